@@ -1,0 +1,182 @@
+package apierror
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits of what is kept and shown, in bytes.
+const (
+	maxBody       = 1 << 20 // of a body, kept and read
+	maxMessage    = 4096    // of Message, and of each detail's
+	maxName       = 128     // of an operation, a code, a request ID
+	maxShown      = 512     // of a message within Error()
+	maxDetails    = 100     // subdocuments read
+	maxRetryAfter = 24 * time.Hour
+)
+
+// Error is an answer of a Globus service that reports a failure, or the error
+// that an authorization server sent to a redirect URI (then StatusCode is 0).
+//
+// [FromResponse] makes one from a response; a literal with the exported fields
+// works as well. The text fields of an Error made by FromResponse hold printable
+// text without control characters and are bounded in length; [Error.Body] has
+// what was really sent. An Error is not changed after it was made and is then
+// safe for concurrent use.
+type Error struct {
+	// Operation is what was attempted, in words: "get identities".
+	Operation string `json:"operation,omitempty"`
+	// StatusCode is the HTTP status, 0 when there was no response.
+	StatusCode int `json:"status,omitempty"`
+	// Code is the service's name for the error: "FORBIDDEN", "invalid_grant".
+	// It is empty when the service gave none or several different ones.
+	Code string `json:"code,omitempty"`
+	// Message is the service's explanation; several are joined with "; ".
+	Message string `json:"message,omitempty"`
+	// RequestID names the request to the service's support staff.
+	RequestID string `json:"request_id,omitempty"`
+	// Details are the members of the document's "errors" list, at most 100.
+	Details []Detail `json:"details,omitempty"`
+	// RetryAfter is how long the service asks to wait, from its Retry-After
+	// header; 0 when it does not say, at most 24 hours. A date in that header
+	// counts from the response's own Date header.
+	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
+	// Authorization is what the next login has to satisfy before the call can
+	// succeed; nil when the service asks for nothing.
+	Authorization *AuthorizationParameters `json:"authorization_parameters,omitempty"`
+
+	oauthCode       string // root member "error", beside an "errors" list too
+	requirementCode string // code of the requirement behind Authorization
+	// Formatting verbs print a nested pointer as an address: with a pointer
+	// here, no verb shows the body or the headers, not even of a copied Error.
+	raw *response
+}
+
+// Detail is one member of a document's "errors" list.
+type Detail struct {
+	// Code is the service's name for this one error.
+	Code string `json:"code,omitempty"`
+	// Message is its explanation: the member message, detail or title.
+	Message string `json:"message,omitempty"`
+	// RequestID is the member id.
+	RequestID string `json:"request_id,omitempty"`
+}
+
+type response struct {
+	header http.Header
+	body   []byte
+	note   string // why nothing could be read from the body
+}
+
+// Error says in one line what was attempted, what came back and, for the common
+// classes, what to do next:
+//
+//	globusauth: exchange code: invalid_grant: code expired (status 400, request 7c0d); log in again
+//
+// It holds neither the body nor a header, and at most 1200 bytes.
+func (e *Error) Error() string {
+	if e == nil {
+		return "globusauth: no error"
+	}
+	var b strings.Builder
+	b.WriteString("globusauth")
+	part := func(s string) {
+		if s != "" {
+			b.WriteString(": ")
+			b.WriteString(s)
+		}
+	}
+	code, message := clean(e.Code, maxName), clean(e.Message, maxShown)
+	part(clean(e.Operation, maxName))
+	part(code)
+	part(message)
+	if code == "" && message == "" {
+		part(e.reason())
+	}
+	separator := " ("
+	fact := func(name, value string) {
+		if value != "" {
+			b.WriteString(separator)
+			b.WriteString(name)
+			b.WriteString(value)
+			separator = ", "
+		}
+	}
+	if e.StatusCode != 0 {
+		fact("status ", strconv.Itoa(e.StatusCode))
+	}
+	fact("request ", clean(e.RequestID, maxName))
+	if e.raw != nil {
+		fact("", e.raw.note)
+	}
+	if separator != " (" {
+		b.WriteByte(')')
+	}
+	if hint := e.hint(); hint != "" {
+		b.WriteString("; ")
+		b.WriteString(hint)
+	}
+	return b.String()
+}
+
+// reason stands in for a code and a message that the service did not send.
+func (e *Error) reason() string {
+	if text := http.StatusText(e.StatusCode); text != "" {
+		return strings.ToLower(text)
+	}
+	if e.StatusCode != 0 {
+		return "unexpected answer"
+	}
+	return "unknown error"
+}
+
+// Body returns a copy of the response's body as it was sent, cut after 1 MiB;
+// nil when there was no response. It may hold anything, secrets included: show
+// it to programs, not to logs.
+func (e *Error) Body() []byte {
+	if e == nil || e.raw == nil {
+		return nil
+	}
+	return bytes.Clone(e.raw.body)
+}
+
+// Header returns a copy of the response's headers, nil when there was no
+// response.
+func (e *Error) Header() http.Header {
+	if e == nil || e.raw == nil {
+		return nil
+	}
+	return e.raw.header.Clone()
+}
+
+// LogValue gives [log/slog] the error's fields as a group, without its body and
+// headers.
+func (e *Error) LogValue() slog.Value {
+	if e == nil {
+		return slog.Value{}
+	}
+	attrs := make([]slog.Attr, 0, 7)
+	text := func(key, value string, limit int) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, clean(value, limit)))
+		}
+	}
+	text("operation", e.Operation, maxName)
+	if e.StatusCode != 0 {
+		attrs = append(attrs, slog.Int("status", e.StatusCode))
+	}
+	text("code", e.Code, maxName)
+	text("message", e.Message, maxShown)
+	text("request_id", e.RequestID, maxName)
+	if e.RetryAfter != 0 {
+		attrs = append(attrs, slog.Duration("retry_after", e.RetryAfter))
+	}
+	if e.Authorization != nil {
+		attrs = append(attrs, slog.Bool("authorization_required", true))
+	}
+	return slog.GroupValue(attrs...)
+}
