@@ -1,0 +1,69 @@
+package idtoken
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Expect is what the caller knows about the token that is to be verified. Nonce or
+// NoNonce must be set: an empty Expect is an error, so that leaving out the nonce is
+// always written down.
+//
+// It holds secrets and prints none of them, whether through fmt, encoding/json or
+// log/slog.
+type Expect struct {
+	// Nonce is the nonce that the login sent to the authorization endpoint; the
+	// token must carry the same (OpenID Connect Core section 3.1.3.7, rule 11).
+	Nonce string
+	// NoNonce says that the login sent no nonce. A nonce in the token is then ignored.
+	NoNonce bool
+	// AccessToken is the access token that came with the ID token. When it is
+	// given, the token must carry the at_hash that fits it (section 3.1.3.6): Globus
+	// Auth always sends one, so a token without at_hash is refused. Empty: at_hash is
+	// not checked.
+	AccessToken string
+	// MaxAge is how long ago the person may have authenticated, leeway added: by the
+	// claim auth_time or, where that is absent, Globus Auth's last_authentication. A
+	// token with neither is refused. Zero means any age.
+	MaxAge time.Duration
+}
+
+// check reports what is wrong with the expectation itself.
+func (e Expect) check() error {
+	switch {
+	case e.Nonce == "" && !e.NoNonce:
+		return refuse(checkExpect, "no nonce to compare with; set Nonce to the one the login sent, or NoNonce to leave the check out")
+	case e.Nonce != "" && e.NoNonce:
+		return refuse(checkExpect, "both Nonce and NoNonce are set; set one of them")
+	case e.MaxAge < 0:
+		return refuse(checkExpect, "MaxAge is negative")
+	}
+	return nil
+}
+
+// summary is the expectation without its secrets.
+func (e Expect) summary() string {
+	return fmt.Sprintf("idtoken.Expect{Nonce: %s, NoNonce: %t, AccessToken: %s, MaxAge: %s}",
+		hidden(e.Nonce), e.NoNonce, hidden(e.AccessToken), e.MaxAge)
+}
+
+// Format prints the expectation without its secrets, for every verb of fmt.
+func (e Expect) Format(state fmt.State, _ rune) {
+	_, _ = io.WriteString(state, e.summary())
+}
+
+// LogValue logs the expectation without its secrets.
+func (e Expect) LogValue() slog.Value { return slog.StringValue(e.summary()) }
+
+// MarshalText writes the expectation without its secrets; encoding/json uses it. It
+// cannot be read back.
+func (e Expect) MarshalText() ([]byte, error) { return []byte(e.summary()), nil }
+
+func hidden(secret string) string {
+	if secret == "" {
+		return "none"
+	}
+	return "[redacted]"
+}

@@ -1,0 +1,193 @@
+package idtoken
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	maxTokenBytes = 64 << 10
+	maxNesting    = 32
+)
+
+// Verifier verifies ID tokens of one issuer for one client. It is made by [New] and
+// is safe for concurrent use; parallel calls share nothing that is locked while the
+// keys are fresh.
+type Verifier struct {
+	issuer     string
+	clientID   string
+	leeway     time.Duration
+	now        func() time.Time
+	algorithms []algorithm
+	keys       *source
+
+	skipSignature, skipAudience, skipExpiry bool
+}
+
+// Verify checks an ID token and returns its claims.
+//
+// It checks, in this order: expect itself, the token's size and form (no truncated
+// token, no unknown critical extension, no other kind of JWT), the algorithm, the
+// signature, the payload (no duplicate member, no deep nesting), issuer, audience
+// and authorized party, subject, expiry, time of issue, not-before, nonce, at_hash and
+// the time of authentication (OpenID Connect Core section 3.1.3.7; RFC 8725).
+//
+// It waits only while keys have to be fetched, and no longer than ctx allows.
+//
+// Errors: a [CheckError], [ErrExpired] among them, for a refused token;
+// [ErrUnavailable] when the keys could not be had; both, when no known key fits and
+// the search for a newer one failed; the error of ctx when it ended while waiting.
+func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (*Claims, error) {
+	claims, err := v.verify(ctx, raw, expect)
+	if err != nil {
+		return nil, fmt.Errorf("idtoken: verify: %w", err)
+	}
+	return claims, nil
+}
+
+func (v *Verifier) verify(ctx context.Context, raw string, expect Expect) (*Claims, error) {
+	if err := expect.check(); err != nil {
+		return nil, err
+	}
+	token, err := splitToken(raw)
+	if err != nil {
+		return nil, err
+	}
+	if !v.skipSignature {
+		if err := v.checkSignature(ctx, token); err != nil {
+			return nil, err
+		}
+	}
+	payload, err := decodePart(token.payload)
+	if err != nil {
+		return nil, refuse(checkFormat, "the payload is not base64url")
+	}
+	parsed, err := parseClaims(payload)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.checkClaims(parsed, token.header.Algorithm, expect); err != nil {
+		return nil, err
+	}
+	return &parsed.Claims, nil
+}
+
+// checkSignature verifies the signature with the known keys and, when none of them
+// does, with newer ones if there are any to be had.
+func (v *Verifier) checkSignature(ctx context.Context, token *compactToken) error {
+	chosen := findAlgorithm(v.algorithms, token.header.Algorithm)
+	if chosen == nil {
+		return refuse(checkAlgorithm, "%s is not an allowed signature algorithm", quote(token.header.Algorithm))
+	}
+	signature, err := decodePart(token.signature)
+	if err != nil {
+		return refuse(checkFormat, "the signature is not base64url")
+	}
+	known, err := v.keys.current(ctx)
+	if err != nil {
+		return err
+	}
+	err = known.verify(chosen, token, signature)
+	if err == nil || errors.Is(err, checkAlgorithm) {
+		return err
+	}
+	newer, fetchErr := v.keys.newer(ctx, known)
+	if fetchErr != nil {
+		return fmt.Errorf("%w (and newer keys: %w)", err, fetchErr)
+	}
+	if newer == nil {
+		return err
+	}
+	return newer.verify(chosen, token, signature)
+}
+
+// compactToken is a token in compact form, split once. Payload and signature are
+// still base64url.
+type compactToken struct {
+	header             header
+	signed             []byte // header and payload as they were signed
+	payload, signature []byte
+}
+
+// header has the members of the JOSE header that matter here. Keys and key locations
+// in a header (jwk, jku, x5c, x5u) are never looked at.
+type header struct {
+	Algorithm string         `json:"alg"`
+	Type      string         `json:"typ"`
+	KeyID     string         `json:"kid"`
+	Critical  jsontext.Value `json:"crit"`
+}
+
+func splitToken(raw string) (*compactToken, error) {
+	if len(raw) > maxTokenBytes {
+		return nil, refuse(checkSize, "%d bytes, more than the limit of %d", len(raw), maxTokenBytes)
+	}
+	// The base64 decoder passes over line breaks, which no JWS holds.
+	if strings.IndexByte(raw, '\n') >= 0 || strings.IndexByte(raw, '\r') >= 0 {
+		return nil, refuse(checkFormat, "the token contains a line break")
+	}
+	text := []byte(raw)
+	first, last := bytes.IndexByte(text, '.'), bytes.LastIndexByte(text, '.')
+	if first < 0 || bytes.Count(text, []byte{'.'}) != 2 {
+		return nil, refuse(checkFormat, "a signed token has three parts, this one has %d", bytes.Count(text, []byte{'.'})+1)
+	}
+	decoded, err := decodePart(text[:first])
+	if err != nil {
+		return nil, refuse(checkFormat, "the header is not base64url")
+	}
+	if deeperThan(decoded, maxNesting) {
+		return nil, refuse(checkNesting, "the header is nested deeper than %d levels", maxNesting)
+	}
+	token := &compactToken{signed: text[:last], payload: text[first+1 : last], signature: text[last+1:]}
+	if err := json.Unmarshal(decoded, &token.header); err != nil {
+		return nil, refuseJSON("header", err)
+	}
+	if token.header.Critical != nil {
+		return nil, refuse(checkCritical, "the header requires an extension (crit), and none is supported")
+	}
+	if kind := token.header.Type; kind != "" && !strings.EqualFold(kind, "JWT") {
+		return nil, refuse(checkType, "the token is a %s and not an ID token", quote(kind))
+	}
+	return token, nil
+}
+
+// decodePart decodes one part of a token. Bits that encode nothing must be zero, so
+// that one token has one form.
+func decodePart(part []byte) ([]byte, error) {
+	decoded := make([]byte, base64.RawURLEncoding.DecodedLen(len(part)))
+	n, err := base64.RawURLEncoding.Strict().Decode(decoded, part)
+	return decoded[:n], err
+}
+
+// deeperThan reports whether JSON text nests objects and arrays more than limit
+// levels deep.
+func deeperThan(text []byte, limit int) bool {
+	if bytes.Count(text, []byte{'{'})+bytes.Count(text, []byte{'['}) <= limit {
+		return false
+	}
+	depth, inString := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
