@@ -1,0 +1,63 @@
+package scopes
+
+import (
+	"net/url"
+	"strings"
+)
+
+// CollectionDataAccess returns the scope to reach the data of a mapped
+// collection. It is a dependency, as a rule an optional one:
+//
+//	scopes.TransferAll.With(scopes.CollectionDataAccess(id).Optional())
+//
+// As with all functions here, an ID that is not a UUID gives a scope that
+// [List.Validate] refuses.
+func CollectionDataAccess(collectionID string) Scope {
+	return Scope(urlPrefix + safeID(collectionID) + "/data_access")
+}
+
+// CollectionHTTPS returns the scope for HTTPS access to a collection.
+func CollectionHTTPS(collectionID string) Scope {
+	return Scope(urlPrefix + safeID(collectionID) + "/https")
+}
+
+// EndpointManageCollections returns the scope to manage the collections of a
+// Globus Connect Server endpoint.
+func EndpointManageCollections(endpointID string) Scope {
+	return Scope(urnPrefix + safeID(endpointID) + ":manage_collections")
+}
+
+// FlowUser returns the scope to run one flow.
+func FlowUser(flowID string) Scope {
+	id := safeID(flowID)
+	return Scope(urlPrefix + id + "/flow_" + strings.ReplaceAll(id, "-", "_") + "_user")
+}
+
+// safeID returns a UUID as it is. Anything else is escaped and put in quotes,
+// which no scope name may hold: an ID from outside can then neither add a scope
+// nor pass validation.
+func safeID(id string) string {
+	if isUUID(id) {
+		return id
+	}
+	return `"` + url.PathEscape(id) + `"`
+}
+
+func isUUID(id string) bool {
+	if len(id) != 36 {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,106 @@
+package scopes
+
+import "strings"
+
+// Scope is the text of one scope as a request carries it: a name, an optional
+// leading * and optional dependencies in brackets. It is not checked until it
+// is parsed or validated, see [List.Validate].
+type Scope string
+
+// Name returns the name alone, without the optional mark and dependencies. This
+// is what the scope of a token response lists.
+func (s Scope) Name() string {
+	name := strings.TrimPrefix(string(s), "*")
+	if i := strings.IndexByte(name, '['); i >= 0 {
+		name = name[:i]
+	}
+	return name
+}
+
+// Optional returns the scope marked as optional. It is meant for a dependency: a
+// consent that includes it can lose it again without being lost itself.
+func (s Scope) Optional() Scope {
+	if strings.HasPrefix(string(s), "*") {
+		return s
+	}
+	return "*" + s
+}
+
+// With returns the scope with more dependencies, behind those it has. Without
+// arguments it returns the scope unchanged.
+func (s Scope) With(dependencies ...Scope) Scope {
+	if len(dependencies) == 0 {
+		return s
+	}
+	more := List(dependencies).String()
+	if head, ok := strings.CutSuffix(string(s), "]"); ok {
+		return Scope(head + " " + more + "]")
+	}
+	return Scope(string(s) + "[" + more + "]")
+}
+
+// List is a list of scopes, as a login or a token request asks for them. Each
+// element is one scope.
+type List []Scope
+
+// String returns the elements joined by one blank, as they are: the value of the
+// scope parameter of a request. It does not parse; see [List.Validate].
+func (l List) String() string {
+	var b strings.Builder
+	for i, s := range l {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(string(s))
+	}
+	return b.String()
+}
+
+// Validate checks a list that is to be requested: it is not empty, every element
+// is exactly one well-formed scope, and all together keep within the limits and
+// have no cycle.
+//
+// The error matches [ErrEmpty], [ErrSyntax], [ErrCycle] or [ErrTooLarge]; all but
+// the first are a [*ParseError] with the element and the position.
+func (l List) Validate() error {
+	if len(l) == 0 {
+		return ErrEmpty
+	}
+	_, err := l.Graph()
+	return err
+}
+
+// Graph parses the elements into one graph, with the meaning [Parse] gives to
+// their joined text. Unlike there, each element has to be exactly one scope, so
+// that no element can close a bracket of another or smuggle in a second scope.
+// An empty list gives an empty graph. The error is a [*ParseError].
+func (l List) Graph() (*Graph, error) {
+	total := 0
+	for _, s := range l {
+		total += len(s)
+	}
+	b := newBuilder(total)
+	for i, s := range l {
+		if err := b.addElement(i, string(s)); err != nil {
+			return nil, err
+		}
+	}
+	return b.finish()
+}
+
+// Merge puts lists of requirements together: equal scopes become one with the
+// dependencies of all, and required beats optional, as described for [Parse].
+// The result is canonical: sorted, every scope with its dependencies in full.
+//
+// The error is a [*ParseError]; its element counts through all lists.
+func Merge(lists ...List) (List, error) {
+	var all List
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	graph, err := all.Graph()
+	if err != nil {
+		return nil, err
+	}
+	return graph.List(), nil
+}
