@@ -1,0 +1,21 @@
+// Package tokens holds access tokens: what a login gave, kept, renewed in time,
+// and sent only where they belong.
+//
+// # Values
+//
+// A [Token] is for one resource server; a [Set] is what one login gave, found by
+// resource server or by scope. Both are immutable, safe to share and safe to
+// print: their secrets show only in [Set.MarshalStorage]. [FromOAuth2], [Token.OAuth2] and [OAuth2]
+// join them to golang.org/x/oauth2.
+//
+// # Stores
+//
+// A [Store] keeps sets. Its one operation that matters, Update, is exclusive and
+// durable, so that two processes never spend one refresh token. [Memory] is the
+// store for one process; filestore and sqlitestore, in packages of their own, last.
+//
+// # Sources
+//
+// A [Refreshing] keeps one token of a store usable, renewing it inside Update. A
+// [Transport] sends the token of any [Source] to the hosts it is meant for.
+package tokens

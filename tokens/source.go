@@ -1,0 +1,25 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrLoginRequired says that a token cannot be renewed without a new login: there
+// is none stored, it has no refresh token, or the service refused the refresh
+// token for good.
+var ErrLoginRequired = errors.New("a new login is needed")
+
+// Source gives a usable token for one resource server. Implementations are safe
+// for concurrent use, and each call waits no longer than its own context.
+type Source interface {
+	Token(ctx context.Context) (Token, error)
+}
+
+// Renewer is a [Source] that can replace a token before its time, for when a
+// service has answered 401.
+type Renewer interface {
+	// Renew returns a token other than rejected: the one somebody else has
+	// put in its place already, or a new one.
+	Renew(ctx context.Context, rejected Token) (Token, error)
+}

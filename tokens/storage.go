@@ -1,0 +1,130 @@
+package tokens
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// maxUnixSeconds is the last second of the year 9999, the last that RFC 3339 can write.
+const maxUnixSeconds = 253402300799
+
+// storedToken is one token as the official Python SDK stores it (token storage
+// format 2.0), with two members of our own that it carries along unread:
+// lifetime_seconds and id_token.
+type storedToken struct {
+	ResourceServer  *string      `json:"resource_server"`
+	IdentityID      string       `json:"identity_id,omitempty"`
+	Scope           *string      `json:"scope"`
+	AccessToken     *string      `json:"access_token"`
+	RefreshToken    string       `json:"refresh_token,omitempty"`
+	ExpiresAt       *json.Number `json:"expires_at_seconds"`
+	TokenType       string       `json:"token_type,omitempty"`
+	LifetimeSeconds int64        `json:"lifetime_seconds,omitempty"`
+	IDToken         string       `json:"id_token,omitempty"`
+}
+
+// MarshalStorage writes the set with all its secrets: a JSON object keyed by
+// resource server, each token in the form of the official Python SDK's token
+// storage. Keep the result as you would a password; [UnmarshalStorage] reads it.
+func (s Set) MarshalStorage() ([]byte, error) {
+	stored := make(map[string]storedToken, len(s.list()))
+	for _, token := range s.list() {
+		expires := json.Number("0") // the format demands a number; 0 is "no end known"
+		if !token.Expiry.IsZero() {
+			expires = json.Number(fmt.Sprint(token.Expiry.Unix()))
+		}
+		stored[token.ResourceServer] = storedToken{
+			ResourceServer:  &token.ResourceServer,
+			IdentityID:      token.IdentityID,
+			Scope:           &token.Scope,
+			AccessToken:     &token.AccessToken,
+			RefreshToken:    token.RefreshToken,
+			ExpiresAt:       &expires,
+			TokenType:       token.TokenType,
+			LifetimeSeconds: int64(token.Lifetime / time.Second),
+			IDToken:         token.IDToken,
+		}
+	}
+	return json.Marshal(stored)
+}
+
+// UnmarshalStorage reads what [Set.MarshalStorage] or the official Python SDK
+// wrote: members nobody knows are ignored, null counts as absent. A missing or
+// mistyped resource_server, scope, access_token or expires_at_seconds is an error.
+// Errors never quote the data.
+func UnmarshalStorage(data []byte) (Set, error) {
+	var stored map[string]*storedToken
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return Set{}, fmt.Errorf("tokens: read stored tokens: %w", withoutData(err))
+	}
+	if stored == nil && !bytes.Equal(bytes.TrimSpace(data), []byte("{}")) {
+		return Set{}, errors.New("tokens: read stored tokens: not a JSON object")
+	}
+	list := make([]Token, 0, len(stored))
+	for name, entry := range stored {
+		token, err := entry.token(name)
+		if err != nil {
+			return Set{}, fmt.Errorf("tokens: read stored token for %q: %w", name, err)
+		}
+		list = append(list, token)
+	}
+	set, err := NewSet(list...)
+	if err != nil {
+		return Set{}, fmt.Errorf("tokens: read stored tokens: %w", err)
+	}
+	return set, nil
+}
+
+func (s *storedToken) token(name string) (Token, error) {
+	switch {
+	case s == nil:
+		return Token{}, errors.New("not a JSON object")
+	case s.ResourceServer == nil:
+		return Token{}, errors.New("resource_server is missing")
+	case *s.ResourceServer != name:
+		return Token{}, fmt.Errorf("its resource_server is %q", *s.ResourceServer)
+	case s.Scope == nil:
+		return Token{}, errors.New("scope is missing")
+	case s.AccessToken == nil:
+		return Token{}, errors.New("access_token is missing")
+	case s.ExpiresAt == nil:
+		return Token{}, errors.New("expires_at_seconds is missing")
+	}
+	seconds, err := s.ExpiresAt.Int64()
+	if err != nil || seconds < 0 || seconds > maxUnixSeconds {
+		return Token{}, errors.New("expires_at_seconds is not a whole number of seconds between the years 1970 and 9999")
+	}
+	const maxLifetime = int64(1<<63-1) / int64(time.Second)
+	if s.LifetimeSeconds < 0 || s.LifetimeSeconds > maxLifetime {
+		return Token{}, errors.New("lifetime_seconds is out of range")
+	}
+	token := Token{
+		AccessToken:    *s.AccessToken,
+		RefreshToken:   s.RefreshToken,
+		TokenType:      s.TokenType,
+		ResourceServer: *s.ResourceServer,
+		Scope:          *s.Scope,
+		Lifetime:       time.Duration(s.LifetimeSeconds) * time.Second,
+		IdentityID:     s.IdentityID,
+		IDToken:        s.IDToken,
+	}
+	if seconds > 0 {
+		token.Expiry = time.Unix(seconds, 0)
+	}
+	return token, nil
+}
+
+// withoutData keeps what a JSON error says about place and type. The text of
+// encoding/json's errors can quote the value it stumbled over.
+func withoutData(err error) error {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("not valid JSON at byte %d", syntax.Offset)
+	}
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("member %q at byte %d is not of type %s", kind.Field, kind.Offset, kind.Type)
+	}
+	return errors.New("not valid JSON")
+}

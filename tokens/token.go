@@ -1,0 +1,211 @@
+package tokens
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/globusauth/globusauth/scopes"
+)
+
+const (
+	// renewMargin is how long before its end a token is renewed; the SDKs of the
+	// service use the same 60 seconds.
+	renewMargin = 60 * time.Second
+	// renewFraction: of a life shorter than ten minutes only the last tenth is given up.
+	renewFraction = 10
+
+	redacted = "[redacted]"
+)
+
+// Token is one access token: what one resource server accepts, until when, and
+// how to get the next one. One type serves the whole module.
+//
+// A Token is an immutable value: copies share nothing that can be changed, so it
+// may be passed between goroutines freely. It hides its secrets when printed
+// (any fmt verb), logged (slog) or encoded as JSON; [Set.MarshalStorage] is the
+// form that keeps them.
+type Token struct {
+	// AccessToken is the secret sent in the Authorization header.
+	AccessToken string
+	// RefreshToken gets the next access token for the same resource server.
+	// Empty when the login did not ask for offline access.
+	RefreshToken string
+	// TokenType is the type as the service wrote it ("Bearer", in places
+	// "bearer"). Empty means Bearer.
+	TokenType string
+	// ResourceServer names the service that accepts the token, such as
+	// "transfer.api.globus.org" or a client ID.
+	ResourceServer string
+	// Scope is the granted scopes as the service wrote them: names separated by
+	// blanks (RFC 6749 section 3.3), without dependent scopes. [Token.Scopes]
+	// splits it. It is text because text cannot be changed behind a copy's back.
+	Scope string
+	// Expiry is when the service stops accepting the token: the time the answer
+	// arrived plus its expires_in, so late by at most the time the answer
+	// travelled. [Token.RenewAt] allows for that. Zero means that no end is
+	// known: the token is used until a service rejects it. A [Set] keeps whole seconds.
+	Expiry time.Time
+	// Lifetime is expires_in, the life the token had when it was issued. Zero
+	// means unknown, as for a token that another program stored.
+	Lifetime time.Duration
+	// IdentityID is the identity that logged in (the sub of the ID token that
+	// came with the login). Empty when unknown.
+	IdentityID string
+	// IDToken is the OpenID Connect ID token that came with this token, as
+	// received; package idtoken verifies it.
+	IDToken string
+}
+
+// Scopes returns the granted scopes as a list of its own.
+func (t Token) Scopes() scopes.List {
+	names := strings.Fields(t.Scope)
+	list := make(scopes.List, len(names))
+	for i, name := range names {
+		list[i] = scopes.Scope(name)
+	}
+	return list
+}
+
+// RenewAt returns the time from which the token should be replaced: 60 seconds
+// before it ends, or at the last tenth of a life that is known and shorter than
+// ten minutes. Zero means never.
+func (t Token) RenewAt() time.Time {
+	if t.Expiry.IsZero() {
+		return time.Time{}
+	}
+	margin := renewMargin
+	if t.Lifetime > 0 {
+		margin = min(margin, t.Lifetime/renewFraction)
+	}
+	return t.Expiry.Add(-margin)
+}
+
+// OAuth2 returns the token as x/oauth2 has it. What oauth2.Token has no field
+// for is in its Extra: scope, resource_server, id_token and identity_id.
+// [FromOAuth2] is the way back.
+func (t Token) OAuth2() *oauth2.Token {
+	extra := map[string]any{}
+	for key, value := range map[string]string{
+		"scope":           t.Scope,
+		"resource_server": t.ResourceServer,
+		"id_token":        t.IDToken,
+		"identity_id":     t.IdentityID,
+	} {
+		if value != "" {
+			extra[key] = value
+		}
+	}
+	plain := &oauth2.Token{
+		AccessToken:  t.AccessToken,
+		TokenType:    t.TokenType,
+		RefreshToken: t.RefreshToken,
+		Expiry:       t.Expiry,
+		ExpiresIn:    int64(t.Lifetime / time.Second),
+	}
+	return plain.WithExtra(extra)
+}
+
+// Format writes the token without its secrets, whatever the verb.
+func (t Token) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, t.describe())
+}
+
+func (t Token) describe() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "token for %q", t.ResourceServer)
+	if t.Scope != "" {
+		fmt.Fprintf(&b, " with scope %q", t.Scope)
+	}
+	if !t.Expiry.IsZero() {
+		b.WriteString(" until " + t.Expiry.UTC().Format(time.RFC3339))
+	}
+	if t.RefreshToken != "" {
+		b.WriteString(", can be refreshed")
+	}
+	return b.String()
+}
+
+// LogValue returns the token without its secrets.
+func (t Token) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("resource_server", t.ResourceServer),
+		slog.String("scope", t.Scope),
+		slog.Time("expiry", t.Expiry),
+		slog.String("identity_id", t.IdentityID),
+		slog.Bool("refreshable", t.RefreshToken != ""),
+	)
+}
+
+// MarshalJSON writes the token without its secrets, so that a log that encodes
+// what it is given leaks nothing. [Set.MarshalStorage] writes them.
+func (t Token) MarshalJSON() ([]byte, error) {
+	hide := func(secret string) string {
+		if secret == "" {
+			return ""
+		}
+		return redacted
+	}
+	return json.Marshal(struct {
+		ResourceServer string    `json:"resource_server"`
+		Scope          string    `json:"scope"`
+		TokenType      string    `json:"token_type,omitempty"`
+		Expiry         time.Time `json:"expiry,omitzero"`
+		IdentityID     string    `json:"identity_id,omitempty"`
+		AccessToken    string    `json:"access_token,omitempty"`
+		RefreshToken   string    `json:"refresh_token,omitempty"`
+		IDToken        string    `json:"id_token,omitempty"`
+	}{
+		t.ResourceServer, t.Scope, t.TokenType, t.Expiry, t.IdentityID,
+		hide(t.AccessToken), hide(t.RefreshToken), hide(t.IDToken),
+	})
+}
+
+// UnmarshalJSON always fails: the form that [Token.MarshalJSON] writes has lost
+// the secrets. Use [UnmarshalStorage].
+func (t *Token) UnmarshalJSON([]byte) error {
+	return errRedactedForm
+}
+
+var errRedactedForm = errors.New("tokens: decode: plain JSON of a token holds no secrets; " +
+	"write it with MarshalStorage and read it with UnmarshalStorage")
+
+// normal returns the token as a Set keeps it: times without a monotonic clock
+// (which stops while a machine sleeps), in UTC, in whole seconds as the stored
+// formats have them, so that equal tokens are ==.
+func (t Token) normal() (Token, error) {
+	switch {
+	case t.ResourceServer == "":
+		return t, errors.New("token names no resource server")
+	case t.AccessToken == "":
+		return t, fmt.Errorf("token for %q has no access token", t.ResourceServer)
+	case t.Lifetime < 0:
+		return t, fmt.Errorf("token for %q has a negative lifetime", t.ResourceServer)
+	}
+	for name, text := range map[string]string{
+		"access token": t.AccessToken, "refresh token": t.RefreshToken, "token type": t.TokenType,
+		"ID token": t.IDToken, "scope": t.Scope,
+	} {
+		if strings.ContainsFunc(text, notVSChar) {
+			return t, fmt.Errorf("%s for %q holds characters that RFC 6749 appendix A does not allow", name, t.ResourceServer)
+		}
+	}
+	if !t.Expiry.IsZero() {
+		t.Expiry = t.Expiry.Round(0).Truncate(time.Second).UTC()
+		if seconds := t.Expiry.Unix(); seconds < 1 || seconds > maxUnixSeconds {
+			return t, fmt.Errorf("token for %q has an expiry outside the years 1970 to 9999", t.ResourceServer)
+		}
+	}
+	t.Lifetime = t.Lifetime.Truncate(time.Second)
+	return t, nil
+}
+
+// notVSChar reports characters that no OAuth2 element may hold (RFC 6749
+// appendix A: visible ASCII and the blank), line ends above all.
+func notVSChar(r rune) bool { return r < ' ' || r > '~' }

@@ -1,0 +1,174 @@
+package tokens
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// maxDrained is how much of a 401's body is read so that its connection can be used again.
+const maxDrained = 64 << 10
+
+// TransportConfig says which token a [Transport] sends, and where.
+type TransportConfig struct {
+	// Source gives the token. Required. If it is a [Renewer] too, a 401 makes it
+	// replace the token.
+	Source Source
+	// ResourceServer names one of Globus's own services, whose host is known:
+	// auth, transfer, groups, search, flows, timers, compute, nexus. Required
+	// unless Hosts is set.
+	ResourceServer string
+	// Environment is the environment of that service. Empty means "production".
+	Environment string
+	// Hosts are the hosts the token may be sent to, as "host" (port 443) or
+	// "host:port", instead of the known one. Every other resource server needs them.
+	Hosts []string
+	// Base sends the requests. Required.
+	Base http.RoundTripper
+}
+
+// Transport is an http.RoundTripper that adds a token to requests for the hosts
+// the token is meant for, over https or to this machine, and to no other: a
+// redirect elsewhere is followed without it, and any other request elsewhere is
+// an error. It is safe for concurrent use if Base is.
+//
+// A 401 makes it renew the token and repeat the request, once, if the body can be sent
+// again (http.Request.GetBody). If the renewal fails, the 401 is returned as it
+// came, except for [ErrLoginRequired], which is returned instead.
+type Transport struct {
+	source Source
+	hosts  []string // canonical, sorted
+	base   http.RoundTripper
+}
+
+var _ http.RoundTripper = (*Transport)(nil)
+
+// NewTransport checks the configuration.
+func NewTransport(config TransportConfig) (*Transport, error) {
+	if config.Source == nil {
+		return nil, errors.New("tokens: new transport: Source is nil")
+	}
+	if config.Base == nil {
+		return nil, errors.New("tokens: new transport: Base is nil")
+	}
+	hosts, err := hostsFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("tokens: new transport: %w", err)
+	}
+	return &Transport{source: config.Source, hosts: hosts, base: config.Base}, nil
+}
+
+// RoundTrip sends the request, with the token if it is for the right host. It
+// does not change the request.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := t.meantFor(req.URL); err != nil {
+		if req.Response == nil {
+			closeBody(req)
+			return nil, err
+		}
+		return t.base.RoundTrip(withoutToken(req))
+	}
+	token, err := t.source.Token(req.Context())
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	resp, err := t.base.RoundTrip(withToken(req, token))
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	renewer, ok := t.source.(Renewer)
+	if !ok {
+		return resp, nil
+	}
+	fresh, err := renewer.Renew(req.Context(), token)
+	if errors.Is(err, ErrLoginRequired) {
+		drain(resp)
+		return nil, err
+	}
+	again, replayable := replay(req)
+	if err != nil || !replayable || fresh.AccessToken == token.AccessToken {
+		return resp, nil //nolint:nilerr // the caller gets the service's own answer
+	}
+	drain(resp)
+	return t.base.RoundTrip(withToken(again, fresh))
+}
+
+// CloseIdleConnections closes those of Base, if it can.
+func (t *Transport) CloseIdleConnections() {
+	if closer, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
+}
+
+// meantFor says why the token must not be sent there; nil if it may.
+func (t *Transport) meantFor(u *url.URL) error {
+	if u == nil {
+		return errors.New("tokens: send request: it has no URL")
+	}
+	host := canonicalHost(u)
+	if _, found := slices.BinarySearch(t.hosts, host); !found {
+		return fmt.Errorf("tokens: send request: the token is not meant for %s, only for %s: add the host to Hosts if it should be, "+
+			"or use another client", host, strings.Join(t.hosts, ", "))
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return fmt.Errorf("tokens: send request: a token goes to %s over https only", host)
+	}
+	return nil
+}
+
+func withToken(req *http.Request, token Token) *http.Request {
+	kind := token.TokenType
+	if kind == "" || strings.EqualFold(kind, "bearer") {
+		kind = "Bearer"
+	}
+	clone := req.Clone(req.Context())
+	if clone.Header == nil {
+		clone.Header = make(http.Header)
+	}
+	clone.Header.Set("Authorization", kind+" "+token.AccessToken)
+	return clone
+}
+
+// withoutToken drops an Authorization header that net/http has carried over from
+// the request before the redirect, as it does for subdomains.
+func withoutToken(req *http.Request) *http.Request {
+	if req.Header.Get("Authorization") == "" {
+		return req
+	}
+	clone := req.Clone(req.Context())
+	clone.Header.Del("Authorization")
+	return clone
+}
+
+// replay returns the request with its body from the start, if it can be had.
+func replay(req *http.Request) (*http.Request, bool) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, true
+	}
+	if req.GetBody == nil {
+		return nil, false
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, false
+	}
+	again := *req
+	again.Body = body
+	return &again, true
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
+
+func drain(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, maxDrained)
+	_ = resp.Body.Close()
+}
