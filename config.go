@@ -1,0 +1,289 @@
+package globusauth
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// NoTimeout as [Config.Timeout] sets no limit on one attempt of a request; the
+// caller's context still ends it.
+const NoTimeout time.Duration = -1
+
+const (
+	defaultTimeout   = 60 * time.Second
+	defaultMaxBody   = 16 << 20
+	maxRedirects     = 5
+	defaultRetries   = 5
+	defaultMaxDelay  = 10 * time.Second
+	maxAppNameLength = 128
+)
+
+// Config configures a [Client]. The zero value is a client of production
+// without credentials, enough for public documents and for starting logins.
+type Config struct {
+	// Environment names a Globus environment; empty means [Production].
+	Environment string
+	// BaseURL is the address of the service and replaces the environment's:
+	// a test double, a proxy. It must be https, or http on a loopback address.
+	BaseURL string
+	// Credentials are sent with operations that take them, and to the host
+	// of the base URL only. Nil means none.
+	Credentials Credentials
+
+	// HTTPClient sends the requests; it is copied, and its CheckRedirect and
+	// Jar are not used. Nil means a client with a transport of its own.
+	HTTPClient *http.Client
+	// Timeout limits one attempt of a request, answer included; zero means
+	// 60 s, [NoTimeout] none. An HTTPClient's own shorter one is kept.
+	Timeout time.Duration
+	// RootCAs replaces the system's certificate authorities. It cannot be
+	// combined with HTTPClient.
+	RootCAs *x509.CertPool
+	// MaxResponseBytes limits the body of an answer; zero means 16 MiB. A
+	// longer one is [ErrResponseTooLarge].
+	MaxResponseBytes int64
+	// Retry says how often and how patiently requests are repeated.
+	Retry RetryPolicy
+
+	// AppName names the program in the User-Agent and X-Globus-Client-Info
+	// headers, with AppVersion when that is set. It is made of printable
+	// ASCII other than the separators ; , = ( ) and \.
+	AppName string
+	// AppVersion is the version of the program, same characters.
+	AppVersion string
+	// Logger receives one debug record per attempt and one warning per
+	// repeat. Records hold no secret and no query. Nil means silent.
+	Logger *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+
+	// UnsafeAllowHTTP accepts a base URL with plain http on hosts that are
+	// not loopback addresses. Whoever sees the traffic can then take the
+	// tokens.
+	UnsafeAllowHTTP bool
+	// UnsafeSkipTLSVerify accepts any certificate of the service. [New] warns
+	// through Logger, or slog's default logger when that is nil.
+	UnsafeSkipTLSVerify bool
+}
+
+// Client calls Globus Auth: one method for each operation of the API. Make one
+// with [New].
+//
+// A Client is immutable and may be used by several goroutines at once.
+type Client struct {
+	baseURL     string
+	origin      origin
+	environment string
+	credentials Credentials
+	follow      *http.Client // follows redirects within the origin
+	stay        *http.Client // hands redirects back
+	maxBody     int64
+	retry       retrier
+	headers     identification
+	logger      *slog.Logger
+	now         func() time.Time
+}
+
+// New checks the configuration and returns a client. It reads nothing but its
+// argument and makes no request.
+func New(config Config) (*Client, error) {
+	c := &Client{
+		environment: config.Environment,
+		credentials: config.Credentials,
+		maxBody:     config.MaxResponseBytes,
+		logger:      config.Logger,
+		now:         config.Now,
+	}
+	if c.environment == "" {
+		c.environment = Production
+	}
+	base := config.BaseURL
+	if base == "" {
+		var err error
+		if base, err = authURL(c.environment); err != nil {
+			return nil, fmt.Errorf("globusauth: Config.Environment: %w", err)
+		}
+	}
+	var err error
+	if c.baseURL, err = parseBaseURL(base, config.UnsafeAllowHTTP); err != nil {
+		return nil, fmt.Errorf("globusauth: Config.BaseURL: %w", err)
+	}
+	c.origin = originOf(c.baseURL)
+	if c.headers, err = identify(config.AppName, config.AppVersion); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.maxBody < 0:
+		return nil, errors.New("globusauth: Config.MaxResponseBytes is negative")
+	case c.maxBody == 0:
+		c.maxBody = defaultMaxBody
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	}
+	if c.retry, err = newRetrier(config.Retry, c.logger); err != nil {
+		return nil, err
+	}
+	client, err := config.httpClient()
+	if err != nil {
+		return nil, err
+	}
+	c.setHTTPClient(client)
+	if config.UnsafeSkipTLSVerify {
+		warn := config.Logger
+		if warn == nil {
+			warn = slog.Default()
+		}
+		warn.Warn("globusauth: certificates of the service are not verified; anyone on the way can take tokens", "host", c.origin.host)
+	}
+	return c, nil
+}
+
+// WithCredentials returns a copy of the client with other credentials; nil
+// means none. The copies share connections.
+func (c *Client) WithCredentials(credentials Credentials) *Client {
+	clone := *c
+	clone.credentials = credentials
+	return &clone
+}
+
+// BaseURL returns the address of the service, ending in a slash.
+func (c *Client) BaseURL() string { return c.baseURL }
+
+// Environment returns the name of the environment the client was made for.
+func (c *Client) Environment() string { return c.environment }
+
+// HTTPClient returns an HTTP client with this client's transport, time limit
+// and certificates and without its credentials, for the key fetches of a
+// verifier.
+func (c *Client) HTTPClient() *http.Client {
+	clone := *c.follow
+	return &clone
+}
+
+// String names the client without its credentials.
+func (c *Client) String() string { return "globusauth.Client(" + c.baseURL + ")" }
+
+// GoString is String: the fields hold credentials.
+func (c *Client) GoString() string { return c.String() }
+
+// LogValue is String.
+func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+func (c *Client) setHTTPClient(client *http.Client) {
+	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects {
+			return fmt.Errorf("%w: more than %d", ErrRedirect, maxRedirects)
+		}
+		// A redirect elsewhere would take credentials, or a form with a code
+		// or token in it, to a host they are not meant for.
+		if originOf(req.URL.String()) != c.origin {
+			return fmt.Errorf("%w: to host %q", ErrRedirect, req.URL.Host)
+		}
+		return nil
+	}
+	c.follow = client
+	stay := *client
+	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.stay = &stay
+}
+
+func (c *Config) httpClient() (*http.Client, error) {
+	timeout := c.Timeout
+	switch {
+	case timeout == 0:
+		timeout = defaultTimeout
+	case timeout == NoTimeout:
+		timeout = 0
+	case timeout < 0:
+		return nil, errors.New("globusauth: Config.Timeout is negative; use NoTimeout for no limit")
+	}
+	if c.HTTPClient != nil {
+		if c.RootCAs != nil || c.UnsafeSkipTLSVerify {
+			return nil, errors.New("globusauth: Config.HTTPClient brings its own TLS settings; leave RootCAs and UnsafeSkipTLSVerify out, or HTTPClient")
+		}
+		client := http.Client{Transport: c.HTTPClient.Transport, Timeout: c.HTTPClient.Timeout}
+		if client.Timeout == 0 || (timeout > 0 && timeout < client.Timeout) {
+			client.Timeout = timeout
+		}
+		return &client, nil
+	}
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          100,
+		MaxIdleConnsPerHost:   32,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			RootCAs:            c.RootCAs,
+			InsecureSkipVerify: c.UnsafeSkipTLSVerify, //nolint:gosec // asked for under an unsafe name, and warned about
+		},
+	}
+	return &http.Client{Transport: transport, Timeout: timeout}, nil
+}
+
+// origin is what a redirect must not leave.
+type origin struct{ scheme, host string }
+
+func originOf(raw string) origin {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return origin{}
+	}
+	host := strings.ToLower(u.Host)
+	if u.Port() == "" {
+		switch u.Scheme {
+		case "https":
+			host += ":443"
+		case "http":
+			host += ":80"
+		}
+	}
+	return origin{u.Scheme, host}
+}
+
+// parseBaseURL checks the address of a service and returns it with one slash
+// at its end.
+func parseBaseURL(raw string, allowHTTP bool) (string, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "":
+		return "", fmt.Errorf("%q is not an absolute URL", raw)
+	case u.User != nil:
+		return "", errors.New("the URL holds a user name or password; use Credentials")
+	case u.RawQuery != "" || u.Fragment != "":
+		return "", fmt.Errorf("%q has a query or a fragment", raw)
+	case u.Scheme == "https":
+	case u.Scheme != "http":
+		return "", fmt.Errorf("%q has the scheme %q; it must be https", raw, u.Scheme)
+	case !allowHTTP && !isLoopback(u.Hostname()):
+		return "", fmt.Errorf("%q would send tokens unencrypted; use https, a loopback address, or UnsafeAllowHTTP", raw)
+	}
+	return strings.TrimRight(u.String(), "/") + "/", nil
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+// jitter returns a number in [0, 1).
+func jitter() float64 { return rand.Float64() } //nolint:gosec // spreads repeats, protects nothing

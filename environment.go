@@ -1,0 +1,128 @@
+package globusauth
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The environments of Globus. Production is the default.
+const (
+	Production = "production"
+	Preview    = "preview"
+)
+
+// The variables of the environment that FromEnvironment reads. The official
+// SDKs read the same ones.
+const (
+	envEnvironment = "GLOBUS_SDK_ENVIRONMENT"
+	envAuthURL     = "GLOBUS_SDK_SERVICE_URL_AUTH"
+	envTimeout     = "GLOBUS_SDK_HTTP_TIMEOUT"
+	envVerifySSL   = "GLOBUS_SDK_VERIFY_SSL"
+)
+
+// authURL returns the address of Globus Auth in an environment. An unknown
+// name is an error and never falls back to production.
+func authURL(environment string) (string, error) {
+	switch environment {
+	case Production:
+		return "https://auth.globus.org/", nil
+	case Preview:
+		return "https://auth.preview.globus.org/", nil
+	case "sandbox", "integration", "test", "staging":
+		return "https://auth." + environment + ".globuscs.info/", nil
+	}
+	return "", fmt.Errorf("unknown environment %q; known are production, preview, sandbox, integration, test and staging", environment)
+}
+
+// FromEnvironment returns a configuration filled from the variables that the
+// official SDKs know. It is the only function of the library that reads the
+// environment:
+//
+//   - GLOBUS_SDK_ENVIRONMENT: the name of the environment, default "production";
+//   - GLOBUS_SDK_SERVICE_URL_AUTH: the address of the service, replacing the
+//     environment's when not empty. An http address counts as chosen on
+//     purpose here, see [Config.UnsafeAllowHTTP];
+//   - GLOBUS_SDK_HTTP_TIMEOUT: seconds for one attempt of a request, with
+//     fractions; empty means 60, -1 no limit;
+//   - GLOBUS_SDK_VERIFY_SSL: one of y, yes, t, true, on, 1 or n, no, f, false,
+//     off, 0 in any case, or the path of a file of CA certificates in PEM.
+//     When it is off, [New] logs a warning.
+//
+// A value that cannot be used is an error that names the variable. Several
+// such errors are joined.
+func FromEnvironment() (Config, error) {
+	var config Config
+	var problems []error
+	if name := os.Getenv(envEnvironment); name != "" {
+		if _, err := authURL(name); err != nil {
+			problems = append(problems, fmt.Errorf("globusauth: %s: %w", envEnvironment, err))
+		}
+		config.Environment = name
+	}
+	if base := os.Getenv(envAuthURL); base != "" {
+		config.UnsafeAllowHTTP = true
+		parsed, err := parseBaseURL(base, true)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("globusauth: %s: %w", envAuthURL, err))
+		}
+		config.BaseURL = parsed
+	}
+	timeout, err := parseTimeout(os.Getenv(envTimeout))
+	if err != nil {
+		problems = append(problems, fmt.Errorf("globusauth: %s: %w", envTimeout, err))
+	}
+	config.Timeout = timeout
+	if err := config.setVerify(os.Getenv(envVerifySSL)); err != nil {
+		problems = append(problems, fmt.Errorf("globusauth: %s: %w", envVerifySSL, err))
+	}
+	if len(problems) > 0 {
+		return Config{}, errors.Join(problems...)
+	}
+	return config, nil
+}
+
+func parseTimeout(value string) (time.Duration, error) {
+	if value == "" {
+		return 0, nil
+	}
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	switch {
+	case err != nil || math.IsNaN(seconds) || math.IsInf(seconds, 0):
+		return 0, fmt.Errorf("%q is not a number of seconds", value)
+	case seconds == -1:
+		return NoTimeout, nil
+	case seconds <= 0:
+		return 0, fmt.Errorf("%q must be positive, or -1 for no limit", value)
+	case seconds > math.MaxInt64/float64(time.Second):
+		return 0, fmt.Errorf("%q is too long; use -1 for no limit", value)
+	}
+	return max(1, time.Duration(seconds*float64(time.Second))), nil
+}
+
+func (c *Config) setVerify(value string) error {
+	word := strings.ToLower(value)
+	switch {
+	case value == "" || slices.Contains([]string{"y", "yes", "t", "true", "on", "1"}, word):
+		return nil
+	case slices.Contains([]string{"n", "no", "f", "false", "off", "0"}, word):
+		c.UnsafeSkipTLSVerify = true
+		return nil
+	}
+	pem, err := os.ReadFile(value) //nolint:gosec // the person who sets the variable names the file
+	if err != nil {
+		return fmt.Errorf("neither a yes or no word nor the path of a readable file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("file %q holds no CA certificate in PEM form", value)
+	}
+	c.RootCAs = pool
+	return nil
+}

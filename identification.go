@@ -1,0 +1,76 @@
+package globusauth
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
+)
+
+const modulePath = "github.com/globusauth/globusauth"
+
+// Version returns the version of this module as the build knows it, or
+// "devel" where it does not.
+func Version() string { return moduleVersion() }
+
+var moduleVersion = sync.OnceValue(func() string { //nolint:gochecknoglobals // computed once, never changed
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	version := info.Main.Version
+	if info.Main.Path != modulePath {
+		version = ""
+		for _, dep := range info.Deps {
+			if dep.Path == modulePath {
+				version = dep.Version
+			}
+		}
+	}
+	if version == "" || version == "(devel)" {
+		return "devel"
+	}
+	return strings.TrimPrefix(version, "v")
+})
+
+// identification is what every request says of its sender.
+type identification struct{ userAgent, clientInfo string }
+
+func identify(appName, appVersion string) (identification, error) {
+	for field, value := range map[string]string{"AppName": appName, "AppVersion": appVersion} {
+		if err := checkProductWord(value); err != nil {
+			return identification{}, fmt.Errorf("globusauth: Config.%s: %w", field, err)
+		}
+	}
+	if appName == "" && appVersion != "" {
+		return identification{}, fmt.Errorf("globusauth: Config.AppVersion %q without AppName", appVersion)
+	}
+	id := identification{
+		userAgent:  "globusauth-go/" + Version(),
+		clientInfo: "product=globusauth-go,version=" + Version(),
+	}
+	if appName == "" {
+		return id, nil
+	}
+	app, info := appName, ";product="+appName
+	if appVersion != "" {
+		app += " " + appVersion
+		info += ",version=" + appVersion
+	}
+	id.userAgent += " (" + app + ")"
+	id.clientInfo += info
+	return id, nil
+}
+
+// checkProductWord refuses what would break the two headers apart.
+func checkProductWord(word string) error {
+	if len(word) > maxAppNameLength {
+		return fmt.Errorf("longer than %d characters", maxAppNameLength)
+	}
+	for _, r := range word {
+		if r < ' ' || r > '~' || strings.ContainsRune(`;,=()\`, r) {
+			return fmt.Errorf("the character %q is not allowed in request headers; use printable ASCII without ; , = ( ) and \\", r)
+		}
+	}
+	return nil
+}
