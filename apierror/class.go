@@ -156,7 +156,7 @@ func (e *Error) hint() string {
 			return "retry after " + e.RetryAfter.String()
 		}
 		return "retry later"
-	case e.raw != nil && e.raw.note != "" && !e.Is(ErrForbidden):
+	case e.foreign:
 		return "check the base URL and any proxy"
 	case e.Is(ErrForbidden):
 		return "check the token's scopes and the identity's rights"

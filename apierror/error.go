@@ -23,10 +23,10 @@ const (
 // that an authorization server sent to a redirect URI (then StatusCode is 0).
 //
 // [FromResponse] makes one from a response; a literal with the exported fields
-// works as well. The text fields of an Error made by FromResponse hold printable
-// text without control characters and are bounded in length; [Error.Body] has
-// what was really sent. An Error is not changed after it was made and is then
-// safe for concurrent use.
+// works as well. Code, Message, RequestID and Details of an Error made by
+// FromResponse hold printable text without control characters and are bounded in
+// length; [Error.Body] has what was really sent. No method changes an Error, so
+// that one which nobody changes is safe for concurrent use.
 type Error struct {
 	// Operation is what was attempted, in words: "get identities".
 	Operation string `json:"operation,omitempty"`
@@ -51,9 +51,12 @@ type Error struct {
 
 	oauthCode       string // root member "error", beside an "errors" list too
 	requirementCode string // code of the requirement behind Authorization
-	// Formatting verbs print a nested pointer as an address: with a pointer
-	// here, no verb shows the body or the headers, not even of a copied Error.
-	raw *response
+	note            string // why nothing could be read from the body
+	foreign         bool   // the body is no JSON, so the answer is hardly the service's
+	// Nothing that prints a value by reflection looks inside a function. The
+	// verbs s, q and x do look behind a pointer, when it is an Error that is
+	// printed and not a pointer to one.
+	response func() (http.Header, []byte)
 }
 
 // Detail is one member of a document's "errors" list.
@@ -64,12 +67,6 @@ type Detail struct {
 	Message string `json:"message,omitempty"`
 	// RequestID is the member id.
 	RequestID string `json:"request_id,omitempty"`
-}
-
-type response struct {
-	header http.Header
-	body   []byte
-	note   string // why nothing could be read from the body
 }
 
 // Error says in one line what was attempted, what came back and, for the common
@@ -110,9 +107,7 @@ func (e *Error) Error() string {
 		fact("status ", strconv.Itoa(e.StatusCode))
 	}
 	fact("request ", clean(e.RequestID, maxName))
-	if e.raw != nil {
-		fact("", e.raw.note)
-	}
+	fact("", e.note)
 	if separator != " (" {
 		b.WriteByte(')')
 	}
@@ -138,19 +133,21 @@ func (e *Error) reason() string {
 // nil when there was no response. It may hold anything, secrets included: show
 // it to programs, not to logs.
 func (e *Error) Body() []byte {
-	if e == nil || e.raw == nil {
+	if e == nil || e.response == nil {
 		return nil
 	}
-	return bytes.Clone(e.raw.body)
+	_, body := e.response()
+	return bytes.Clone(body)
 }
 
 // Header returns a copy of the response's headers, nil when there was no
 // response.
 func (e *Error) Header() http.Header {
-	if e == nil || e.raw == nil {
+	if e == nil || e.response == nil {
 		return nil
 	}
-	return e.raw.header.Clone()
+	header, _ := e.response()
+	return header.Clone()
 }
 
 // LogValue gives [log/slog] the error's fields as a group, without its body and

@@ -20,43 +20,46 @@ import (
 // A server can send back what it was sent: call [Error.Redact] with the secrets
 // of the request.
 func FromResponse(operation string, statusCode int, header http.Header, body []byte) *Error {
+	keptHeader, keptBody := header.Clone(), bytes.Clone(body[:min(len(body), maxBody)])
 	e := &Error{
 		Operation:  operation,
 		StatusCode: statusCode,
 		RetryAfter: retryAfter(header),
-		raw:        &response{header: header.Clone(), body: bytes.Clone(body[:min(len(body), maxBody)])},
+		response:   func() (http.Header, []byte) { return keptHeader, keptBody },
 	}
-	media := mediaType(header)
-	size := strconv.Itoa(len(body)) + " bytes"
-	switch root := object(nil); {
-	case len(bytes.TrimSpace(body)) == 0:
-		e.raw.note = "empty answer"
-	case !isJSON(media, body):
-		e.raw.note = "answer is " + clean(media, maxName) + ", " + size
-		if media == "" {
-			e.raw.note = "answer has no content type, " + size
-		}
-	case len(body) > maxBody:
-		e.raw.note = "answer is too long, " + size
-	case !json.Valid(body):
-		e.raw.note = "answer is broken JSON, " + size
-	default:
-		root = readObject(body)
-		e.read(root, media == "application/vnd.api+json")
-		if e.Code == "" && e.Message == "" {
-			e.raw.note = "answer is JSON without code and message, " + size
-		}
-	}
+	e.readBody(mediaType(header), body)
 	return e
+}
+
+// readBody leaves a note for operators when the body says nothing.
+func (e *Error) readBody(media string, body []byte) {
+	size := ", " + strconv.Itoa(len(body)) + " bytes"
+	switch first := kind(body); {
+	case first == 0:
+		e.note = "empty answer"
+	case media == "" && first != '{':
+		e.note, e.foreign = "answer has no content type"+size, true
+	case !isJSON(media):
+		e.note, e.foreign = "answer is "+clean(media, maxName)+size, true
+	case len(body) > maxBody:
+		e.note = "answer is too long" + size
+	default:
+		root := readObject(body)
+		if root == nil {
+			e.note = "answer is no JSON object" + size
+			return
+		}
+		e.read(root, media == "application/vnd.api+json")
+		if e.Code == "" && e.Message == "" && e.Authorization == nil {
+			e.note = "answer has no code and no message" + size
+		}
+	}
 }
 
 // read takes code, message, request ID and requirements from a document. The
 // order of precedence is that of the Globus SDK for Python, with the OAuth2
 // members used where that finds nothing.
 func (e *Error) read(root object, jsonAPI bool) {
-	if root == nil {
-		return
-	}
 	documents := root.list("errors")
 	for _, document := range documents {
 		e.Details = append(e.Details, document.detail(jsonAPI))
@@ -217,12 +220,10 @@ func mediaType(header http.Header) string {
 	return strings.ToLower(strings.TrimSpace(media))
 }
 
-func isJSON(media string, body []byte) bool {
-	if media == "" {
-		return kind(body) == '{'
-	}
+// isJSON also takes no media type at all for JSON.
+func isJSON(media string) bool {
 	subtype, ok := strings.CutPrefix(media, "application/")
-	return ok && (subtype == "json" || strings.HasSuffix(subtype, "+json"))
+	return media == "" || ok && (subtype == "json" || strings.HasSuffix(subtype, "+json"))
 }
 
 // retryAfter reads the header Retry-After (RFC 9110 section 10.2.3), seconds or

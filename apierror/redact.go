@@ -52,11 +52,7 @@ func (e *Error) Redact(secrets ...string) *Error {
 			Extra:                       r.members(p.Extra),
 		}
 	}
-	if e.raw != nil {
-		raw := *e.raw
-		raw.note = r.text(raw.note)
-		result.raw = &raw
-	}
+	result.note = r.text(e.note)
 	return &result
 }
 
@@ -73,7 +69,7 @@ func newRedactor(secrets []string) redactor {
 		if len(secret) < minSecret {
 			continue
 		}
-		r.forms = append(r.forms, secret, url.QueryEscape(secret), url.PathEscape(secret), clean(secret, len(secret)+len(ellipsis)))
+		r.forms = append(r.forms, secret, url.QueryEscape(secret), url.PathEscape(secret), clean(secret, len(secret)))
 	}
 	slices.SortFunc(r.forms, func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
@@ -89,14 +85,22 @@ func newRedactor(secrets []string) redactor {
 
 func (r redactor) text(text string) string {
 	text = r.replacer.Replace(text)
-	body, cut := strings.CutSuffix(text, ellipsis)
-	if !cut {
+	if !strings.Contains(text, ellipsis) {
 		return text
 	}
+	parts := strings.Split(text, ellipsis)
+	for i := range parts[:len(parts)-1] {
+		parts[i] = r.cut(parts[i])
+	}
+	return strings.Join(parts, ellipsis)
+}
+
+// cut replaces the first part of a secret at the end of a shortened text.
+func (r redactor) cut(text string) string {
 	for _, form := range r.forms {
-		for n := min(len(form)-1, len(body)); n >= minSecret; n-- {
-			if strings.HasSuffix(body, form[:n]) {
-				return body[:len(body)-n] + redacted
+		for n := min(len(form)-1, len(text)); n >= minSecret; n-- {
+			if strings.HasSuffix(text, form[:n]) {
+				return text[:len(text)-n] + redacted
 			}
 		}
 	}

@@ -14,7 +14,8 @@ const (
 // AuthorizationParameters is what a Globus service asks of the next login: the
 // authorization_parameters of a Globus Auth requirements error (GARE). Its JSON
 // form is that object, without Extra. A nil list was not sent, or was null; an
-// empty list was sent empty.
+// empty list was sent empty. SessionMessage holds printable text without control
+// characters, as it is meant to be shown; all else is as it was sent.
 type AuthorizationParameters struct {
 	// SessionMessage is a sentence for the person who logs in.
 	SessionMessage string `json:"session_message,omitempty"`
@@ -82,6 +83,7 @@ func requirements(root object, documents []object, limit int) []Requirement {
 // them; a document can satisfy several.
 func readRequirement(document object) (Requirement, bool) {
 	code, hasCode := document.text("code")
+	code = clean(code, maxName)
 	if members := readObject(document["authorization_parameters"]); members != nil {
 		if hasCode {
 			if parameters, ok := readParameters(members, canonical); ok {

@@ -12,34 +12,29 @@ const ellipsis = "…"
 // invalid characters become blanks, blanks in a row become one, and what exceeds
 // limit bytes is cut and ends in an ellipsis.
 func clean(text string, limit int) string {
-	if isClean(text) && len(text) <= limit {
+	if len(text) <= limit && isClean(text) {
 		return text
 	}
 	var b strings.Builder
-	b.Grow(min(len(text), limit))
+	b.Grow(min(len(text), limit) + utf8.UTFMax)
 	blank := false
 	for _, r := range text {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			r = ' '
-		}
-		if r == ' ' {
+		if r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) {
 			blank = b.Len() > 0
 			continue
-		}
-		size := utf8.RuneLen(r)
-		if blank {
-			size++
-		}
-		if b.Len()+size+len(ellipsis) > limit {
-			// Only what does not fit is cut; text that ends here is whole.
-			b.WriteString(ellipsis)
-			break
 		}
 		if blank {
 			b.WriteByte(' ')
 			blank = false
 		}
 		b.WriteRune(r)
+		if b.Len() > limit {
+			end := limit - len(ellipsis)
+			for !utf8.RuneStart(b.String()[end]) {
+				end--
+			}
+			return strings.TrimRight(b.String()[:end], " ") + ellipsis
+		}
 	}
 	return b.String()
 }

@@ -15,6 +15,7 @@ package unixtime
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"time"
 )
@@ -141,7 +142,7 @@ func parseExponent(data, rest []byte) (seconds, microseconds int64, err error) {
 		return 0, 0, errRange()
 	}
 	seconds = int64(value)
-	return seconds, int64((value - float64(seconds)) * 1e6), nil
+	return seconds, int64(math.Round((value - float64(seconds)) * 1e6)), nil
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

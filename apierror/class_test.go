@@ -1,0 +1,120 @@
+package apierror_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/globusauth/globusauth/apierror"
+)
+
+func classes() []error {
+	return []error{
+		apierror.ErrBadRequest, apierror.ErrUnauthorized, apierror.ErrForbidden, apierror.ErrNotFound,
+		apierror.ErrConflict, apierror.ErrRateLimited, apierror.ErrServer,
+		apierror.ErrInvalidRequest, apierror.ErrInvalidClient, apierror.ErrInvalidGrant,
+		apierror.ErrUnauthorizedClient, apierror.ErrUnsupportedGrantType, apierror.ErrUnsupportedResponseType,
+		apierror.ErrInvalidScope, apierror.ErrAccessDenied, apierror.ErrInvalidToken, apierror.ErrInsufficientScope,
+		apierror.ErrInteractionRequired, apierror.ErrLoginRequired, apierror.ErrConsentRequired,
+		apierror.ErrAuthorizationRequired,
+	}
+}
+
+// Each row names all classes that the answer belongs to; it belongs to no other.
+func TestClasses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		status int
+		body   string
+		want   []error
+	}{
+		{400, ``, []error{apierror.ErrBadRequest}},
+		{401, ``, []error{apierror.ErrUnauthorized}},
+		{403, ``, []error{apierror.ErrForbidden}},
+		{404, ``, []error{apierror.ErrNotFound}},
+		{409, ``, []error{apierror.ErrConflict}},
+		{418, ``, nil},
+		{429, ``, []error{apierror.ErrRateLimited}},
+		{500, ``, []error{apierror.ErrServer}},
+		{503, ``, []error{apierror.ErrServer}},
+		{400, `{"error":"invalid_grant"}`, []error{apierror.ErrBadRequest, apierror.ErrInvalidGrant}},
+		{401, `{"error":"invalid_grant"}`, []error{apierror.ErrUnauthorized, apierror.ErrInvalidGrant}},
+		{500, `{"error":"invalid_grant"}`, []error{apierror.ErrServer}},
+		{0, `{"error":"access_denied"}`, []error{apierror.ErrAccessDenied}},
+		{0, `{"error":"login_required"}`, []error{apierror.ErrLoginRequired}},
+		{0, `{"error":"interaction_required"}`, []error{apierror.ErrInteractionRequired}},
+		{0, `{"error":"consent_required"}`, []error{apierror.ErrConsentRequired}},
+		{0, `{"error":"unsupported_response_type"}`, []error{apierror.ErrUnsupportedResponseType}},
+		{0, `{"error":"server_error"}`, []error{apierror.ErrServer}},
+		{0, `{"error":"temporarily_unavailable"}`, []error{apierror.ErrServer}},
+		{400, `{"error":"server_error"}`, []error{apierror.ErrBadRequest}},
+		{401, `{"error":"invalid_client"}`, []error{apierror.ErrUnauthorized, apierror.ErrInvalidClient}},
+		{
+			401, `{"errors":[{"code":"UNAUTHORIZED","detail":"Basic auth failed"}],"error":"unauthorized"}`,
+			[]error{apierror.ErrUnauthorized, apierror.ErrInvalidClient},
+		},
+		{
+			401, `{"errors":[{"code":"UNAUTHORIZED","detail":"Call must be authenticated"}],"error":"unauthorized"}`,
+			[]error{apierror.ErrUnauthorized},
+		},
+		{400, `{"error":"invalid_request"}`, []error{apierror.ErrBadRequest, apierror.ErrInvalidRequest}},
+		{400, `{"error":"invalid_scope"}`, []error{apierror.ErrBadRequest, apierror.ErrInvalidScope}},
+		{400, `{"error":"unauthorized_client"}`, []error{apierror.ErrBadRequest, apierror.ErrUnauthorizedClient}},
+		{400, `{"error":"unsupported_grant_type"}`, []error{apierror.ErrBadRequest, apierror.ErrUnsupportedGrantType}},
+		{401, `{"error":"invalid_token"}`, []error{apierror.ErrUnauthorized, apierror.ErrInvalidToken}},
+		{403, `{"error":"insufficient_scope"}`, []error{apierror.ErrForbidden, apierror.ErrInsufficientScope}},
+		{400, `{"errors":[{"code":"INVALID_SCOPE"}]}`, []error{apierror.ErrBadRequest, apierror.ErrInvalidScope}},
+		{
+			403, `{"errors":[{"code":"A"},{"code":"B"}],"error":"access_denied"}`,
+			[]error{apierror.ErrForbidden, apierror.ErrAccessDenied},
+		},
+		{
+			403, `{"error":"dependent_consent_required","errors":[{"code":"DEPENDENT_CONSENT_REQUIRED","unapproved_scopes":["s"]}]}`,
+			[]error{apierror.ErrForbidden, apierror.ErrConsentRequired, apierror.ErrAuthorizationRequired},
+		},
+		{403, `{"error":"dependent_consent_required"}`, []error{apierror.ErrForbidden, apierror.ErrConsentRequired}},
+		{
+			403, `{"code":"ConsentRequired","required_scopes":["s"]}`,
+			[]error{apierror.ErrForbidden, apierror.ErrConsentRequired, apierror.ErrAuthorizationRequired},
+		},
+		{
+			403, `{"errors":[{"code":"X"},{"code":"ConsentRequired","required_scope":"s"}]}`,
+			[]error{apierror.ErrForbidden, apierror.ErrConsentRequired, apierror.ErrAuthorizationRequired},
+		},
+		{
+			403, `{"errors":[{"code":"FORBIDDEN"}],"authorization_parameters":{"session_required_policies":["p"]}}`,
+			[]error{apierror.ErrForbidden, apierror.ErrAuthorizationRequired},
+		},
+	}
+	for _, test := range tests {
+		t.Run(fmt.Sprintf("%d %s", test.status, test.body), func(t *testing.T) {
+			t.Parallel()
+			e := apierror.FromResponse("do it", test.status, jsonHeader(), []byte(test.body))
+			err := fmt.Errorf("flows: refresh: %w", e)
+			for _, class := range classes() {
+				want := false
+				for _, w := range test.want {
+					want = want || errors.Is(class, w)
+				}
+				if got := errors.Is(err, class); got != want {
+					t.Errorf("errors.Is(%v, %v) = %t, want %t", err, class, got, want)
+				}
+			}
+			if found, ok := errors.AsType[*apierror.Error](err); !ok || found != e {
+				t.Errorf("errors.AsType found %v, want the error itself", found)
+			}
+		})
+	}
+}
+
+func TestIsNoClass(t *testing.T) {
+	t.Parallel()
+	var none *apierror.Error
+	if none.Is(apierror.ErrNotFound) {
+		t.Error("a nil error belongs to a class")
+	}
+	// A foreign error whose text is a code is no class.
+	if errors.Is(&apierror.Error{Code: "invalid_grant"}, errors.New("invalid_grant")) { //nolint:err113 // the point of the test
+		t.Error("an error that only has the same text is taken for a class")
+	}
+}
