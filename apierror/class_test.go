@@ -114,7 +114,7 @@ func TestIsNoClass(t *testing.T) {
 		t.Error("a nil error belongs to a class")
 	}
 	// A foreign error whose text is a code is no class.
-	if errors.Is(&apierror.Error{Code: "invalid_grant"}, errors.New("invalid_grant")) { //nolint:err113 // the point of the test
+	if errors.Is(&apierror.Error{Code: "invalid_grant"}, errors.New("invalid_grant")) {
 		t.Error("an error that only has the same text is taken for a class")
 	}
 }

@@ -53,15 +53,21 @@ func TestErrorMessage(t *testing.T) {
 			"globusauth: do it: ConsentRequired (status 403); log in again and consent to the required scopes",
 		},
 		{
-			"page of a proxy", 502, http.Header{"Content-Type": {"text/html; charset=utf-8"}}, "<html>no</html>",
+			"page of a proxy", 502,
+			http.Header{"Content-Type": {"text/html; charset=utf-8"}},
+			"<html>no</html>",
 			"globusauth: do it: bad gateway (status 502, answer is text/html, 15 bytes); retry later",
 		},
 		{
-			"page of another server", 404, http.Header{"Content-Type": {"text/html"}}, "<html>no</html>",
+			"page of another server", 404,
+			http.Header{"Content-Type": {"text/html"}},
+			"<html>no</html>",
 			"globusauth: do it: not found (status 404, answer is text/html, 15 bytes); check the base URL and any proxy",
 		},
 		{
-			"rate limit", 429, http.Header{"Content-Type": {"application/json"}, "Retry-After": {"90"}}, `{"error":"slow_down"}`,
+			"rate limit", 429,
+			http.Header{"Content-Type": {"application/json"}, "Retry-After": {"90"}},
+			`{"error":"slow_down"}`,
 			"globusauth: do it: slow_down (status 429); retry after 1m30s",
 		},
 		{
@@ -77,7 +83,9 @@ func TestErrorMessage(t *testing.T) {
 			"globusauth: do it: bad request (status 400, answer has no code and no message, 13 bytes)",
 		},
 		{
-			"unknown status", 799, http.Header{}, "hello",
+			"unknown status", 799,
+			http.Header{},
+			"hello",
 			"globusauth: do it: unexpected answer (status 799, answer has no content type, 5 bytes); retry later",
 		},
 		{

@@ -21,8 +21,8 @@ const secret = "SECRET-a+b/c=dEfGhIjKlMnOpQrStUv"
 
 // shown is everything that fmt, encoding/json and log/slog make of an error, on
 // its own, copied, within another error and within a struct.
-func shown(t testing.TB, e *apierror.Error) string {
-	t.Helper()
+func shown(tb testing.TB, e *apierror.Error) string {
+	tb.Helper()
 	var b bytes.Buffer
 	wrapped := fmt.Errorf("app: %w", e)
 	holder := struct {
@@ -38,7 +38,7 @@ func shown(t testing.TB, e *apierror.Error) string {
 	for _, v := range []any{e, *e, holder} {
 		raw, err := json.Marshal(v)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		b.Write(raw)
 	}
@@ -64,11 +64,11 @@ func written(texts ...string) []string {
 }
 
 // summary is all that does not depend on addresses.
-func summary(t testing.TB, e *apierror.Error) string {
-	t.Helper()
+func summary(tb testing.TB, e *apierror.Error) string {
+	tb.Helper()
 	raw, err := json.Marshal(e)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return fmt.Sprintf("%s\n%s\n%+v\n%q\n%v\n", e, raw, e.Authorization, e.Body(), e.Header())
 }

@@ -54,18 +54,18 @@ func (v vector) header() http.Header {
 	return header
 }
 
-func loadVectors(t testing.TB, file string, atLeast int) []vector {
-	t.Helper()
+func loadVectors(tb testing.TB, file string, atLeast int) []vector {
+	tb.Helper()
 	raw, err := os.ReadFile("testdata/" + file)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var vectors []vector
 	if err := json.Unmarshal(raw, &vectors); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if len(vectors) < atLeast {
-		t.Fatalf("%s has %d vectors, want at least %d", file, len(vectors), atLeast)
+		tb.Fatalf("%s has %d vectors, want at least %d", file, len(vectors), atLeast)
 	}
 	return vectors
 }
