@@ -135,7 +135,8 @@ type AuthorizationParameters struct {
 
 // ClientAnswer One client.
 type ClientAnswer struct {
-	// Client A registered client.
+	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably has every member (not confirmed).
 	Client ClientRecord `json:"client"`
 }
 
@@ -151,8 +152,8 @@ type ClientCreate struct {
 	// Name Name, shown on consent pages. Without line breaks.
 	Name string `json:"name"`
 
-	// PreselectIDP Identity provider that the sign-in page shall propose.
-	PreselectIDP string `json:"preselect_idp,omitempty,omitzero"`
+	// PreselectIDP Identity provider that the sign-in page shall propose; null for none.
+	PreselectIDP nullable.Nullable[string] `json:"preselect_idp,omitempty,omitzero"`
 
 	// Project The project that the client shall belong to. Not for a child client or an instance of a native app.
 	Project string `json:"project,omitempty,omitzero"`
@@ -163,8 +164,8 @@ type ClientCreate struct {
 	// RedirectURIs Redirect URIs.
 	RedirectURIs nullable.Nullable[[]string] `json:"redirect_uris,omitempty,omitzero"`
 
-	// RequiredIDP Identity provider of which a user shall need an identity.
-	RequiredIDP string `json:"required_idp,omitempty,omitzero"`
+	// RequiredIDP Identity provider of which a user shall need an identity; null for none.
+	RequiredIDP nullable.Nullable[string] `json:"required_idp,omitempty,omitzero"`
 
 	// TemplateID The native app to make an instance of. Only `name` goes with it.
 	TemplateID string `json:"template_id,omitempty,omitzero"`
@@ -236,17 +237,18 @@ type ClientLinksUpdate struct {
 // ClientList Clients. Looked up by `fqdn`, recorded answers have the one client as `client` in place of `clients` (in conflict;
 // expect both).
 type ClientList struct {
-	// Client A registered client.
+	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably has every member (not confirmed).
 	Client ClientRecord `json:"client,omitempty,omitzero"`
 
 	// Clients The clients.
 	Clients []ClientRecord `json:"clients,omitempty,omitzero"`
 }
 
-// ClientRecord A registered client.
+// ClientRecord A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
+// the service itself presumably has every member (not confirmed).
 type ClientRecord struct {
-	// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, yet in its recorded answers. More
-	// values may come.
+	// ClientType Kind of client.
 	ClientType ClientType `json:"client_type"`
 
 	// FQDNs Host names of the client.
@@ -258,7 +260,7 @@ type ClientRecord struct {
 	// ID Client ID.
 	ID string `json:"id"`
 
-	// Links Web pages about a client. Both or neither.
+	// Links Web pages about the client.
 	Links ClientLinks `json:"links"`
 
 	// Name Name, shown on consent pages. Without line breaks.
@@ -291,7 +293,7 @@ type ClientRecord struct {
 	// UserinfoFromEffectiveIdentity Whether userinfo shows the effective identity.
 	UserinfoFromEffectiveIdentity bool `json:"userinfo_from_effective_identity"`
 
-	// Visibility Who may see a client. `public` is any authenticated caller, `private` the project's administrators.
+	// Visibility Who may see the client.
 	Visibility ClientVisibility `json:"visibility"`
 }
 
@@ -753,7 +755,8 @@ type OpenIDConfiguration struct {
 	UserinfoEndpoint string `json:"userinfo_endpoint,omitempty,omitzero"`
 }
 
-// Policy An authentication policy.
+// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
+// `id`; the service itself presumably has every member (not confirmed).
 type Policy struct {
 	// AuthenticationAssuranceTimeout Seconds that an authentication counts for, or null.
 	AuthenticationAssuranceTimeout int `json:"authentication_assurance_timeout,omitempty,omitzero"`
@@ -785,7 +788,8 @@ type Policy struct {
 
 // PolicyAnswer One policy.
 type PolicyAnswer struct {
-	// Policy An authentication policy.
+	// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
+	// `id`; the service itself presumably has every member (not confirmed).
 	Policy Policy `json:"policy"`
 }
 
@@ -1153,7 +1157,7 @@ type TokenRequest struct {
 	// CodeVerifier The PKCE verifier that `code_challenge` was made from, 43 to 128 characters of `A-Z a-z 0-9 - . _ ~`.
 	CodeVerifier string `json:"code_verifier,omitempty,omitzero"`
 
-	// GrantType An OAuth 2.0 grant. More may come.
+	// GrantType The grant. A grant that is not listed is passed on.
 	GrantType GrantType `json:"grant_type"`
 
 	// RedirectURI The redirect URI of the authorization request, exactly as it was.
@@ -1291,7 +1295,8 @@ type Userinfo struct {
 
 // WrappedClient A client and its first credential, one level deeper than they should be.
 type WrappedClient struct {
-	// Client A registered client.
+	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably has every member (not confirmed).
 	Client ClientRecord `json:"client"`
 
 	// Included Resources that come with a new client.

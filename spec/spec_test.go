@@ -136,8 +136,8 @@ func TestValidationCatches(t *testing.T) {
 			"must be a string",
 		},
 		{
-			"an unknown grant",
-			func(doc *openapi3.T) { value(doc, "TokenRequestRefresh")["grant_type"] = "password" },
+			"an unknown value of a closed enumeration",
+			func(doc *openapi3.T) { value(doc, "TokenRequestDependent")["access_type"] = "sometimes" },
 			"not one of the allowed values",
 		},
 		{
