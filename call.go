@@ -158,7 +158,7 @@ func (x *exchange) renew(rejected tokens.Token) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	renewer, ok := source.source.(tokens.Renewer)
+	renewer, ok := source.source().(tokens.Renewer)
 	if !ok {
 		return false, nil
 	}
@@ -274,4 +274,3 @@ func formOf(req *http.Request) url.Values {
 	}
 	return form
 }
-

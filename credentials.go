@@ -53,7 +53,9 @@ func Bearer(accessToken string) Credentials {
 // one of the resource server auth.globus.org. If source is a [tokens.Renewer]
 // as well, a request that is answered with 401 is repeated once with a renewed
 // token.
-func TokenSource(source tokens.Source) Credentials { return sourceCredentials{source} }
+func TokenSource(source tokens.Source) Credentials {
+	return sourceCredentials{func() tokens.Source { return source }}
+}
 
 // A func keeps a secret out of every way of printing a struct.
 type basicCredentials struct {
@@ -81,14 +83,15 @@ func (c bearerCredentials) authorization(context.Context) (string, tokens.Token,
 func (c bearerCredentials) String() string   { return "Bearer(redacted)" }
 func (c bearerCredentials) GoString() string { return c.String() }
 
-type sourceCredentials struct{ source tokens.Source }
+type sourceCredentials struct{ source func() tokens.Source }
 
 func (c sourceCredentials) kind() auth { return authBearer }
 func (c sourceCredentials) authorization(ctx context.Context) (string, tokens.Token, error) {
-	if c.source == nil {
+	source := c.source()
+	if source == nil {
 		return "", tokens.Token{}, errors.New("the token source is nil")
 	}
-	token, err := c.source.Token(ctx)
+	token, err := source.Token(ctx)
 	if err != nil {
 		return "", tokens.Token{}, fmt.Errorf("get token: %w", err)
 	}

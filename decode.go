@@ -21,7 +21,12 @@ func decode(data []byte, out any) error {
 		// The dependent grant answers a bare list.
 		return unmarshal(data, &tokens.OtherTokens)
 	}
-	if err := unmarshal(data, out); err != nil {
+	var lenient []json.Options
+	switch out.(type) {
+	case *gen.ProjectAnswer, *gen.ProjectList:
+		lenient = append(lenient, json.WithUnmarshalers(json.UnmarshalFromFunc(identityOrID)))
+	}
+	if err := unmarshal(data, out, lenient...); err != nil {
 		return err
 	}
 	switch answer := out.(type) {
@@ -52,8 +57,22 @@ func decode(data []byte, out any) error {
 	return nil
 }
 
-func unmarshal(data []byte, out any) error {
-	err := json.Unmarshal(data, out, jsonv1.DefaultOptionsV1())
+// identityOrID reads the administrator of a project, which one document of the
+// service shows as a bare ID.
+func identityOrID(dec *jsontext.Decoder, identity *gen.Identity) error {
+	if dec.PeekKind() != '"' {
+		return errors.ErrUnsupported
+	}
+	token, err := dec.ReadToken()
+	if err == nil {
+		identity.ID = token.String()
+	}
+	return err
+}
+
+func unmarshal(data []byte, out any, options ...json.Options) error {
+	options = append(options, jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
+	err := json.Unmarshal(data, out, options...)
 	if err == nil {
 		return nil
 	}

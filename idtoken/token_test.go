@@ -151,26 +151,6 @@ func keySet(tb testing.TB, keys ...object) []byte {
 	return encode(tb, object{"keys": keys})
 }
 
-// clock is a clock that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: issued} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(by)
-}
-
 // offlineConfig verifies with the first key and without a network.
 func offlineConfig(tb testing.TB) idtoken.Config {
 	tb.Helper()

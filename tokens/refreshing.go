@@ -73,22 +73,22 @@ type RefreshingConfig struct {
 type Refreshing struct {
 	config RefreshingConfig
 
+	// Atomic pointers to what holds secrets: fmt cannot look behind them.
 	current    atomic.Pointer[snapshot]
+	flight     atomic.Pointer[flight]
+	refused    atomic.Pointer[refusal]
+	unsaved    atomic.Pointer[unsaved]
 	rechecking atomic.Bool
 
-	mu         sync.Mutex // guards what follows, and stores to current
-	flight     *flight
-	generation uint64 // counts calls of Forget
-	refused    *refusal
-	unsaved    *unsaved
+	mu         sync.Mutex // guards generation, and changes of current and flight
+	generation uint64     // counts calls of Forget
 }
 
 // snapshot is a token as held in memory; never changed once published.
 type snapshot struct {
 	token Token
 	from  int64 // wall clock, ns: read from the store, or checked, at
-	until int64 // wall clock, ns: look again from
-	end   int64 // wall clock, ns: must not be given out from
+	until int64 // wall clock, ns: look again at
 }
 
 // refusal remembers what the service has refused for good.
@@ -177,7 +177,7 @@ func (r *Refreshing) Forget() {
 	defer r.mu.Unlock()
 	r.generation++
 	r.current.Store(nil)
-	r.unsaved = nil
+	r.unsaved.Store(nil)
 }
 
 // renewable reports whether there is a way to replace the token without a login.

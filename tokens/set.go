@@ -25,13 +25,10 @@ var (
 // A Set is an immutable value and safe for concurrent use. Like [Token] it hides
 // its secrets when printed, logged or encoded as JSON.
 type Set struct {
-	// A pointer, so that a Set inside somebody's struct prints as an address.
-	held *holding
-}
-
-// holding is never changed once a Set holds it.
-type holding struct {
-	sorted []Token // by resource server, each one normal
+	// held returns the tokens sorted by resource server, each one normal; nil when
+	// there are none. It is a function because fmt prints functions as addresses
+	// even where it calls no methods, as in unexported fields of somebody's struct.
+	held func() []Token
 }
 
 // NewSet makes a set of tokens. Two tokens for one resource server are an error,
@@ -59,7 +56,7 @@ func wrap(sorted []Token) Set {
 	if len(sorted) == 0 {
 		return Set{}
 	}
-	return Set{held: &holding{sorted: sorted}}
+	return Set{held: func() []Token { return sorted }}
 }
 
 func byResourceServer(a, b Token) int { return strings.Compare(a.ResourceServer, b.ResourceServer) }
@@ -68,7 +65,7 @@ func (s Set) list() []Token {
 	if s.held == nil {
 		return nil
 	}
-	return s.held.sorted
+	return s.held()
 }
 
 // All returns the tokens sorted by resource server, in a slice of its own.
@@ -183,6 +180,17 @@ func (s Set) Without(resourceServers ...string) Set {
 		return slices.Contains(resourceServers, t.ResourceServer)
 	})
 	return wrap(rest)
+}
+
+// forgetRefresh returns the set without the refresh token of one resource server.
+func (s Set) forgetRefresh(resourceServer string) Set {
+	list := s.All()
+	for i := range list {
+		if list[i].ResourceServer == resourceServer {
+			list[i].RefreshToken = ""
+		}
+	}
+	return wrap(list)
 }
 
 // Format writes the set without its secrets, whatever the verb.

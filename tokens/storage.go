@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,15 +14,15 @@ const maxUnixSeconds = 253402300799
 // format 2.0), with two members of our own that it carries along unread:
 // lifetime_seconds and id_token.
 type storedToken struct {
-	ResourceServer  *string      `json:"resource_server"`
-	IdentityID      string       `json:"identity_id,omitempty"`
-	Scope           *string      `json:"scope"`
-	AccessToken     *string      `json:"access_token"`
-	RefreshToken    string       `json:"refresh_token,omitempty"`
-	ExpiresAt       *json.Number `json:"expires_at_seconds"`
-	TokenType       string       `json:"token_type,omitempty"`
-	LifetimeSeconds int64        `json:"lifetime_seconds,omitempty"`
-	IDToken         string       `json:"id_token,omitempty"`
+	ResourceServer  *string `json:"resource_server"`
+	IdentityID      string  `json:"identity_id,omitempty"`
+	Scope           *string `json:"scope"`
+	AccessToken     *string `json:"access_token"`
+	RefreshToken    string  `json:"refresh_token,omitempty"`
+	ExpiresAt       *int64  `json:"expires_at_seconds"`
+	TokenType       string  `json:"token_type,omitempty"`
+	LifetimeSeconds int64   `json:"lifetime_seconds,omitempty"`
+	IDToken         string  `json:"id_token,omitempty"`
 }
 
 // MarshalStorage writes the set with all its secrets: a JSON object keyed by
@@ -32,9 +31,9 @@ type storedToken struct {
 func (s Set) MarshalStorage() ([]byte, error) {
 	stored := make(map[string]storedToken, len(s.list()))
 	for _, token := range s.list() {
-		expires := json.Number("0") // the format demands a number; 0 is "no end known"
+		var expires int64 // the format demands a number; 0 is "no end known"
 		if !token.Expiry.IsZero() {
-			expires = json.Number(fmt.Sprint(token.Expiry.Unix()))
+			expires = token.Expiry.Unix()
 		}
 		stored[token.ResourceServer] = storedToken{
 			ResourceServer:  &token.ResourceServer,
@@ -60,7 +59,7 @@ func UnmarshalStorage(data []byte) (Set, error) {
 	if err := json.Unmarshal(data, &stored); err != nil {
 		return Set{}, fmt.Errorf("tokens: read stored tokens: %w", withoutData(err))
 	}
-	if stored == nil && !bytes.Equal(bytes.TrimSpace(data), []byte("{}")) {
+	if stored == nil {
 		return Set{}, errors.New("tokens: read stored tokens: not a JSON object")
 	}
 	list := make([]Token, 0, len(stored))
@@ -93,9 +92,8 @@ func (s *storedToken) token(name string) (Token, error) {
 	case s.ExpiresAt == nil:
 		return Token{}, errors.New("expires_at_seconds is missing")
 	}
-	seconds, err := s.ExpiresAt.Int64()
-	if err != nil || seconds < 0 || seconds > maxUnixSeconds {
-		return Token{}, errors.New("expires_at_seconds is not a whole number of seconds between the years 1970 and 9999")
+	if *s.ExpiresAt < 0 || *s.ExpiresAt > maxUnixSeconds {
+		return Token{}, errors.New("expires_at_seconds is outside the years 1970 to 9999")
 	}
 	const maxLifetime = int64(1<<63-1) / int64(time.Second)
 	if s.LifetimeSeconds < 0 || s.LifetimeSeconds > maxLifetime {
@@ -111,8 +109,8 @@ func (s *storedToken) token(name string) (Token, error) {
 		IdentityID:     s.IdentityID,
 		IDToken:        s.IDToken,
 	}
-	if seconds > 0 {
-		token.Expiry = time.Unix(seconds, 0)
+	if *s.ExpiresAt > 0 {
+		token.Expiry = time.Unix(*s.ExpiresAt, 0)
 	}
 	return token, nil
 }

@@ -188,12 +188,15 @@ func (t Token) normal() (Token, error) {
 	case t.Lifetime < 0:
 		return t, fmt.Errorf("token for %q has a negative lifetime", t.ResourceServer)
 	}
-	for name, text := range map[string]string{
-		"access token": t.AccessToken, "refresh token": t.RefreshToken, "token type": t.TokenType,
-		"ID token": t.IDToken, "scope": t.Scope,
+	for _, element := range [...]struct{ name, text string }{
+		{"access token", t.AccessToken},
+		{"refresh token", t.RefreshToken},
+		{"token type", t.TokenType},
+		{"scope", t.Scope},
+		{"ID token", t.IDToken},
 	} {
-		if strings.ContainsFunc(text, notVSChar) {
-			return t, fmt.Errorf("%s for %q holds characters that RFC 6749 appendix A does not allow", name, t.ResourceServer)
+		if !visible(element.text) {
+			return t, fmt.Errorf("%s for %q holds characters that RFC 6749 appendix A does not allow", element.name, t.ResourceServer)
 		}
 	}
 	if !t.Expiry.IsZero() {
@@ -206,6 +209,13 @@ func (t Token) normal() (Token, error) {
 	return t, nil
 }
 
-// notVSChar reports characters that no OAuth2 element may hold (RFC 6749
-// appendix A: visible ASCII and the blank), line ends above all.
-func notVSChar(r rune) bool { return r < ' ' || r > '~' }
+// visible reports whether text is what an OAuth2 element may be made of (RFC 6749
+// appendix A: visible ASCII and the blank), so no line ends above all.
+func visible(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

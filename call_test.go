@@ -1,0 +1,520 @@
+package globusauth_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// serve starts a server and returns a client of it. The base URL has a path,
+// so that an absolute path in the client would show.
+func serve(t *testing.T, config globusauth.Config, handler http.HandlerFunc) *globusauth.Client {
+	t.Helper()
+	server := httptest.NewServer(http.StripPrefix("/base", handler))
+	t.Cleanup(server.Close)
+	config.BaseURL = server.URL + "/base"
+	config.HTTPClient = server.Client()
+	client, err := globusauth.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func answer(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}
+
+func TestCredentialsGoWithOperationsThatTakeThem(t *testing.T) {
+	t.Parallel()
+	getProjects := func(c *globusauth.Client) error { _, err := c.GetProjects(t.Context()); return err }
+	getKeys := func(c *globusauth.Client) error { _, err := c.GetJWKS(t.Context()); return err }
+	introspect := func(c *globusauth.Client) error {
+		_, err := c.Introspect(t.Context(), gen.IntrospectRequest{Token: "some-token"})
+		return err
+	}
+	token := func(c *globusauth.Client) error {
+		_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: "refresh_token", ClientID: "id", RefreshToken: "r"})
+		return err
+	}
+	getClient := func(c *globusauth.Client) error { _, err := c.GetClient(t.Context(), "id"); return err }
+	source := func(token tokens.Token) globusauth.Credentials { return globusauth.TokenSource(sourceFunc{token: token}) }
+	const basic = "Basic dXNlcjpwOsOkKy8g"
+	for _, test := range []struct {
+		name        string
+		credentials globusauth.Credentials
+		call        func(*globusauth.Client) error
+		header, err string
+	}{
+		{"bearer for the API", globusauth.Bearer("AAA"), getProjects, "Bearer AAA", ""},
+		{"a source for the API", source(tokens.Token{AccessToken: "SSS", ResourceServer: "auth.globus.org"}), getProjects, "Bearer SSS", ""},
+		{"a source without a name", source(tokens.Token{AccessToken: "SSS"}), getProjects, "Bearer SSS", ""},
+		{"another service's token", source(tokens.Token{AccessToken: "SSS", ResourceServer: "transfer.api.globus.org"}), getProjects, "", `the token is for "transfer.api.globus.org"`},
+		{"no token in the source", source(tokens.Token{}), getProjects, "", "access token is empty"},
+		{"no source", globusauth.TokenSource(nil), getProjects, "", "token source is nil"},
+		{"token with its newline", globusauth.Bearer("AAA\n"), getProjects, "", "holds a blank, a newline"},
+		{"none for the API", nil, getProjects, "", "it takes a Bearer token; set Config.Credentials"},
+		{"basic for the bearer-only API", globusauth.Basic("user", "p"), getProjects, "", "it takes a Bearer token, the client has Basic(user)"},
+		{"basic for a client's own record", globusauth.Basic("user", "p:ä+/ "), getClient, basic, ""},
+		{"basic for introspection, not form-escaped", globusauth.Basic("user", "p:ä+/ "), introspect, basic, ""},
+		{"bearer for introspection", globusauth.Bearer("AAA"), introspect, "", "it takes a client's Basic credentials"},
+		{"basic at the token endpoint", globusauth.Basic("user", "p:ä+/ "), token, basic, ""},
+		{"no bearer at the token endpoint", globusauth.Bearer("AAA"), token, "", ""},
+		{"none for public documents", globusauth.Bearer("AAA"), getKeys, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var got atomic.Value
+			client := serve(t, globusauth.Config{Credentials: test.credentials}, func(w http.ResponseWriter, r *http.Request) {
+				got.Store(r.Header.Get("Authorization"))
+				answer(w, http.StatusOK, `{}`)
+			})
+			err := test.call(client)
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Fatalf("got %v, want an error with %q", err, test.err)
+				}
+				if got.Load() != nil {
+					t.Fatal("the request was sent all the same")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Load() != test.header {
+				t.Errorf("Authorization is %q, want %q", got.Load(), test.header)
+			}
+		})
+	}
+	t.Run("the error has a class", func(t *testing.T) {
+		t.Parallel()
+		client, err := globusauth.New(globusauth.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := getProjects(client); !errors.Is(err, globusauth.ErrNoCredentials) {
+			t.Errorf("got %v", err)
+		}
+		if err := getProjects(client.WithCredentials(globusauth.Basic("a", "b"))); !errors.Is(err, globusauth.ErrNoCredentials) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+type sourceFunc struct {
+	token tokens.Token
+	err   error
+}
+
+func (s sourceFunc) Token(context.Context) (tokens.Token, error) { return s.token, s.err }
+
+// renewing hands out token-1, token-2, ... one more with each renewal.
+type renewing struct {
+	renewals atomic.Int64
+	rejected atomic.Value
+	err      error
+}
+
+func (s *renewing) Token(context.Context) (tokens.Token, error) {
+	return tokens.Token{AccessToken: fmt.Sprintf("token-%d", s.renewals.Load()+1)}, nil
+}
+
+func (s *renewing) Renew(ctx context.Context, rejected tokens.Token) (tokens.Token, error) {
+	s.rejected.Store(rejected.AccessToken)
+	if s.err != nil {
+		return tokens.Token{}, s.err
+	}
+	s.renewals.Add(1)
+	return s.Token(ctx)
+}
+
+func TestRefusedTokenIsRenewedOnce(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name               string
+		source             *renewing
+		goodToken          string
+		requests, renewals int64
+		wantErr            error
+	}{
+		{"the new token works", &renewing{}, "Bearer token-2", 2, 1, nil},
+		{"the new token is refused as well", &renewing{}, "Bearer token-9", 2, 1, apierror.ErrUnauthorized},
+		{"no renewal to be had", &renewing{err: tokens.ErrLoginRequired}, "Bearer token-9", 1, 0, tokens.ErrLoginRequired},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var requests atomic.Int64
+			client := serve(t, globusauth.Config{Credentials: globusauth.TokenSource(test.source)}, func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				body, _ := io.ReadAll(r.Body)
+				if string(body) != `{"project":{"contact_email":"","display_name":"x"}}` {
+					t.Errorf("request %d has the body %q", requests.Load(), body)
+				}
+				if r.Header.Get("Authorization") == test.goodToken {
+					answer(w, http.StatusOK, `{"project":{"id":"p"}}`)
+					return
+				}
+				answer(w, http.StatusUnauthorized, `{"errors":[{"code":"UNAUTHORIZED","status":"401"}]}`)
+			})
+			_, err := client.CreateProject(t.Context(), gen.CreateProjectBody{Project: gen.ProjectCreate{DisplayName: "x"}})
+			if !errors.Is(err, test.wantErr) {
+				t.Errorf("got %v, want %v", err, test.wantErr)
+			}
+			if requests.Load() != test.requests || test.source.renewals.Load() != test.renewals {
+				t.Errorf("%d requests and %d renewals, want %d and %d", requests.Load(), test.source.renewals.Load(), test.requests, test.renewals)
+			}
+			if test.source.rejected.Load() != "token-1" {
+				t.Errorf("the rejected token is %v", test.source.rejected.Load())
+			}
+		})
+	}
+	t.Run("a fixed token is not repeated", func(t *testing.T) {
+		t.Parallel()
+		var requests atomic.Int64
+		client := serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA")}, func(w http.ResponseWriter, _ *http.Request) {
+			requests.Add(1)
+			answer(w, http.StatusUnauthorized, `{}`)
+		})
+		if _, err := client.GetProjects(t.Context()); !errors.Is(err, apierror.ErrUnauthorized) || requests.Load() != 1 {
+			t.Errorf("%v after %d requests", err, requests.Load())
+		}
+	})
+}
+
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	var elsewhere atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		elsewhere.Add(1)
+		answer(w, http.StatusOK, `{}`)
+	}))
+	t.Cleanup(other.Close)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for name, call := range map[string]func(*globusauth.Client) error{
+			"GET":  func(c *globusauth.Client) error { _, err := c.GetProjects(t.Context()); return err },
+			"keys": func(c *globusauth.Client) error { _, err := c.GetJWKS(t.Context()); return err },
+			"POST": func(c *globusauth.Client) error {
+				_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: "authorization_code", Code: "CODE", ClientID: "id"})
+				return err
+			},
+		} {
+			t.Run(fmt.Sprint(name, status), func(t *testing.T) {
+				t.Parallel()
+				client := serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA")}, func(w http.ResponseWriter, r *http.Request) {
+					http.Redirect(w, r, other.URL+"/stolen", status)
+				})
+				if err := call(client); !errors.Is(err, globusauth.ErrRedirect) {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+	}
+	t.Cleanup(func() {
+		if n := elsewhere.Load(); n != 0 {
+			t.Errorf("%d requests reached the other host", n)
+		}
+	})
+	t.Run("within the service it is followed", func(t *testing.T) {
+		t.Parallel()
+		client := serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA")}, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v2/api/projects" {
+				http.Redirect(w, r, "/base/moved", http.StatusTemporaryRedirect)
+				return
+			}
+			answer(w, http.StatusOK, `{"projects":[{"id":"`+r.Header.Get("Authorization")+`"}]}`)
+		})
+		list, err := client.GetProjects(t.Context())
+		if err != nil || len(list.Projects) != 1 || list.Projects[0].ID != "Bearer AAA" {
+			t.Errorf("got %+v, %v", list, err)
+		}
+	})
+	t.Run("in a circle it ends", func(t *testing.T) {
+		t.Parallel()
+		client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/base/jwk.json", http.StatusFound)
+		})
+		if _, err := client.GetJWKS(t.Context()); !errors.Is(err, globusauth.ErrRedirect) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("of the authorize endpoint is handed back", func(t *testing.T) {
+		t.Parallel()
+		client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other.URL+"/cb?code=C&state="+r.URL.Query().Get("state"), http.StatusFound)
+		})
+		resp, err := client.Authorize(t.Context(), &gen.AuthorizeParams{ClientID: "id", State: "S"})
+		if err != nil || resp.StatusCode != http.StatusFound || resp.Header.Get("Location") != other.URL+"/cb?code=C&state=S" {
+			t.Errorf("got %+v, %v", resp, err)
+		}
+	})
+}
+
+func TestAnswersAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, chunked := range map[string]bool{"announced": false, "unannounced": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var requests atomic.Int64
+			client := serve(t, globusauth.Config{MaxResponseBytes: 100}, func(w http.ResponseWriter, _ *http.Request) {
+				requests.Add(1)
+				body := `{"keys":[]}` + strings.Repeat(" ", 90)
+				if !chunked {
+					w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+				} else if flusher, ok := w.(http.Flusher); ok {
+					flusher.Flush()
+				}
+				_, _ = io.WriteString(w, body)
+			})
+			if _, err := client.GetJWKS(t.Context()); !errors.Is(err, globusauth.ErrResponseTooLarge) || requests.Load() != 1 {
+				t.Errorf("%v after %d requests", err, requests.Load())
+			}
+		})
+	}
+	t.Run("exactly the limit", func(t *testing.T) {
+		t.Parallel()
+		client := serve(t, globusauth.Config{MaxResponseBytes: 100}, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"keys":[]}`+strings.Repeat(" ", 89))
+		})
+		if _, err := client.GetJWKS(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestMalformedAnswers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ body, want string }{
+		"empty":         {"", "not valid JSON"},
+		"truncated":     {`{"access_token":"SECRET-`, "not valid JSON at byte"},
+		"a page":        {"<html>SECRET-</html>", "not valid JSON at byte 0"},
+		"two documents": {`{"access_token":"SECRET-"} {}`, "not valid JSON at byte"},
+		"wrong type":    {`{"access_token":"a","expires_in":"SECRET-"}`, `member "/expires_in" is a string`},
+		"not an object": {`"SECRET-"`, "is a string where"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, test.body) })
+			_, err := client.Token(t.Context(), gen.TokenRequest{GrantType: "client_credentials"})
+			if !errors.Is(err, globusauth.ErrMalformedResponse) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if strings.Contains(fmt.Sprintf("%+v", err), "SECRET-") {
+				t.Errorf("the error quotes the answer: %v", err)
+			}
+		})
+	}
+}
+
+func TestAnswersInMoreThanOneShape(t *testing.T) {
+	t.Parallel()
+	get := func(t *testing.T, body string) *globusauth.Client {
+		t.Helper()
+		return serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA")}, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, body) })
+	}
+	t.Run("scope", func(t *testing.T) {
+		t.Parallel()
+		for _, body := range []string{`{"scope":{"id":"s","name":"n"}}`, `{"scopes":[{"id":"s","name":"n"}]}`} {
+			got, err := get(t, body).CreateScope(t.Context(), "client", gen.CreateScopeBody{})
+			if err != nil || got.Scope.ID != "s" || len(got.Scopes) != 1 || got.Scopes[0].Name != "n" {
+				t.Errorf("%s is read as %+v, %v", body, got, err)
+			}
+		}
+	})
+	t.Run("clients", func(t *testing.T) {
+		t.Parallel()
+		for _, body := range []string{`{"client":{"id":"c"}}`, `{"clients":[{"id":"c"}]}`} {
+			got, err := get(t, body).GetClients(t.Context(), nil)
+			if err != nil || len(got.Clients) != 1 || got.Clients[0].ID != "c" {
+				t.Errorf("%s is read as %+v, %v", body, got, err)
+			}
+		}
+	})
+	t.Run("native app instance", func(t *testing.T) {
+		t.Parallel()
+		inner := `{"client":{"id":"c"},"included":{"client_credential":{"id":"k","secret":"x"}}}`
+		for _, body := range []string{inner, `{"client":` + inner + `}`} {
+			got, err := get(t, body).CreateClient(t.Context(), gen.CreateClientBody{})
+			if err != nil || got.Client.ID != "c" || got.Included.ClientCredential.Secret != "x" {
+				t.Errorf("%s is read as %+v, %v", body, got, err)
+			}
+		}
+	})
+	t.Run("project admins", func(t *testing.T) {
+		t.Parallel()
+		for _, body := range []string{`{"project":{"admins":{"identities":["i"]}}}`, `{"project":{"admins":{"identities":[{"id":"i","username":null}]}}}`} {
+			got, err := get(t, body).GetProject(t.Context(), "p")
+			if err != nil || len(got.Project.Admins.Identities) != 1 || got.Project.Admins.Identities[0].ID != "i" {
+				t.Errorf("%s is read as %+v, %v", body, got, err)
+			}
+			list := strings.Replace(strings.TrimSuffix(body, "}"), `"project":`, `"projects":[`, 1) + "]}"
+			if got, err := get(t, list).GetProjects(t.Context()); err != nil || got.Projects[0].Admins.Identities[0].ID != "i" {
+				t.Errorf("in a list: %+v, %v", got, err)
+			}
+		}
+	})
+	t.Run("dependent tokens", func(t *testing.T) {
+		t.Parallel()
+		got, err := get(t, ` [{"access_token":"a","resource_server":"x"},{"access_token":"b","resource_server":"y"}]`).Token(t.Context(), gen.TokenRequest{GrantType: "urn:globus:auth:grant_type:dependent_token"})
+		if err != nil || got.AccessToken != "" || len(got.OtherTokens) != 2 || got.OtherTokens[1].ResourceServer != "y" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+	t.Run("unknown members, null, duplicates, odd UTF-8, new enum values", func(t *testing.T) {
+		t.Parallel()
+		body := "{\"identities\":[{\"id\":\"i\",\"name\":null,\"new\":{\"a\":[1]},\"username\":\"a\",\"username\":\"b\",\"status\":\"sleeping\",\"organization\":\"\xff\"}],\"more\":1}"
+		got, err := get(t, body).GetIdentities(t.Context(), &gen.GetIdentitiesParams{IDs: []string{"i"}})
+		if err != nil || len(got.Identities) != 1 {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+		want := gen.Identity{ID: "i", Username: "b", Status: "sleeping", Organization: "\ufffd"}
+		if diff := cmp.Diff(want, got.Identities[0]); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestCallOptions(t *testing.T) {
+	t.Parallel()
+	type seen struct {
+		query  url.Values
+		header string
+		body   string
+	}
+	run := func(t *testing.T, call func(*globusauth.Client) error) seen {
+		t.Helper()
+		var got seen
+		client := serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA"), AppName: "my tool", AppVersion: "1.2"}, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			got = seen{r.URL.Query(), r.Header.Get("X-More"), string(body)}
+			if r.ContentLength != int64(len(body)) {
+				t.Errorf("Content-Length %d for %d bytes", r.ContentLength, len(body))
+			}
+			if ua := r.UserAgent(); !strings.HasPrefix(ua, "globusauth-go/") || !strings.HasSuffix(ua, " (my tool 1.2)") {
+				t.Errorf("User-Agent is %q", ua)
+			}
+			if info := r.Header.Get("X-Globus-Client-Info"); !strings.HasPrefix(info, "product=globusauth-go,version=") || !strings.HasSuffix(info, ";product=my tool,version=1.2") {
+				t.Errorf("X-Globus-Client-Info is %q", info)
+			}
+			w.Header().Set("X-Answer", "yes")
+			answer(w, http.StatusCreated, `{}`)
+		})
+		if err := call(client); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	t.Run("query and header", func(t *testing.T) {
+		t.Parallel()
+		got := run(t, func(c *globusauth.Client) error {
+			_, err := c.GetIdentities(t.Context(), &gen.GetIdentitiesParams{Usernames: []string{"a@x", "b@y"}},
+				globusauth.WithQuery("provision", "true"), globusauth.WithQuery("new", "a b"), globusauth.WithHeader("X-More", "m"))
+			return err
+		})
+		want := url.Values{"usernames": {"a@x,b@y"}, "provision": {"true"}, "new": {"a b"}}
+		if diff := cmp.Diff(want, got.query); diff != "" || got.header != "m" {
+			t.Errorf("%s header %q", diff, got.header)
+		}
+	})
+	t.Run("member inside the envelope", func(t *testing.T) {
+		t.Parallel()
+		got := run(t, func(c *globusauth.Client) error {
+			_, err := c.CreatePolicy(t.Context(), gen.CreatePolicyBody{Policy: gen.PolicyCreate{ProjectID: "p"}}, globusauth.WithBodyMember("new", json.RawMessage(`{"a":null}`)))
+			return err
+		})
+		if want := `{"policy":{"description":"","display_name":"","new":{"a":null},"project_id":"p"}}`; got.body != want {
+			t.Errorf("body %s, want %s", got.body, want)
+		}
+	})
+	t.Run("member of a body without an envelope", func(t *testing.T) {
+		t.Parallel()
+		got := run(t, func(c *globusauth.Client) error {
+			_, err := c.AddClientFQDN(t.Context(), "c", gen.AddClientFQDNBody{FQDN: "h.example.org"}, globusauth.WithBodyMember("new", json.RawMessage(`true`)))
+			return err
+		})
+		if want := `{"fqdn":"h.example.org","new":true}`; got.body != want {
+			t.Errorf("body %s, want %s", got.body, want)
+		}
+	})
+	t.Run("member of a form", func(t *testing.T) {
+		t.Parallel()
+		got := run(t, func(c *globusauth.Client) error {
+			_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: "client_credentials", Scope: "a b"}, globusauth.WithBodyMember("new", json.RawMessage(`"x y"`)), globusauth.WithBodyMember("n", json.RawMessage(`1`)))
+			return err
+		})
+		if want := `grant_type=client_credentials&n=1&new=x+y&scope=a+b`; got.body != want {
+			t.Errorf("body %s, want %s", got.body, want)
+		}
+	})
+	t.Run("response", func(t *testing.T) {
+		t.Parallel()
+		var resp globusauth.Response
+		run(t, func(c *globusauth.Client) error {
+			_, err := c.GetProjects(t.Context(), globusauth.WithResponse(&resp))
+			return err
+		})
+		if resp.StatusCode != http.StatusCreated || resp.Header.Get("X-Answer") != "yes" || string(resp.Body) != "{}" {
+			t.Errorf("got %+v", resp)
+		}
+	})
+	t.Run("response of a failure", func(t *testing.T) {
+		t.Parallel()
+		client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusNotFound, `{"errors":[]}`) })
+		var resp globusauth.Response
+		_, err := client.GetJWKS(t.Context(), globusauth.WithResponse(&resp))
+		if !errors.Is(err, apierror.ErrNotFound) || resp.StatusCode != http.StatusNotFound {
+			t.Errorf("got %v and %+v", err, resp)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		client := serve(t, globusauth.Config{}, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+		for want, opt := range map[string]globusauth.CallOption{
+			"Authorization cannot be set": globusauth.WithHeader("authorization", "Bearer x"),
+			"not valid JSON":              globusauth.WithBodyMember("a", json.RawMessage(`{`)),
+			"has no body":                 globusauth.WithBodyMember("a", json.RawMessage(`1`)),
+			"response is nil":             globusauth.WithResponse(nil),
+		} {
+			if _, err := client.GetJWKS(t.Context(), opt); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %q", err, want)
+			}
+		}
+		if _, err := client.Token(t.Context(), gen.TokenRequest{}, globusauth.WithBodyMember("a", json.RawMessage(`[]`))); err == nil || !strings.Contains(err.Error(), "the body is a form") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestPathParametersAreChecked(t *testing.T) {
+	t.Parallel()
+	var path atomic.Value
+	client := serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA")}, func(w http.ResponseWriter, r *http.Request) {
+		path.Store(r.URL.EscapedPath())
+		answer(w, http.StatusOK, `{}`)
+	})
+	for _, id := range []string{"", ".", ".."} {
+		if _, err := client.DeleteProject(t.Context(), id); err == nil || path.Load() != nil {
+			t.Errorf("DeleteProject(%q) gives %v and sends %v", id, err, path.Load())
+		}
+	}
+	if _, err := client.DeleteProject(t.Context(), "a/../b?c#d"); err != nil || path.Load() != "/v2/api/projects/a%2F..%2Fb%3Fc%23d" {
+		t.Errorf("%v, %v", err, path.Load())
+	}
+}

@@ -1,0 +1,144 @@
+package globusauth_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+const marker = "S3CR3T"
+
+// Every operation, with every secret marked, against every failure: no error,
+// no log and no printed value may hold the mark.
+func TestNoSecretInErrorsAndLogs(t *testing.T) {
+	t.Parallel()
+	echo := func(req *http.Request) string { // a server that repeats what it was sent
+		body := ""
+		if req.GetBody != nil {
+			reader, _ := req.GetBody()
+			text, _ := io.ReadAll(reader)
+			body = string(text)
+		}
+		return body + " " + req.Header.Get("Authorization")
+	}
+	quoted := func(req *http.Request) string {
+		text, _ := json.Marshal(echo(req))
+		return string(text)
+	}
+	failures := map[string]func(*http.Request) (int, string, error){
+		"connection lost":   func(req *http.Request) (int, string, error) { return 0, "", &net.OpError{Op: "read", Err: errors.New("reset")} },
+		"no connection":     func(req *http.Request) (int, string, error) { return 0, "", &net.OpError{Op: "dial", Err: errors.New("refused")} },
+		"errors document":   func(req *http.Request) (int, string, error) { return 403, `{"errors":[{"code":"X","detail":` + quoted(req) + `}]}`, nil },
+		"oauth error":       func(req *http.Request) (int, string, error) { return 400, `{"error":"invalid_grant","error_description":` + quoted(req) + `}`, nil },
+		"unauthorized":      func(req *http.Request) (int, string, error) { return 401, `{"error":"invalid_client","error_description":` + quoted(req) + `}`, nil },
+		"page":              func(req *http.Request) (int, string, error) { return 502, "<html>" + echo(req), nil },
+		"malformed success": func(req *http.Request) (int, string, error) { return 200, `{"access_token":"` + marker + `-answer`, nil },
+		"wrong types":       func(req *http.Request) (int, string, error) { return 200, `["` + marker + `-answer"]`, nil },
+		"success":           func(req *http.Request) (int, string, error) { return 200, `{"access_token":"` + marker + `-answer"}`, nil },
+	}
+	secret := func(name string) string { return marker + "-" + name + "-value" }
+	credentials := []globusauth.Credentials{
+		globusauth.Basic("id", secret("client")), globusauth.Bearer(secret("bearer")),
+		globusauth.TokenSource(sourceFunc{token: tokens.Token{AccessToken: secret("source"), RefreshToken: secret("refresh")}}),
+		globusauth.Bearer(secret("bearer") + "\n"),
+	}
+	for name, fail := range failures {
+		for i, credential := range credentials {
+			t.Run(fmt.Sprint(name, i), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					var out bytes.Buffer
+					logger := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+					transport := roundTrip(func(req *http.Request) (*http.Response, error) {
+						status, body, err := fail(req)
+						if err != nil {
+							return nil, err
+						}
+						return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}, "Set-Cookie": {marker}}, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
+					})
+					config := globusauth.Config{Credentials: credential, Logger: logger, HTTPClient: &http.Client{Transport: transport}}
+					client, err := globusauth.New(config)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, err := range callEverything(t, client, secret) {
+						fmt.Fprintf(&out, "%v %+v %#v %s %q\n", err, err, err, err, err)
+						for e := err; e != nil; e = errors.Unwrap(e) {
+							fmt.Fprintf(&out, "%v %+v %#v\n", e, e, e)
+						}
+						text, _ := json.Marshal(err)
+						out.Write(text)
+						logger.Error("failed", "error", err)
+					}
+					fmt.Fprintf(&out, "%v %+v %#v %v %+v %#v %+v %#v\n", client, client, client, *client, config, config, credential, credential)
+					logger.Info("printed", "client", client, "credentials", credential)
+					for line := range strings.Lines(out.String()) {
+						if strings.Contains(line, marker) {
+							t.Errorf("a secret shows in: %s", line)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// callEverything calls each exported operation once, all strings it can find
+// in the arguments being secrets, and returns the errors.
+func callEverything(t *testing.T, client *globusauth.Client, secret func(string) string) []error {
+	t.Helper()
+	var failed []error
+	value := reflect.ValueOf(client)
+	operations := 0
+	for i := range value.NumMethod() {
+		method := value.Method(i)
+		kind := method.Type()
+		if !kind.IsVariadic() || kind.In(kind.NumIn()-1) != reflect.TypeFor[[]globusauth.CallOption]() {
+			continue
+		}
+		operations++
+		args := []reflect.Value{reflect.ValueOf(t.Context())}
+		for j := 1; j < kind.NumIn()-1; j++ {
+			arg := reflect.New(kind.In(j)).Elem()
+			switch arg.Kind() {
+			case reflect.String:
+				arg.SetString("some-id")
+			case reflect.Struct:
+				fillSecrets(arg, secret)
+			}
+			args = append(args, arg)
+		}
+		results := method.Call(args)
+		if err, _ := results[len(results)-1].Interface().(error); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if operations < 37 {
+		t.Fatalf("only %d operations found", operations)
+	}
+	return failed
+}
+
+func fillSecrets(form reflect.Value, secret func(string) string) {
+	for _, name := range []string{"Token", "Code", "CodeVerifier", "RefreshToken"} {
+		if field := form.FieldByName(name); field.IsValid() {
+			field.SetString(secret(name))
+		}
+	}
+	if grant := form.FieldByName("GrantType"); grant.IsValid() {
+		grant.Set(reflect.ValueOf(gen.GrantType("refresh_token")))
+	}
+}

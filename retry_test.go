@@ -1,0 +1,258 @@
+package globusauth_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/gen"
+)
+
+// script answers each request with the next entry, the last one for ever. It
+// stands for the network, so that the pauses pass in virtual time.
+type script struct {
+	steps []any // an int status, an *http.Response maker, or an error
+	times []time.Time
+}
+
+func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
+	step := s.steps[min(len(s.times), len(s.steps)-1)]
+	s.times = append(s.times, time.Now())
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+		_ = req.Body.Close()
+	}
+	header := http.Header{"Content-Type": {"application/json"}}
+	status := 0
+	body := io.Reader(strings.NewReader(`{}`))
+	switch step := step.(type) {
+	case error:
+		return nil, step
+	case int:
+		status = step
+	case [2]string: // status 429 or 503 with Retry-After
+		status = http.StatusServiceUnavailable
+		if step[0] == "429" {
+			status = http.StatusTooManyRequests
+		}
+		header.Set("Retry-After", step[1])
+	case string: // a body that breaks off
+		status = http.StatusOK
+		body = io.MultiReader(strings.NewReader(step), errorReader{})
+	}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(body), ContentLength: -1, Request: req}, nil
+}
+
+type errorReader struct{}
+
+func (errorReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func (s *script) pauses() []time.Duration {
+	var pauses []time.Duration
+	for i := 1; i < len(s.times); i++ {
+		pauses = append(pauses, s.times[i].Sub(s.times[i-1]))
+	}
+	return pauses
+}
+
+func (s *script) client(t *testing.T, config globusauth.Config) *globusauth.Client {
+	t.Helper()
+	config.HTTPClient = &http.Client{Transport: s}
+	if config.Credentials == nil {
+		config.Credentials = globusauth.Basic("id", "secret")
+	}
+	if config.Retry.Random == nil {
+		config.Retry.Random = func() float64 { return 0.5 }
+	}
+	client, err := globusauth.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func TestWhatIsRepeated(t *testing.T) {
+	t.Parallel()
+	dial := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	reset := &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}
+	token := func(grant gen.GrantType) func(context.Context, *globusauth.Client) error {
+		return func(ctx context.Context, c *globusauth.Client) error {
+			_, err := c.Token(ctx, gen.TokenRequest{GrantType: grant, Code: "c", RefreshToken: "r", Token: "t"})
+			return err
+		}
+	}
+	calls := map[string]func(context.Context, *globusauth.Client) error{
+		"GET":    func(ctx context.Context, c *globusauth.Client) error { _, err := c.GetJWKS(ctx); return err },
+		"PUT":    func(ctx context.Context, c *globusauth.Client) error { _, err := c.UpdateClient(ctx, "id", gen.UpdateClientBody{}); return err },
+		"DELETE": func(ctx context.Context, c *globusauth.Client) error { _, err := c.DeleteClient(ctx, "id"); return err },
+		"POST":   func(ctx context.Context, c *globusauth.Client) error { _, err := c.CreateScope(ctx, "id", gen.CreateScopeBody{}); return err },
+		"introspect": func(ctx context.Context, c *globusauth.Client) error {
+			_, err := c.Introspect(ctx, gen.IntrospectRequest{Token: "t"})
+			return err
+		},
+		"revoke":             func(ctx context.Context, c *globusauth.Client) error { _, err := c.Revoke(ctx, gen.RevokeRequest{Token: "t"}); return err },
+		"code":               token("authorization_code"),
+		"refresh":            token("refresh_token"),
+		"client credentials": token("client_credentials"),
+		"dependent":          token("urn:globus:auth:grant_type:dependent_token"),
+		"unknown grant":      token("something_new"),
+	}
+	all := []string{"GET", "PUT", "DELETE", "POST", "introspect", "revoke", "code", "refresh", "client credentials", "dependent", "unknown grant"}
+	safe := []string{"GET", "PUT", "DELETE", "introspect", "revoke", "client credentials", "dependent"}
+	unsent := append([]string{"POST", "refresh"}, safe...)
+	for _, failure := range []struct {
+		name     string
+		step     any
+		repeated []string
+	}{
+		{"429", 429, unsent},
+		{"500", 500, safe},
+		{"502", 502, safe},
+		{"503", 503, safe},
+		{"504", 504, safe},
+		{"501", 501, nil},
+		{"400", 400, nil},
+		{"403", 403, nil},
+		{"no connection", dial, unsent},
+		{"connection lost", reset, safe},
+		{"answer breaks off", `{"a`, safe},
+		{"bad certificate", &tls.CertificateVerificationError{Err: errors.New("unknown authority")}, nil},
+	} {
+		for _, name := range all {
+			t.Run(failure.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					network := &script{steps: []any{failure.step, http.StatusOK}}
+					err := calls[name](t.Context(), network.client(t, globusauth.Config{}))
+					repeated := len(network.times) == 2
+					want := false
+					for _, n := range failure.repeated {
+						want = want || n == name
+					}
+					if repeated != want || (err == nil) != want {
+						t.Errorf("%d requests, error %v; repeated should be %v", len(network.times), err, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestPauses(t *testing.T) {
+	t.Parallel()
+	second := time.Second
+	for _, test := range []struct {
+		name   string
+		steps  []any
+		retry  globusauth.RetryPolicy
+		pauses []time.Duration
+		err    error
+	}{
+		{"exponential, capped, five times", []any{500}, globusauth.RetryPolicy{}, []time.Duration{second / 2, second, 2 * second, 4 * second, 8 * second}, apierror.ErrServer},
+		{"least jitter", []any{500, 500, 200}, globusauth.RetryPolicy{Random: func() float64 { return 0 }}, []time.Duration{second / 4, second / 2}, nil},
+		{"cap", []any{500}, globusauth.RetryPolicy{MaxDelay: 3 * second}, []time.Duration{second / 2, second, 2 * second, 3 * second, 3 * second}, apierror.ErrServer},
+		{"fewer repeats", []any{503}, globusauth.RetryPolicy{MaxRetries: 1}, []time.Duration{second / 2}, apierror.ErrServer},
+		{"no repeats", []any{503}, globusauth.RetryPolicy{MaxRetries: -1}, nil, apierror.ErrServer},
+		{"Retry-After of 429", []any{[2]string{"429", "7"}, 200}, globusauth.RetryPolicy{}, []time.Duration{7 * second}, nil},
+		{"Retry-After of 503", []any{[2]string{"503", "2"}, 200}, globusauth.RetryPolicy{}, []time.Duration{2 * second}, nil},
+		{"Retry-After 0 is no wish", []any{[2]string{"429", "0"}, 200}, globusauth.RetryPolicy{}, []time.Duration{second / 2}, nil},
+		{"Retry-After not understood", []any{[2]string{"429", "soon"}, 200}, globusauth.RetryPolicy{}, []time.Duration{second / 2}, nil},
+		{"Retry-After beyond patience", []any{[2]string{"429", "3600"}, 200}, globusauth.RetryPolicy{}, nil, apierror.ErrRateLimited},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				network := &script{steps: test.steps}
+				_, err := network.client(t, globusauth.Config{Retry: test.retry}).GetJWKS(t.Context())
+				if !errors.Is(err, test.err) {
+					t.Errorf("got %v, want %v", err, test.err)
+				}
+				got := network.pauses()
+				if len(got) != len(test.pauses) {
+					t.Fatalf("pauses %v, want %v", got, test.pauses)
+				}
+				for i := range got {
+					if got[i] != test.pauses[i] {
+						t.Fatalf("pauses %v, want %v", got, test.pauses)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestContextEndsAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := &script{steps: []any{[2]string{"429", "9"}}}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(3*time.Second, cancel)
+		start := time.Now()
+		_, err := network.client(t, globusauth.Config{}).GetJWKS(ctx)
+		if !errors.Is(err, context.Canceled) || time.Since(start) != 3*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		network := &script{steps: []any{[2]string{"429", "9"}}}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := network.client(t, globusauth.Config{}).GetJWKS(ctx)
+		if !errors.Is(err, apierror.ErrRateLimited) || time.Since(start) != 0 {
+			t.Errorf("a pause longer than the deadline should be an error at once: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// An answer that was received counts, although the context ended while it came:
+// it may hold a refresh token that exists nowhere else.
+func TestReceivedAnswerOutlivesItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	transport := roundTrip(func(req *http.Request) (*http.Response, error) {
+		cancel()
+		body := io.NopCloser(strings.NewReader(`{"access_token":"a","resource_server":"r"}`))
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: req}, nil
+	})
+	client, err := globusauth.New(globusauth.Config{HTTPClient: &http.Client{Transport: transport}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := client.Token(ctx, gen.TokenRequest{GrantType: "refresh_token", RefreshToken: "r", ClientID: "c"})
+	if err != nil || got.AccessToken != "a" {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestRepeatsAreLogged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var logged bytes.Buffer
+		network := &script{steps: []any{503, 200}}
+		client := network.client(t, globusauth.Config{Logger: slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		if _, err := client.GetJWKS(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{`"level":"WARN","msg":"globusauth: repeating request","operation":"GetJWKS","repeat":1`, `"level":"DEBUG"`, `"status":503`, `"path":"/jwk.json"`} {
+			if !strings.Contains(logged.String(), want) {
+				t.Errorf("%s is missing in\n%s", want, logged.String())
+			}
+		}
+	})
+}
