@@ -1,0 +1,107 @@
+package scopes_test
+
+import (
+	"testing"
+
+	"github.com/globusauth/globusauth/scopes"
+)
+
+func TestEqual(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		a, b string
+		want bool
+	}{
+		{"", "  ", true},
+		{"a b", "b  a a", true},
+		{"a[b c]", "a[c] a[b]", true},
+		{"a[*b b]", "a[b]", true},
+		{"a[b[c]] b", "a[b] b[c]", true},
+		{"a *a", "*a a", true},
+		{"a", "*a", false},
+		{"a", "a *a", false},
+		{"a[b]", "a[*b]", false},
+		{"a[b]", "a b", false},
+		{"a[b] c", "a c[b]", false},
+		{"a", "", false},
+	}
+	for _, test := range tests {
+		a, b := mustParse(t, test.a), mustParse(t, test.b)
+		if got := a.Equal(b); got != test.want {
+			t.Errorf("%q equal %q: %v", test.a, test.b, got)
+		}
+		if got := b.Equal(a); got != test.want {
+			t.Errorf("%q equal %q: %v", test.b, test.a, got)
+		}
+	}
+}
+
+func TestContains(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		a, b string
+		want bool
+	}{
+		{"a", "", true},
+		{"", "a", false},
+		{"a b", "b", true},
+		{"a[b]", "a", true},
+		{"a", "a[b]", false},
+		{"a[b]", "b", false},
+		{"a", "*a", true},
+		{"*a", "a", false},
+		{"*a", "*a", true},
+		{"*a a", "a", true},
+		{"a[b]", "a[*b]", true},
+		{"a[*b]", "a[b]", false},
+		{"a[b[c d] e]", "a[b[*d]]", true},
+		{"a[b[c] d]", "a[c]", false},
+		{"a[b] b[c]", "a[b[c]]", true},
+		{"a b[c]", "a[b]", false},
+		{"c[a] d[b]", "c[b]", false},
+		{"c[a] d[b]", "d[b] c", true},
+		{"a b", "a b c", false},
+	}
+	for _, test := range tests {
+		if got := mustParse(t, test.a).Contains(mustParse(t, test.b)); got != test.want {
+			t.Errorf("%q contains %q: %v", test.a, test.b, got)
+		}
+	}
+}
+
+func TestCanonical(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		" b   a ":            "a b",
+		"*a b a":             "a *a b",
+		"z[*y x] a":          "a z[x *y]",
+		"b[c] a[b]":          "a[b[c]] b[c]",
+		"a[b] a[c] a[*c a1]": "a[a1 b c]",
+	}
+	for text, want := range tests {
+		graph := mustParse(t, text)
+		if got := graph.String(); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+		if got := graph.List().String(); got != want {
+			t.Errorf("%q: list %q, want %q", text, got, want)
+		}
+	}
+	list := mustParse(t, "*b c[e d] a").List()
+	want := scopes.List{"a", "*b", "c[d e]"}
+	if len(list) != 3 || list[0] != want[0] || list[1] != want[1] || list[2] != want[2] {
+		t.Errorf("got %q, want %q", list, want)
+	}
+	// Roots and dependencies keep the order of the text.
+	roots := mustParse(t, "c a[z y] *b a[x z]").Roots()
+	if len(roots) != 3 || roots[0].Name() != "c" || roots[1].Name() != "a" || roots[2].Name() != "b" || !roots[2].Optional() {
+		t.Errorf("roots %v", roots)
+	}
+	var names string
+	for _, dependency := range roots[1].Dependencies() {
+		names += dependency.Name()
+	}
+	if names != "zyx" {
+		t.Errorf("dependencies in the order %s", names)
+	}
+}
