@@ -35,6 +35,9 @@ type Config struct {
 	// BaseURL is the address of the service and replaces the environment's:
 	// a test double, a proxy. It must be https, or http on a loopback address.
 	BaseURL string
+	// Issuer is the issuer of the service's ID tokens; empty means the base
+	// URL. Set it where the base URL is that of a proxy.
+	Issuer string
 	// Credentials are sent with operations that take them, and to the host
 	// of the base URL only. Nil means none.
 	Credentials Credentials
@@ -81,6 +84,8 @@ type Config struct {
 // A Client is immutable and may be used by several goroutines at once.
 type Client struct {
 	baseURL     string
+	issuer      string
+	verifiers   *verifiers
 	origin      origin
 	environment string
 	credentials Credentials
@@ -118,6 +123,14 @@ func New(config Config) (*Client, error) {
 		return nil, fmt.Errorf("globusauth: Config.BaseURL: %w", err)
 	}
 	c.origin = originOf(c.baseURL)
+	c.issuer = strings.TrimSuffix(c.baseURL, "/")
+	if config.Issuer != "" {
+		if _, err = parseBaseURL(config.Issuer, config.UnsafeAllowHTTP); err != nil {
+			return nil, fmt.Errorf("globusauth: Config.Issuer: %w", err)
+		}
+		c.issuer = config.Issuer
+	}
+	c.verifiers = newVerifiers()
 	if c.headers, err = identify(config.AppName, config.AppVersion); err != nil {
 		return nil, err
 	}

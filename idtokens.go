@@ -1,0 +1,47 @@
+package globusauth
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/globusauth/globusauth/idtoken"
+)
+
+// Issuer returns the issuer of the service's ID tokens: [Config.Issuer], or the
+// base URL without the slash at its end.
+func (c *Client) Issuer() string { return c.issuer }
+
+// Now returns the time by the client's clock, [Config.Now].
+func (c *Client) Now() time.Time { return c.now() }
+
+// IDTokenVerifier returns the verifier of the ID tokens that the service issues
+// to a client, made by the first call for that client ID and shared by all
+// later ones, those on copies by [Client.WithCredentials] included, so that
+// configuration and keys are fetched once. It makes no request.
+func (c *Client) IDTokenVerifier(clientID string) (*idtoken.Verifier, error) {
+	c.verifiers.mu.Lock()
+	defer c.verifiers.mu.Unlock()
+	if verifier := c.verifiers.byClient[clientID]; verifier != nil {
+		return verifier, nil
+	}
+	verifier, err := idtoken.New(idtoken.Config{
+		Issuer:           c.issuer,
+		ClientID:         clientID,
+		HTTPClient:       c.HTTPClient(),
+		ConfigurationURL: c.baseURL + ".well-known/openid-configuration",
+		Now:              c.now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("globusauth: verifier of ID tokens: %w", err)
+	}
+	c.verifiers.byClient[clientID] = verifier
+	return verifier, nil
+}
+
+type verifiers struct {
+	mu       sync.Mutex // guards byClient
+	byClient map[string]*idtoken.Verifier
+}
+
+func newVerifiers() *verifiers { return &verifiers{byClient: make(map[string]*idtoken.Verifier)} }
