@@ -61,11 +61,10 @@ func (c *Client) GetClients(ctx context.Context, params *gen.GetClientsParams, o
 //
 // Three kinds of client are registered here, each with its own authorization and members:
 //
-// | kind | authorization | members |
-// |---|---|---|
-// | client of a project | Bearer | `name`, `project`, exactly one of `public_client` and `client_type`, and any of the others but `template_id` |
-// | child client | Basic, of the parent | as above without `project`; the parent is the caller |
-// | instance of a native app | none | `template_id` and `name` only |
+//   - A client of a project, with a Bearer token: `name`, `project`, exactly one of `public_client` and
+//     `client_type`, and any of the other members but `template_id`.
+//   - A child client, with the Basic credentials of its parent: the same without `project`.
+//   - An instance of a native app, without credentials: `template_id` and `name` only.
 //
 // An instance of a native app is a confidential client of its own; the answer then carries its first credential under
 // `included.client_credential`, with the secret. It is shown only this once.
@@ -534,14 +533,14 @@ func (c *Client) Authorize(ctx context.Context, params *gen.AuthorizeParams, opt
 
 // Token calls POST /v2/oauth2/token: Exchange a grant for tokens
 //
-// The token endpoint. `grant_type` chooses the grant and with it the members that count:
+// The token endpoint. `grant_type` chooses the grant, and with it the members that count and how the client is known:
 //
-// | `grant_type` | members | client |
-// |---|---|---|
-// | `authorization_code` | `code`, `redirect_uri`; with PKCE `code_verifier` | Basic, or `client_id` |
-// | `refresh_token` | `refresh_token` | Basic, or `client_id` |
-// | `client_credentials` | `scope` | Basic |
-// | `urn:globus:auth:grant_type:dependent_token` | `token`; optional `scope`, `access_type` | Basic, the resource server's own |
+//   - `authorization_code` takes `code`, `redirect_uri` and, with PKCE, `code_verifier`; the client gives Basic
+//     credentials or its `client_id`.
+//   - `refresh_token` takes `refresh_token`; the client gives Basic credentials or its `client_id`.
+//   - `client_credentials` takes `scope`; the client gives Basic credentials.
+//   - `urn:globus:auth:grant_type:dependent_token` takes `token`, and optionally `scope` and `access_type`; the
+//     resource server gives its own Basic credentials.
 //
 // A confidential client authenticates with Basic: standard base64 of `client_id:client_secret`, which is not
 // form-encoded first. A public client sends `client_id` in the form and no `Authorization`.

@@ -97,7 +97,7 @@ const (
 	TokenTypeHintRefreshToken TokenTypeHint = "refresh_token"
 )
 
-// AccessType Whether refresh tokens are wanted.
+// AccessType Whether refresh tokens are wanted. For the authorization endpoint and the dependent grant.
 type AccessType string
 
 // AddClientFQDNAnswer Not known; any object.
@@ -1142,10 +1142,10 @@ type SessionInfo struct {
 // as `other_tokens` below an empty top level.
 type TokenAnswer = TokenResponse
 
-// TokenRequest The form of a token request. Which members count depends on `grant_type`; the operation has the table. Other
-// members are passed on.
+// TokenRequest The form of a token request. Which members count depends on `grant_type`, as the operation says. Other members are
+// passed on.
 type TokenRequest struct {
-	// AccessType Whether refresh tokens are wanted.
+	// AccessType Whether refresh tokens are wanted. For the authorization endpoint and the dependent grant.
 	AccessType AccessType `json:"access_type,omitempty,omitzero"`
 
 	// ClientID The client, when it has no secret. Excludes Basic.
