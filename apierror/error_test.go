@@ -45,6 +45,13 @@ func TestErrorMessage(t *testing.T) {
 			"globusauth: do it: NotSupported: gone (status 400, request eHc)",
 		},
 		{
+			"JSON:API goes before the root",
+			400,
+			http.Header{"Content-Type": {"Application/VND.api+json; charset=utf-8"}},
+			`{"code":"ROOT","message":"root","errors":[{"code":"A","message":"no","title":"t"}]}`,
+			"globusauth: do it: A: t (status 400)",
+		},
+		{
 			"requirement without a code", 403, jsonHeader(), `{"authorization_parameters":{"session_required_mfa":true}}`,
 			"globusauth: do it: forbidden (status 403); log in again as the authorization parameters ask",
 		},

@@ -49,6 +49,14 @@ func TestRequirements(t *testing.T) {
 			`{"code":"X","authorization_parameters":{"required_scopes":"a b"}}`,
 			`{"code":"X","authorization_parameters":{}}`,
 		},
+		{
+			"a comma makes it the older form", `{"code":"X","authorization_parameters":{"session_required_policies":"a,b","required_scopes":["s"]}}`,
+			`{"code":"X","authorization_parameters":{"session_required_policies":["a","b"]}}`,
+		},
+		{
+			"code with control characters", `{"code":"X\u0007\nY","authorization_parameters":{}}`,
+			`{"code":"X Y","authorization_parameters":{}}`,
+		},
 		{"MFA of another type", `{"code":"X","authorization_parameters":{"session_required_mfa":1}}`, ``},
 		{
 			"message for people", `{"code":"X","authorization_parameters":{"session_message":"log\u001b[2J in\r\nagain"}}`,

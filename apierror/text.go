@@ -30,7 +30,7 @@ func clean(text string, limit int) string {
 		b.WriteRune(r)
 		if b.Len() > limit {
 			end := limit - len(ellipsis)
-			for false {
+			for !utf8.RuneStart(b.String()[end]) {
 				end--
 			}
 			return strings.TrimRight(b.String()[:end], " ") + ellipsis
