@@ -55,7 +55,9 @@ func TestCredentialsGoWithOperationsThatTakeThem(t *testing.T) {
 		return err
 	}
 	getClient := func(c *globusauth.Client) error { _, err := c.GetClient(t.Context(), "id"); return err }
-	source := func(token tokens.Token) globusauth.Credentials { return globusauth.TokenSource(sourceFunc{token: token}) }
+	source := func(token tokens.Token) globusauth.Credentials {
+		return globusauth.TokenSource(sourceFunc{token: token})
+	}
 	const basic = "Basic dXNlcjpwOsOkKy8g"
 	for _, test := range []struct {
 		name        string

@@ -75,7 +75,7 @@ func TestBaseURLOfEnvironments(t *testing.T) {
 }
 
 // The environment of the process is shared, so this test is not parallel.
-func TestFromEnvironment(t *testing.T) { //nolint:paralleltest // sets variables of the process
+func TestFromEnvironment(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"keys":[]}`))
@@ -97,7 +97,9 @@ func TestFromEnvironment(t *testing.T) { //nolint:paralleltest // sets variables
 		err   string
 		check func(globusauth.Config) error
 	}{
-		{"nothing set", env{}, "", func(c globusauth.Config) error { return expect(c.Environment == "" && c.BaseURL == "" && c.Timeout == 0, c) }},
+		{"nothing set", env{}, "", func(c globusauth.Config) error {
+			return expect(c.Environment == "" && c.BaseURL == "" && c.Timeout == 0, c)
+		}},
 		{"environment", env{"GLOBUS_SDK_ENVIRONMENT": "preview"}, "", func(c globusauth.Config) error { return expect(c.Environment == "preview", c) }},
 		{"unknown environment", env{"GLOBUS_SDK_ENVIRONMENT": "nowhere"}, `GLOBUS_SDK_ENVIRONMENT: unknown environment "nowhere"`, nil},
 		{"address wins", env{"GLOBUS_SDK_ENVIRONMENT": "preview", "GLOBUS_SDK_SERVICE_URL_AUTH": "http://auth.test:8080"}, "", func(c globusauth.Config) error { return expect(c.BaseURL == "http://auth.test:8080/", c) }},

@@ -87,19 +87,12 @@ func unmarshal(data []byte, out any, options ...json.Options) error {
 }
 
 func kindName(kind jsontext.Kind) string {
-	switch kind {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "a boolean"
-	case '"':
-		return "a string"
-	case '0':
-		return "a number"
-	case '{', '}':
-		return "an object"
-	case '[', ']':
-		return "a list"
+	names := map[jsontext.Kind]string{
+		'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a string", '0': "a number",
+		'{': "an object", '}': "an object", '[': "a list", ']': "a list",
+	}
+	if name, ok := names[kind]; ok {
+		return name
 	}
 	return "something else"
 }

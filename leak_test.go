@@ -39,15 +39,29 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 		return string(text)
 	}
 	failures := map[string]func(*http.Request) (int, string, error){
-		"connection lost":   func(req *http.Request) (int, string, error) { return 0, "", &net.OpError{Op: "read", Err: errors.New("reset")} },
-		"no connection":     func(req *http.Request) (int, string, error) { return 0, "", &net.OpError{Op: "dial", Err: errors.New("refused")} },
-		"errors document":   func(req *http.Request) (int, string, error) { return 403, `{"errors":[{"code":"X","detail":` + quoted(req) + `}]}`, nil },
-		"oauth error":       func(req *http.Request) (int, string, error) { return 400, `{"error":"invalid_grant","error_description":` + quoted(req) + `}`, nil },
-		"unauthorized":      func(req *http.Request) (int, string, error) { return 401, `{"error":"invalid_client","error_description":` + quoted(req) + `}`, nil },
-		"page":              func(req *http.Request) (int, string, error) { return 502, "<html>" + echo(req), nil },
-		"malformed success": func(req *http.Request) (int, string, error) { return 200, `{"access_token":"` + marker + `-answer`, nil },
-		"wrong types":       func(req *http.Request) (int, string, error) { return 200, `["` + marker + `-answer"]`, nil },
-		"success":           func(req *http.Request) (int, string, error) { return 200, `{"access_token":"` + marker + `-answer"}`, nil },
+		"connection lost": func(req *http.Request) (int, string, error) {
+			return 0, "", &net.OpError{Op: "read", Err: errors.New("reset")}
+		},
+		"no connection": func(req *http.Request) (int, string, error) {
+			return 0, "", &net.OpError{Op: "dial", Err: errors.New("refused")}
+		},
+		"errors document": func(req *http.Request) (int, string, error) {
+			return 403, `{"errors":[{"code":"X","detail":` + quoted(req) + `}]}`, nil
+		},
+		"oauth error": func(req *http.Request) (int, string, error) {
+			return 400, `{"error":"invalid_grant","error_description":` + quoted(req) + `}`, nil
+		},
+		"unauthorized": func(req *http.Request) (int, string, error) {
+			return 401, `{"error":"invalid_client","error_description":` + quoted(req) + `}`, nil
+		},
+		"page": func(req *http.Request) (int, string, error) { return 502, "<html>" + echo(req), nil },
+		"malformed success": func(req *http.Request) (int, string, error) {
+			return 200, `{"access_token":"` + marker + `-answer`, nil
+		},
+		"wrong types": func(req *http.Request) (int, string, error) { return 200, `["` + marker + `-answer"]`, nil },
+		"success": func(req *http.Request) (int, string, error) {
+			return 200, `{"access_token":"` + marker + `-answer"}`, nil
+		},
 	}
 	secret := func(name string) string { return marker + "-" + name + "-value" }
 	credentials := []globusauth.Credentials{
@@ -103,8 +117,7 @@ func callEverything(t *testing.T, client *globusauth.Client, secret func(string)
 	var failed []error
 	value := reflect.ValueOf(client)
 	operations := 0
-	for i := range value.NumMethod() {
-		method := value.Method(i)
+	for _, method := range value.Methods() {
 		kind := method.Type()
 		if !kind.IsVariadic() || kind.In(kind.NumIn()-1) != reflect.TypeFor[[]globusauth.CallOption]() {
 			continue
@@ -113,16 +126,15 @@ func callEverything(t *testing.T, client *globusauth.Client, secret func(string)
 		args := []reflect.Value{reflect.ValueOf(t.Context())}
 		for j := 1; j < kind.NumIn()-1; j++ {
 			arg := reflect.New(kind.In(j)).Elem()
-			switch arg.Kind() {
-			case reflect.String:
+			if arg.Kind() == reflect.String {
 				arg.SetString("some-id")
-			case reflect.Struct:
+			} else if arg.Kind() == reflect.Struct {
 				fillSecrets(arg, secret)
 			}
 			args = append(args, arg)
 		}
 		results := method.Call(args)
-		if err, _ := results[len(results)-1].Interface().(error); err != nil {
+		if err, _ := reflect.TypeAssert[error](results[len(results)-1]); err != nil {
 			failed = append(failed, err)
 		}
 	}

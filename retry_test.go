@@ -93,15 +93,24 @@ func TestWhatIsRepeated(t *testing.T) {
 		}
 	}
 	calls := map[string]func(context.Context, *globusauth.Client) error{
-		"GET":    func(ctx context.Context, c *globusauth.Client) error { _, err := c.GetJWKS(ctx); return err },
-		"PUT":    func(ctx context.Context, c *globusauth.Client) error { _, err := c.UpdateClient(ctx, "id", gen.UpdateClientBody{}); return err },
+		"GET": func(ctx context.Context, c *globusauth.Client) error { _, err := c.GetJWKS(ctx); return err },
+		"PUT": func(ctx context.Context, c *globusauth.Client) error {
+			_, err := c.UpdateClient(ctx, "id", gen.UpdateClientBody{})
+			return err
+		},
 		"DELETE": func(ctx context.Context, c *globusauth.Client) error { _, err := c.DeleteClient(ctx, "id"); return err },
-		"POST":   func(ctx context.Context, c *globusauth.Client) error { _, err := c.CreateScope(ctx, "id", gen.CreateScopeBody{}); return err },
+		"POST": func(ctx context.Context, c *globusauth.Client) error {
+			_, err := c.CreateScope(ctx, "id", gen.CreateScopeBody{})
+			return err
+		},
 		"introspect": func(ctx context.Context, c *globusauth.Client) error {
 			_, err := c.Introspect(ctx, gen.IntrospectRequest{Token: "t"})
 			return err
 		},
-		"revoke":             func(ctx context.Context, c *globusauth.Client) error { _, err := c.Revoke(ctx, gen.RevokeRequest{Token: "t"}); return err },
+		"revoke": func(ctx context.Context, c *globusauth.Client) error {
+			_, err := c.Revoke(ctx, gen.RevokeRequest{Token: "t"})
+			return err
+		},
 		"code":               token("authorization_code"),
 		"refresh":            token("refresh_token"),
 		"client credentials": token("client_credentials"),

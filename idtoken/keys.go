@@ -33,9 +33,15 @@ type algorithm struct {
 // so that a public key can never be taken for a shared secret.
 func safeAlgorithms() []algorithm {
 	return []algorithm{
-		{name: "RS256"}, {name: "RS384"}, {name: "RS512"},
-		{name: "PS256"}, {name: "PS384"}, {name: "PS512"},
-		{name: "ES256", curveBits: 256}, {name: "ES384", curveBits: 384}, {name: "ES512", curveBits: 521},
+		{name: "RS256"},
+		{name: "RS384"},
+		{name: "RS512"},
+		{name: "PS256"},
+		{name: "PS384"},
+		{name: "PS512"},
+		{name: "ES256", curveBits: 256},
+		{name: "ES384", curveBits: 384},
+		{name: "ES512", curveBits: 521},
 		{name: "EdDSA"},
 	}
 }
