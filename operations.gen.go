@@ -545,8 +545,8 @@ func (c *Client) Authorize(ctx context.Context, params *gen.AuthorizeParams, opt
 // A confidential client authenticates with Basic: standard base64 of `client_id:client_secret`, which is not
 // form-encoded first. A public client sends `client_id` in the form and no `Authorization`.
 //
-// The dependent grant answers with an array, the others with an object. A code can be used once, and so can
-// what it stands for: a request that may have reached the service must not be sent again.
+// The dependent grant answers with an array, the others with an object. A code works once: an exchange that may have
+// reached the service must not be sent again.
 //
 // Access tokens live for 48 hours in every recorded answer; read `expires_in`. A refresh token dies after six
 // months without use. The private query parameter `include_consented_scopes` of the JavaScript SDK, which

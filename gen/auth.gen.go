@@ -758,7 +758,7 @@ type OpenIDConfiguration struct {
 // Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
 // `id`; the service itself presumably has every member (not confirmed).
 type Policy struct {
-	// AuthenticationAssuranceTimeout Seconds that an authentication counts for, or null.
+	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
 	AuthenticationAssuranceTimeout int `json:"authentication_assurance_timeout,omitempty,omitzero"`
 
 	// Description Description.
@@ -767,13 +767,13 @@ type Policy struct {
 	// DisplayName Name.
 	DisplayName string `json:"display_name"`
 
-	// DomainConstraintsExclude Domains of which the session must not hold an identity; null for no constraint.
+	// DomainConstraintsExclude Domains whose identities cannot satisfy the policy; null for no constraint.
 	DomainConstraintsExclude []string `json:"domain_constraints_exclude"`
 
-	// DomainConstraintsInclude Domains of which the session must hold an identity; null for no constraint.
+	// DomainConstraintsInclude Domains whose identities can satisfy the policy; null for no constraint.
 	DomainConstraintsInclude []string `json:"domain_constraints_include"`
 
-	// HighAssurance Whether the identity itself has to be in session, not only a linked one.
+	// HighAssurance Whether this is a high-assurance policy.
 	HighAssurance bool `json:"high_assurance"`
 
 	// ID Policy ID.
@@ -796,7 +796,7 @@ type PolicyAnswer struct {
 // PolicyCreate A policy to create. The JavaScript SDK takes `project_id` for optional, the Python SDK requires it. Null and an
 // empty list are different values of the domain constraints.
 type PolicyCreate struct {
-	// AuthenticationAssuranceTimeout Seconds that an authentication counts for, or null.
+	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
 	AuthenticationAssuranceTimeout nullable.Nullable[int] `json:"authentication_assurance_timeout,omitempty,omitzero"`
 
 	// Description Description.
@@ -805,13 +805,13 @@ type PolicyCreate struct {
 	// DisplayName Name.
 	DisplayName string `json:"display_name"`
 
-	// DomainConstraintsExclude Domains of which the session must not hold an identity; null for no constraint.
+	// DomainConstraintsExclude Domains whose identities cannot satisfy the policy; null for no constraint.
 	DomainConstraintsExclude nullable.Nullable[[]string] `json:"domain_constraints_exclude,omitempty,omitzero"`
 
-	// DomainConstraintsInclude Domains of which the session must hold an identity; null for no constraint.
+	// DomainConstraintsInclude Domains whose identities can satisfy the policy; null for no constraint.
 	DomainConstraintsInclude nullable.Nullable[[]string] `json:"domain_constraints_include,omitempty,omitzero"`
 
-	// HighAssurance Whether the identity itself has to be in session, not only a linked one.
+	// HighAssurance Whether this is a high-assurance policy.
 	HighAssurance nullable.Nullable[bool] `json:"high_assurance,omitempty,omitzero"`
 
 	// ProjectID The project that the policy shall belong to.
@@ -835,7 +835,7 @@ type PolicyList struct {
 
 // PolicyUpdate Changes to a policy. What is absent stays as it is.
 type PolicyUpdate struct {
-	// AuthenticationAssuranceTimeout Seconds that an authentication counts for, or null.
+	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
 	AuthenticationAssuranceTimeout nullable.Nullable[int] `json:"authentication_assurance_timeout,omitempty,omitzero"`
 
 	// Description Description.
@@ -844,13 +844,13 @@ type PolicyUpdate struct {
 	// DisplayName Name.
 	DisplayName nullable.Nullable[string] `json:"display_name,omitempty,omitzero"`
 
-	// DomainConstraintsExclude Domains of which the session must not hold an identity; null for no constraint.
+	// DomainConstraintsExclude Domains whose identities cannot satisfy the policy; null for no constraint.
 	DomainConstraintsExclude nullable.Nullable[[]string] `json:"domain_constraints_exclude,omitempty,omitzero"`
 
-	// DomainConstraintsInclude Domains of which the session must hold an identity; null for no constraint.
+	// DomainConstraintsInclude Domains whose identities can satisfy the policy; null for no constraint.
 	DomainConstraintsInclude nullable.Nullable[[]string] `json:"domain_constraints_include,omitempty,omitzero"`
 
-	// HighAssurance Whether the identity itself has to be in session. The Python SDK does not offer it here, the JavaScript SDK would (in conflict).
+	// HighAssurance Whether this is a high-assurance policy. The Python SDK does not offer it here, the JavaScript SDK would (in conflict).
 	HighAssurance nullable.Nullable[bool] `json:"high_assurance,omitempty,omitzero"`
 
 	// ProjectID The project that the policy shall belong to.
