@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"log/slog"
 	"strconv"
 
 	"github.com/globusauth/globusauth/unixtime"
@@ -191,6 +192,16 @@ type ClientCredential struct {
 	// Secret The secret, when the credential was just created; else null.
 	Secret string `json:"secret,omitempty,omitzero"`
 }
+
+// Format prints the value without its secrets, whatever the verb.
+func (v ClientCredential) Format(state fmt.State, verb rune) {
+	type plain ClientCredential
+	v.Secret = redacted(v.Secret)
+	_, _ = fmt.Fprintf(state, fmt.FormatString(state, verb), plain(v))
+}
+
+// LogValue is what Format prints.
+func (v ClientCredential) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
 // ClientCredentialAnswer One credential.
 type ClientCredentialAnswer struct {
@@ -593,6 +604,16 @@ func (f IntrospectRequest) addTo(form *pairs) {
 	}
 }
 
+// Format prints the value without its secrets, whatever the verb.
+func (v IntrospectRequest) Format(state fmt.State, verb rune) {
+	type plain IntrospectRequest
+	v.Token = redacted(v.Token)
+	_, _ = fmt.Fprintf(state, fmt.FormatString(state, verb), plain(v))
+}
+
+// LogValue is what Format prints.
+func (v IntrospectRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
+
 // Introspection What a token stands for. When `active` is false, there is nothing else.
 type Introspection struct {
 	// Active Whether the token is valid, and the caller may know.
@@ -984,6 +1005,18 @@ type ResourceServerToken struct {
 	TokenType string `json:"token_type"`
 }
 
+// Format prints the value without its secrets, whatever the verb.
+func (v ResourceServerToken) Format(state fmt.State, verb rune) {
+	type plain ResourceServerToken
+	v.AccessToken = redacted(v.AccessToken)
+	v.IDToken = redacted(v.IDToken)
+	v.RefreshToken = redacted(v.RefreshToken)
+	_, _ = fmt.Fprintf(state, fmt.FormatString(state, verb), plain(v))
+}
+
+// LogValue is what Format prints.
+func (v ResourceServerToken) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
+
 // ResponseType What the authorization endpoint answers with.
 type ResponseType string
 
@@ -1016,6 +1049,16 @@ func (f RevokeRequest) addTo(form *pairs) {
 		form.add("token_type_hint", string(f.TokenTypeHint))
 	}
 }
+
+// Format prints the value without its secrets, whatever the verb.
+func (v RevokeRequest) Format(state fmt.State, verb rune) {
+	type plain RevokeRequest
+	v.Token = redacted(v.Token)
+	_, _ = fmt.Fprintf(state, fmt.FormatString(state, verb), plain(v))
+}
+
+// LogValue is what Format prints.
+func (v RevokeRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
 // Scope A scope that a client owns as a resource server.
 type Scope struct {
@@ -1204,6 +1247,19 @@ func (f TokenRequest) addTo(form *pairs) {
 	}
 }
 
+// Format prints the value without its secrets, whatever the verb.
+func (v TokenRequest) Format(state fmt.State, verb rune) {
+	type plain TokenRequest
+	v.Code = redacted(v.Code)
+	v.CodeVerifier = redacted(v.CodeVerifier)
+	v.RefreshToken = redacted(v.RefreshToken)
+	v.Token = redacted(v.Token)
+	_, _ = fmt.Fprintf(state, fmt.FormatString(state, verb), plain(v))
+}
+
+// LogValue is what Format prints.
+func (v TokenRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
+
 // TokenResponse Tokens, one for each resource server: the first at the top level, the others in `other_tokens`. Which one is on
 // top is not defined; search for the resource server.
 type TokenResponse struct {
@@ -1235,6 +1291,18 @@ type TokenResponse struct {
 	// TokenType `Bearer`; compare without regard to letter case.
 	TokenType string `json:"token_type"`
 }
+
+// Format prints the value without its secrets, whatever the verb.
+func (v TokenResponse) Format(state fmt.State, verb rune) {
+	type plain TokenResponse
+	v.AccessToken = redacted(v.AccessToken)
+	v.IDToken = redacted(v.IDToken)
+	v.RefreshToken = redacted(v.RefreshToken)
+	_, _ = fmt.Fprintf(state, fmt.FormatString(state, verb), plain(v))
+}
+
+// LogValue is what Format prints.
+func (v TokenResponse) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
 // TokenTypeHint Kind of a token (RFC 7009 section 2.1).
 type TokenTypeHint string
@@ -1565,6 +1633,13 @@ func (c *Client) do(req *http.Request, err error) (*http.Response, error) {
 		return nil, errors.New("gen: Client has no Doer")
 	}
 	return c.Doer.Do(req)
+}
+
+func redacted(secret string) string {
+	if secret == "" {
+		return ""
+	}
+	return "[redacted]"
 }
 
 // pairs collects the parameters of a query or a form in the order of the spec.
