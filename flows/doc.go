@@ -1,0 +1,43 @@
+// Package flows logs people and services in to Globus Auth: every OAuth2 grant
+// of the service, with every check made.
+//
+// # A person logs in
+//
+// [Native] is a program on the person's own machine, [Confidential] one that can
+// keep a secret, such as a web portal. Both are plain values. Start makes a
+// [Login]: an immutable value with its own PKCE verifier, state and nonce. Send
+// the person to [Login.URL] and give what comes back to [Login.Finish], or the
+// code that was copied by hand to [Login.FinishCode]:
+//
+//	native := flows.Native{Client: auth, ClientID: id, Scopes: want, RefreshTokens: true}
+//	login, err := native.Start()
+//	fmt.Println(login.URL())
+//	set, err := login.FinishCode(ctx, code) // or login.Finish(ctx, r.URL.Query())
+//
+// Finish makes all checks in one call and none can be left out: the login's age,
+// state, the issuer, the error that the server reports, then PKCE at the server,
+// then the ID token with nonce and at_hash. [Login.MarshalStorage] and Resume
+// carry a login through a web session to another process.
+//
+// # Services, and tokens for others
+//
+// [Confidential.ClientCredentials] gets tokens for the client itself,
+// [Confidential.DependentTokens] those with which a resource server calls further
+// services for its caller, and [Confidential.Introspect] says what a token
+// stands for.
+//
+// # Keeping tokens
+//
+// Refresh renews a token once. Source and [Confidential.ClientCredentialsSource]
+// keep one usable for good; tokens.OAuth2 makes that an oauth2.TokenSource, and
+// [HTTPClient] an *http.Client that sends the token to the hosts it is meant for.
+//
+// # Errors
+//
+// What the service answers is an *apierror.Error, also when it comes by way of
+// the redirect URI: test for apierror.ErrAccessDenied, apierror.ErrInvalidGrant
+// and so on. What a check here refuses is a [CheckError]; what the check of an ID
+// token refuses is an idtoken.CheckError. No error holds a secret.
+//
+// All values of this package are safe for concurrent use.
+package flows

@@ -1,0 +1,168 @@
+package flows
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	storedFormat = "globusauth login 1"
+	maxStored    = 16 << 10
+	// maxSkew is how far the clocks of processes that share logins may differ.
+	maxSkew = 5 * time.Minute
+	hidden  = "flows.Login{[redacted]}"
+)
+
+// Login is one login that was started: its code verifier, state and nonce, and
+// until when it can be finished. Any number can be in flight, and each is
+// finished on its own.
+//
+// A Login is an immutable value, safe for concurrent use. It is a secret that
+// does not show itself when it is printed, logged or encoded as JSON;
+// [Login.MarshalStorage] is the form that keeps it. Since it does not change, it
+// cannot tell whether it was finished before: a second Finish with the same
+// callback asks the service again, which refuses the code that it has seen.
+// Who stores logins should delete one before finishing it.
+type Login struct {
+	// A func keeps what it returns out of every way of printing a value, also one
+	// that sits in an unexported field of a caller's struct.
+	held func() *started
+}
+
+// started is never changed once a Login holds it.
+type started struct {
+	flow     *flow
+	url      string
+	verifier string
+	state    string
+	nonce    string // empty when no ID token is asked for
+	expiry   time.Time
+}
+
+// URL is where to send the person's browser. It holds state and nonce: show it to
+// that person alone. It is empty for a login that Resume has read.
+func (l Login) URL() string {
+	if l.held == nil {
+		return ""
+	}
+	return l.held().url
+}
+
+// stored is the storage form of a login, less its URL, which only Start's caller
+// needs and which may be too long for a cookie.
+type stored struct {
+	Format      string `json:"format"`
+	Issuer      string `json:"issuer"`
+	ClientID    string `json:"client_id"`
+	RedirectURI string `json:"redirect_uri"`
+	Verifier    string `json:"code_verifier"`
+	State       string `json:"state"`
+	Nonce       string `json:"nonce,omitzero"`
+	ExpiresAt   int64  `json:"expires_at"`
+}
+
+// MarshalStorage writes the login with all its secrets, about 500 bytes of JSON,
+// for Resume to read in this process or another. It is neither encrypted nor
+// authenticated; that is the caller's choice. Keep it where the person's browser
+// alone can reach it and nobody can read or change it: in a server-side session,
+// or in a cookie that is encrypted, authenticated and sent with SameSite=Lax.
+// Whoever can read it and the code can take the tokens; whoever can replace it can
+// log the person in as somebody else.
+func (l Login) MarshalStorage() ([]byte, error) {
+	if l.held == nil {
+		return nil, fmt.Errorf("flows: store login: %w", refuse(checkNotStarted, "the login is a zero value; get one from Start"))
+	}
+	s := l.held()
+	data, err := json.Marshal(stored{
+		Format: storedFormat, Issuer: s.flow.auth.Issuer(), ClientID: s.flow.id, RedirectURI: s.flow.redirectURI,
+		Verifier: s.verifier, State: s.state, Nonce: s.nonce, ExpiresAt: s.expiry.Unix(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("flows: store login: %w", err)
+	}
+	return data, nil
+}
+
+func (f *flow) resume(data []byte) (Login, error) {
+	s, err := f.read(data)
+	if err != nil {
+		return Login{}, fmt.Errorf("flows: resume login: %w", err)
+	}
+	return Login{held: func() *started { return s }}, nil
+}
+
+// read accepts only what this flow can have written, since the data may come from
+// where others can write.
+func (f *flow) read(data []byte) (*started, error) {
+	var form stored
+	if len(data) > maxStored {
+		return nil, refuse(checkStored, "%d bytes are more than a login has", len(data))
+	}
+	// The decoder's text could quote the data.
+	if json.Unmarshal(data, &form, json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false)) != nil {
+		return nil, refuse(checkStored, "not the JSON that MarshalStorage writes")
+	}
+	now := f.auth.Now()
+	expiry := time.Unix(form.ExpiresAt, 0)
+	switch {
+	case form.Format != storedFormat:
+		return nil, refuse(checkStored, "not in the format %q", storedFormat)
+	case form.ClientID != f.id:
+		return nil, refuse(checkStored, "it was started by another client")
+	case form.Issuer != f.auth.Issuer():
+		return nil, refuse(checkStored, "it was started at another issuer than %q", f.auth.Issuer())
+	case form.RedirectURI != f.redirectURI:
+		return nil, refuse(checkStored, "it was started with another RedirectURI")
+	case checkVerifier(form.Verifier) != nil:
+		return nil, refuse(checkStored, "the code verifier is not one (RFC 7636 section 4.1)")
+	case !isSecretText(form.State):
+		return nil, refuse(checkStored, "the state is not one that Start makes")
+	case form.Nonce == "" && asksForIDToken(f.scopes):
+		return nil, refuse(checkStored, "the nonce is missing, and the flow asks for an ID token")
+	case form.Nonce != "" && !isSecretText(form.Nonce):
+		return nil, refuse(checkStored, "the nonce is not one that Start makes")
+	case expiry.After(now.Add(f.timeout + maxSkew)):
+		return nil, refuse(checkStored, "it ends later than LoginTimeout allows; do the clocks of all processes agree?")
+	case !now.Before(expiry):
+		return nil, expired(expiry)
+	}
+	return &started{flow: f, verifier: form.Verifier, state: form.State, nonce: form.Nonce, expiry: expiry}, nil
+}
+
+func expired(expiry time.Time) error {
+	return refuse(ErrExpired, "the login had to be finished by %s; start a new one", expiry.UTC().Format(time.RFC3339))
+}
+
+// isSecretText reports what secretText can have made.
+func isSecretText(text string) bool {
+	const length = 43
+	return len(text) == length && checkVerifier(text) == nil
+}
+
+// equal compares secrets in a time that does not depend on where they differ.
+func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// Format prints that it is a login, whatever the verb.
+func (l Login) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, hidden) }
+
+// LogValue logs that it is a login.
+func (l Login) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// MarshalJSON writes that it is a login. It cannot be read back;
+// [Login.MarshalStorage] can.
+func (l Login) MarshalJSON() ([]byte, error) {
+	return bytes.Clone([]byte(`"` + hidden + `"`)), nil
+}
+
+// UnmarshalJSON always fails: plain JSON of a login has lost it. Use Resume.
+func (l *Login) UnmarshalJSON([]byte) error {
+	return errors.New("flows: decode login: plain JSON of a login does not hold it; write it with MarshalStorage and read it with Resume")
+}

@@ -1,0 +1,103 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// ClientCredentialsSource keeps a token of the client itself usable for good, by
+// asking for a new one with [Confidential.ClientCredentials]. Config needs Store
+// and ResourceServer, for which Scopes must hold a scope; the ClientID and
+// Environment of its Key, Grant and Now are filled in, and Refresh must be nil. Tokens of
+// people who logged in to the same client need another Namespace in config.Key.
+func (c Confidential) ClientCredentialsSource(config tokens.RefreshingConfig) (*tokens.Refreshing, error) {
+	self, err := c.client()
+	if err == nil {
+		err = c.Scopes.Validate()
+	}
+	if err == nil {
+		err = self.fill(&config)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("flows: token source: %w", err)
+	}
+	c.Scopes = append(scopes.List(nil), c.Scopes...)
+	config.Grant = func(ctx context.Context) (tokens.Set, error) { return c.ClientCredentials(ctx) }
+	return tokens.NewRefreshing(config)
+}
+
+func (c client) source(config tokens.RefreshingConfig) (*tokens.Refreshing, error) {
+	if err := c.fill(&config); err != nil {
+		return nil, fmt.Errorf("flows: token source: %w", err)
+	}
+	config.Refresh = func(ctx context.Context, current tokens.Token) (tokens.Set, error) {
+		set, err := c.refresh(ctx, current, nil)
+		if err != nil {
+			return tokens.Set{}, fmt.Errorf("flows: refresh token: %w", err)
+		}
+		return set, nil
+	}
+	return tokens.NewRefreshing(config)
+}
+
+// fill puts into the configuration of a source what the client knows.
+func (c client) fill(config *tokens.RefreshingConfig) error {
+	switch {
+	case config.Refresh != nil || config.Grant != nil:
+		return errors.New("Refresh and Grant must be nil; the flow sets them") //nolint:staticcheck // It is the name of a field.
+	case config.Key.ClientID != "" && config.Key.ClientID != c.id:
+		return fmt.Errorf("Key.ClientID is %q, the flow's is %q", config.Key.ClientID, c.id) //nolint:staticcheck // It is the name of a field.
+	}
+	config.Key.ClientID = c.id
+	if config.Key.Environment == "" {
+		config.Key.Environment = c.auth.Environment()
+	}
+	if config.Now == nil {
+		config.Now = c.auth.Now
+	}
+	return nil
+}
+
+// HTTPClient returns an *http.Client that sends the token of config.Source to the
+// hosts it is meant for, and to no other, as tokens.Transport does. Of config, Source and
+// either ResourceServer or Hosts are needed: Base is the transport of client where
+// it is nil, Environment that of client, and for scopes.AuthResourceServer the
+// host is that of client. Requests end with their context; there is no other limit
+// on their time unless the caller sets Timeout.
+func HTTPClient(client *globusauth.Client, config tokens.TransportConfig) (*http.Client, error) {
+	if client == nil {
+		return nil, errors.New("flows: HTTP client: the client is nil")
+	}
+	if config.Base == nil {
+		config.Base = client.HTTPClient().Transport
+	}
+	if config.Base == nil {
+		config.Base = &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: 90 * time.Second}
+	}
+	if config.Environment == "" {
+		config.Environment = client.Environment()
+	}
+	if len(config.Hosts) == 0 && config.ResourceServer == scopes.AuthResourceServer {
+		base, err := url.Parse(client.BaseURL())
+		if err != nil {
+			return nil, fmt.Errorf("flows: HTTP client: %w", err)
+		}
+		config.Hosts = []string{base.Host}
+		if base.Scheme == "http" && base.Port() == "" {
+			config.Hosts[0] += ":80"
+		}
+	}
+	transport, err := tokens.NewTransport(config)
+	if err != nil {
+		return nil, fmt.Errorf("flows: HTTP client: %w", err)
+	}
+	return &http.Client{Transport: transport}, nil
+}

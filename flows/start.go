@@ -1,0 +1,295 @@
+package flows
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+const (
+	defaultLoginTimeout = time.Hour
+	codePagePath        = "v2/web/auth-code"
+	minVerifier         = 43
+	maxVerifier         = 128
+)
+
+// flow is what the logins of one client share.
+type flow struct {
+	client
+	scopes      scopes.List
+	redirectURI string
+	offline     bool
+	namedGrant  string
+	timeout     time.Duration
+	random      io.Reader
+}
+
+// codePage is the service's page that shows a code for copying.
+func (c client) codePage() string { return c.auth.BaseURL() + codePagePath }
+
+// complete checks what the caller configured and fills in the defaults.
+func (f *flow) complete() error {
+	switch {
+	case f.timeout < 0:
+		return errors.New("LoginTimeout is negative") //nolint:staticcheck // It is the name of a field.
+	case f.timeout == 0:
+		f.timeout = defaultLoginTimeout
+	}
+	if f.random == nil {
+		f.random = rand.Reader
+	}
+	if f.redirectURI == f.codePage() {
+		return nil
+	}
+	if err := checkRedirectURI(f.redirectURI, f.secret == ""); err != nil {
+		return fmt.Errorf("RedirectURI: %w", err) //nolint:staticcheck // It is the name of a field.
+	}
+	return nil
+}
+
+// checkRedirectURI refuses where a code could be read or caught by others, and
+// what cannot be told apart from the answer.
+func checkRedirectURI(text string, public bool) error {
+	if text == "" {
+		return errors.New("it is empty; it must be the one that is registered for the client")
+	}
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Scheme == "" {
+		return errors.New("it is not an absolute URL")
+	}
+	switch {
+	case strings.Contains(text, "#"):
+		return errors.New("it has a fragment (RFC 6749 section 3.1.2)")
+	case parsed.User != nil:
+		return errors.New("it holds a user name or password")
+	}
+	for name := range parsed.Query() {
+		if slices.Contains(callbackParameters, name) {
+			return fmt.Errorf("its query has the parameter %q, which the answer needs", name)
+		}
+	}
+	switch {
+	case parsed.Scheme == "https" && parsed.Host != "":
+	case parsed.Scheme == "http" && isLoopback(parsed.Hostname()):
+	case parsed.Scheme == "http":
+		return fmt.Errorf("%q would carry the code unencrypted; use https or a loopback address", parsed.Scheme+"://"+parsed.Host)
+	case public && strings.Contains(parsed.Scheme, "."): // RFC 8252 section 7.1
+	default:
+		return fmt.Errorf("the scheme is %q; it must be https, http on a loopback address, or for a native client a reversed domain name", parsed.Scheme)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || (err == nil && address.IsLoopback())
+}
+
+// StartOption changes one login. Make one with [WithAuthorization],
+// [WithVerifier] or [WithParameter].
+type StartOption interface{ apply(*request) error }
+
+type startOptionFunc func(*request) error
+
+func (f startOptionFunc) apply(r *request) error { return f(r) }
+
+// request is what one login asks for.
+type request struct {
+	verifier   string
+	parameters apierror.AuthorizationParameters
+	extra      [][2]string
+}
+
+// WithAuthorization asks for what a service demanded in the Authorization of an
+// *apierror.Error, or for what the program itself demands: identities, policies,
+// domains and multi-factor authentication in the session, a message to the
+// person, a prompt, and scopes beside those of the flow. Its Extra is not used. A
+// later option of this kind takes the place of an earlier one.
+func WithAuthorization(parameters apierror.AuthorizationParameters) StartOption {
+	return startOptionFunc(func(r *request) error {
+		r.parameters = parameters
+		return nil
+	})
+}
+
+// WithVerifier gives the PKCE code verifier, 43 to 128 letters, digits and - . _ ~
+// (RFC 7636 section 4.1), instead of a random one. Whoever knows it and
+// the code can take the tokens.
+func WithVerifier(verifier string) StartOption {
+	return startOptionFunc(func(r *request) error {
+		if verifier == "" {
+			return errors.New("WithVerifier: the verifier is empty") //nolint:staticcheck // It is the name of a function.
+		}
+		r.verifier = verifier
+		return checkVerifier(verifier)
+	})
+}
+
+// WithParameter adds a parameter to the authorize URL, such as login_hint, in
+// place of an earlier one of that name. The parameters that protect the login, or
+// that the flow itself sets, are refused.
+func WithParameter(name, value string) StartOption {
+	return startOptionFunc(func(r *request) error {
+		switch name {
+		case "client_id", "redirect_uri", "response_type", "scope", "state", "nonce",
+			"code_challenge", "code_challenge_method", "access_type", "response_mode", "request", "request_uri", "":
+			return fmt.Errorf("WithParameter: %q cannot be set this way", name) //nolint:staticcheck // It is the name of a function.
+		}
+		r.extra = append(r.extra, [2]string{name, value})
+		return nil
+	})
+}
+
+// checkVerifier applies RFC 7636 section 4.1.
+func checkVerifier(verifier string) error {
+	if len(verifier) < minVerifier || len(verifier) > maxVerifier {
+		return fmt.Errorf("the code verifier has %d characters; it must have %d to %d (RFC 7636 section 4.1)", len(verifier), minVerifier, maxVerifier)
+	}
+	if strings.ContainsFunc(verifier, notUnreserved) {
+		return errors.New("the code verifier has characters other than letters, digits and - . _ ~ (RFC 7636 section 4.1)")
+	}
+	return nil
+}
+
+func notUnreserved(r rune) bool {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '.', r == '_', r == '~':
+		return false
+	}
+	return true
+}
+
+func (f *flow) start(options []StartOption) (Login, error) {
+	login, err := f.begin(options)
+	if err != nil {
+		return Login{}, fmt.Errorf("flows: start login: %w", err)
+	}
+	return login, nil
+}
+
+func (f *flow) begin(options []StartOption) (Login, error) {
+	var r request
+	for _, option := range options {
+		if option == nil {
+			continue
+		}
+		if err := option.apply(&r); err != nil {
+			return Login{}, err
+		}
+	}
+	wanted, err := f.wanted(r.parameters.RequiredScopes)
+	if err != nil {
+		return Login{}, err
+	}
+	s := &started{flow: f, verifier: r.verifier, expiry: f.auth.Now().Add(f.timeout)}
+	secrets := []*string{&s.state}
+	if r.verifier == "" {
+		secrets = append(secrets, &s.verifier)
+	}
+	if asksForIDToken(wanted) {
+		secrets = append(secrets, &s.nonce)
+	}
+	for _, secret := range secrets {
+		if *secret, err = f.secretText(); err != nil {
+			return Login{}, err
+		}
+	}
+	if s.url, err = f.authorizeURL(s, wanted, r); err != nil {
+		return Login{}, err
+	}
+	return Login{held: func() *started { return s }}, nil
+}
+
+// wanted are the scopes of the flow and those that a service demanded.
+func (f *flow) wanted(required []string) (scopes.List, error) {
+	if len(required) == 0 {
+		return f.scopes, f.scopes.Validate()
+	}
+	more := make(scopes.List, len(required))
+	for i, text := range required {
+		more[i] = scopes.Scope(text)
+	}
+	return scopes.Merge(f.scopes, more)
+}
+
+func asksForIDToken(wanted scopes.List) bool {
+	return slices.ContainsFunc(wanted, func(s scopes.Scope) bool { return s.Name() == scopes.AuthOpenID.Name() })
+}
+
+// secretText returns 43 characters that hold 256 random bits.
+func (f *flow) secretText() (string, error) {
+	var random [32]byte
+	if _, err := io.ReadFull(f.random, random[:]); err != nil {
+		return "", fmt.Errorf("read random bytes: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(random[:]), nil
+}
+
+func (f *flow) authorizeURL(s *started, wanted scopes.List, r request) (string, error) {
+	p := r.parameters
+	params := gen.AuthorizeParams{
+		ClientID:            f.id,
+		RedirectURI:         f.redirectURI,
+		Scope:               wanted.String(),
+		ResponseType:        gen.ResponseTypeCode,
+		State:               s.state,
+		CodeChallenge:       oauth2.S256ChallengeFromVerifier(s.verifier),
+		CodeChallengeMethod: gen.CodeChallengeMethodS256,
+		AccessType:          gen.AccessTypeOnline,
+		PrefillNamedGrant:   f.namedGrant,
+		Nonce:               s.nonce,
+		Prompt:              gen.Prompt(p.Prompt),
+		SessionMessage:      p.SessionMessage,
+	}
+	if f.offline {
+		params.AccessType = gen.AccessTypeOffline
+	}
+	for _, list := range []struct {
+		name   string
+		values []string
+		target *[]string
+	}{
+		{"SessionRequiredIdentities", p.SessionRequiredIdentities, &params.SessionRequiredIdentities},
+		{"SessionRequiredPolicies", p.SessionRequiredPolicies, &params.SessionRequiredPolicies},
+		{"SessionRequiredSingleDomain", p.SessionRequiredSingleDomain, &params.SessionRequiredSingleDomain},
+	} {
+		for i, value := range list.values {
+			if value == "" || strings.Contains(value, ",") {
+				return "", fmt.Errorf("WithAuthorization: %s[%d] is empty or holds a comma", list.name, i) //nolint:staticcheck // It is the name of a function.
+			}
+		}
+		*list.target = list.values
+	}
+	// Nothing is sent; the generated request knows how the spec writes its query.
+	req, err := gen.NewAuthorizeRequest(context.Background(), f.auth.BaseURL(), &params)
+	if err != nil {
+		return "", err
+	}
+	if p.SessionRequiredMFA == nil && len(r.extra) == 0 {
+		return req.URL.String(), nil
+	}
+	query := req.URL.Query()
+	if p.SessionRequiredMFA != nil { // false must be said as well
+		query.Set("session_required_mfa", strconv.FormatBool(*p.SessionRequiredMFA))
+	}
+	for _, extra := range r.extra {
+		query.Set(extra[0], extra[1])
+	}
+	req.URL.RawQuery = query.Encode()
+	return req.URL.String(), nil
+}
