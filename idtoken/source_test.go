@@ -1,0 +1,394 @@
+package idtoken_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/idtoken"
+)
+
+// TestRotation replaces the key while tokens are being verified.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		verifier := newVerifier(t, config)
+		oldToken, newToken := longLived(t, keyOne(), nil), longLived(t, keyTwo(), nil)
+		verify := func(raw string) error {
+			_, err := verifier.Verify(t.Context(), raw, someNonce())
+			return err
+		}
+
+		if err := verify(oldToken); err != nil {
+			t.Fatal(err)
+		}
+		p.set(func(p *provider) { p.keys = keySet(t, publicJWK(keyTwo())) })
+		if err := verify(oldToken); err != nil {
+			t.Errorf("the old key is known and fresh: %v", err)
+		}
+		if err := verify(newToken); err != nil {
+			t.Errorf("the new key was not found: %v", err)
+		}
+		wantCheck(t, verify(oldToken), "signature")
+		if got := p.count(keysPath); got != 2 {
+			t.Errorf("%d fetches of the keys, want 2: at first, and for the new key", got)
+		}
+		if got := p.count(configurationPath); got != 1 {
+			t.Errorf("%d fetches of the configuration, want 1", got)
+		}
+
+		// A second replacement within the minute is found when the minute is over.
+		p.set(func(p *provider) { p.keys = keySet(t, publicJWK(keyThree())) })
+		newest := longLived(t, keyThree(), nil)
+		wantCheck(t, verify(newest), "signature")
+		time.Sleep(time.Minute)
+		if err := verify(newest); err != nil {
+			t.Errorf("the newest key was not found after a minute: %v", err)
+		}
+	})
+}
+
+// TestRotationByKeyID does the same with a provider that names its keys.
+func TestRotationByKeyID(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, with(publicJWK(keyOne()), object{"kid": "one"}))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		verifier := newVerifier(t, config)
+		if _, err := verifier.Verify(t.Context(), longLived(t, keyOne(), object{"kid": "one"}), someNonce()); err != nil {
+			t.Fatal(err)
+		}
+		p.set(func(p *provider) {
+			p.keys = keySet(t, with(publicJWK(keyOne()), object{"kid": "one"}), with(publicJWK(keyTwo()), object{"kid": "two"}))
+		})
+		if _, err := verifier.Verify(t.Context(), longLived(t, keyTwo(), object{"kid": "two"}), someNonce()); err != nil {
+			t.Error(err)
+		}
+		_, err := verifier.Verify(t.Context(), longLived(t, keyTwo(), object{"kid": "one"}), someNonce())
+		wantCheck(t, err, "signature")
+		_, err = verifier.Verify(t.Context(), longLived(t, keyTwo(), object{"kid": "three"}), someNonce())
+		wantCheck(t, err, "key")
+	})
+}
+
+// TestForgedKeyIDFlood counts what a flood of forged tokens costs the provider.
+func TestForgedKeyIDFlood(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, with(publicJWK(keyOne()), object{"kid": "one"}))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		config.MinFreshness = 24 * time.Hour // no fetch but for the flood
+		verifier := newVerifier(t, config)
+		good := longLived(t, keyOne(), object{"kid": "one"})
+		if _, err := verifier.Verify(t.Context(), good, someNonce()); err != nil {
+			t.Fatal(err)
+		}
+		const minutes = 5
+		for minute := range minutes {
+			for i := range 60 {
+				forged := longLived(t, keyTwo(), object{"kid": fmt.Sprint(minute, i)})
+				_, err := verifier.Verify(t.Context(), forged, someNonce())
+				wantCheck(t, err, "key")
+				time.Sleep(time.Second)
+			}
+		}
+		if _, err := verifier.Verify(t.Context(), good, someNonce()); err != nil {
+			t.Errorf("a good token after the flood: %v", err)
+		}
+		if got := p.count(keysPath) - 1; got != minutes {
+			t.Errorf("%d fetches in %d minutes", got, minutes)
+		}
+		if got := p.count(configurationPath); got != 1 {
+			t.Errorf("%d fetches of the configuration, want 1", got)
+		}
+	})
+}
+
+// TestFreshness checks how long fetched keys are used, by what HTTP says.
+func TestFreshness(t *testing.T) {
+	t.Parallel()
+	const floor, ceiling = 10 * time.Minute, 6 * time.Hour
+	tests := []struct {
+		name   string
+		header http.Header
+		want   time.Duration
+	}{
+		{"nothing said", http.Header{}, time.Hour},
+		{"max-age", http.Header{"Cache-Control": {"public, max-age=7200"}}, 2 * time.Hour},
+		{"max-age in another line and case", http.Header{"Cache-Control": {"public", "Max-Age = \"7200\""}}, 2 * time.Hour},
+		{"max-age less Age", http.Header{"Cache-Control": {"max-age=7200"}, "Age": {"3600"}}, time.Hour},
+		{"max-age below the floor", http.Header{"Cache-Control": {"max-age=1"}}, floor},
+		{"max-age above the ceiling", http.Header{"Cache-Control": {"max-age=99999999999"}}, ceiling},
+		{"max-age without a value", http.Header{"Cache-Control": {"max-age="}}, floor},
+		{"max-age that is no number", http.Header{"Cache-Control": {"max-age=soon"}}, floor},
+		{"negative max-age", http.Header{"Cache-Control": {"max-age=-1"}}, floor},
+		{"no-store", http.Header{"Cache-Control": {"max-age=7200, no-store"}}, floor},
+		{"no-cache", http.Header{"Cache-Control": {"no-cache"}}, floor},
+		{"max-age before Expires", http.Header{"Cache-Control": {"max-age=7200"}, "Expires": {"0"}}, 2 * time.Hour},
+		{"Expires", http.Header{"Expires": {"Sun, 06 Nov 1994 10:49:37 GMT"}, "Date": {"Sun, 06 Nov 1994 08:49:37 GMT"}}, 2 * time.Hour},
+		{"Expires without Date", http.Header{"Expires": {"Sun, 06 Nov 1994 10:49:37 GMT"}}, time.Hour},
+		{"Expires in the past", http.Header{"Expires": {"Sun, 06 Nov 1994 08:49:37 GMT"}, "Date": {"Sun, 06 Nov 1994 10:49:37 GMT"}}, floor},
+		{"unreadable Expires", http.Header{"Expires": {"0"}}, floor},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t, publicJWK(keyOne()))
+			p.header = test.header
+			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+				config.MinFreshness, config.MaxFreshness = floor, ceiling
+				verifier := newVerifier(t, config)
+				raw := longLived(t, keyOne(), nil)
+				verify := func(fetches int) {
+					t.Helper()
+					if _, err := verifier.Verify(t.Context(), raw, someNonce()); err != nil {
+						t.Error(err)
+					}
+					if keys, configurations := p.count(keysPath), p.count(configurationPath); keys != fetches || configurations != fetches {
+						t.Errorf("%d and %d fetches after %s, want %d", keys, configurations, config.Now().Sub(issued), fetches)
+					}
+				}
+				verify(1)
+				time.Sleep(test.want - time.Second)
+				verify(1)
+				time.Sleep(time.Second)
+				verify(2)
+			})
+		})
+	}
+}
+
+// TestOutage takes the provider down after its keys are known.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		config.StaleIfError = 2 * time.Hour
+		verifier := newVerifier(t, config)
+		raw, forged := longLived(t, keyOne(), nil), longLived(t, keyTwo(), nil)
+		verify := func(raw string) error {
+			_, err := verifier.Verify(t.Context(), raw, someNonce())
+			return err
+		}
+		if err := verify(raw); err != nil {
+			t.Fatal(err)
+		}
+		p.set(func(p *provider) { p.failure = errDown })
+
+		// Both facts are told: no known key fits, and newer ones could not be had.
+		err := verify(forged)
+		wantCheck(t, err, "signature")
+		if !errors.Is(err, idtoken.ErrUnavailable) || !errors.Is(err, errDown) {
+			t.Errorf("the outage does not show in %v", err)
+		}
+
+		// The keys are fresh for one hour and then used for two more.
+		for range 3 * 6 {
+			if err := verify(raw); err != nil {
+				t.Errorf("the last good keys are not used after %s: %v", config.Now().Sub(issued), err)
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		err = verify(raw)
+		if !errors.Is(err, idtoken.ErrUnavailable) || !errors.Is(err, errDown) {
+			t.Errorf("after the stated time: %v", err)
+		}
+		if _, ok := errors.AsType[idtoken.CheckError](err); ok {
+			t.Errorf("an outage is no verdict on the token: %v", err)
+		}
+
+		p.set(func(p *provider) { p.failure = nil })
+		time.Sleep(time.Minute)
+		if err := verify(raw); err != nil {
+			t.Errorf("after the outage: %v", err)
+		}
+	})
+}
+
+// TestOutageThatHangs checks who waits for a provider that takes requests and never
+// answers.
+func TestOutageThatHangs(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		verifier := newVerifier(t, config)
+		raw := longLived(t, keyOne(), nil)
+		waited := func() time.Duration {
+			t.Helper()
+			begin := time.Now()
+			if _, err := verifier.Verify(t.Context(), raw, someNonce()); err != nil {
+				t.Error(err)
+			}
+			return time.Since(begin)
+		}
+		waited()
+		hang := make(chan struct{})
+		p.set(func(p *provider) { p.hang = hang })
+		time.Sleep(time.Hour)
+		if got := waited(); got != 10*time.Second {
+			t.Errorf("the first caller waited %s, want the time limit of a fetch", got)
+		}
+		for range 100 {
+			if got := waited(); got != 0 {
+				t.Errorf("a later caller waited %s", got)
+			}
+			time.Sleep(time.Minute)
+		}
+		close(hang)
+		time.Sleep(time.Minute)
+		waited() // begins the fetch that succeeds
+		synctest.Wait()
+		before := p.count(keysPath)
+		waited()
+		if got := p.count(keysPath); got != before {
+			t.Errorf("%d fetches after the outage, want none", got-before)
+		}
+	})
+}
+
+// TestUnavailableAtFirst has a provider that is down before its keys are known: it is
+// asked less and less often.
+func TestUnavailableAtFirst(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	p.status = http.StatusServiceUnavailable
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		verifier := newVerifier(t, config)
+		raw := longLived(t, keyOne(), nil)
+		for range 600 {
+			_, err := verifier.Verify(t.Context(), raw, someNonce())
+			if !errors.Is(err, idtoken.ErrUnavailable) || !errors.Is(err, apierror.ErrServer) {
+				t.Fatalf("got %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		// After 0, 1, 3, 7, 15, 31, 63 s and then once a minute.
+		if got := p.count(configurationPath); got != 15 {
+			t.Errorf("%d requests in ten minutes, want 15", got)
+		}
+		p.set(func(p *provider) { p.status = 0 })
+		time.Sleep(time.Minute)
+		if _, err := verifier.Verify(t.Context(), raw, someNonce()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestConfigurationDown goes on with the last good configuration while the keys can
+// be had.
+func TestConfigurationDown(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		verifier := newVerifier(t, config)
+		if _, err := verifier.Verify(t.Context(), longLived(t, keyOne(), nil), someNonce()); err != nil {
+			t.Fatal(err)
+		}
+		p.set(func(p *provider) {
+			p.failure, p.failing = errDown, configurationPath
+			p.keys = keySet(t, publicJWK(keyTwo()))
+		})
+		time.Sleep(time.Hour)
+		if _, err := verifier.Verify(t.Context(), longLived(t, keyTwo(), nil), someNonce()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(25 * time.Hour)
+		if _, err := verifier.Verify(t.Context(), longLived(t, keyTwo(), nil), someNonce()); !errors.Is(err, errDown) {
+			t.Errorf("the configuration is too old to be used: %v", err)
+		}
+	})
+}
+
+// TestOneFetchForManyCallers has a thousand callers wait for one fetch, and takes the
+// one that began it away.
+func TestOneFetchForManyCallers(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		hang := make(chan struct{})
+		p.hang = hang
+		verifier := newVerifier(t, config)
+		raw := longLived(t, keyOne(), nil)
+		gone := errors.New("the caller left")
+
+		ctx, leave := context.WithCancelCause(t.Context())
+		first := make(chan error, 1)
+		go func() {
+			_, err := verifier.Verify(ctx, raw, someNonce())
+			first <- err
+		}()
+		synctest.Wait()
+		var callers sync.WaitGroup
+		for range 1000 {
+			callers.Go(func() {
+				if _, err := verifier.Verify(t.Context(), raw, someNonce()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		leave(gone)
+		if err := <-first; !errors.Is(err, gone) {
+			t.Errorf("the first caller got %v", err)
+		}
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := verifier.Verify(impatient, raw, someNonce()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a caller with a deadline got %v", err)
+		}
+		close(hang)
+		callers.Wait()
+		if got := p.count(configurationPath) + p.count(keysPath); got != 2 {
+			t.Errorf("%d requests for 1002 callers, want 2", got)
+		}
+	})
+}
+
+// TestOneSearchForManyCallers does the same when the keys are known and none fits.
+func TestOneSearchForManyCallers(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		verifier := newVerifier(t, config)
+		if _, err := verifier.Verify(t.Context(), longLived(t, keyOne(), nil), someNonce()); err != nil {
+			t.Fatal(err)
+		}
+		hang := make(chan struct{})
+		p.set(func(p *provider) { p.hang, p.keys = hang, keySet(t, publicJWK(keyTwo())) })
+		raw := longLived(t, keyTwo(), nil)
+		var callers sync.WaitGroup
+		for range 100 {
+			callers.Go(func() {
+				if _, err := verifier.Verify(t.Context(), raw, someNonce()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(hang)
+		callers.Wait()
+		if got := p.count(keysPath); got != 2 {
+			t.Errorf("%d fetches of the keys, want 2", got)
+		}
+	})
+}
+
+// TestFetchTimeLimit checks that a fetch ends though no caller limits it.
+func TestFetchTimeLimit(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		p.hang = make(chan struct{}) // in the bubble, never closed
+		config.FetchTimeout = 3 * time.Second
+		begin := time.Now()
+		_, err := newVerifier(t, config).Verify(t.Context(), longLived(t, keyOne(), nil), someNonce())
+		if !errors.Is(err, idtoken.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 3*time.Second {
+			t.Errorf("after %s: %v", time.Since(begin), err)
+		}
+	})
+}
