@@ -1,0 +1,154 @@
+// Package cli is the command globus-auth: each verb is a few lines over a
+// package of the library.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/globusauth/globusauth"
+)
+
+// Exit codes of the command.
+const (
+	ExitOK     = 0
+	ExitFailed = 1 // the work was not done, or not all of it
+	ExitUsage  = 2 // the command line is wrong
+)
+
+// Streams are where the command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Run carries out one command line and returns its exit code. It ends early,
+// with what it has, when ctx does.
+func Run(ctx context.Context, args []string, streams Streams, getenv func(string) string) int {
+	run := &runner{Streams: streams, getenv: getenv}
+	root := run.root()
+	root.SetArgs(args)
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return ExitOK
+	}
+	if !errors.Is(err, errReported) {
+		_, _ = fmt.Fprintf(streams.Err, "globus-auth: %v\n", err)
+	}
+	if _, usage := errors.AsType[*usageError](err); usage {
+		return ExitUsage
+	}
+	return ExitFailed
+}
+
+// errReported ends a command whose errors have been printed already.
+var errReported = errors.New("reported")
+
+// usageError is a command line that cannot be carried out.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+// runner is what every verb shares.
+type runner struct {
+	Streams
+	getenv  func(string) string
+	baseURL string
+}
+
+func (r *runner) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "globus-auth",
+		Short: "Log in to Globus Auth, look around in it, and test against a double of it",
+		Long: `globus-auth logs people in to Globus Auth, hands out tokens, looks up identities,
+scopes and consents, and runs a double of the service for tests.
+
+Start with "globus-auth quickstart": it shows a whole login, without a network.
+
+Environment:
+  GLOBUS_AUTH_ACCESS_TOKEN     a ready access token for any verb that needs one
+  GLOBUS_SDK_ENVIRONMENT       the Globus environment, default production
+  GLOBUS_SDK_SERVICE_URL_AUTH  another address of the service, such as an emulator
+  GLOBUS_SDK_HTTP_TIMEOUT      seconds for one request, default 60, -1 for no limit
+  GLOBUS_SDK_VERIFY_SSL        on, off, or a file of CA certificates`,
+		Version:           globusauth.Version(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              cobra.NoArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w; see %q", err, cmd.CommandPath()+" --help")
+	})
+	root.PersistentFlags().StringVar(&r.baseURL, "base-url", "", "address of the service, in place of the environment's")
+	root.AddCommand(r.quickstart(), r.emulator(), r.identities(), r.scopes(), r.consents())
+	for _, command := range root.Commands() {
+		wrapArgs(command)
+	}
+	return root
+}
+
+// wrapArgs makes a wrong number of arguments a usage error.
+func wrapArgs(command *cobra.Command) {
+	check := command.Args
+	command.Args = func(cmd *cobra.Command, args []string) error {
+		if check == nil {
+			return nil
+		}
+		if err := check(cmd, args); err != nil {
+			return usagef("%w; see %q", err, cmd.CommandPath()+" --help")
+		}
+		return nil
+	}
+	for _, sub := range command.Commands() {
+		wrapArgs(sub)
+	}
+}
+
+// config is the configuration that environment and flags give.
+func (r *runner) config() (globusauth.Config, error) {
+	config, err := globusauth.FromEnvironment()
+	if err != nil {
+		return globusauth.Config{}, &usageError{err}
+	}
+	if r.baseURL != "" {
+		config.BaseURL = r.baseURL
+	}
+	config.AppName = "globus-auth"
+	return config, nil
+}
+
+// client returns a client with the access token of the environment.
+func (r *runner) client() (*globusauth.Client, error) {
+	config, err := r.config()
+	if err != nil {
+		return nil, err
+	}
+	token := r.getenv("GLOBUS_AUTH_ACCESS_TOKEN")
+	if token == "" {
+		return nil, usagef("this needs an access token of auth.globus.org: set GLOBUS_AUTH_ACCESS_TOKEN")
+	}
+	config.Credentials = globusauth.Bearer(token)
+	return globusauth.New(config)
+}
+
+// isTerminal reports whether a stream is one that a person looks at.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits an int
+}
