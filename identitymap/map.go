@@ -1,0 +1,257 @@
+package identitymap
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2/stats"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/gen"
+)
+
+// Map finds identities by username and by ID. Make one with [New].
+//
+// A Map may be used by several goroutines at once.
+type Map struct {
+	client    *globusauth.Client
+	cache     *cache
+	provision bool
+	providers bool
+	batchSize int
+
+	hits                     *stats.Counter
+	misses, requests, shared atomic.Uint64
+
+	mu       sync.Mutex          // guards what follows, and every call, batch and waiter
+	calls    map[key]*call       // keys on their way, for others to join
+	queue    [kinds]queue        // calls that no request has taken yet
+	arrivals uint64              // calls that were ever queued
+	running  map[*batch]struct{} // requests on their way
+	pending  [kinds]pendingList  // keys that were added and are not on their way
+	throttle throttle
+	alarm    *time.Timer // runs while calls wait for the throttle to open
+}
+
+// Identity is a person, a service or another user of Globus. Which members are
+// filled depends on what the credentials may see: only the ID is certain.
+type Identity struct {
+	gen.Identity
+	// Provider is the identity provider, nil without [Config.Providers] and
+	// when the service does not tell.
+	Provider *gen.IdentityProvider `json:"provider,omitempty"`
+}
+
+// Result is the answer to one key: an identity, or an error.
+type Result struct {
+	Identity Identity
+	// Err is nil, [ErrNotFound], or why there was no answer.
+	Err error
+}
+
+// Stats counts what a map has done since it was made.
+type Stats struct {
+	// Hits are lookups answered from the cache, the known absence of somebody
+	// included.
+	Hits uint64
+	// Misses are lookups for which the service was asked.
+	Misses uint64
+	// Shared are lookups that joined a request of somebody else.
+	Shared uint64
+	// Requests are the calls of GetIdentities, not counting repeats.
+	Requests uint64
+}
+
+// Get returns the identity with the given username or ID, and waits for it if
+// need be. Everybody who asks for the same key meanwhile shares one request; it
+// goes on as long as one of them waits. Keys given to [Map.Add] travel with it.
+//
+// Errors: [ErrNotFound]; the context's; what the request failed with, such as
+// an [*apierror.Error].
+//
+// [*apierror.Error]: https://pkg.go.dev/github.com/globusauth/globusauth/apierror#Error
+func (m *Map) Get(ctx context.Context, key string) (Identity, error) {
+	k, err := parseKey(key)
+	if err != nil {
+		return Identity{}, err
+	}
+	if found, ok := m.cached(k); ok {
+		return result(key, found, nil)
+	}
+	w := newWaiter()
+	m.mu.Lock()
+	c := m.join(ctx, w, k, key)
+	m.pump()
+	m.mu.Unlock()
+	select {
+	case <-w.wake:
+	case <-ctx.Done():
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(w.done) == 0 {
+		m.leave(c, w)
+		return Identity{}, &keyError{key, ctx.Err()}
+	}
+	return result(key, w.done[0].entry, w.done[0].err)
+}
+
+// GetMany returns an answer for every key, as [Map.All] does.
+//
+// The error is about keys without an answer, and names some of them; a missing
+// person is an answer. All others have their answers, so look at the map in any
+// case: a key without an answer has in Err why.
+func (m *Map) GetMany(ctx context.Context, keys []string) (map[string]Result, error) {
+	results := make(map[string]Result, len(keys))
+	unique := make([]string, 0, len(keys))
+	for _, k := range keys {
+		if _, ok := results[k]; !ok {
+			results[k] = Result{}
+			unique = append(unique, k)
+		}
+	}
+	lost := lossError{asked: len(unique)}
+	answered := 0
+	for k, r := range m.All(ctx, slices.Values(unique)) {
+		results[k] = r
+		answered++
+		if r.Err != nil && !errors.Is(r.Err, ErrNotFound) {
+			lost.add(k, r.Err)
+		}
+	}
+	if answered < len(unique) {
+		// The context ended before the rest was taken up.
+		for _, k := range unique {
+			if r := results[k]; r.Err == nil && r.Identity.ID == "" {
+				r.Err = &keyError{k, ctx.Err()}
+				results[k] = r
+				lost.add(k, r.Err)
+			}
+		}
+	}
+	if len(lost.keys) > 0 {
+		return results, &lost
+	}
+	return results, nil
+}
+
+// Add notes a key that will be asked for: it travels with the next request that
+// has room, so that a later lookup finds it in the cache. It reports whether
+// the key was noted, which it is not when it is known, on its way or noted
+// already, or can name nobody.
+func (m *Map) Add(key string) bool {
+	k, err := parseKey(key)
+	if err != nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.calls[k]; ok {
+		return false
+	}
+	if e := m.cache.quietly(k.text); e != nil && e.answers(m, k) {
+		return false
+	}
+	list := &m.pending[k.kind]
+	if list.has(k) {
+		return false
+	}
+	list.add(k, strings.Clone(key))
+	return true
+}
+
+// Pending returns the keys that were added and not yet asked for: usernames,
+// then IDs, the oldest first.
+// GetMany(ctx, m.Pending()) asks for all of them at once.
+func (m *Map) Pending() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var noted []string
+	for i := range m.pending {
+		m.pending[i].each(func(p pendingEntry) { noted = append(noted, p.text) })
+	}
+	return noted
+}
+
+// Put stores an identity under its ID and, if it has one, its username, as if
+// the service had just sent it.
+func (m *Map) Put(identity Identity) error {
+	if !isID(identity.ID) {
+		return &keyError{identity.ID, errors.New("cannot be put: an identity needs its ID")}
+	}
+	keys := []key{{lower(identity.ID), identityID}}
+	if identity.Username != "" {
+		k, err := parseKey(identity.Username)
+		if err != nil || k.kind != username {
+			return &keyError{identity.Username, errors.New("cannot be put: it is not a username")}
+		}
+		keys = append(keys, k)
+	}
+	e := &entry{identity: identity.Identity, provider: copyProvider(identity.Provider), withProvider: true}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range keys {
+		m.forget(k)
+	}
+	m.cache.put(e, keys...)
+	return nil
+}
+
+// Delete forgets what is known under a key, or that it was added. The same
+// record under its other key stays. An answer on its way still reaches those
+// who wait for it, but is not remembered under this key.
+func (m *Map) Delete(key string) {
+	k, err := parseKey(key)
+	if err != nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forget(k)
+	m.cache.remove(k)
+}
+
+// Stats returns the counters. Read while the map is in use, they need not be
+// of one instant.
+func (m *Map) Stats() Stats {
+	return Stats{
+		Hits:     m.hits.Snapshot().Hits,
+		Misses:   m.misses.Load(),
+		Shared:   m.shared.Load(),
+		Requests: m.requests.Load(),
+	}
+}
+
+// cached returns what is known about k, and counts it.
+func (m *Map) cached(k key) (*entry, bool) {
+	e, ok := m.cache.entries.GetIfPresent(k.text)
+	if !ok || !e.answers(m, k) {
+		return nil, false
+	}
+	m.hits.RecordHits(1)
+	return e, true
+}
+
+// forget drops a key that was added, and lets nobody else join a request that
+// is under way. Called with mu held.
+func (m *Map) forget(k key) {
+	m.pending[k.kind].drop(k)
+	if c := m.calls[k]; c != nil && c.batch != nil {
+		delete(m.calls, k)
+	}
+}
+
+func result(key string, e *entry, err error) (Identity, error) {
+	switch {
+	case err != nil:
+		return Identity{}, &keyError{key, err}
+	case e.missing:
+		return Identity{}, &keyError{key, ErrNotFound}
+	}
+	return e.get(), nil
+}

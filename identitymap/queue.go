@@ -1,0 +1,102 @@
+package identitymap
+
+// queue holds the calls of one kind that no request has taken yet.
+type queue struct {
+	calls []*call
+	head  int
+}
+
+func (q *queue) push(c *call) { q.calls = append(q.calls, c) }
+
+// unshift puts calls back in front, in their order.
+func (q *queue) unshift(calls []*call) {
+	q.calls = append(append(make([]*call, 0, len(calls)+len(q.calls)-q.head), calls...), q.calls[q.head:]...)
+	q.head = 0
+}
+
+// front returns the oldest call that somebody waits for, or nil, and drops
+// those before it.
+func (q *queue) front() *call {
+	for q.head < len(q.calls) {
+		if c := q.calls[q.head]; len(c.waiting) > 0 {
+			return c
+		}
+		q.pop()
+	}
+	q.calls, q.head = q.calls[:0], 0
+	return nil
+}
+
+func (q *queue) pop() {
+	q.calls[q.head] = nil
+	q.head++
+	if q.head > 1024 && q.head > len(q.calls)/2 {
+		n := copy(q.calls, q.calls[q.head:])
+		clear(q.calls[n:])
+		q.calls, q.head = q.calls[:n], 0
+	}
+}
+
+// pendingList holds the added keys of one kind that no request has taken yet,
+// oldest first.
+type pendingList struct {
+	entries []pendingEntry
+	noted   map[string]uint64 // canonical form to number
+	last    uint64
+}
+
+type pendingEntry struct {
+	key    key
+	text   string // as the caller wrote it
+	number uint64 // an entry with another number than noted was dropped
+}
+
+func (l *pendingList) has(k key) bool {
+	_, ok := l.noted[k.text]
+	return ok
+}
+
+func (l *pendingList) add(k key, text string) {
+	if l.noted == nil {
+		l.noted = map[string]uint64{}
+	}
+	l.last++
+	l.noted[k.text] = l.last
+	l.entries = append(l.entries, pendingEntry{k, text, l.last})
+}
+
+func (l *pendingList) drop(k key) {
+	delete(l.noted, k.text)
+	if len(l.noted) == 0 {
+		l.entries = nil
+	}
+}
+
+// each calls f with every key, oldest first.
+func (l *pendingList) each(f func(pendingEntry)) {
+	for _, p := range l.entries {
+		if l.noted[p.key.text] == p.number {
+			f(p)
+		}
+	}
+}
+
+// take drops the oldest keys for which fits returns true, and returns them.
+func (l *pendingList) take(fits func(key) bool) []pendingEntry {
+	var taken []pendingEntry
+	for len(l.entries) > 0 {
+		p := l.entries[0]
+		if l.noted[p.key.text] == p.number {
+			if !fits(p.key) {
+				break
+			}
+			delete(l.noted, p.key.text)
+			taken = append(taken, p)
+		}
+		l.entries = l.entries[1:]
+	}
+	if len(l.entries) == 0 {
+		l.entries = nil
+	}
+	return taken
+}

@@ -1,0 +1,182 @@
+package identitymap
+
+import (
+	"context"
+	"iter"
+)
+
+// All looks up the keys of a sequence and yields each of them, as it was
+// written, with its answer. Answers come in the order in which they arrive: for
+// known keys at once, for the others batch by batch. A key that occurs twice is
+// answered twice, and asked for once if the cache still has it or it is on its
+// way.
+//
+// Memory does not grow with the number of keys: at most twice the keys that
+// [Config.Concurrency] requests hold are read ahead. The keys are read on the
+// goroutine that ranges over the result, and a request is sent when it is full
+// or the keys end, so a slow sequence delays the answers.
+//
+// When ctx ends, the keys whose answers are outstanding are yielded with its
+// error, and the sequence ends; no more keys are read. Leaving the loop cancels
+// the requests that nobody else waits for, and waits until they have ended.
+func (m *Map) All(ctx context.Context, keys iter.Seq[string]) iter.Seq2[string, Result] {
+	return func(yield func(string, Result) bool) {
+		s := &stream{m: m, ctx: ctx, yield: yield, waiter: newWaiter()}
+		s.most = 2 * m.batchSize * m.throttle.most
+		for i := range s.groups {
+			s.groups[i].room = newRoom(m.batchSize)
+		}
+		defer func() {
+			if s.open > 0 {
+				s.leave()
+			}
+		}()
+		for text := range keys {
+			if ctx.Err() != nil || !s.add(text) {
+				break
+			}
+		}
+		s.finish()
+	}
+}
+
+// stream is one range over All.
+type stream struct {
+	m      *Map
+	ctx    context.Context //nolint:containedctx // lives as long as one call
+	yield  func(string, Result) bool
+	waiter *waiter
+	spare  []answer // for the waiter, when its answers are taken
+
+	groups  [kinds]group
+	open    int  // keys that were submitted and not yet answered
+	most    int  // how many of them there may be
+	stopped bool // the consumer wants no more
+}
+
+// group is a request in the making.
+type group struct {
+	members []member
+	room    room
+}
+
+type member struct {
+	key  key
+	text string
+}
+
+// add takes up one key and says whether to go on.
+func (s *stream) add(text string) bool {
+	k, err := parseKey(text)
+	if err != nil {
+		return s.give(text, Result{Err: err})
+	}
+	if e, ok := s.m.cached(k); ok {
+		return s.answer(answer{text, e, nil})
+	}
+	g := &s.groups[k.kind]
+	if !g.room.take(k) {
+		s.submit(g)
+		g.room.take(k)
+	}
+	g.members = append(g.members, member{k, text})
+	if g.room.keys == 0 {
+		s.submit(g)
+	}
+	return s.collect(s.open > s.most)
+}
+
+// submit asks for the members of a group.
+func (s *stream) submit(g *group) {
+	s.m.mu.Lock()
+	for _, member := range g.members {
+		s.m.join(s.ctx, s.waiter, member.key, member.text)
+	}
+	s.m.pump()
+	s.m.mu.Unlock()
+	s.open += len(g.members)
+	clear(g.members)
+	g.members = g.members[:0]
+	g.room = newRoom(s.m.batchSize)
+}
+
+// collect yields the answers that have come. If wait is set, it waits until
+// there are some. It says whether to go on.
+func (s *stream) collect(wait bool) bool {
+	if wait {
+		select {
+		case <-s.waiter.wake:
+		case <-s.ctx.Done():
+			return false
+		}
+	} else {
+		select {
+		case <-s.waiter.wake:
+		default:
+			return true
+		}
+	}
+	s.m.mu.Lock()
+	answers := s.waiter.done
+	s.waiter.done = s.spare[:0]
+	s.m.mu.Unlock()
+	s.open -= len(answers)
+	for i, a := range answers {
+		if !s.answer(a) {
+			return false
+		}
+		answers[i] = answer{}
+	}
+	s.spare = answers
+	return true
+}
+
+// finish asks for what is left and yields it.
+func (s *stream) finish() {
+	for i := range s.groups {
+		if s.ctx.Err() == nil && !s.stopped && len(s.groups[i].members) > 0 {
+			s.submit(&s.groups[i])
+		}
+	}
+	for s.open > 0 && s.collect(true) {
+	}
+	if s.stopped || s.ctx.Err() == nil {
+		return
+	}
+	lost := s.leave()
+	s.collect(false)
+	for i := range s.groups {
+		for _, member := range s.groups[i].members {
+			lost = append(lost, member.text)
+		}
+	}
+	for _, text := range lost {
+		if !s.give(text, Result{Err: &keyError{text, s.ctx.Err()}}) {
+			return
+		}
+	}
+}
+
+// leave ends the stream's waits, and returns the keys that it waited for when
+// the requests that it was the last to wait for have ended.
+func (s *stream) leave() []string {
+	s.m.mu.Lock()
+	lost, cancelled := s.m.leaveAll(s.waiter)
+	s.m.mu.Unlock()
+	for _, b := range cancelled {
+		<-b.ended
+	}
+	return lost
+}
+
+func (s *stream) answer(a answer) bool {
+	who, err := result(a.key, a.entry, a.err)
+	return s.give(a.key, Result{Identity: who, Err: err})
+}
+
+func (s *stream) give(text string, r Result) bool {
+	if !s.stopped && !s.yield(text, r) {
+		s.stopped = true
+	}
+	return !s.stopped
+}
