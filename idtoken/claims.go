@@ -41,8 +41,9 @@ type Claims struct {
 	// IdentitySet lists all linked identities, the effective one among them.
 	IdentitySet []Identity `json:"identity_set,omitzero"`
 
-	// rest is a pointer so that no verb of fmt prints what it holds.
-	rest *document
+	// payload gives the JSON that was verified. It is a function because that is what
+	// no verb of fmt looks into.
+	payload func() []byte
 }
 
 // Identity is one of the linked identities in [Claims.IdentitySet].
@@ -61,10 +62,10 @@ type Identity struct {
 // included, into target, a pointer to a struct or map. It reads what Verify has
 // verified and checks nothing again. Member names match exactly, in case as well.
 func (c *Claims) Decode(target any) error {
-	if c.rest == nil {
+	if c.payload == nil {
 		return fmt.Errorf("idtoken: decode claims: these claims do not come from Verify")
 	}
-	if err := json.Unmarshal(c.rest.payload, target); err != nil {
+	if err := json.Unmarshal(c.payload(), target); err != nil {
 		if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 			semantic.JSONValue = nil // its text would quote a claim
 		}
@@ -80,8 +81,6 @@ type document struct {
 
 	WireAudience audience `json:"aud"`
 	Nonce        string   `json:"nonce"`
-
-	payload []byte
 }
 
 // parseClaims decodes the payload of a token.
@@ -89,12 +88,12 @@ func parseClaims(payload []byte) (*document, error) {
 	if deeperThan(payload, maxNesting) {
 		return nil, refuse(checkNesting, "the payload is nested deeper than %d levels", maxNesting)
 	}
-	parsed := &document{payload: payload}
+	parsed := new(document)
 	if err := json.Unmarshal(payload, parsed); err != nil {
 		return nil, refuseJSON("payload", err)
 	}
 	parsed.Audience = parsed.WireAudience
-	parsed.rest = parsed
+	parsed.payload = func() []byte { return payload }
 	return parsed, nil
 }
 

@@ -164,3 +164,15 @@ func wantCheck(tb testing.TB, err error, want idtoken.CheckError) {
 		tb.Errorf("got %v, want a %q", err, want)
 	}
 }
+
+// clientOf answers every request with the same body and notes the hosts asked.
+func clientOf(body []byte, hosts *[]string) *http.Client {
+	return &http.Client{Transport: roundTripper(func(request *http.Request) (*http.Response, error) {
+		*hosts = append(*hosts, request.URL.Host)
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(body)), Request: request}, nil
+	})}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }

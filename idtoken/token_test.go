@@ -174,3 +174,10 @@ func newVerifier(tb testing.TB, config idtoken.Config) *idtoken.Verifier {
 func full() idtoken.Expect {
 	return idtoken.Expect{Nonce: nonce, AccessToken: accessToken, MaxAge: time.Hour}
 }
+
+// exampleKeysAndToken stands for what a provider publishes and a login brings.
+func exampleKeysAndToken() (keys []byte, raw string) {
+	var tb testing.B
+	claims := with(globusClaims(), object{"nonce": "the login's nonce", "locale": "en-GB"})
+	return keySet(&tb, publicJWK(keyOne())), sign(&tb, keyOne(), globusHeader(), claims)
+}

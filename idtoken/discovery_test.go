@@ -1,0 +1,240 @@
+package idtoken_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/idtoken"
+)
+
+// TestOverHTTP has everything fetched from a real server.
+func TestOverHTTP(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	config := p.serve(t)
+	raw := sign(t, keyOne(), globusHeader(), with(globusClaims(), object{"iss": config.Issuer}))
+	verifier := newVerifier(t, config)
+	for range 3 {
+		if _, err := verifier.Verify(t.Context(), raw, full()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys, configurations := p.count(keysPath), p.count(configurationPath); keys != 1 || configurations != 1 {
+		t.Errorf("%d and %d requests, want one each", keys, configurations)
+	}
+}
+
+// TestHostileConfiguration is the attack table of the discovery document.
+func TestHostileConfiguration(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		edit object
+		want string // in the error; empty if there is none
+	}{
+		{"as it should be", nil, ""},
+		{"issuer with a slash", object{"issuer": issuer + "/"}, ""},
+		{"explicit port", object{"jwks_uri": "https://auth.globus.org:443/jwk.json"}, ""},
+		{"further algorithms", object{"id_token_signing_alg_values_supported": []string{"none", "HS256", "XS512", "RS512"}}, ""},
+		{"another issuer", object{"issuer": "https://evil.example"}, `it is of the issuer "https://evil.example"`},
+		{"no issuer", object{"issuer": nil}, `it is of the issuer ""`},
+		{"issuer of wrong JSON type", object{"issuer": 1}, "not an OpenID discovery document"},
+		{"keys on another host", object{"jwks_uri": "https://evil.example/jwk.json"}, `"https://evil.example/jwk.json" is on another host than the issuer`},
+		{"keys on another port", object{"jwks_uri": "https://auth.globus.org:8443/jwk.json"}, "on another host than the issuer"},
+		{"keys on a host that only begins alike", object{"jwks_uri": "https://auth.globus.org.evil.example/jwk.json"}, "on another host than the issuer"},
+		{"keys without https", object{"jwks_uri": "http://auth.globus.org/jwk.json"}, "is not on https"},
+		{"keys in a file", object{"jwks_uri": "file:///etc/passwd"}, "not an absolute URL"},
+		{"keys at a relative place", object{"jwks_uri": "/jwk.json"}, "not an absolute URL"},
+		{"keys behind a user name", object{"jwks_uri": "https://auth.globus.org@evil.example/jwk.json"}, "user information"},
+		{"no place of keys", object{"jwks_uri": nil}, "not an absolute URL"},
+		{"no algorithms", object{"id_token_signing_alg_values_supported": nil}, "none of them is allowed"},
+		{"unsafe algorithms only", object{"id_token_signing_alg_values_supported": []string{"none", "HS256", "HS512"}}, "none of them is allowed"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t, publicJWK(keyOne()))
+			p.edit = test.edit
+			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+				_, err := newVerifier(t, config).Verify(t.Context(), globusToken(t, keyOne()), full())
+				if test.want == "" {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				if !errors.Is(err, idtoken.ErrUnavailable) || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("got %v, want %q", err, test.want)
+				}
+				if got := p.count(keysPath); got != 0 {
+					t.Errorf("%d requests for keys", got)
+				}
+			})
+		})
+	}
+}
+
+// TestHostileAnswers is the attack table of what HTTP answers.
+func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
+	endless := func(writer http.ResponseWriter, _ *http.Request) {
+		chunk := []byte(strings.Repeat(" ", 64<<10))
+		for range 1000 {
+			if _, err := writer.Write(chunk); err != nil {
+				return
+			}
+		}
+	}
+	elsewhere := httptest.NewServer(newProvider(t, publicJWK(keyOne())))
+	t.Cleanup(elsewhere.Close)
+	tests := []struct {
+		name   string
+		answer http.HandlerFunc
+		want   string
+		class  error
+	}{
+		{"endless", endless, "longer than 524288 bytes", nil},
+		{"not found", http.NotFound, "404", apierror.ErrNotFound},
+		{"empty", func(http.ResponseWriter, *http.Request) {}, "not an OpenID discovery document", nil},
+		{"cut off", func(writer http.ResponseWriter, _ *http.Request) {
+			writer.Header().Set("Content-Length", "100")
+			_, _ = writer.Write([]byte("{"))
+		}, "unexpected EOF", nil},
+		{"redirect to another host", func(writer http.ResponseWriter, request *http.Request) {
+			http.Redirect(writer, request, elsewhere.URL+request.URL.Path, http.StatusFound)
+		}, "redirected to another host", nil},
+		{"redirects without end", func(writer http.ResponseWriter, request *http.Request) {
+			http.Redirect(writer, request, request.URL.Path+"?again", http.StatusFound)
+		}, "more than 3 redirects", nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(test.answer)
+			t.Cleanup(server.Close)
+			verifier := newVerifier(t, idtoken.Config{Issuer: server.URL, ClientID: clientID, HTTPClient: server.Client()})
+			_, err := verifier.Verify(t.Context(), globusToken(t, keyOne()), full())
+			if !errors.Is(err, idtoken.ErrUnavailable) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if test.class != nil && !errors.Is(err, test.class) {
+				t.Errorf("%v is no %v", err, test.class)
+			}
+		})
+	}
+}
+
+// TestRequests checks what is sent: no cookies, redirects on the same host followed,
+// the caller's own policy kept, the caller's client unchanged.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	var mux http.ServeMux
+	mux.Handle("/", p)
+	mux.HandleFunc("/moved", func(writer http.ResponseWriter, request *http.Request) {
+		http.Redirect(writer, request, configurationPath, http.StatusMovedPermanently)
+	})
+	server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		if len(request.Cookies()) != 0 || request.Header.Get("Authorization") != "" {
+			t.Errorf("credentials were sent: %v", request.Header)
+		}
+		if got := request.Header.Get("Accept"); got != "application/json" {
+			t.Errorf("Accept is %q", got)
+		}
+		mux.ServeHTTP(writer, request)
+	}))
+	t.Cleanup(server.Close)
+	p.set(func(p *provider) { p.issuer = server.URL })
+
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	location, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar.SetCookies(location, []*http.Cookie{{Name: "session", Value: "cookie-SECRET"}})
+	followed := 0
+	client := &http.Client{Transport: server.Client().Transport, Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+		followed++
+		return nil
+	}}
+	algorithms := []string{"RS512"}
+	config := idtoken.Config{
+		Issuer: server.URL, ClientID: clientID, HTTPClient: client, Algorithms: algorithms,
+		ConfigurationURL: server.URL + "/moved", UnsafeSkipExpiry: true,
+	}
+	verifier := newVerifier(t, config)
+	algorithms[0] = "none" // The verifier has its own copy.
+	claims := with(globusClaims(), object{"iss": server.URL, "iat": 1})
+	if _, err := verifier.Verify(t.Context(), sign(t, keyOne(), globusHeader(), claims), idtoken.Expect{Nonce: nonce}); err != nil {
+		t.Fatal(err)
+	}
+	if followed != 1 || client.Jar != jar {
+		t.Errorf("the caller's policy was asked %d times; its jar is %v", followed, client.Jar)
+	}
+}
+
+// TestGiven checks what is fetched when configuration or keys are given by hand.
+func TestGiven(t *testing.T) {
+	t.Parallel()
+	document := encode(t, object{
+		"issuer": issuer, "jwks_uri": issuer + "/other.json",
+		"id_token_signing_alg_values_supported": []string{"RS512", "RS256"},
+	})
+	var keys, recordedConfiguration struct{ Response struct{ JSON object } }
+	readFixture(t, "jwk.json", &keys)
+	readFixture(t, "openid_configuration.json", &recordedConfiguration)
+	tests := []struct {
+		name    string
+		change  func(*idtoken.Config)
+		header  object
+		want    idtoken.CheckError
+		fetched string
+	}{
+		{name: "nothing", fetched: "1 configuration, 1 keys"},
+		{name: "keys", change: func(c *idtoken.Config) { c.JWKS = keySet(t, publicJWK(keyOne())) }, fetched: "0 configuration, 0 keys"},
+		{name: "one key", change: func(c *idtoken.Config) { c.JWKS = encode(t, publicJWK(keyOne())) }, fetched: "0 configuration, 0 keys"},
+		{name: "one key in PEM", change: func(c *idtoken.Config) { c.JWKS = publicPEM(t, keyOne()) }, fetched: "0 configuration, 0 keys"},
+		{name: "a certificate in PEM", change: func(c *idtoken.Config) { c.JWKS = certificatePEM(t, keyOne()) }, fetched: "0 configuration, 0 keys"},
+		{name: "several keys in PEM", change: func(c *idtoken.Config) { c.JWKS = append(publicPEM(t, keyTwo()), publicPEM(t, keyOne())...) }, fetched: "0 configuration, 0 keys"},
+		{name: "the wrong key", change: func(c *idtoken.Config) { c.JWKS = publicPEM(t, keyTwo()) }, want: "signature", fetched: "0 configuration, 0 keys"},
+		{name: "a real key of Globus Auth", change: func(c *idtoken.Config) {
+			c.JWKS, c.Configuration = encode(t, keys.Response.JSON), encode(t, recordedConfiguration.Response.JSON)
+		}, want: "signature", fetched: "0 configuration, 0 keys"},
+		{name: "keys, and RS256 with no configuration", change: func(c *idtoken.Config) { c.JWKS = publicPEM(t, keyOne()) }, header: object{"alg": "RS256"}, want: "alg", fetched: "0 configuration, 0 keys"},
+		{name: "keys and configuration with RS256", change: func(c *idtoken.Config) { c.JWKS, c.Configuration = publicPEM(t, keyOne()), document }, header: object{"alg": "RS256"}, fetched: "0 configuration, 0 keys"},
+		{name: "keys and the algorithm RS256", change: func(c *idtoken.Config) { c.JWKS, c.Algorithms = publicPEM(t, keyOne()), []string{"RS256"} }, header: object{"alg": "RS256"}, fetched: "0 configuration, 0 keys"},
+		{name: "configuration and place of keys", change: func(c *idtoken.Config) { c.Configuration, c.JWKSURL = document, issuer+keysPath }, fetched: "0 configuration, 1 keys"},
+		{name: "place of keys on another host", change: func(c *idtoken.Config) { c.JWKSURL = "https://keys.example" + keysPath }, fetched: "1 configuration, 1 keys"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t, publicJWK(keyOne()))
+			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+				if test.change != nil {
+					test.change(&config)
+				}
+				raw := sign(t, keyOne(), with(globusHeader(), test.header), globusClaims())
+				_, err := newVerifier(t, config).Verify(t.Context(), raw, idtoken.Expect{Nonce: nonce})
+				if test.want != "" {
+					wantCheck(t, err, test.want)
+				} else if err != nil {
+					t.Error(err)
+				}
+				if got := fmt.Sprintf("%d configuration, %d keys", p.count(configurationPath), p.count(keysPath)); got != test.fetched {
+					t.Errorf("fetched %s, want %s", got, test.fetched)
+				}
+			})
+		})
+	}
+}
