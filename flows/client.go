@@ -22,16 +22,16 @@ type client struct {
 func newClient(auth *globusauth.Client, id, secret string, public bool) (client, error) {
 	switch {
 	case auth == nil:
-		return client{}, errors.New("Client is nil; make one with globusauth.New") //nolint:staticcheck // It is the name of a field.
+		return client{}, errors.New("the Client is nil; make one with globusauth.New")
 	case id == "":
-		return client{}, errors.New("ClientID is empty; developers.globus.org gives one") //nolint:staticcheck // It is the name of a field.
+		return client{}, errors.New("the ClientID is empty; developers.globus.org gives one")
 	case strings.ContainsFunc(id, notVisible) || strings.Contains(id, ":"):
-		return client{}, errors.New("ClientID holds a colon, a blank or another character that no client ID has") //nolint:staticcheck // It is the name of a field.
+		return client{}, errors.New("the ClientID holds a colon, a blank or another character that no client ID has")
 	case public:
 		// Whatever credentials the caller's client has, they are not this client's.
 		return client{auth: auth.WithCredentials(nil), id: id}, nil
 	case secret == "":
-		return client{}, errors.New("ClientSecret is empty; a client without a secret is a Native") //nolint:staticcheck // It is the name of a field.
+		return client{}, errors.New("the ClientSecret is empty; a client without a secret is a Native")
 	}
 	return client{auth: auth.WithCredentials(globusauth.Basic(id, secret)), id: id, secret: secret}, nil
 }

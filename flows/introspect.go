@@ -82,7 +82,7 @@ func (c Confidential) introspect(ctx context.Context, token string, options Intr
 	form.Include = strings.Join(include, ",")
 	for i, id := range options.Policies {
 		if id == "" || strings.Contains(id, ",") {
-			return nil, fmt.Errorf("Policies[%d] is empty or holds a comma", i) //nolint:staticcheck // It is the name of a field.
+			return nil, fmt.Errorf("the ID Policies[%d] is empty or holds a comma", i)
 		}
 	}
 	form.AuthenticationPolicies = strings.Join(options.Policies, ",")

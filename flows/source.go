@@ -52,9 +52,9 @@ func (c client) source(config tokens.RefreshingConfig) (*tokens.Refreshing, erro
 func (c client) fill(config *tokens.RefreshingConfig) error {
 	switch {
 	case config.Refresh != nil || config.Grant != nil:
-		return errors.New("Refresh and Grant must be nil; the flow sets them") //nolint:staticcheck // It is the name of a field.
+		return errors.New("the fields Refresh and Grant must be nil; the flow sets them")
 	case config.Key.ClientID != "" && config.Key.ClientID != c.id:
-		return fmt.Errorf("Key.ClientID is %q, the flow's is %q", config.Key.ClientID, c.id) //nolint:staticcheck // It is the name of a field.
+		return fmt.Errorf("the Key.ClientID is %q, the flow's is %q", config.Key.ClientID, c.id)
 	}
 	config.Key.ClientID = c.id
 	if config.Key.Environment == "" {

@@ -46,7 +46,7 @@ func (c client) codePage() string { return c.auth.BaseURL() + codePagePath }
 func (f *flow) complete() error {
 	switch {
 	case f.timeout < 0:
-		return errors.New("LoginTimeout is negative") //nolint:staticcheck // It is the name of a field.
+		return errors.New("the LoginTimeout is negative")
 	case f.timeout == 0:
 		f.timeout = defaultLoginTimeout
 	}
@@ -57,7 +57,7 @@ func (f *flow) complete() error {
 		return nil
 	}
 	if err := checkRedirectURI(f.redirectURI, f.secret == ""); err != nil {
-		return fmt.Errorf("RedirectURI: %w", err) //nolint:staticcheck // It is the name of a field.
+		return fmt.Errorf("the RedirectURI: %w", err)
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func WithAuthorization(parameters apierror.AuthorizationParameters) StartOption 
 func WithVerifier(verifier string) StartOption {
 	return startOptionFunc(func(r *request) error {
 		if verifier == "" {
-			return errors.New("WithVerifier: the verifier is empty") //nolint:staticcheck // It is the name of a function.
+			return errors.New("option WithVerifier: the verifier is empty")
 		}
 		r.verifier = verifier
 		return checkVerifier(verifier)
@@ -148,7 +148,7 @@ func WithParameter(name, value string) StartOption {
 		switch name {
 		case "client_id", "redirect_uri", "response_type", "scope", "state", "nonce",
 			"code_challenge", "code_challenge_method", "access_type", "response_mode", "request", "request_uri", "":
-			return fmt.Errorf("WithParameter: %q cannot be set this way", name) //nolint:staticcheck // It is the name of a function.
+			return fmt.Errorf("option WithParameter: %q cannot be set this way", name)
 		}
 		r.extra = append(r.extra, [2]string{name, value})
 		return nil
@@ -270,7 +270,7 @@ func (f *flow) authorizeURL(s *started, wanted scopes.List, r request) (string, 
 	} {
 		for i, value := range list.values {
 			if value == "" || strings.Contains(value, ",") {
-				return "", fmt.Errorf("WithAuthorization: %s[%d] is empty or holds a comma", list.name, i) //nolint:staticcheck // It is the name of a function.
+				return "", fmt.Errorf("option WithAuthorization: %s[%d] is empty or holds a comma", list.name, i)
 			}
 		}
 		*list.target = list.values

@@ -1,0 +1,430 @@
+package flows_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+func TestFinishGivesTokensPerResourceServer(t *testing.T) {
+	t.Parallel()
+	for _, offline := range []bool{false, true} {
+		p := newProvider(t)
+		portal := p.confidential(t)
+		portal.RefreshTokens = offline
+		login := start(t, portal)
+		set, err := login.Finish(t.Context(), p.authorize(t, login))
+		if err != nil {
+			t.Fatal(err)
+		}
+		transfer, ok := set.ByResourceServer(scopes.TransferResourceServer)
+		if !ok || transfer.AccessToken != "access-SECRET-transfer" || transfer.Scope != string(scopes.TransferAll) {
+			t.Errorf("transfer token: %v, found %t", transfer, ok)
+		}
+		if want := p.clock.Now().Add(time.Hour).UTC(); !transfer.Expiry.Equal(want) || transfer.Lifetime != time.Hour {
+			t.Errorf("transfer expiry %s, lifetime %s; want %s", transfer.Expiry, transfer.Lifetime, want)
+		}
+		if got := transfer.RefreshToken != ""; got != offline {
+			t.Errorf("offline %t: refresh token there: %t", offline, got)
+		}
+		for _, token := range set.All() {
+			if token.IdentityID != alice {
+				t.Errorf("%v: identity %q, want the subject of the ID token", token, token.IdentityID)
+			}
+		}
+		if raw, ok := set.IDToken(); !ok || strings.Count(raw, ".") != 2 {
+			t.Errorf("ID token there: %t", ok)
+		}
+	}
+}
+
+func TestFinishSendsWhatTheGrantNeeds(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		start func(p *provider) flows.Login
+		want  url.Values
+		basic bool
+	}{
+		"native": {
+			start: func(p *provider) flows.Login { return start(t, p.native(t)) },
+			want:  url.Values{"client_id": {clientID}, "redirect_uri": {"{base}/v2/web/auth-code"}},
+		},
+		"confidential": {
+			start: func(p *provider) flows.Login { return start(t, p.confidential(t)) },
+			want:  url.Values{"redirect_uri": {redirectURI}},
+			basic: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			login := test.start(p)
+			callback := p.authorize(t, login)
+			if _, err := login.Finish(t.Context(), callback); err != nil {
+				t.Fatal(err)
+			}
+			r := p.last(t)
+			want := with(test.want, url.Values{"grant_type": {"authorization_code"}, "code": callback["code"], "code_verifier": r.form["code_verifier"]})
+			want.Set("redirect_uri", strings.ReplaceAll(want.Get("redirect_uri"), "{base}", p.URL))
+			if r.form.Encode() != want.Encode() {
+				t.Errorf("form %s\nwant %s", r.form.Encode(), want.Encode())
+			}
+			user, password, ok := (&http.Request{Header: r.header}).BasicAuth()
+			if ok != test.basic || (ok && (user != clientID || password != clientSecret)) {
+				t.Errorf("Basic there: %t as %q, want %t", ok, user, test.basic)
+			}
+		})
+	}
+}
+
+// The table of attacks on the callback. Each is refused for its own reason, before
+// any request is made.
+func TestFinishRefusesCallback(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change url.Values
+		after  time.Duration
+		want   error
+		text   string
+	}{
+		"state missing":             {change: url.Values{"state": nil}, want: flows.CheckError("state missing")},
+		"state empty":               {change: url.Values{"state": {""}}, want: flows.CheckError("state missing")},
+		"state wrong":               {change: url.Values{"state": {strings.Repeat("x", 43)}}, want: flows.CheckError("state")},
+		"state shortened":           {change: url.Values{"state": {"x"}}, want: flows.CheckError("state")},
+		"state of the Python SDK":   {change: url.Values{"state": {"_default"}}, want: flows.CheckError("state")},
+		"state twice":               {change: url.Values{"state": {"a", "b"}}, want: flows.CheckError("repeated"), text: `"state" 2 times`},
+		"code twice":                {change: url.Values{"code": {"a", "b"}}, want: flows.CheckError("repeated"), text: `"code" 2 times`},
+		"error twice":               {change: url.Values{"error": {"a", "b"}}, want: flows.CheckError("repeated"), text: `"error" 2 times`},
+		"iss twice":                 {change: url.Values{"iss": {"a", "b"}}, want: flows.CheckError("repeated"), text: `"iss" 2 times`},
+		"a parameter without value": {change: url.Values{"code": {}}, want: flows.CheckError("repeated"), text: `"code" 0 times`},
+		"something else twice":      {change: url.Values{"x": {"a", "b"}}, want: flows.CheckError("repeated")},
+		"code and error":            {change: url.Values{"error": {"access_denied"}}, want: flows.CheckError("code and error")},
+		"code and empty error":      {change: url.Values{"error": {""}}, want: flows.CheckError("code and error")},
+		"empty code and error":      {change: url.Values{"code": {""}, "error": {"access_denied"}}, want: flows.CheckError("code and error")},
+		"neither code nor error":    {change: url.Values{"code": nil}, want: flows.CheckError("code missing")},
+		"empty code":                {change: url.Values{"code": {""}}, want: flows.CheckError("code missing")},
+		"code with a blank":         {change: url.Values{"code": {"a b"}}, want: flows.CheckError("code")},
+		"code with a line end":      {change: url.Values{"code": {"a\r\nb"}}, want: flows.CheckError("code")},
+		"code of 4 kB and more":     {change: url.Values{"code": {strings.Repeat("a", 4097)}}, want: flows.CheckError("code")},
+		"another issuer (mix-up)":   {change: url.Values{"iss": {"https://auth.evil.example"}}, want: flows.CheckError("iss")},
+		"empty issuer":              {change: url.Values{"iss": {""}}, want: flows.CheckError("iss")},
+		"another issuer, and error": {change: url.Values{"code": nil, "error": {"access_denied"}, "iss": {"https://auth.evil.example"}}, want: flows.CheckError("iss")},
+		"too late":                  {after: time.Hour, want: flows.ErrExpired, text: "2027-01-15T09:00:00Z"},
+		"error without state": {
+			change: url.Values{"code": nil, "state": nil, "error": {"access_denied"}},
+			want:   flows.CheckError("state missing"), text: "(access_denied)",
+		},
+		"error of no known form without state": {
+			change: url.Values{"code": nil, "state": nil, "error": {"<b>"}},
+			want:   flows.CheckError("state missing"), text: "(unknown)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			login := start(t, p.confidential(t))
+			good := p.authorize(t, login)
+			callback := with(good, test.change)
+			p.clock.advance(test.after)
+			set, err := login.Finish(t.Context(), callback)
+			if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.text) {
+				t.Errorf("error %v\nwant %v with %q", err, test.want, test.text)
+			}
+			if _, ok := errors.AsType[*apierror.Error](err); ok {
+				t.Error("what the callback claims was taken for the server's answer")
+			}
+			if len(set.All()) != 0 || len(p.received()) != 0 {
+				t.Errorf("%d tokens, %d requests; want none", len(set.All()), len(p.received()))
+			}
+			// A forged callback does not end the login.
+			if test.after == 0 {
+				if _, err := login.Finish(t.Context(), good); err != nil {
+					t.Errorf("the good callback after the forged one: %v", err)
+				}
+			}
+		})
+	}
+}
+
+func TestFinishUntilTheLastMoment(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	portal := p.confidential(t)
+	portal.LoginTimeout = 5 * time.Minute
+	login := start(t, portal)
+	callback := p.authorize(t, login)
+	p.clock.advance(5*time.Minute - time.Second)
+	if _, err := login.Finish(t.Context(), callback); err != nil {
+		t.Errorf("one second before the end: %v", err)
+	}
+	p.clock.advance(time.Second)
+	if _, err := login.Finish(t.Context(), callback); !errors.Is(err, flows.ErrExpired) {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
+func TestFinishAcceptsOwnIssuer(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	for _, iss := range []string{p.URL, p.URL + "/"} {
+		login := start(t, p.confidential(t))
+		if _, err := login.Finish(t.Context(), with(p.authorize(t, login), url.Values{"iss": {iss}})); err != nil {
+			t.Errorf("iss %q: %v", iss, err)
+		}
+	}
+}
+
+func TestFinishAllowsRepetitionInItsOwnRedirectURI(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	portal := p.confidential(t)
+	portal.RedirectURI = redirectURI + "?tab=a&tab=b"
+	login := start(t, portal)
+	callback := p.authorize(t, login)
+	if _, err := login.Finish(t.Context(), with(callback, url.Values{"tab": {"a", "b", "c"}})); !errors.Is(err, flows.CheckError("repeated")) {
+		t.Errorf("one more than in the redirect URI: %v", err)
+	}
+	if _, err := login.Finish(t.Context(), with(callback, url.Values{"tab": {"a", "b"}})); err != nil {
+		t.Errorf("as in the redirect URI: %v", err)
+	}
+}
+
+// What the server reports at the redirect URI has the class of the same error at
+// the token endpoint.
+func TestFinishReportsTheServersError(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	for code, want := range map[string]error{
+		"access_denied":           apierror.ErrAccessDenied,
+		"invalid_scope":           apierror.ErrInvalidScope,
+		"unauthorized_client":     apierror.ErrUnauthorizedClient,
+		"server_error":            apierror.ErrServer,
+		"temporarily_unavailable": apierror.ErrServer,
+		"login_required":          apierror.ErrLoginRequired,
+	} {
+		login := start(t, p.confidential(t))
+		callback := with(p.authorize(t, login), url.Values{"code": nil, "error": {code}, "error_description": {"The person said\r\nno."}})
+		_, err := login.Finish(t.Context(), callback)
+		answer, ok := errors.AsType[*apierror.Error](err)
+		if !errors.Is(err, want) || !ok || answer.StatusCode != 0 || answer.Code != code {
+			t.Errorf("%s: %v", code, err)
+		}
+		if !strings.Contains(err.Error(), "The person said no.") {
+			t.Errorf("%s: %q does not say why, in one line", code, err)
+		}
+	}
+	if len(p.received()) != 0 {
+		t.Errorf("%d requests, want none", len(p.received()))
+	}
+}
+
+// A callback belongs to one login, and so does a code.
+func TestFinishRefusesReplay(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	portal := p.confidential(t)
+	first, second := start(t, portal), start(t, portal)
+	firstCallback, secondCallback := p.authorize(t, first), p.authorize(t, second)
+
+	if _, err := second.Finish(t.Context(), firstCallback); !errors.Is(err, flows.CheckError("state")) {
+		t.Errorf("the callback of another login: %v", err)
+	}
+	// With the right state a stolen code still fails, at PKCE.
+	injected := with(secondCallback, url.Values{"code": firstCallback["code"]})
+	if _, err := second.Finish(t.Context(), injected); !errors.Is(err, apierror.ErrInvalidGrant) {
+		t.Errorf("the code of another login: %v", err)
+	}
+	if _, err := second.Finish(t.Context(), secondCallback); err != nil {
+		t.Errorf("its own callback: %v", err)
+	}
+	if _, err := second.Finish(t.Context(), secondCallback); !errors.Is(err, apierror.ErrInvalidGrant) {
+		t.Errorf("its own callback once more: %v", err)
+	}
+}
+
+func TestFinishNeverRepeatsTheExchange(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	portal := p.confidential(t)
+	login := start(t, portal)
+	callback := p.authorize(t, login)
+	p.answer = func(received) (int, any) {
+		return http.StatusServiceUnavailable, object{"error": "temporarily_unavailable"}
+	}
+	if _, err := login.Finish(t.Context(), callback); !errors.Is(err, apierror.ErrServer) {
+		t.Errorf("error %v", err)
+	}
+	if n := len(p.received()); n != 1 {
+		t.Errorf("%d requests, want 1", n)
+	}
+}
+
+func TestFinishCode(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	login := start(t, p.native(t))
+	code := p.authorize(t, login).Get("code")
+	for wrong, want := range map[string]flows.CheckError{
+		"": "code missing", " \n": "code missing", "two words": "code", strings.Repeat("a", 4097): "code", "ünïcode": "code",
+	} {
+		if _, err := login.FinishCode(t.Context(), wrong); !errors.Is(err, want) {
+			t.Errorf("code of %d bytes: %v, want %v", len(wrong), err, want)
+		}
+	}
+	if len(p.received()) != 0 {
+		t.Fatalf("%d requests, want none", len(p.received()))
+	}
+	set, err := login.FinishCode(t.Context(), "  "+code+"\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := set.ByResourceServer(scopes.TransferResourceServer); !ok {
+		t.Errorf("no transfer token in %v", set)
+	}
+	if _, err := login.FinishCode(t.Context(), code); !errors.Is(err, apierror.ErrInvalidGrant) {
+		t.Errorf("the same code again: %v", err)
+	}
+	other := start(t, p.native(t))
+	if _, err := start(t, p.native(t)).FinishCode(t.Context(), p.authorize(t, other).Get("code")); !errors.Is(err, apierror.ErrInvalidGrant) {
+		t.Errorf("the code of another login (PKCE): %v", err)
+	}
+	late := start(t, p.native(t))
+	p.clock.advance(time.Hour)
+	if _, err := late.FinishCode(t.Context(), code); !errors.Is(err, flows.ErrExpired) {
+		t.Errorf("too late: %v", err)
+	}
+}
+
+// Where state comes back, leaving it out by way of FinishCode is no way around it.
+func TestFinishCodeIsForTheCodePageOnly(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	loopback := p.native(t)
+	loopback.RedirectURI = "http://127.0.0.1:8123/callback"
+	elsewhere := p.native(t)
+	elsewhere.RedirectURI = "https://auth.evil.example/v2/web/auth-code"
+	for name, login := range map[string]flows.Login{
+		"loopback": start(t, loopback), "portal": start(t, p.confidential(t)), "another server's page": start(t, elsewhere),
+	} {
+		if _, err := login.FinishCode(t.Context(), p.authorize(t, login).Get("code")); !errors.Is(err, flows.CheckError("code page")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(p.received()) != 0 {
+		t.Errorf("%d requests, want none", len(p.received()))
+	}
+}
+
+func TestZeroLogin(t *testing.T) {
+	t.Parallel()
+	var login flows.Login
+	if login.URL() != "" {
+		t.Errorf("URL %q", login.URL())
+	}
+	_, finish := login.Finish(t.Context(), url.Values{"code": {"c"}, "state": {""}})
+	_, finishCode := login.FinishCode(t.Context(), "c")
+	_, store := login.MarshalStorage()
+	for _, err := range []error{finish, finishCode, store} {
+		if !errors.Is(err, flows.CheckError("not started")) {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+// Any number of logins of one flow, finished at once, each by its own callback.
+func TestLoginsInFlightTogether(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	portal := p.confidential(t)
+	const n = 16
+	var wait sync.WaitGroup
+	for range n {
+		login := start(t, portal)
+		callback := p.authorize(t, login)
+		wait.Go(func() {
+			if _, err := login.Finish(t.Context(), callback); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	for path, count := range p.fetches {
+		if count != 1 {
+			t.Errorf("%d fetches of %s for %d logins, want 1", count, path, n)
+		}
+	}
+}
+
+func TestFinishRefusesBadAnswers(t *testing.T) {
+	t.Parallel()
+	good := func(changes object) object {
+		answer := object{"access_token": "access-SECRET", "token_type": "Bearer", "expires_in": 60, "resource_server": "transfer.api.globus.org", "scope": "a"}
+		for name, value := range changes {
+			answer[name] = value
+		}
+		return answer
+	}
+	for name, test := range map[string]struct {
+		answer any
+		want   error
+		text   string
+	}{
+		"no access token":      {good(object{"access_token": ""}), flows.CheckError("token"), "access_token"},
+		"no resource server":   {good(object{"resource_server": ""}), flows.CheckError("token"), "resource server"},
+		"empty object":         {object{}, flows.CheckError("token"), "access_token"},
+		"empty list":           {[]object{}, flows.CheckError("token"), "access_token"},
+		"MAC token":            {good(object{"token_type": "mac"}), flows.CheckError("token"), "Bearer"},
+		"negative life":        {good(object{"expires_in": -1}), flows.CheckError("token"), "expires_in"},
+		"life of a millennium": {good(object{"expires_in": 31_536_000_000}), flows.CheckError("token"), "expires_in"},
+		"bad other token":      {good(object{"other_tokens": []object{good(object{"access_token": ""})}}), flows.CheckError("token"), "access_token"},
+		"one server twice":     {good(object{"other_tokens": []object{good(nil)}}), nil, "two tokens"},
+		"line end in a token":  {good(object{"access_token": "a\r\nb"}), nil, "RFC 6749"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			portal := p.confidential(t)
+			portal.Scopes = scopes.List{scopes.TransferAll}
+			login := start(t, portal)
+			callback := p.authorize(t, login)
+			p.answer = func(received) (int, any) { return http.StatusOK, test.answer }
+			set, err := login.Finish(t.Context(), callback)
+			if err == nil || (test.want != nil && !errors.Is(err, test.want)) || !strings.Contains(err.Error(), test.text) {
+				t.Errorf("error %v, want %v with %q", err, test.want, test.text)
+			}
+			if !set.Equal(tokens.Set{}) {
+				t.Errorf("tokens %v, want none", set)
+			}
+		})
+	}
+}
+
+func TestFinishWithoutOpenID(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	portal := p.confidential(t)
+	portal.Scopes = scopes.List{scopes.TransferAll}
+	login := start(t, portal)
+	if query(t, login).Has("nonce") {
+		t.Error("a nonce was sent although no ID token was asked for")
+	}
+	set, err := login.Finish(t.Context(), p.authorize(t, login))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := set.IDToken(); ok {
+		t.Error("an ID token came")
+	}
+	if len(p.fetches) != 0 {
+		t.Errorf("fetched %v although there was nothing to verify", p.fetches)
+	}
+}

@@ -1,0 +1,231 @@
+package flows_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/idtoken"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// The table of attacks on the ID token, through the one call that programs make.
+func TestFinishRefusesIDToken(t *testing.T) {
+	t.Parallel()
+	globus := object{"typ": "JWT", "alg": "RS512"}
+	changed := func(changes object) func(*provider, object) string {
+		return func(_ *provider, claims object) string {
+			for name, value := range changes {
+				if value == nil {
+					delete(claims, name)
+				} else {
+					claims[name] = value
+				}
+			}
+			return sign(signingKey(), globus, claims)
+		}
+	}
+	payload := func(edit func(text string) string) func(*provider, object) string {
+		return func(_ *provider, claims object) string {
+			text, err := json.Marshal(claims)
+			if err != nil {
+				panic(err)
+			}
+			header := base64.RawURLEncoding.EncodeToString([]byte(`{"typ":"JWT","alg":"RS512"}`))
+			return signText(signingKey(), globus, header+"."+base64.RawURLEncoding.EncodeToString([]byte(edit(string(text)))))
+		}
+	}
+	shift := func(claim string, d time.Duration) func(*provider, object) string {
+		return func(p *provider, claims object) string {
+			claims[claim] = p.clock.Now().Add(d).Unix()
+			return sign(signingKey(), globus, claims)
+		}
+	}
+	for name, test := range map[string]struct {
+		idToken func(p *provider, claims object) string
+		want    error
+	}{
+		"none at all": {func(*provider, object) string { return "" }, flows.CheckError("id_token missing")},
+		"alg none": {func(_ *provider, claims object) string {
+			token := sign(signingKey(), object{"alg": "none"}, claims)
+			return token[:strings.LastIndexByte(token, '.')+1]
+		}, idtoken.CheckError("alg")},
+		"HS256 with the public key": {func(_ *provider, claims object) string {
+			der, err := x509.MarshalPKIXPublicKey(&signingKey().PublicKey)
+			if err != nil {
+				panic(err)
+			}
+			token := sign(signingKey(), object{"alg": "HS512"}, claims)
+			signed := token[:strings.LastIndexByte(token, '.')]
+			mac := hmac.New(sha512.New, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+			mac.Write([]byte(signed))
+			return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+		}, idtoken.CheckError("alg")},
+		"RS256 where RS512 is announced": {func(_ *provider, claims object) string {
+			return sign(signingKey(), object{"typ": "JWT", "alg": "RS256"}, claims)
+		}, idtoken.CheckError("alg")},
+		"another key": {func(_ *provider, claims object) string { return sign(otherKey(), globus, claims) }, idtoken.CheckError("signature")},
+		"one byte changed": {func(_ *provider, claims object) string {
+			token := []byte(sign(signingKey(), globus, claims))
+			at := len(token) - 100
+			if token[at]++; token[at] == '[' || token[at] == '{' || token[at] == ':' {
+				token[at] = 'a'
+			}
+			return string(token)
+		}, idtoken.CheckError("signature")},
+		"expired":                {shift("exp", -301*time.Second), idtoken.ErrExpired},
+		"not yet valid":          {shift("nbf", 301*time.Second), idtoken.CheckError("nbf")},
+		"issued in the future":   {shift("iat", 301*time.Second), idtoken.CheckError("iat")},
+		"another audience":       {changed(object{"aud": "another-client"}), idtoken.CheckError("aud")},
+		"audience of wrong type": {changed(object{"aud": 7}), idtoken.CheckError("aud")},
+		"issued to another":      {changed(object{"azp": "another-client"}), idtoken.CheckError("azp")},
+		"another issuer":         {changed(object{"iss": "https://auth.evil.example"}), idtoken.CheckError("iss")},
+		"wrong nonce":            {changed(object{"nonce": "another-login"}), idtoken.CheckError("nonce")},
+		"missing nonce":          {changed(object{"nonce": nil}), idtoken.CheckError("nonce missing")},
+		"wrong at_hash":          {changed(object{"at_hash": tokenHash("another-token")}), idtoken.CheckError("at_hash")},
+		"no at_hash":             {changed(object{"at_hash": nil}), idtoken.CheckError("at_hash missing")},
+		"no exp":                 {changed(object{"exp": nil}), idtoken.CheckError("exp missing")},
+		"no iat":                 {changed(object{"iat": nil}), idtoken.CheckError("iat missing")},
+		"no sub":                 {changed(object{"sub": nil}), idtoken.CheckError("sub missing")},
+		"claim twice": {payload(func(text string) string {
+			return `{"sub":"22222222-2222-4222-8222-222222222222",` + text[1:]
+		}), idtoken.CheckError("duplicate")},
+		"deep nesting": {payload(func(text string) string {
+			return `{"deep":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + "," + text[1:]
+		}), idtoken.CheckError("nesting")},
+		"1 MB": {payload(func(text string) string {
+			return `{"filler":"` + strings.Repeat("x", 1<<20) + `",` + text[1:]
+		}), idtoken.CheckError("size")},
+		"truncated": {func(_ *provider, claims object) string {
+			token := sign(signingKey(), globus, claims)
+			return token[:strings.LastIndexByte(token, '.')]
+		}, idtoken.CheckError("format")},
+		"not a JWT": {func(*provider, object) string { return "openid_token" }, idtoken.CheckError("format")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			p.idToken = test.idToken
+			login := start(t, p.confidential(t))
+			set, err := login.Finish(t.Context(), p.authorize(t, login))
+			if !errors.Is(err, test.want) {
+				t.Errorf("error %v, want the check %q", err, test.want)
+			}
+			if len(set.All()) != 0 {
+				t.Errorf("tokens %v came with a bad ID token", set)
+			}
+		})
+	}
+}
+
+// Times within the leeway are good.
+func TestFinishAllowsForClocksThatDiffer(t *testing.T) {
+	t.Parallel()
+	for claim, d := range map[string]time.Duration{"exp": -299 * time.Second, "nbf": 299 * time.Second, "iat": 299 * time.Second} {
+		p := newProvider(t)
+		p.idToken = func(p *provider, claims object) string {
+			claims[claim] = p.clock.Now().Add(d).Unix()
+			return sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
+		}
+		login := start(t, p.confidential(t))
+		if _, err := login.Finish(t.Context(), p.authorize(t, login)); err != nil {
+			t.Errorf("%s off by %s: %v", claim, d, err)
+		}
+	}
+}
+
+// An ID token that nobody asked for is not believed unseen either.
+func TestFinishVerifiesAnIDTokenThatWasNotAskedFor(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		claims object
+		want   error
+	}{
+		"good":             {nil, nil},
+		"another audience": {object{"aud": "another-client"}, idtoken.CheckError("aud")},
+		"wrong at_hash":    {object{"at_hash": tokenHash("another-token")}, idtoken.CheckError("at_hash")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			p.alter = func(p *provider, answer object) {
+				claims := p.claims("")
+				for name, value := range test.claims {
+					claims[name] = value
+				}
+				answer["id_token"] = sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
+			}
+			portal := p.confidential(t)
+			portal.Scopes = scopes.List{scopes.TransferAll}
+			login := start(t, portal)
+			if _, err := login.Finish(t.Context(), p.authorize(t, login)); !errors.Is(err, test.want) {
+				t.Errorf("error %v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
+func TestFinishFindsTheIDTokenWhereverItIs(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.alter = func(_ *provider, answer object) {
+		auth, transfer := object{}, answer["other_tokens"].([]object)[0]
+		for name, value := range answer {
+			if name != "other_tokens" {
+				auth[name] = value
+				delete(answer, name)
+			}
+		}
+		for name, value := range transfer {
+			answer[name] = value
+		}
+		answer["other_tokens"] = []object{auth}
+	}
+	login := start(t, p.confidential(t))
+	set, err := login.Finish(t.Context(), p.authorize(t, login))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if transfer, _ := set.ByResourceServer(scopes.TransferResourceServer); transfer.IdentityID != alice {
+		t.Errorf("identity %q of the token at the top", transfer.IdentityID)
+	}
+}
+
+func TestFinishRefusesIDTokensOfTwoPeople(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.alter = func(p *provider, answer object) {
+		claims := p.claims("")
+		claims["sub"], claims["at_hash"] = "somebody-else", tokenHash("access-SECRET-transfer")
+		other := answer["other_tokens"].([]object)[0]
+		claims["nonce"] = p.nonce
+		other["id_token"] = sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
+	}
+	login := start(t, p.confidential(t))
+	p.nonce = query(t, login).Get("nonce")
+	if _, err := login.Finish(t.Context(), p.authorize(t, login)); !errors.Is(err, flows.CheckError("identity")) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestFinishWhileTheKeysAreDown(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.keysDown = true
+	login := start(t, p.confidential(t))
+	set, err := login.Finish(t.Context(), p.authorize(t, login))
+	if !errors.Is(err, idtoken.ErrUnavailable) || len(set.All()) != 0 {
+		t.Errorf("tokens %v, error %v", set, err)
+	}
+	if _, ok := errors.AsType[idtoken.CheckError](err); ok {
+		t.Errorf("%v blames the token", err)
+	}
+}

@@ -1,0 +1,327 @@
+package flows_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// readJSON reads a recorded document.
+func readJSON(tb testing.TB, name string, out any) {
+	tb.Helper()
+	data, err := os.ReadFile("testdata/" + name)
+	if err == nil {
+		err = json.Unmarshal(data, out)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// production is a client of the real service; Start sends nothing.
+func production(tb testing.TB) *globusauth.Client {
+	tb.Helper()
+	client, err := globusauth.New(globusauth.Config{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return client
+}
+
+const collectionScope = scopes.Scope("https://auth.globus.org/scopes/11111111-1111-4111-8111-111111111111/data_access")
+
+// The URLs that the official Python SDK makes, and ours for the same wishes. State
+// is ours to make, PKCE and nonce are always there, and booleans are lower case.
+func TestURLsOfThePythonSDK(t *testing.T) {
+	t.Parallel()
+	var recorded struct {
+		Verifier string `json:"code_verifier"`
+		URLs     []struct {
+			Label string
+			Query [][2]string
+		}
+	}
+	readJSON(t, "sdk_authorize_urls.json", &recorded)
+	transfer := scopes.List{scopes.TransferAll.With(collectionScope.Optional())}
+	native := flows.Native{
+		Client: production(t), ClientID: clientID, Scopes: transfer, RedirectURI: "http://localhost:1234",
+		RefreshTokens: true, PrefillNamedGrant: "My Grant",
+	}
+	minimal := flows.Native{Client: native.Client, ClientID: clientID, Scopes: scopes.List{scopes.AuthOpenID, scopes.AuthEmail}}
+	portal := flows.Confidential{
+		Client: native.Client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: "https://app.example/cb",
+		Scopes: scopes.List{scopes.AuthOpenID, scopes.AuthEmail},
+	}
+	offline := portal
+	offline.RefreshTokens = true
+	const one, two = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+	verifier := flows.WithVerifier(recorded.Verifier)
+	yes, no := true, false
+	ours := map[string]flows.Login{
+		"native minimal": start(t, minimal, verifier),
+		"native full": start(t, native, verifier, flows.WithParameter("foo", "bar baz"), flows.WithAuthorization(apierror.AuthorizationParameters{
+			SessionRequiredIdentities: []string{one, "bob@example.org"}, SessionRequiredSingleDomain: []string{"a.edu", "b.edu"},
+			SessionRequiredPolicies: []string{one, two}, SessionRequiredMFA: &yes, SessionMessage: "Please & thanks", Prompt: "login",
+		})),
+		"native mfa false": start(t, native, verifier, flows.WithAuthorization(apierror.AuthorizationParameters{SessionRequiredMFA: &no})),
+		"native single values": start(t, native, verifier, flows.WithAuthorization(apierror.AuthorizationParameters{
+			SessionRequiredIdentities: []string{one}, SessionRequiredSingleDomain: []string{"a.edu"}, SessionRequiredPolicies: []string{two},
+		})),
+		"confidential":                  start(t, offline),
+		"confidential minimal":          start(t, portal),
+		"confidential minimal + prompt": start(t, offline, flows.WithAuthorization(apierror.AuthorizationParameters{Prompt: "login"})),
+	}
+	if len(ours) != len(recorded.URLs) {
+		t.Errorf("%d URLs recorded, %d made", len(recorded.URLs), len(ours))
+	}
+	for _, r := range recorded.URLs {
+		login, ok := ours[r.Label]
+		if !ok {
+			t.Errorf("%s: not made", r.Label)
+			continue
+		}
+		if !strings.HasPrefix(login.URL(), "https://auth.globus.org/v2/oauth2/authorize?") {
+			t.Errorf("%s: URL %s", r.Label, login.URL())
+		}
+		got := query(t, login)
+		want := url.Values{"code_challenge": got["code_challenge"], "code_challenge_method": {"S256"}}
+		for _, pair := range r.Query {
+			want[pair[0]] = []string{pair[1]}
+		}
+		want["state"] = got["state"]
+		if strings.HasPrefix(want.Get("scope"), "openid") {
+			want["nonce"] = got["nonce"]
+		}
+		if want.Has("session_required_mfa") {
+			want.Set("session_required_mfa", strings.ToLower(want.Get("session_required_mfa")))
+		}
+		if got.Encode() != want.Encode() {
+			t.Errorf("%s:\n got %s\nwant %s", r.Label, got.Encode(), want.Encode())
+		}
+	}
+}
+
+func TestVerifierVectors(t *testing.T) {
+	t.Parallel()
+	var vectors struct {
+		PKCE []struct{ Verifier, Challenge string }
+		Bad  []struct{ Verifier string } `json:"pkce_rejects"`
+	}
+	readJSON(t, "vectors.json", &vectors)
+	native := flows.Native{Client: production(t), ClientID: clientID, Scopes: wanted}
+	for _, v := range vectors.PKCE {
+		if got := query(t, start(t, native, flows.WithVerifier(v.Verifier))).Get("code_challenge"); got != v.Challenge {
+			t.Errorf("challenge of %q: %q, want %q", v.Verifier, got, v.Challenge)
+		}
+	}
+	bad := []string{"", strings.Repeat("ä", 43), strings.Repeat("a", 42) + "\n", strings.Repeat("a", 42) + "="}
+	for _, v := range vectors.Bad {
+		bad = append(bad, v.Verifier)
+	}
+	for _, verifier := range bad {
+		_, err := native.Start(flows.WithVerifier(verifier))
+		if err == nil || !strings.Contains(err.Error(), "verifier") {
+			t.Errorf("verifier of %d bytes: error %v", len(verifier), err)
+		} else if verifier != "" && strings.Contains(err.Error(), verifier) {
+			t.Errorf("error shows the verifier: %v", err)
+		}
+	}
+	if len(vectors.PKCE) != 3 || len(vectors.Bad) != 4 {
+		t.Errorf("%d and %d vectors", len(vectors.PKCE), len(vectors.Bad))
+	}
+}
+
+// Verifier, state and nonce are random, apart from each other and from one login
+// to the next.
+func TestSecretsOfALoginAreItsOwn(t *testing.T) {
+	t.Parallel()
+	portal := flows.Confidential{Client: production(t), ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI}
+	seen := map[string]bool{}
+	for range 200 {
+		data, err := start(t, portal).MarshalStorage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stored struct {
+			State, Nonce string
+			Verifier     string `json:"code_verifier"`
+		}
+		if err := json.Unmarshal(data, &stored); err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{stored.State, stored.Nonce, stored.Verifier} {
+			if len(secret) != 43 || seen[secret] {
+				t.Fatalf("secret of %d characters, seen before: %t", len(secret), seen[secret])
+			}
+			seen[secret] = true
+		}
+	}
+}
+
+func TestRandIsUsed(t *testing.T) {
+	t.Parallel()
+	native := flows.Native{Client: production(t), ClientID: clientID, Scopes: wanted, Rand: bytes.NewReader(make([]byte, 96))}
+	if got, want := query(t, start(t, native)).Get("state"), strings.Repeat("A", 43); got != want {
+		t.Errorf("state %q, want %q", got, want)
+	}
+	// A source that ends is an error and no shorter secret.
+	if _, err := native.Start(); err == nil || !strings.Contains(err.Error(), "random") {
+		t.Errorf("an empty source: %v", err)
+	}
+	failure := errors.New("no entropy")
+	native.Rand = iotest.ErrReader(failure)
+	if _, err := native.Start(); !errors.Is(err, failure) {
+		t.Errorf("a failing source: %v", err)
+	}
+}
+
+func TestURLOfEnvironments(t *testing.T) {
+	t.Parallel()
+	for base, config := range map[string]globusauth.Config{
+		"https://auth.preview.globus.org/":       {Environment: "preview"},
+		"https://auth.sandbox.globuscs.info/":    {Environment: "sandbox"},
+		"https://proxy.example.org/globus/auth/": {BaseURL: "https://proxy.example.org/globus/auth", Issuer: "https://auth.globus.org"},
+	} {
+		client, err := globusauth.New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		login := start(t, flows.Native{Client: client, ClientID: clientID, Scopes: wanted})
+		if !strings.HasPrefix(login.URL(), base+"v2/oauth2/authorize?") || query(t, login).Get("redirect_uri") != base+"v2/web/auth-code" {
+			t.Errorf("%s: %s", base, login.URL())
+		}
+	}
+}
+
+func TestRequiredScopesAreMerged(t *testing.T) {
+	t.Parallel()
+	native := flows.Native{Client: production(t), ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}}
+	login := start(t, native, flows.WithAuthorization(apierror.AuthorizationParameters{
+		RequiredScopes: []string{string(scopes.TransferAll.With(collectionScope)), "openid"},
+	}))
+	if got, want := query(t, login).Get("scope"), "openid "+string(scopes.TransferAll.With(collectionScope)); got != want {
+		t.Errorf("scope %q, want %q", got, want)
+	}
+	if !query(t, login).Has("nonce") {
+		t.Error("openid was demanded and no nonce is sent")
+	}
+	if len(native.Scopes) != 1 || native.Scopes[0] != scopes.TransferAll {
+		t.Errorf("the flow's own scopes became %v", native.Scopes)
+	}
+}
+
+func TestStartRefuses(t *testing.T) {
+	t.Parallel()
+	client := production(t)
+	native := flows.Native{Client: client, ClientID: clientID, Scopes: wanted}
+	portal := flows.Confidential{Client: client, ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI}
+	nativeWith := func(change func(*flows.Native)) flows.Native { n := native; change(&n); return n }
+	portalWith := func(change func(*flows.Confidential)) flows.Confidential { p := portal; change(&p); return p }
+	redirect := func(uri string) flows.Native { return nativeWith(func(n *flows.Native) { n.RedirectURI = uri }) }
+	session := func(p apierror.AuthorizationParameters) []flows.StartOption {
+		return []flows.StartOption{flows.WithAuthorization(p)}
+	}
+	type starter interface {
+		Start(options ...flows.StartOption) (flows.Login, error)
+	}
+	for name, test := range map[string]struct {
+		from    starter
+		options []flows.StartOption
+		want    error
+		text    string
+	}{
+		"no client":             {from: nativeWith(func(n *flows.Native) { n.Client = nil }), text: "Client is nil"},
+		"no client ID":          {from: nativeWith(func(n *flows.Native) { n.ClientID = "" }), text: "ClientID is empty"},
+		"colon in client ID":    {from: portalWith(func(p *flows.Confidential) { p.ClientID = "a:b" }), text: "ClientID holds"},
+		"no secret":             {from: portalWith(func(p *flows.Confidential) { p.ClientSecret = "" }), text: "ClientSecret is empty"},
+		"negative timeout":      {from: nativeWith(func(n *flows.Native) { n.LoginTimeout = -1 }), text: "LoginTimeout is negative"},
+		"no scopes":             {from: nativeWith(func(n *flows.Native) { n.Scopes = nil }), want: scopes.ErrEmpty},
+		"malformed scope":       {from: nativeWith(func(n *flows.Native) { n.Scopes = scopes.List{"a[b"} }), want: scopes.ErrSyntax},
+		"two scopes in one":     {from: nativeWith(func(n *flows.Native) { n.Scopes = scopes.List{"openid profile"} }), want: scopes.ErrSyntax},
+		"bad required scope":    {from: native, options: session(apierror.AuthorizationParameters{RequiredScopes: []string{"]"}}), want: scopes.ErrSyntax},
+		"no redirect URI":       {from: portalWith(func(p *flows.Confidential) { p.RedirectURI = "" }), text: "RedirectURI: it is empty"},
+		"relative redirect":     {from: redirect("/callback"), text: "not an absolute URL"},
+		"not a URL":             {from: redirect("https://[::1"), text: "not an absolute URL"},
+		"fragment":              {from: redirect("https://a.example/#x"), text: "fragment"},
+		"empty fragment":        {from: redirect("https://a.example/#"), text: "fragment"},
+		"user in redirect":      {from: redirect("https://user@a.example/"), text: "user name"},
+		"plain http":            {from: redirect("http://a.example/cb"), text: "unencrypted"},
+		"http that looks local": {from: redirect("http://127.0.0.1.evil.example/cb"), text: "unencrypted"},
+		"script":                {from: redirect("javascript:alert(1)"), text: `scheme is "javascript"`},
+		"scheme without dot":    {from: redirect("mytool:/login"), text: `scheme is "mytool"`},
+		"private scheme of a portal": {
+			from: portalWith(func(p *flows.Confidential) { p.RedirectURI = "org.example.portal:/cb" }), text: `scheme is "org.example.portal"`,
+		},
+		"state in redirect":    {from: redirect("https://a.example/cb?state=x"), text: `parameter "state"`},
+		"code in redirect":     {from: redirect("https://a.example/cb?code"), text: `parameter "code"`},
+		"comma in a policy":    {from: native, options: session(apierror.AuthorizationParameters{SessionRequiredPolicies: []string{"a,b"}}), text: "SessionRequiredPolicies[0]"},
+		"empty identity":       {from: native, options: session(apierror.AuthorizationParameters{SessionRequiredIdentities: []string{"a", ""}}), text: "SessionRequiredIdentities[1]"},
+		"own state":            {from: native, options: []flows.StartOption{flows.WithParameter("state", "_default")}, text: `"state" cannot`},
+		"own challenge method": {from: native, options: []flows.StartOption{flows.WithParameter("code_challenge_method", "plain")}, text: `"code_challenge_method" cannot`},
+		"own nonce":            {from: native, options: []flows.StartOption{flows.WithParameter("nonce", "n")}, text: `"nonce" cannot`},
+		"own response mode":    {from: native, options: []flows.StartOption{flows.WithParameter("response_mode", "fragment")}, text: `"response_mode" cannot`},
+		"parameter unnamed":    {from: native, options: []flows.StartOption{flows.WithParameter("", "n")}, text: `"" cannot`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			login, err := test.from.Start(test.options...)
+			if err == nil || !strings.HasPrefix(err.Error(), "flows: start login: ") || !strings.Contains(err.Error(), test.text) {
+				t.Errorf("error %v, want one with %q", err, test.text)
+			}
+			if test.want != nil && !errors.Is(err, test.want) {
+				t.Errorf("error %v, want %v", err, test.want)
+			}
+			if login.URL() != "" {
+				t.Errorf("URL %q", login.URL())
+			}
+		})
+	}
+}
+
+func TestStartAcceptsRedirectURIs(t *testing.T) {
+	t.Parallel()
+	for _, uri := range []string{
+		"", "https://auth.globus.org/v2/web/auth-code", "http://localhost:1234", "http://127.0.0.1:8123/cb", "http://[::1]:8123/",
+		"https://a.example/cb?tab=1", "edu.example.tool:/login",
+	} {
+		native := flows.Native{Client: production(t), ClientID: clientID, Scopes: wanted, RedirectURI: uri}
+		if got := query(t, start(t, native)).Get("redirect_uri"); uri != "" && got != uri {
+			t.Errorf("redirect_uri %q, want %q as it was given", got, uri)
+		}
+	}
+}
+
+// A nil option is no option, so that a program can build its list conditionally.
+func TestNilOption(t *testing.T) {
+	t.Parallel()
+	start(t, flows.Native{Client: production(t), ClientID: clientID, Scopes: wanted}, nil)
+}
+
+// What was given to Start belongs to the caller still.
+func TestLoginKeepsNothingOfTheCaller(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	portal := p.confidential(t)
+	portal.Scopes = scopes.List{scopes.AuthOpenID}
+	session := apierror.AuthorizationParameters{SessionRequiredPolicies: []string{"policy"}}
+	login := start(t, portal, flows.WithAuthorization(session))
+	before := login.URL()
+	portal.Scopes[0], session.SessionRequiredPolicies[0] = "changed", "changed"
+	portal.ClientID, portal.RedirectURI = "changed", "https://changed.example/"
+	if login.URL() != before {
+		t.Error("the URL changed with the caller's values")
+	}
+	if _, err := login.Finish(t.Context(), p.authorize(t, login)); err != nil {
+		t.Errorf("finish after the caller's values changed: %v", err)
+	}
+}
