@@ -31,16 +31,16 @@ func (g *Graph) List() List {
 // canonical returns the text and where each root ends in it.
 func (g *Graph) canonical() (text string, ends []int) {
 	p := printer{graph: g, sorted: make([][]edge, len(g.names))}
-	p.Grow(g.size)
+	p.text.Grow(g.size)
 	roots := g.sortedOut(0)
 	for i, e := range roots {
 		if i > 0 {
-			p.WriteByte(' ')
+			p.text.WriteByte(' ')
 		}
 		p.write(e)
-		ends = append(ends, p.Len())
+		ends = append(ends, p.text.Len())
 	}
-	return p.String(), ends
+	return p.text.String(), ends
 }
 
 func (g *Graph) sortedOut(from int32) []edge {
@@ -67,7 +67,7 @@ func btoi(b bool) int {
 }
 
 type printer struct {
-	strings.Builder
+	text   strings.Builder
 	graph  *Graph
 	sorted [][]edge // dependencies by node, sorted at the first visit
 }
@@ -76,21 +76,21 @@ type printer struct {
 // the length of the text were limited when the graph was made.
 func (p *printer) write(e edge) {
 	if e.optional {
-		p.WriteByte('*')
+		p.text.WriteByte('*')
 	}
-	p.WriteString(p.graph.names[e.to])
+	p.text.WriteString(p.graph.names[e.to])
 	if len(p.graph.out(e.to+1)) == 0 {
 		return
 	}
 	if p.sorted[e.to] == nil {
 		p.sorted[e.to] = p.graph.sortedOut(e.to + 1)
 	}
-	p.WriteByte('[')
+	p.text.WriteByte('[')
 	for i, dependency := range p.sorted[e.to] {
 		if i > 0 {
-			p.WriteByte(' ')
+			p.text.WriteByte(' ')
 		}
 		p.write(dependency)
 	}
-	p.WriteByte(']')
+	p.text.WriteByte(']')
 }

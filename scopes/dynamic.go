@@ -48,13 +48,13 @@ func isUUID(id string) bool {
 		return false
 	}
 	for i := range len(id) {
-		switch c := id[i]; i {
+		switch i {
 		case 8, 13, 18, 23:
-			if c != '-' {
+			if id[i] != '-' {
 				return false
 			}
 		default:
-			if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
+			if !strings.ContainsRune("0123456789abcdefABCDEF", rune(id[i])) {
 				return false
 			}
 		}

@@ -56,7 +56,7 @@ func TestParseErrors(t *testing.T) {
 			t.Errorf("Parse(%q): error %v, want a *ParseError", test.text, err)
 			continue
 		}
-		if !errors.Is(err, test.kind) || problem.Kind != test.kind {
+		if !errors.Is(err, test.kind) || !errors.Is(problem.Kind, test.kind) {
 			t.Errorf("Parse(%q): %v, want kind %v", test.text, err, test.kind)
 		}
 		if problem.Offset != test.offset || problem.Element != -1 {

@@ -17,8 +17,8 @@ import "strings"
 // token response tells.
 func (s Scope) ResourceServer() (string, bool) {
 	name := s.Name()
-	switch Scope(name) {
-	case AuthOpenID, AuthProfile, AuthEmail:
+	switch name {
+	case string(AuthOpenID), string(AuthProfile), string(AuthEmail):
 		return AuthResourceServer, true
 	}
 	if rest, ok := strings.CutPrefix(name, urnPrefix); ok {
