@@ -85,7 +85,7 @@ func newCache(size int, ttl, missTTL time.Duration, now func() time.Time) (*cach
 // clock is an injected clock as the cache library wants it.
 type clock func() time.Time
 
-func (c clock) NowNano() int64                       { return c().UnixNano() }
+func (c clock) NowNano() int64                      { return c().UnixNano() }
 func (c clock) Tick(time.Duration) <-chan time.Time { return nil }
 
 // quietly returns an entry without a mark in the cache's books.

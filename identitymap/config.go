@@ -51,20 +51,21 @@ type Config struct {
 	// only between maps whose credentials may see the same members of a record.
 	Share *Map
 
-	// Now is the clock of the cache; nil means time.Now.
+	// Now is the clock of the cache; nil means time.Now. It is called from
+	// several goroutines.
 	Now func() time.Time
 }
 
 // New checks the configuration and returns a map. It makes no request.
 func New(config Config) (*Map, error) {
 	m := &Map{
-		client:      config.Client,
-		provision:   config.Provision,
-		providers:   config.Providers,
-		batchSize:   config.BatchSize,
-		hits:        stats.NewCounter(),
-		calls:       map[key]*call{},
-		running:     map[*batch]struct{}{},
+		client:    config.Client,
+		provision: config.Provision,
+		providers: config.Providers,
+		batchSize: config.BatchSize,
+		hits:      stats.NewCounter(),
+		calls:     map[key]*call{},
+		running:   map[*batch]struct{}{},
 	}
 	if m.client == nil {
 		return nil, errors.New("identitymap: Config.Client is nil")
