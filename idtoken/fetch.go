@@ -1,6 +1,7 @@
 package idtoken
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,17 +37,17 @@ func (s *source) get(ctx context.Context, location, what string) ([]byte, http.H
 		return nil, nil, fmt.Errorf("fetching %s from %s: %w", what, printURL(location), err)
 	}
 	defer response.Body.Close() //nolint:errcheck // Nothing was written.
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocumentBytes+1))
-	if err != nil {
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(io.LimitReader(response.Body, maxDocumentBytes+1)); err != nil {
 		return nil, nil, fmt.Errorf("fetching %s from %s: %w", what, printURL(location), err)
 	}
-	if len(body) > maxDocumentBytes {
+	if body.Len() > maxDocumentBytes {
 		return nil, nil, fmt.Errorf("fetching %s from %s: the answer is longer than %d bytes", what, printURL(location), maxDocumentBytes)
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, nil, apierror.FromResponse("fetching "+what, response.StatusCode, response.Header, body)
+		return nil, nil, apierror.FromResponse("fetching "+what, response.StatusCode, response.Header, body.Bytes())
 	}
-	return body, response.Header, nil
+	return body.Bytes(), response.Header, nil
 }
 
 // lifetime says how long a fetched document may be used. The zero value is forever.
