@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -97,9 +99,7 @@ Environment:
 	})
 	root.PersistentFlags().StringVar(&r.baseURL, "base-url", "", "address of the service, in place of the environment's")
 	root.AddCommand(r.quickstart(), r.emulator(), r.identities(), r.scopes(), r.consents())
-	for _, command := range root.Commands() {
-		wrapArgs(command)
-	}
+	wrapArgs(root)
 	return root
 }
 
@@ -128,6 +128,11 @@ func (r *runner) config() (globusauth.Config, error) {
 	}
 	if r.baseURL != "" {
 		config.BaseURL = r.baseURL
+		// Whoever types http means it; the same holds for the variable.
+		config.UnsafeAllowHTTP = true
+	}
+	if u, err := url.Parse(config.BaseURL); err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		_, _ = fmt.Fprintf(r.Err, "globus-auth: warning: tokens travel unencrypted to %s\n", u.Host)
 	}
 	config.AppName = "globus-auth"
 	return config, nil
@@ -145,6 +150,11 @@ func (r *runner) client() (*globusauth.Client, error) {
 	}
 	config.Credentials = globusauth.Bearer(token)
 	return globusauth.New(config)
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && addr.IsLoopback())
 }
 
 // isTerminal reports whether a stream is one that a person looks at.

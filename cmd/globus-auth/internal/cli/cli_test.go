@@ -1,0 +1,152 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/globusauth/globusauth/cmd/globus-auth/internal/cli"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func TestMain(m *testing.M) {
+	// The person who runs the tests may use these for work.
+	for _, name := range []string{"GLOBUS_SDK_ENVIRONMENT", "GLOBUS_SDK_SERVICE_URL_AUTH", "GLOBUS_SDK_HTTP_TIMEOUT", "GLOBUS_SDK_VERIFY_SSL"} {
+		_ = os.Unsetenv(name)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// command is one run of the command and what it should do.
+type command struct {
+	args  []string
+	in    string
+	env   map[string]string
+	code  int
+	ctx   context.Context //nolint:containedctx // a test case
+	clean func(string) string
+}
+
+// golden runs a command and compares exit code, output and errors with
+// testdata/NAME.golden.
+func golden(t *testing.T, name string, c command) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if c.ctx == nil {
+		c.ctx = t.Context()
+	}
+	code := cli.Run(c.ctx, c.args, cli.Streams{In: strings.NewReader(c.in), Out: &out, Err: &errs}, func(name string) string { return c.env[name] })
+	got := fmt.Sprintf("exit %d\n--- out\n%s--- err\n%s", code, out.String(), errs.String())
+	if c.clean != nil {
+		got = c.clean(got)
+	}
+	if code != c.code {
+		t.Errorf("exit code %d, want %d\n%s", code, c.code, got)
+	}
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]command{
+		"unknown-verb":        {args: []string{"frobnicate"}, code: cli.ExitUsage},
+		"unknown-flag":        {args: []string{"identities", "--colour"}, code: cli.ExitUsage},
+		"scopes-no-argument":  {args: []string{"scopes", "parse"}, code: cli.ExitUsage},
+		"unknown-format":      {args: []string{"identities", "--format", "xml", "a@b"}, code: cli.ExitUsage},
+		"no-token":            {args: []string{"consents", "tree", "alice@example.edu"}, code: cli.ExitUsage},
+		"base-url-not-http":   {args: []string{"--base-url", "ftp://auth.example.org", "identities", "a@b"}, env: map[string]string{"GLOBUS_AUTH_ACCESS_TOKEN": "t"}, code: cli.ExitFailed},
+		"base-url-plain":      {args: []string{"--base-url", "http://auth.example.invalid", "identities", "--help"}},
+		"no-host":             {args: []string{"--base-url", "http://auth.example.invalid", "consents", "tree", "a@b"}, code: cli.ExitUsage},
+		"scopes-parse":        {args: []string{"scopes", "parse", "openid a[*c b[d]]  a[b[e]]"}},
+		"scopes-parse-empty":  {args: []string{"scopes", "parse", " "}},
+		"scopes-parse-error":  {args: []string{"scopes", "parse", "a[b"}, code: cli.ExitFailed},
+		"scopes-parse-cycle":  {args: []string{"scopes", "parse", "a[b[a]]"}, code: cli.ExitFailed},
+		"scopes-parse-colour": {args: []string{"scopes", "parse", "a\x1b[31m"}, code: cli.ExitFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, name, c)
+		})
+	}
+}
+
+const people = `{"id":"f0000000-0000-4000-8000-000000000001","username":"alice@example.edu","name":"Alice\u001b[2J Adams","organization":"Example University","status":"used"}`
+
+// service answers lookups: alice exists, broken@ fails, nobody else exists.
+func service(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.Header.Get("Authorization") != "Bearer good" {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"errors":[{"status":"401","code":"UNAUTHORIZED","title":"Unauthorized","detail":"Call must be authenticated","id":"req-1"}]}`)
+			return
+		}
+		found := ""
+		if strings.Contains(r.URL.RawQuery, "alice%40example.edu") || strings.Contains(r.URL.RawQuery, "f0000000") {
+			found = people
+		}
+		if strings.HasSuffix(r.URL.Path, "/consents") {
+			_, _ = io.WriteString(w, `{"consents":[`+consent(1, "1", "urn:globus:auth:scope:transfer.api.globus.org:all")+`,`+consent(2, "1,2", "data_access")+`]}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"identities":[`+found+`]}`)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func consent(id int, path, scope string) string {
+	const date = `"2026-01-02T03:04:05.000006+00:00"`
+	return fmt.Sprintf(`{"id":%d,"client":"a0000000-0000-4000-8000-000000000001","scope":"s","scope_name":%q,"effective_identity":"i","dependency_path":[%s],"created":%s,"updated":%s,"last_used":%s,"status":"approved","allows_refresh":true,"auto_approved":false,"atomically_revocable":true}`, id, scope, path, date, date, date)
+}
+
+func TestLookups(t *testing.T) {
+	t.Parallel()
+	good := map[string]string{"GLOBUS_AUTH_ACCESS_TOKEN": "good"}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]command{
+		"identities-table":       {args: []string{"identities", "alice@example.edu", "F0000000-0000-4000-8000-000000000001"}, env: good},
+		"identities-json":        {args: []string{"identities", "--format", "json", "alice@example.edu"}, env: good},
+		"identities-json-none":   {args: []string{"identities", "--format", "json", "--missing-ok", "bob@example.edu"}, env: good},
+		"identities-jsonl-stdin": {args: []string{"identities", "--format", "jsonl"}, in: "\n alice@example.edu \r\n\n", env: good},
+		"identities-missing":     {args: []string{"identities", "alice@example.edu", "bob@example.edu"}, env: good, code: cli.ExitFailed},
+		"identities-missing-ok":  {args: []string{"identities", "--missing-ok", "bob@example.edu"}, env: good},
+		"identities-bad-token":   {args: []string{"identities", "alice@example.edu"}, env: map[string]string{"GLOBUS_AUTH_ACCESS_TOKEN": "bad"}, code: cli.ExitFailed},
+		"identities-interrupted": {args: []string{"identities", "alice@example.edu"}, env: good, ctx: ended, code: cli.ExitFailed},
+		"consents-tree":          {args: []string{"consents", "tree", "alice@example.edu"}, env: good},
+		"consents-tree-nobody":   {args: []string{"consents", "tree", "bob@example.edu"}, env: good, code: cli.ExitFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.args = append([]string{"--base-url", service(t)}, c.args...)
+			golden(t, name, c)
+		})
+	}
+}
