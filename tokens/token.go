@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 
@@ -197,6 +199,11 @@ func (t Token) normal() (Token, error) {
 	} {
 		if !visible(element.text) {
 			return t, fmt.Errorf("%s for %q holds characters that RFC 6749 appendix A does not allow", element.name, t.ResourceServer)
+		}
+	}
+	for _, name := range [...]string{t.ResourceServer, t.IdentityID} {
+		if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+			return t, fmt.Errorf("token for %q: the resource server or identity is not printable text", t.ResourceServer)
 		}
 	}
 	if !t.Expiry.IsZero() {

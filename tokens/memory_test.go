@@ -1,0 +1,17 @@
+package tokens_test
+
+import (
+	"testing"
+
+	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/storetest"
+)
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(*testing.T) tokens.Store { return tokens.NewMemory() })
+	storetest.RunShared(t, func(*testing.T) (a, b tokens.Store) {
+		memory := tokens.NewMemory()
+		return memory, memory
+	})
+}

@@ -1,0 +1,231 @@
+package tokens_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+func threeTokens(t testing.TB) tokens.Set {
+	t.Helper()
+	return mustSet(
+		t,
+		tokens.Token{AccessToken: "A-transfer", ResourceServer: transfer, Scope: string(scopes.TransferAll)},
+		tokens.Token{AccessToken: "A-auth", ResourceServer: "auth.globus.org", Scope: "email openid profile", IDToken: "i.d.t"},
+		tokens.Token{AccessToken: "A-groups", ResourceServer: "groups.api.globus.org", Scope: "shared " + string(scopes.GroupsAll)},
+		tokens.Token{AccessToken: "A-odd", ResourceServer: "odd", Scope: "shared"},
+	)
+}
+
+func TestByResourceServer(t *testing.T) {
+	t.Parallel()
+	set := threeTokens(t)
+	for _, token := range set.All() {
+		got, found := set.ByResourceServer(token.ResourceServer)
+		if !found || got != token {
+			t.Errorf("ByResourceServer(%q) = %v, %v", token.ResourceServer, got, found)
+		}
+	}
+	for _, name := range []string{"", "a", "zzz", "auth.globus.org "} {
+		if got, found := set.ByResourceServer(name); found {
+			t.Errorf("ByResourceServer(%q) found %v", name, got)
+		}
+	}
+	if _, found := (tokens.Set{}).ByResourceServer(transfer); found {
+		t.Error("the empty set holds a token")
+	}
+}
+
+func TestAllIsSortedAndItsOwn(t *testing.T) {
+	t.Parallel()
+	set := threeTokens(t)
+	first := set.All()
+	var names []string
+	for _, token := range first {
+		names = append(names, token.ResourceServer)
+	}
+	if want := []string{"auth.globus.org", "groups.api.globus.org", "odd", transfer}; !slices.Equal(names, want) {
+		t.Errorf("order %q, want %q", names, want)
+	}
+	first[0].AccessToken = "changed"
+	if got := set.All()[0].AccessToken; got != "A-auth" {
+		t.Errorf("a change reached the set: %q", got)
+	}
+}
+
+func TestByScopes(t *testing.T) {
+	t.Parallel()
+	set := threeTokens(t)
+	for name, row := range map[string]struct {
+		wanted []scopes.Scope
+		token  string
+		is     error
+		says   []string
+	}{
+		"one":                       {wanted: []scopes.Scope{scopes.TransferAll}, token: "A-transfer"},
+		"several of one token":      {wanted: []scopes.Scope{"openid", "email"}, token: "A-auth"},
+		"dependencies do not count": {wanted: []scopes.Scope{scopes.TransferAll.With("x").Optional()}, token: "A-transfer"},
+		"narrowed to one":           {wanted: []scopes.Scope{"shared", scopes.GroupsAll}, token: "A-groups"},
+		"unknown":                   {wanted: []scopes.Scope{"openid", "nowhere"}, is: tokens.ErrNoToken, says: []string{`"nowhere"`}},
+		"part of a name":            {wanted: []scopes.Scope{"open"}, is: tokens.ErrNoToken, says: []string{`"open"`}},
+		"two tokens": {
+			wanted: []scopes.Scope{"openid", scopes.TransferAll}, is: tokens.ErrAmbiguousScopes,
+			says: []string{`"openid" is for auth.globus.org`, `"` + string(scopes.TransferAll) + `" is for ` + transfer},
+		},
+		"one scope, two tokens": {
+			wanted: []scopes.Scope{"shared"}, is: tokens.ErrAmbiguousScopes, says: []string{`"shared" is for groups.api.globus.org and odd`},
+		},
+		"none": {says: []string{"no scope given"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := set.ByScopes(row.wanted...)
+			if row.token != "" {
+				if err != nil || got.AccessToken != row.token {
+					t.Fatalf("got %v, %v; want %s", got, err, row.token)
+				}
+				return
+			}
+			if err == nil || (row.is != nil && !errors.Is(err, row.is)) {
+				t.Fatalf("error %v, want %v", err, row.is)
+			}
+			for _, text := range row.says {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("error %q does not say %q", err, text)
+				}
+			}
+		})
+	}
+}
+
+func TestIDToken(t *testing.T) {
+	t.Parallel()
+	if raw, found := threeTokens(t).IDToken(); raw != "i.d.t" || !found {
+		t.Errorf("IDToken() = %q, %v", raw, found)
+	}
+	if raw, found := (tokens.Set{}).IDToken(); raw != "" || found {
+		t.Errorf("IDToken() of nothing = %q, %v", raw, found)
+	}
+}
+
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	old := fullToken()
+	other := tokens.Token{AccessToken: "other", ResourceServer: "other", Scope: "x"}
+	later := someTime().Add(time.Hour)
+	for name, row := range map[string]struct{ next, want tokens.Token }{
+		"refresh without a refresh token": {
+			next: tokens.Token{AccessToken: "new", ResourceServer: transfer, Scope: old.Scope, TokenType: "bearer", Expiry: later, Lifetime: time.Hour},
+			want: tokens.Token{
+				AccessToken: "new", RefreshToken: old.RefreshToken, ResourceServer: transfer, Scope: old.Scope, TokenType: "bearer",
+				Expiry: later, Lifetime: time.Hour, IdentityID: old.IdentityID, IDToken: old.IDToken,
+			},
+		},
+		"rotated": {
+			next: tokens.Token{AccessToken: "new", RefreshToken: "rotated", ResourceServer: transfer, Scope: "y"},
+			want: tokens.Token{
+				AccessToken: "new", RefreshToken: "rotated", ResourceServer: transfer, Scope: "y", TokenType: old.TokenType,
+				IdentityID: old.IdentityID, IDToken: old.IDToken,
+			},
+		},
+		"nothing but a token": {
+			next: tokens.Token{AccessToken: "new", ResourceServer: transfer},
+			want: tokens.Token{
+				AccessToken: "new", RefreshToken: old.RefreshToken, ResourceServer: transfer, Scope: old.Scope, TokenType: old.TokenType,
+				IdentityID: old.IdentityID, IDToken: old.IDToken,
+			},
+		},
+		"somebody else": {
+			next: tokens.Token{AccessToken: "new", ResourceServer: transfer, IdentityID: "somebody-else"},
+			want: tokens.Token{AccessToken: "new", ResourceServer: transfer, IdentityID: "somebody-else"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before, next := mustSet(t, old, other), mustSet(t, row.next)
+			got := before.Merge(next)
+			if want := mustSet(t, row.want, other); !got.Equal(want) {
+				t.Errorf("got %v\nwant %v\nfields %v", got, want, diffFields(got.All()[1], row.want))
+			}
+			if !before.Equal(mustSet(t, old, other)) || !next.Equal(mustSet(t, row.next)) {
+				t.Error("merging changed its inputs")
+			}
+		})
+	}
+	set := mustSet(t, old)
+	if !set.Merge(tokens.Set{}).Equal(set) || !(tokens.Set{}).Merge(set).Equal(set) {
+		t.Error("merging with nothing changes the set")
+	}
+}
+
+func TestWithout(t *testing.T) {
+	t.Parallel()
+	set := threeTokens(t)
+	got := set.Without(transfer, "odd", "unknown")
+	if names := got.All(); len(names) != 2 || names[0].ResourceServer != "auth.globus.org" || names[1].ResourceServer != "groups.api.globus.org" {
+		t.Errorf("left %v", got)
+	}
+	if len(set.All()) != 4 {
+		t.Error("the set itself was changed")
+	}
+	if !set.Without("auth.globus.org", "groups.api.globus.org", "odd", transfer).Equal(tokens.Set{}) {
+		t.Error("a set without tokens is not the empty set")
+	}
+}
+
+func TestNewSetRefuses(t *testing.T) {
+	t.Parallel()
+	with := func(change func(*tokens.Token)) []tokens.Token {
+		token := fullToken()
+		change(&token)
+		return []tokens.Token{token}
+	}
+	for name, row := range map[string]struct {
+		list []tokens.Token
+		want string
+	}{
+		"no resource server": {with(func(t *tokens.Token) { t.ResourceServer = "" }), "names no resource server"},
+		"no access token":    {with(func(t *tokens.Token) { t.AccessToken = "" }), "no access token"},
+		"line end":           {with(func(t *tokens.Token) { t.AccessToken = "a\r\nX-Evil: 1" }), "access token"},
+		"refresh line end":   {with(func(t *tokens.Token) { t.RefreshToken = "a\n" }), "refresh token"},
+		"type line end":      {with(func(t *tokens.Token) { t.TokenType = "Bearer\n" }), "token type"},
+		"scope not ASCII":    {with(func(t *tokens.Token) { t.Scope = "ä" }), "scope"},
+		"ID token":           {with(func(t *tokens.Token) { t.IDToken = "\x7f" }), "ID token"},
+		"server not UTF-8":   {with(func(t *tokens.Token) { t.ResourceServer = "\xff" }), "not printable"},
+		"identity control":   {with(func(t *tokens.Token) { t.IdentityID = "a\x00" }), "not printable"},
+		"negative life":      {with(func(t *tokens.Token) { t.Lifetime = -1 }), "negative lifetime"},
+		"before the epoch":   {with(func(t *tokens.Token) { t.Expiry = time.Unix(-1, 0) }), "1970"},
+		"year 10000":         {with(func(t *tokens.Token) { t.Expiry = time.Unix(253402300800, 0) }), "9999"},
+		"twice":              {[]tokens.Token{fullToken(), fullToken()}, "two tokens"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := tokens.NewSet(row.list...)
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Fatalf("error %v, want one with %q", err, row.want)
+			}
+			check(t, "error", err.Error())
+		})
+	}
+}
+
+func TestNewSetCopiesAndKeepsSeconds(t *testing.T) {
+	t.Parallel()
+	list := []tokens.Token{fullToken()}
+	list[0].Expiry = time.Now() // with a monotonic reading and a zone
+	list[0].Lifetime = 1500 * time.Millisecond
+	set := mustSet(t, list...)
+	list[0].AccessToken = "changed"
+	got := set.All()[0]
+	if got.AccessToken != secretAccess {
+		t.Error("the set shares its argument")
+	}
+	if got.Expiry != got.Expiry.Round(0).Truncate(time.Second).UTC() || got.Lifetime != time.Second {
+		t.Errorf("Expiry %v, Lifetime %v: not in whole seconds, or with a monotonic clock", got.Expiry, got.Lifetime)
+	}
+}

@@ -1,0 +1,9 @@
+// Package storetest checks that a [tokens.Store] keeps what its contract
+// promises. The stores of this module run it, and so can yours:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) tokens.Store { return mystore.New(t.TempDir()) })
+//	}
+//
+// It is a test helper: beside authtest the one package here that imports testing.
+package storetest

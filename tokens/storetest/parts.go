@@ -1,0 +1,414 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/tokens"
+)
+
+func nothingStored(t *testing.T, store tokens.Store) {
+	holds(t, store, aKey(), tokens.Set{})
+	keys(t, store)
+	if err := store.Delete(t.Context(), aKey()); err != nil {
+		t.Errorf("Delete of nothing: %v", err)
+	}
+	got, err := store.Update(t.Context(), aKey(), func(current tokens.Set) (tokens.Set, error) {
+		if !current.Equal(tokens.Set{}) {
+			t.Errorf("Update got %v of nothing", current)
+		}
+		return current, nil
+	})
+	if err != nil || !got.Equal(tokens.Set{}) {
+		t.Errorf("Update of nothing to nothing: %v, %v", got, err)
+	}
+	keys(t, store)
+}
+
+// everyField is why a field added to Token cannot be forgotten by a store.
+func everyField(t *testing.T, store tokens.Store) {
+	full := tokens.Token{}
+	for v, i := reflect.ValueOf(&full).Elem(), 0; i < v.NumField(); i++ {
+		switch v.Field(i).Interface().(type) {
+		case string:
+			v.Field(i).SetString("value-" + v.Type().Field(i).Name)
+		case time.Time:
+			v.Field(i).Set(reflect.ValueOf(time.Unix(1700000000, 0)))
+		case time.Duration:
+			v.Field(i).Set(reflect.ValueOf(time.Hour))
+		default:
+			t.Fatalf("no sample for the field %s", v.Type().Field(i).Name)
+		}
+	}
+	set := must(tokens.NewSet(full, tokens.Token{AccessToken: "least", ResourceServer: "least"}))
+	put(t, store, aKey(), set)
+	holds(t, store, aKey(), set)
+	smaller := set.Without(full.ResourceServer)
+	put(t, store, aKey(), smaller)
+	holds(t, store, aKey(), smaller)
+}
+
+func update(t *testing.T, store tokens.Store) {
+	put(t, store, aKey(), one("A"))
+	calls := 0
+	got, err := store.Update(t.Context(), aKey(), func(current tokens.Set) (tokens.Set, error) {
+		calls++
+		if !current.Equal(one("A")) {
+			t.Errorf("current is %v", current)
+		}
+		return one("B"), nil
+	})
+	if err != nil || !got.Equal(one("B")) || calls != 1 {
+		t.Errorf("Update: %v, %v after %d calls of fn", got, err, calls)
+	}
+	holds(t, store, aKey(), one("B"))
+	put(t, store, aKey(), one("B"))
+	holds(t, store, aKey(), one("B"))
+	put(t, store, aKey(), tokens.Set{})
+	holds(t, store, aKey(), tokens.Set{})
+	keys(t, store)
+}
+
+func updateFails(t *testing.T, store tokens.Store) {
+	put(t, store, aKey(), one("A"))
+	cause := errors.New("no")
+	_, err := store.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) { return one("B"), cause })
+	if !errors.Is(err, cause) {
+		t.Errorf("Update returned %v, want what fn returned", err)
+	}
+	holds(t, store, aKey(), one("A"))
+	put(t, store, aKey(), one("C"))
+}
+
+func updatePanics(t *testing.T, store tokens.Store) {
+	put(t, store, aKey(), one("A"))
+	func() {
+		defer func() {
+			if got := recover(); got != "on purpose" {
+				t.Errorf("recovered %v, want fn's own panic", got)
+			}
+		}()
+		_, _ = store.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) { panic("on purpose") })
+	}()
+	holds(t, store, aKey(), one("A"))
+	put(t, store, aKey(), one("B")) // the lock is free again
+}
+
+func takeTurns(t *testing.T, store tokens.Store) { turns(t, store, store) }
+
+func turns(t *testing.T, stores ...tokens.Store) {
+	t.Helper()
+	const goroutines, rounds = 8, 5
+	var running atomic.Int32
+	var wg sync.WaitGroup
+	for i := range goroutines {
+		store := stores[i%len(stores)]
+		wg.Go(func() {
+			for range rounds {
+				_, err := store.Update(t.Context(), aKey(), func(current tokens.Set) (tokens.Set, error) {
+					if running.Add(1) != 1 {
+						t.Error("two updates of one key at a time")
+					}
+					defer running.Add(-1)
+					for range 100 {
+						runtime.Gosched() // give another update its chance to break in
+					}
+					return next(current)
+				})
+				if err != nil {
+					t.Errorf("Update: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	holds(t, stores[0], aKey(), one(strconv.Itoa(goroutines*rounds)))
+}
+
+// next counts in the access token.
+func next(current tokens.Set) (tokens.Set, error) {
+	token, found := current.ByResourceServer("rs")
+	if !found {
+		return one("1"), nil
+	}
+	n, err := strconv.Atoi(token.AccessToken)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	return one(strconv.Itoa(n + 1)), nil
+}
+
+func count(t *testing.T, store tokens.Store, key tokens.Key, rounds int) {
+	t.Helper()
+	for range rounds {
+		if _, err := store.Update(t.Context(), key, next); err != nil {
+			t.Errorf("Update: %v", err)
+		}
+	}
+}
+
+func waitingEnds(t *testing.T, store tokens.Store) { waitFor(t, store, store) }
+
+// waitFor holds an update in one store and tries another.
+func waitFor(t *testing.T, holder, waiter tokens.Store) {
+	t.Helper()
+	put(t, holder, aKey(), one("A"))
+	held, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, err := holder.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
+			close(held)
+			<-release
+			return one("B"), nil
+		})
+		if err != nil {
+			t.Errorf("Update: %v", err)
+		}
+	})
+	<-held
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	tried := make(chan struct{})
+	wg.Go(func() {
+		defer close(tried)
+		called := false
+		_, err := waiter.Update(ctx, aKey(), func(current tokens.Set) (tokens.Set, error) {
+			called = true
+			return current, nil
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || called {
+			t.Errorf("waiting Update: %v, fn called: %v; want the context's error", err, called)
+		}
+		if err := waiter.Delete(ctx, aKey()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("waiting Delete: %v, want the context's error", err)
+		}
+	})
+	select {
+	case <-tried:
+	case <-time.After(patience):
+		t.Error("Update or Delete waits although its context has ended")
+	}
+	close(release)
+	wg.Wait()
+	holds(t, waiter, aKey(), one("B"))
+	put(t, waiter, aKey(), one("C"))
+}
+
+func contextEndsDuring(t *testing.T, store tokens.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := store.Update(ctx, aKey(), func(tokens.Set) (tokens.Set, error) {
+		cancel()
+		return one("A"), nil
+	})
+	if err != nil {
+		t.Errorf("Update: %v", err)
+	}
+	holds(t, store, aKey(), one("A"))
+	called := false
+	_, err = store.Update(ctx, aKey(), func(current tokens.Set) (tokens.Set, error) {
+		called = true
+		return current, nil
+	})
+	if !errors.Is(err, context.Canceled) || called {
+		t.Errorf("Update with an ended context: %v, fn called: %v", err, called)
+	}
+	if _, err := store.Load(ctx, aKey()); !errors.Is(err, context.Canceled) {
+		t.Errorf("Load with an ended context: %v", err)
+	}
+	if _, err := store.Keys(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Keys with an ended context: %v", err)
+	}
+}
+
+func loadDoesNotWait(t *testing.T, store tokens.Store) {
+	put(t, store, aKey(), one("A"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := store.Update(ctx, aKey(), func(current tokens.Set) (tokens.Set, error) {
+		got, err := store.Load(ctx, aKey())
+		if err != nil || !got.Equal(one("A")) {
+			t.Errorf("Load during an update: %v, %v; want the state before", got, err)
+		}
+		if _, err := store.Keys(ctx); err != nil {
+			t.Errorf("Keys during an update: %v", err)
+		}
+		return current, nil
+	})
+	if err != nil {
+		t.Errorf("Update: %v", err)
+	}
+}
+
+func readsAreWhole(t *testing.T, store tokens.Store) {
+	pair := func(n int) tokens.Set {
+		text := strings.Repeat(strconv.Itoa(n%10), 1000)
+		return must(tokens.NewSet(
+			tokens.Token{AccessToken: text, ResourceServer: "first"},
+			tokens.Token{AccessToken: text, ResourceServer: "second"},
+		))
+	}
+	put(t, store, aKey(), pair(0))
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				set, err := store.Load(t.Context(), aKey())
+				first, _ := set.ByResourceServer("first")
+				second, _ := set.ByResourceServer("second")
+				if err != nil || first.AccessToken == "" || first.AccessToken != second.AccessToken {
+					t.Errorf("a read during updates gave %v, %v", set, err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		put(t, store, aKey(), pair(i))
+	}
+	close(done)
+	wg.Wait()
+}
+
+func deletes(t *testing.T, store tokens.Store) {
+	other := aKey()
+	other.Namespace = "other"
+	put(t, store, aKey(), one("A"))
+	put(t, store, other, one("B"))
+	if err := store.Delete(t.Context(), aKey()); err != nil {
+		t.Fatalf("Delete: %v", err)
+	}
+	holds(t, store, aKey(), tokens.Set{})
+	holds(t, store, other, one("B"))
+	put(t, store, aKey(), one("C"))
+	holds(t, store, aKey(), one("C"))
+}
+
+func deleteTakesTurn(t *testing.T, store tokens.Store) {
+	deleted := make(chan error, 1)
+	_, err := store.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
+		go func() { deleted <- store.Delete(t.Context(), aKey()) }()
+		return one("A"), nil
+	})
+	if err != nil {
+		t.Fatalf("Update: %v", err)
+	}
+	if err := <-deleted; err != nil {
+		t.Fatalf("Delete: %v", err)
+	}
+	holds(t, store, aKey(), tokens.Set{}) // it came last
+}
+
+func keysApart(t *testing.T, store tokens.Store) {
+	full := func(client, environment, namespace string) tokens.Key {
+		return tokens.Key{ClientID: client, Environment: environment, Namespace: namespace}
+	}
+	sorted := []tokens.Key{
+		full("a", "preview", "DEFAULT"),
+		full("a", "production", "DEFAULT"),
+		full("a", "production", "default"),
+		full("a", "production", "n"),
+		full("b", "production", "DEFAULT"),
+		full("b.c", "sandbox", "n"),
+	}
+	for i, key := range slices.Backward(sorted) {
+		put(t, store, key, one(fmt.Sprint(i)))
+	}
+	for i, key := range sorted {
+		holds(t, store, key, one(fmt.Sprint(i)))
+	}
+	keys(t, store, sorted...)
+	holds(t, store, tokens.Key{ClientID: "a"}, one("1")) // the defaults
+	put(t, store, tokens.Key{ClientID: "b"}, one("new"))
+	holds(t, store, sorted[4], one("new"))
+	for _, key := range sorted {
+		if err := store.Delete(t.Context(), key); err != nil {
+			t.Fatalf("Delete: %v", err)
+		}
+	}
+	keys(t, store)
+}
+
+func oddNamespaces(t *testing.T, store tokens.Store) {
+	names := []string{
+		" ", "../../etc/passwd", `a\b`, "userprofile/production/x", `'"; DROP TABLE token_storage;--`, "%s%n", "*?[a-z]",
+		"null", "ünïcödé \U0001f511", strings.Repeat("n", 128), "DEFAULT ", "default", "<script>&", "\u2028",
+	}
+	slices.Sort(names)
+	var all []tokens.Key
+	for i, name := range names {
+		key := tokens.Key{ClientID: "c", Environment: "production", Namespace: name}
+		all = append(all, key)
+		put(t, store, key, one(fmt.Sprint(i)))
+	}
+	for i, key := range all {
+		holds(t, store, key, one(fmt.Sprint(i)))
+	}
+	keys(t, store, all...)
+}
+
+func badKeys(t *testing.T, store tokens.Store) {
+	for name, key := range map[string]tokens.Key{
+		"no client":             {},
+		"path in client":        {ClientID: "../../etc"},
+		"slash in client":       {ClientID: "a/b"},
+		"drive in client":       {ClientID: "c:"},
+		"dots":                  {ClientID: ".."},
+		"NUL in client":         {ClientID: "a\x00"},
+		"path in environment":   {ClientID: "c", Environment: "../x"},
+		"NUL in namespace":      {ClientID: "c", Namespace: "a\x00b"},
+		"line in namespace":     {ClientID: "c", Namespace: "a\nb"},
+		"not UTF-8":             {ClientID: "c", Namespace: "\xff"},
+		"namespace of 129":      {ClientID: "c", Namespace: strings.Repeat("n", 129)},
+		"a client of megabytes": {ClientID: strings.Repeat("c", 1<<20)},
+	} {
+		_, loadErr := store.Load(t.Context(), key)
+		_, updateErr := store.Update(t.Context(), key, func(tokens.Set) (tokens.Set, error) { return one("A"), nil })
+		deleteErr := store.Delete(t.Context(), key)
+		if loadErr == nil || updateErr == nil || deleteErr == nil {
+			t.Errorf("%s: accepted (%v, %v, %v)", name, loadErr, updateErr, deleteErr)
+		}
+	}
+	keys(t, store)
+}
+
+func oddValues(t *testing.T, store tokens.Store) {
+	set := must(tokens.NewSet(
+		tokens.Token{AccessToken: `a"b\c'd`, RefreshToken: "<>&", TokenType: "%s", Scope: "[] *", ResourceServer: `"quoted" \ server`, IdentityID: "ü\u2028"},
+		tokens.Token{AccessToken: "no known end", ResourceServer: "null"},
+		tokens.Token{AccessToken: "first", ResourceServer: " ", Expiry: time.Unix(1, 0), Lifetime: time.Second},
+		tokens.Token{AccessToken: "last", ResourceServer: "data", Expiry: time.Unix(253402300799, 0), Lifetime: 1<<63 - 1},
+	))
+	put(t, store, aKey(), set)
+	holds(t, store, aKey(), set)
+}
+
+func bigSets(t *testing.T, store tokens.Store) {
+	list := make([]tokens.Token, 200)
+	for i := range list {
+		list[i] = tokens.Token{
+			AccessToken: strings.Repeat("a", 4000) + strconv.Itoa(i), RefreshToken: strings.Repeat("r", 4000),
+			ResourceServer: "server-" + strconv.Itoa(i), Expiry: time.Unix(1700000000, 0),
+		}
+	}
+	set := must(tokens.NewSet(list...))
+	put(t, store, aKey(), set)
+	holds(t, store, aKey(), set)
+	put(t, store, aKey(), one("small again"))
+	holds(t, store, aKey(), one("small again"))
+}

@@ -1,0 +1,429 @@
+package tokens_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// fixed gives one token; Renew, if allowed, gives the next.
+type fixed struct {
+	mu      sync.Mutex
+	token   tokens.Token
+	next    tokens.Token
+	err     error
+	renewed int
+}
+
+func (f *fixed) Token(context.Context) (tokens.Token, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.token, nil
+}
+
+func (f *fixed) Renew(_ context.Context, rejected tokens.Token) (tokens.Token, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.renewed++
+	if f.err != nil {
+		return tokens.Token{}, f.err
+	}
+	f.token = f.next
+	return f.token, nil
+}
+
+// plainSource hides Renew.
+type plainSource struct{ tokens.Source }
+
+func bearer(access string) tokens.Token {
+	return tokens.Token{AccessToken: access, ResourceServer: "rs"}
+}
+
+// recorder is a service that notes the Authorization headers it gets.
+type recorder struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	headers []string
+	bodies  []string
+	accept  string // the header it answers 200 to; any, if empty
+	target  string // where it redirects to, if anywhere
+	status  int
+}
+
+func newRecorder(t *testing.T) *recorder {
+	t.Helper()
+	r := &recorder{status: http.StatusTemporaryRedirect}
+	r.Server = httptest.NewServer(r)
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	header := req.Header.Get("Authorization")
+	r.headers = append(r.headers, header)
+	r.bodies = append(r.bodies, string(body))
+	switch {
+	case r.target != "":
+		http.Redirect(w, req, r.target, r.status)
+	case r.accept != "" && header != r.accept:
+		http.Error(w, "who are you?", http.StatusUnauthorized)
+	default:
+		_, _ = io.WriteString(w, "ok")
+	}
+}
+
+func (r *recorder) host() string { return strings.TrimPrefix(r.URL, "http://") }
+
+func (r *recorder) seen() (headers, bodies []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.headers, r.bodies
+}
+
+func client(t *testing.T, source tokens.Source, hosts ...string) *http.Client {
+	t.Helper()
+	transport, err := tokens.NewTransport(tokens.TransportConfig{Source: source, Hosts: hosts, Base: &http.Transport{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+func send(t *testing.T, c *http.Client, method, target string, body io.Reader) (int, string, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, target, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, strings.TrimSpace(string(text)), err
+}
+
+func expect(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+func TestTransportAddsTheToken(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ kind, want string }{
+		"none":       {"", "Bearer A"},
+		"Bearer":     {"Bearer", "Bearer A"},
+		"lower case": {"bearer", "Bearer A"},
+		"other":      {"DPoP", "DPoP A"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service := newRecorder(t)
+			token := bearer("A")
+			token.TokenType = row.kind
+			status, text, err := send(t, client(t, &fixed{token: token}, service.host()), http.MethodGet, service.URL, nil)
+			if err != nil || status != 200 || text != "ok" {
+				t.Fatalf("%d %q %v", status, text, err)
+			}
+			headers, _ := service.seen()
+			expect(t, "headers", headers, []string{row.want})
+		})
+	}
+}
+
+func TestTransportLeavesTheRequestAlone(t *testing.T) {
+	t.Parallel()
+	service := newRecorder(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, service.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "mine")
+	resp, err := client(t, &fixed{token: bearer("A")}, service.host()).Transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if got := req.Header.Get("Authorization"); got != "mine" || len(req.Header) != 1 {
+		t.Errorf("the caller's headers are now %v", req.Header)
+	}
+	headers, _ := service.seen()
+	expect(t, "headers", headers, []string{"Bearer A"})
+}
+
+func TestTokenDoesNotFollowARedirectElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			service, elsewhere := newRecorder(t), newRecorder(t)
+			service.target, service.status = elsewhere.URL, status
+			code, text, err := send(t, client(t, &fixed{token: bearer("A")}, service.host()), http.MethodPost, service.URL, strings.NewReader("body"))
+			if err != nil || code != 200 || text != "ok" {
+				t.Fatalf("%d %q %v", code, text, err)
+			}
+			headers, _ := service.seen()
+			expect(t, "service", headers, []string{"Bearer A"})
+			headers, _ = elsewhere.seen()
+			expect(t, "elsewhere", headers, []string{""})
+		})
+	}
+}
+
+func TestTokenFollowsARedirectAmongItsHosts(t *testing.T) {
+	t.Parallel()
+	service, other := newRecorder(t), newRecorder(t)
+	service.target = other.URL
+	if _, _, err := send(t, client(t, &fixed{token: bearer("A")}, service.host(), other.host()), http.MethodGet, service.URL, nil); err != nil {
+		t.Fatal(err)
+	}
+	headers, _ := other.seen()
+	expect(t, "other", headers, []string{"Bearer A"})
+}
+
+// A header that the caller set survives net/http's redirect to the same
+// host name on another port; the transport drops it.
+func TestCopiedHeaderIsDroppedOnRedirect(t *testing.T) {
+	t.Parallel()
+	service, elsewhere := newRecorder(t), newRecorder(t)
+	service.target = elsewhere.URL
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, service.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer copied")
+	resp, err := client(t, &fixed{token: bearer("A")}, service.host()).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	headers, _ := elsewhere.seen()
+	expect(t, "elsewhere", headers, []string{""})
+}
+
+type closeNoter struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closeNoter) Close() error { c.closed = true; return nil }
+
+func TestTransportRefusesOtherHosts(t *testing.T) {
+	t.Parallel()
+	service := newRecorder(t)
+	port := service.host()[strings.LastIndex(service.host(), ":"):]
+	for name, row := range map[string]struct{ host, url, want string }{
+		"other host":         {"api.example.org", service.URL, "not meant for " + service.host()},
+		"other port":         {"api.example.org", "https://api.example.org:8443/x?token=SECRET", "not meant for api.example.org:8443"},
+		"plain http":         {"api.example.org:80", "http://api.example.org/?token=SECRET", "over https only"},
+		"http on https port": {"api.example.org", "http://api.example.org:443/", "over https only"},
+		"subdomain":          {"example.org", "https://api.example.org", "not meant for api.example.org:443"},
+		"suffix":             {"api.example.org", "https://evil-api.example.org", "not meant for"},
+		"name in userinfo":   {"api.example.org", "https://api.example.org@evil.example/", "not meant for evil.example:443"},
+		"like loopback":      {"127.0.0.1.example.org:80", "http://127.0.0.1.example.org/", "over https only"},
+		"trailing dot":       {"api.example.org", "https://api.example.org./", "not meant for"},
+		"other scheme":       {"localhost" + port, "ftp://localhost" + port, "over https only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := &closeNoter{Reader: strings.NewReader("body")}
+			_, _, err := send(t, client(t, &fixed{token: bearer("A")}, row.host), http.MethodPost, row.url, body)
+			var cause *url.Error
+			if !errors.As(err, &cause) || !strings.Contains(cause.Err.Error(), row.want) {
+				t.Fatalf("error %v, want one with %q", err, row.want)
+			}
+			if strings.Contains(cause.Err.Error(), "SECRET") {
+				t.Errorf("the error shows the query: %v", cause.Err)
+			}
+			if !body.closed {
+				t.Error("the body was not closed")
+			}
+		})
+	}
+}
+
+func TestTransportSpeaksHTTPSElsewhereAndHTTPAtHome(t *testing.T) {
+	t.Parallel()
+	for target, hosts := range map[string]string{
+		"https://API.Example.ORG/path": "api.example.org",
+		"https://api.example.org:443":  "Api.Example.org",
+		"https://api.example.org:8443": "api.example.org:8443",
+		"http://localhost:8080":        "localhost:8080",
+		"http://127.8.8.8:8080":        "127.8.8.8:8080",
+		"http://[::1]:8080":            "[::1]:8080",
+	} {
+		var got string
+		transport, err := tokens.NewTransport(tokens.TransportConfig{
+			Source: &fixed{token: bearer("A")}, Hosts: []string{hosts},
+			Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+				got = req.Header.Get("Authorization")
+				return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+			}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := send(t, &http.Client{Transport: transport}, http.MethodGet, target, nil); err != nil || got != "Bearer A" {
+			t.Errorf("%s with %s: header %q, %v", target, hosts, got, err)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestRejectedTokenIsRenewedOnce(t *testing.T) {
+	t.Parallel()
+	service := newRecorder(t)
+	service.accept = "Bearer B"
+	source := &fixed{token: bearer("A"), next: bearer("B")}
+	c := client(t, source, service.host())
+	status, text, err := send(t, c, http.MethodPost, service.URL, strings.NewReader("the body"))
+	if err != nil || status != 200 || text != "ok" {
+		t.Fatalf("%d %q %v", status, text, err)
+	}
+	headers, bodies := service.seen()
+	expect(t, "headers", headers, []string{"Bearer A", "Bearer B"})
+	expect(t, "bodies", bodies, []string{"the body", "the body"})
+
+	service.accept = "Bearer C" // and now nothing helps
+	status, text, err = send(t, c, http.MethodGet, service.URL, nil)
+	if err != nil || status != 401 || text != "who are you?" {
+		t.Fatalf("%d %q %v: want the service's own answer", status, text, err)
+	}
+	if source.renewed != 2 {
+		t.Errorf("renewed %d times, want once per request", source.renewed)
+	}
+}
+
+func TestRejectedTokenIsRenewedForTheNextRequestIfTheBodyIsGone(t *testing.T) {
+	t.Parallel()
+	service := newRecorder(t)
+	service.accept = "Bearer B"
+	c := client(t, &fixed{token: bearer("A"), next: bearer("B")}, service.host())
+	stream := struct{ io.Reader }{strings.NewReader("once")}
+	if status, text, err := send(t, c, http.MethodPost, service.URL, stream); err != nil || status != 401 || text != "who are you?" {
+		t.Fatalf("%d %q %v", status, text, err)
+	}
+	if status, _, err := send(t, c, http.MethodGet, service.URL, nil); err != nil || status != 200 {
+		t.Fatalf("%d %v", status, err)
+	}
+	headers, _ := service.seen()
+	expect(t, "headers", headers, []string{"Bearer A", "Bearer B"})
+}
+
+func TestFailedRenewalLeavesTheAnswer(t *testing.T) {
+	t.Parallel()
+	service := newRecorder(t)
+	service.accept = "nothing"
+	source := &fixed{token: bearer("A"), err: errors.New("no network")}
+	c := client(t, source, service.host())
+	if status, text, err := send(t, c, http.MethodGet, service.URL, nil); err != nil || status != 401 || text != "who are you?" {
+		t.Fatalf("%d %q %v", status, text, err)
+	}
+	source.err = tokens.ErrLoginRequired
+	if _, _, err := send(t, c, http.MethodGet, service.URL, nil); !errors.Is(err, tokens.ErrLoginRequired) {
+		t.Fatalf("error %v, want ErrLoginRequired", err)
+	}
+	plain := client(t, plainSource{source}, service.host())
+	if status, _, err := send(t, plain, http.MethodGet, service.URL, nil); err != nil || status != 401 || source.renewed != 2 {
+		t.Fatalf("a source that cannot renew: %d %v, renewed %d", status, err, source.renewed)
+	}
+}
+
+func TestSourceThatFails(t *testing.T) {
+	t.Parallel()
+	service := newRecorder(t)
+	body := &closeNoter{Reader: bytes.NewReader(nil)}
+	_, _, err := send(t, client(t, failing{}, service.host()), http.MethodPost, service.URL, body)
+	if !errors.Is(err, tokens.ErrLoginRequired) || !body.closed {
+		t.Fatalf("error %v, body closed %v", err, body.closed)
+	}
+	if headers, _ := service.seen(); len(headers) != 0 {
+		t.Errorf("the request was sent: %q", headers)
+	}
+}
+
+type failing struct{}
+
+func (failing) Token(context.Context) (tokens.Token, error) {
+	return tokens.Token{}, tokens.ErrLoginRequired
+}
+
+// The hosts of the services are those the official Python SDK computes.
+func TestKnownServices(t *testing.T) {
+	t.Parallel()
+	servers := map[string]string{
+		"auth": "auth.globus.org", "transfer": transfer, "groups": "groups.api.globus.org", "search": "search.api.globus.org",
+		"flows": "flows.globus.org", "timer": "524230d7-ea86-4a52-8312-86065a9e0417", "compute": "funcx_service",
+		"nexus": "nexus.api.globus.org",
+	}
+	var vectors struct {
+		BaseURLs map[string]map[string]string `json:"base_urls"`
+	}
+	readFixture(t, "vectors.json", &vectors)
+	if len(vectors.BaseURLs) != 6 {
+		t.Fatalf("%d environments, want 6", len(vectors.BaseURLs))
+	}
+	for environment, urls := range vectors.BaseURLs {
+		for service, server := range servers {
+			var sent bool
+			transport, err := tokens.NewTransport(tokens.TransportConfig{
+				Source: &fixed{token: bearer("A")}, ResourceServer: server, Environment: environment,
+				Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+					sent = req.Header.Get("Authorization") == "Bearer A"
+					return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+				}),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := send(t, &http.Client{Transport: transport}, http.MethodGet, urls[service], nil); err != nil || !sent {
+				t.Errorf("%s in %s: token sent %v, %v", service, environment, sent, err)
+			}
+		}
+	}
+}
+
+func TestNewTransportRefuses(t *testing.T) {
+	t.Parallel()
+	good := tokens.TransportConfig{Source: &fixed{}, ResourceServer: transfer, Base: &http.Transport{}}
+	for want, change := range map[string]func(*tokens.TransportConfig){
+		"Source is nil":                          func(c *tokens.TransportConfig) { c.Source = nil },
+		"Base is nil":                            func(c *tokens.TransportConfig) { c.Base = nil },
+		"neither ResourceServer nor Hosts":       func(c *tokens.TransportConfig) { c.ResourceServer = "" },
+		`"x" is not one of Globus's own`:         func(c *tokens.TransportConfig) { c.ResourceServer = "x" },
+		`unknown environment "moon"`:             func(c *tokens.TransportConfig) { c.Environment = "moon" },
+		`"https://a" is not a host or host:port`: func(c *tokens.TransportConfig) { c.Hosts = []string{"https://a"} },
+		`"*.globus.org" is not a host`:           func(c *tokens.TransportConfig) { c.Hosts = []string{"*.globus.org"} },
+		`"" is not a host`:                       func(c *tokens.TransportConfig) { c.Hosts = []string{""} },
+		`"a/b" is not a host`:                    func(c *tokens.TransportConfig) { c.Hosts = []string{"a/b"} },
+		`"u@h" is not a host`:                    func(c *tokens.TransportConfig) { c.Hosts = []string{"u@h"} },
+		`"h:port" is not a host`:                 func(c *tokens.TransportConfig) { c.Hosts = []string{"h:port"} },
+		`":80" is not a host`:                    func(c *tokens.TransportConfig) { c.Hosts = []string{":80"} },
+	} {
+		config := good
+		change(&config)
+		if _, err := tokens.NewTransport(config); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
