@@ -40,9 +40,9 @@ type builder struct {
 }
 
 func newBuilder(length int) *builder {
-	// A Globus scope has about 60 characters; hostile text of one-letter scopes
+	// A Globus scope has 40 to 80 characters; hostile text of one-letter scopes
 	// makes the tables grow, which is still linear.
-	guess := min(length, maxText)/48 + 4
+	guess := min(length, maxText)/32 + 4
 	return &builder{
 		length: length,
 		index:  make(map[string]int32, guess),
