@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
@@ -25,7 +26,7 @@ func newClient(auth *globusauth.Client, id, secret string, public bool) (client,
 		return client{}, errors.New("the Client is nil; make one with globusauth.New")
 	case id == "":
 		return client{}, errors.New("the ClientID is empty; developers.globus.org gives one")
-	case strings.ContainsFunc(id, notVisible) || strings.Contains(id, ":"):
+	case strings.ContainsFunc(id, notInClientID):
 		return client{}, errors.New("the ClientID holds a colon, a blank or another character that no client ID has")
 	case public:
 		// Whatever credentials the caller's client has, they are not this client's.
@@ -137,5 +138,9 @@ func (c client) revoke(ctx context.Context, token string, opts []globusauth.Call
 	}
 	return nil
 }
+
+// notInClientID reports what would end the name in Basic credentials early (RFC
+// 7617 section 2), or come from a file read with its line end.
+func notInClientID(r rune) bool { return r == ':' || unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func notVisible(r rune) bool { return r <= ' ' || r > '~' }

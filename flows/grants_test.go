@@ -1,0 +1,576 @@
+package flows_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/idtoken"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// recording is a recorded answer.
+type recording struct {
+	Case     string
+	Response struct {
+		Status int
+		JSON   json.RawMessage
+	}
+}
+
+// recorded makes the provider answer as was recorded.
+func (p *provider) recorded(tb testing.TB, file, name string) {
+	tb.Helper()
+	var all []recording
+	readJSON(tb, file, &all)
+	for _, r := range all {
+		if r.Case == name {
+			p.answer = func(received) (int, any) { return r.Response.Status, string(r.Response.JSON) }
+			return
+		}
+	}
+	tb.Fatalf("%s has no case %q", file, name)
+}
+
+var current = tokens.Token{
+	AccessToken: "access-SECRET-old", RefreshToken: "refresh-SECRET-old", ResourceServer: scopes.TransferResourceServer,
+	Scope: string(scopes.TransferAll), IdentityID: alice, IDToken: "id-token-of-the-login",
+}
+
+// refreshed is an answer to a refresh.
+func refreshed(changes object) func(received) (int, any) {
+	answer := object{
+		"access_token": "access-SECRET-new", "token_type": "Bearer", "expires_in": 172800,
+		"resource_server": scopes.TransferResourceServer, "scope": string(scopes.TransferAll), "other_tokens": []object{},
+	}
+	for name, value := range changes {
+		answer[name] = value
+	}
+	return func(received) (int, any) { return http.StatusOK, answer }
+}
+
+// The requests of the official Python SDK, and ours for the same wishes.
+func TestRequestsOfThePythonSDK(t *testing.T) {
+	t.Parallel()
+	var recorded struct {
+		Records []struct {
+			Label, Path string
+			Query, Form [][2]string
+			Headers     map[string]string
+		}
+	}
+	readJSON(t, "sdk_recorded_requests.json", &recorded)
+	const redirect, verifier = "https://app.example/cb", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	rt := tokens.Token{RefreshToken: "rt"}
+	type doing func(ctx context.Context, native flows.Native, portal flows.Confidential) error
+	finish := func(ctx context.Context, login flows.Login, err error) error {
+		if err != nil {
+			return err
+		}
+		target, err := url.Parse(login.URL())
+		if err != nil {
+			return err
+		}
+		_, err = login.Finish(ctx, url.Values{"code": {"CODE"}, "state": target.Query()["state"]})
+		return err
+	}
+	ours := map[string]doing{
+		"NativeAppAuthClient.oauth2_refresh_token": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
+			_, err := n.Refresh(ctx, rt)
+			return err
+		},
+		"NativeAppAuthClient.oauth2_revoke_token": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
+			return n.Revoke(ctx, "tok")
+		},
+		"AuthLoginClient.oauth2_revoke_token": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
+			return n.Revoke(ctx, "tok")
+		},
+		"NativeAppAuthClient.oauth2_exchange_code_for_tokens": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
+			login, err := n.Start(flows.WithVerifier(verifier))
+			return finish(ctx, login, err)
+		},
+		"ConfidentialAppAuthClient.oauth2_exchange_code_for_tokens": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+			login, err := c.Start(flows.WithVerifier(verifier))
+			return finish(ctx, login, err)
+		},
+		"ConfidentialAppAuthClient.oauth2_refresh_token": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+			_, err := c.Refresh(ctx, rt)
+			return err
+		},
+		"ConfidentialAppAuthClient.oauth2_revoke_token": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+			return c.Revoke(ctx, "tok")
+		},
+		"ConfidentialAppAuthClient.oauth2_client_credentials_tokens(list)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+			c.Scopes = scopes.List{scopes.AuthOpenID, scopes.TransferAll}
+			_, err := c.ClientCredentials(ctx)
+			return err
+		},
+		"ConfidentialAppAuthClient.oauth2_get_dependent_tokens()": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+			_, err := c.DependentTokens(ctx, "tok", flows.DependentOptions{})
+			return err
+		},
+		"ConfidentialAppAuthClient.oauth2_get_dependent_tokens(refresh, scope)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+			_, err := c.DependentTokens(ctx, "tok", flows.DependentOptions{RefreshTokens: true, Scopes: scopes.List{"a", "b"}})
+			return err
+		},
+		"ConfidentialAppAuthClient.oauth2_token_introspect()": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+			_, err := c.Introspect(ctx, "tok", flows.IntrospectOptions{})
+			return err
+		},
+		"ConfidentialAppAuthClient.oauth2_token_introspect(include=str)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+			_, err := c.Introspect(ctx, "tok", flows.IntrospectOptions{IdentitySet: true, SessionInfo: true})
+			return err
+		},
+		"ConfidentialAppAuthClient.oauth2_token_introspect(query_params)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+			_, err := c.Introspect(ctx, "tok", flows.IntrospectOptions{}, globusauth.WithQuery("foo", "bar"))
+			return err
+		},
+	}
+	elsewhere := map[string]string{
+		"AuthLoginClient.oauth2_token(form dict)":                         "the generated operation globusauth.Client.Token",
+		"AuthLoginClient.oauth2_refresh_token":                            "a client that does not say who it is",
+		"ConfidentialAppAuthClient.oauth2_token_introspect(include=list)": "sends a parameter twice, which is a fault",
+	}
+	for _, r := range recorded.Records {
+		do, ok := ours[r.Label]
+		if !ok {
+			if elsewhere[r.Label] == "" {
+				t.Errorf("%s: no counterpart", r.Label)
+			}
+			continue
+		}
+		t.Run(r.Label, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			p.answer = func(r received) (int, any) {
+				if r.path != "/v2/oauth2/token" {
+					return http.StatusOK, object{"active": false}
+				}
+				return http.StatusOK, object{
+					"access_token": "a", "resource_server": "r", "scope": "s", "expires_in": 1, "token_type": "Bearer", "other_tokens": []object{},
+				}
+			}
+			native, portal := p.native(t), p.confidential(t)
+			native.Scopes, portal.Scopes = scopes.List{"s"}, scopes.List{"s"}
+			portal.ClientSecret, portal.RedirectURI = "SECRET", redirect
+			if err := do(t.Context(), native, portal); err != nil {
+				t.Fatal(err)
+			}
+			got := p.last(t)
+			want := url.Values{}
+			for _, pair := range r.Form {
+				want.Add(pair[0], strings.ReplaceAll(pair[1], "https://auth.globus.org/", p.URL+"/"))
+			}
+			if strings.HasPrefix(r.Label, "Confidential") && strings.Contains(r.Label, "exchange_code") {
+				want.Set("code_verifier", verifier) // PKCE here too
+			}
+			if diff := cmp.Diff(want, got.form); diff != "" || got.path != r.Path {
+				t.Errorf("path %s, want %s; form:\n%s", got.path, r.Path, diff)
+			}
+			wantQuery := url.Values{}
+			for _, pair := range r.Query {
+				wantQuery.Add(pair[0], pair[1])
+			}
+			if diff := cmp.Diff(wantQuery, got.query); diff != "" {
+				t.Errorf("query:\n%s", diff)
+			}
+			for _, name := range []string{"Accept", "Content-Type", "Authorization"} {
+				if got.header.Get(name) != r.Headers[name] {
+					t.Errorf("%s: %q, want %q", name, got.header.Get(name), r.Headers[name])
+				}
+			}
+		})
+	}
+}
+
+func TestBasicVectors(t *testing.T) {
+	t.Parallel()
+	var vectors struct {
+		Basic []struct{ User, Password, Header string }
+	}
+	readJSON(t, "vectors.json", &vectors)
+	p := newProvider(t)
+	p.answer = func(received) (int, any) { return http.StatusOK, object{"active": false} }
+	for _, v := range vectors.Basic {
+		portal := p.confidential(t)
+		portal.ClientID, portal.ClientSecret = v.User, v.Password
+		if err := portal.Revoke(t.Context(), "tok"); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.last(t).header.Get("Authorization"); got != v.Header {
+			t.Errorf("%s: %s, want %s", v.User, got, v.Header)
+		}
+	}
+	if len(vectors.Basic) != 2 {
+		t.Errorf("%d vectors", len(vectors.Basic))
+	}
+}
+
+// The caller's client may have credentials of its own. They are somebody else's.
+func TestOtherCredentialsAreNotSent(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.answer = refreshed(nil)
+	native, portal := p.native(t), p.confidential(t)
+	native.Client = native.Client.WithCredentials(globusauth.Basic("another", "another-SECRET"))
+	portal.Client = portal.Client.WithCredentials(globusauth.Bearer("another-SECRET"))
+	if _, err := native.Refresh(t.Context(), current); err != nil {
+		t.Fatal(err)
+	}
+	if header := p.last(t).header.Get("Authorization"); header != "" {
+		t.Errorf("native: Authorization %q", header)
+	}
+	if _, err := portal.Refresh(t.Context(), current); err != nil {
+		t.Fatal(err)
+	}
+	if user, _, _ := (&http.Request{Header: p.last(t).header}).BasicAuth(); user != clientID {
+		t.Errorf("confidential: Basic of %q", user)
+	}
+}
+
+func TestRefreshKeepsWhatTheAnswerLeavesOut(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.answer = refreshed(nil)
+	set, err := p.native(t).Refresh(t.Context(), current)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := set.ByResourceServer(scopes.TransferResourceServer)
+	want := current
+	want.AccessToken, want.TokenType, want.Lifetime = "access-SECRET-new", "Bearer", 48*time.Hour
+	want.Expiry = p.clock.Now().Add(48 * time.Hour).UTC()
+	if got != want || len(set.All()) != 1 {
+		t.Errorf("%d tokens, got %v\nwant %v", len(set.All()), got, want)
+	}
+	p.answer = refreshed(object{"refresh_token": "refresh-SECRET-new"})
+	if set, err = p.native(t).Refresh(t.Context(), current); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = set.ByResourceServer(scopes.TransferResourceServer); got.RefreshToken != "refresh-SECRET-new" {
+		t.Error("the new refresh token was not taken")
+	}
+	// A program that kept the refresh token alone.
+	p.answer = refreshed(nil)
+	if set, err = p.native(t).Refresh(t.Context(), tokens.Token{RefreshToken: "refresh-SECRET-old"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = set.ByResourceServer(scopes.TransferResourceServer); got.RefreshToken != "refresh-SECRET-old" || got.AccessToken != "access-SECRET-new" {
+		t.Errorf("from a bare refresh token: %v", got)
+	}
+}
+
+func TestRefreshRefuses(t *testing.T) {
+	t.Parallel()
+	other := object{"access_token": "a", "resource_server": "groups.api.globus.org", "scope": "s", "expires_in": 60, "token_type": "Bearer"}
+	for name, test := range map[string]struct {
+		current tokens.Token
+		answer  func(received) (int, any)
+		want    error
+	}{
+		"nothing to refresh with": {tokens.Token{ResourceServer: "r", AccessToken: "a"}, nil, tokens.ErrLoginRequired},
+		"another resource server": {current, refreshed(object{"resource_server": "groups.api.globus.org"}), flows.CheckError("resource server")},
+		"two tokens":              {current, refreshed(object{"other_tokens": []object{other}}), flows.CheckError("resource server")},
+		"no token":                {current, refreshed(object{"access_token": ""}), flows.CheckError("token")},
+		"dead, status 400": {current, func(received) (int, any) {
+			return http.StatusBadRequest, object{"error": "invalid_grant"}
+		}, apierror.ErrInvalidGrant},
+		"dead, status 401": {current, func(received) (int, any) {
+			return http.StatusUnauthorized, object{"error": "invalid_grant"}
+		}, apierror.ErrInvalidGrant},
+		"not JSON":         {current, func(received) (int, any) { return http.StatusOK, "<html>" }, globusauth.ErrMalformedResponse},
+		"life as a string": {current, refreshed(object{"expires_in": "172800"}), globusauth.ErrMalformedResponse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			p.answer = test.answer
+			set, err := p.native(t).Refresh(t.Context(), test.current)
+			if !errors.Is(err, test.want) || !strings.HasPrefix(err.Error(), "flows: refresh token: ") {
+				t.Errorf("error %v, want %v", err, test.want)
+			}
+			if len(set.All()) != 0 {
+				t.Errorf("tokens %v", set)
+			}
+			if test.answer == nil && len(p.received()) != 0 {
+				t.Error("a request was made")
+			}
+		})
+	}
+}
+
+func TestRefreshVerifiesTheIDToken(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change   object
+		before   string
+		keysDown bool
+		want     error
+		kept     bool // the ID token from before
+	}{
+		"good":                  {before: alice},
+		"good, of nobody known": {},
+		"somebody else":         {before: "somebody-else", want: flows.CheckError("identity")},
+		"another audience":      {change: object{"aud": "another"}, before: alice, want: idtoken.CheckError("aud")},
+		"another token's":       {change: object{"at_hash": tokenHash("x")}, before: alice, want: idtoken.CheckError("at_hash")},
+		"keys down":             {before: alice, keysDown: true, kept: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			p.keysDown = test.keysDown
+			claims := p.claims("")
+			claims["at_hash"] = tokenHash("access-SECRET-new")
+			for name, value := range test.change {
+				claims[name] = value
+			}
+			raw := sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
+			p.answer = refreshed(object{"id_token": raw})
+			before := current
+			before.IdentityID = test.before
+			set, err := p.native(t).Refresh(t.Context(), before)
+			if !errors.Is(err, test.want) {
+				t.Fatalf("error %v, want %v", err, test.want)
+			}
+			if err != nil {
+				return
+			}
+			got, _ := set.ByResourceServer(scopes.TransferResourceServer)
+			wantID := raw
+			if test.kept {
+				wantID = current.IDToken
+			}
+			if got.IDToken != wantID || got.IdentityID != alice || got.AccessToken != "access-SECRET-new" {
+				t.Errorf("identity %q, ID token kept %t, %v", got.IdentityID, got.IDToken == current.IDToken, got)
+			}
+		})
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.recorded(t, "oauth2_revoke_token.json", "default")
+	if err := p.native(t).Revoke(t.Context(), "tok"); err != nil {
+		t.Error(err)
+	}
+	if err := p.confidential(t).Revoke(t.Context(), "tok", globusauth.WithBodyMember("token_type_hint", json.RawMessage(`"refresh_token"`))); err != nil {
+		t.Error(err)
+	}
+	if hint := p.last(t).form.Get("token_type_hint"); hint != "refresh_token" {
+		t.Errorf("hint %q", hint)
+	}
+	if err := p.native(t).Revoke(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "empty") {
+		t.Errorf("an empty token: %v", err)
+	}
+	p.answer = func(received) (int, any) { return http.StatusOK, object{"active": true} }
+	if err := p.native(t).Revoke(t.Context(), "tok"); !errors.Is(err, globusauth.ErrMalformedResponse) {
+		t.Errorf("a token that lives on: %v", err)
+	}
+	p.answer = func(received) (int, any) { return http.StatusUnauthorized, object{"error": "invalid_client"} }
+	if err := p.confidential(t).Revoke(t.Context(), "tok"); !errors.Is(err, apierror.ErrInvalidClient) {
+		t.Errorf("a wrong secret: %v", err)
+	}
+}
+
+func TestClientCredentials(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	service := p.confidential(t)
+	service.Scopes = scopes.List{scopes.TransferAll}
+	p.recorded(t, "oauth2_client_credentials_tokens.json", "default")
+	set, err := service.ClientCredentials(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token, _ := set.ByResourceServer(scopes.TransferResourceServer); token.AccessToken != "DUMMY_TRANSFER_TOKEN_FROM_THE_INTERTUBES" || token.Lifetime != 48*time.Hour {
+		t.Errorf("token %v", token)
+	}
+	p.recorded(t, "oauth2_client_credentials_tokens.json", "openid") // its ID token is none
+	if _, err := service.ClientCredentials(t.Context()); !errors.Is(err, idtoken.CheckError("format")) {
+		t.Errorf("a bad ID token: %v", err)
+	}
+	claims := p.claims("")
+	claims["sub"] = clientID
+	p.answer = func(received) (int, any) {
+		return http.StatusOK, object{
+			"access_token": "access-SECRET-auth", "resource_server": "auth.globus.org", "scope": "openid", "expires_in": 60, "token_type": "Bearer",
+			"id_token": sign(signingKey(), object{"alg": "RS512"}, claims), "other_tokens": []object{},
+		}
+	}
+	if set, err = service.ClientCredentials(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if token, _ := set.ByResourceServer(scopes.AuthResourceServer); token.IdentityID != clientID {
+		t.Errorf("identity %q, want the client's own", token.IdentityID)
+	}
+	p.recorded(t, "oauth2_token_extra.json", "basic_auth_failed")
+	if _, err := service.ClientCredentials(t.Context()); !errors.Is(err, apierror.ErrInvalidClient) {
+		t.Errorf("a wrong secret: %v", err)
+	}
+	service.Scopes = nil
+	if _, err := service.ClientCredentials(t.Context()); !errors.Is(err, scopes.ErrEmpty) {
+		t.Errorf("no scopes: %v", err)
+	}
+}
+
+func TestDependentTokens(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	server := p.confidential(t)
+	for name, file := range map[string]string{"groups": "oauth2_get_dependent_tokens.json", "groups_with_refresh_token": "oauth2_get_dependent_tokens.json", "dependent_groups": "oauth2_token_extra.json"} {
+		p.recorded(t, file, name)
+		set, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, ok := set.ByResourceServer(scopes.GroupsResourceServer)
+		if !ok || token.Scope != string(scopes.GroupsViewMyGroups) || token.Expiry.Before(p.clock.Now().Add(2*time.Minute)) {
+			t.Errorf("%s: %v", name, token)
+		}
+		if hasRefresh := token.RefreshToken != ""; hasRefresh == (name == "groups") {
+			t.Errorf("%s: refresh token there: %t", name, hasRefresh)
+		}
+	}
+	p.recorded(t, "oauth2_token_extra.json", "dependent_empty")
+	if set, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{}); err != nil || len(set.All()) != 0 {
+		t.Errorf("no dependent scopes: %v, %v", set, err)
+	}
+	p.recorded(t, "oauth2_token_extra.json", "invalid_grant_400")
+	if _, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{}); !errors.Is(err, apierror.ErrInvalidGrant) {
+		t.Errorf("a dead token: %v", err)
+	}
+	p.answer = func(received) (int, any) {
+		return http.StatusForbidden, object{
+			"error": "dependent_consent_required", "errors": []object{{"unapproved_scopes": []string{string(scopes.GroupsViewMyGroups)}}},
+		}
+	}
+	_, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{})
+	answer, ok := errors.AsType[*apierror.Error](err)
+	if !errors.Is(err, apierror.ErrConsentRequired) || !ok || !cmp.Equal(answer.Authorization.RequiredScopes, []string{string(scopes.GroupsViewMyGroups)}) {
+		t.Errorf("no consent: %v", err)
+	}
+	// What such an error demands is what a login can ask for.
+	login := start(t, p.native(t), flows.WithAuthorization(*answer.Authorization))
+	if !strings.Contains(query(t, login).Get("scope"), string(scopes.GroupsViewMyGroups)) {
+		t.Errorf("scope %q", query(t, login).Get("scope"))
+	}
+	if _, err := server.DependentTokens(t.Context(), "", flows.DependentOptions{}); err == nil || !strings.Contains(err.Error(), "empty") {
+		t.Errorf("an empty token: %v", err)
+	}
+	if _, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{Scopes: scopes.List{"a b"}}); !errors.Is(err, scopes.ErrSyntax) {
+		t.Errorf("a malformed scope: %v", err)
+	}
+	p.answer = func(received) (int, any) {
+		return http.StatusOK, []object{{"access_token": "a", "resource_server": "r", "scope": "s", "expires_in": 1, "token_type": "bearer", "id_token": "forged"}}
+	}
+	set, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{})
+	if _, has := set.IDToken(); has || err != nil {
+		t.Errorf("an unverified ID token was kept: %t, %v", has, err)
+	}
+}
+
+func TestIntrospect(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	server := p.confidential(t)
+	p.recorded(t, "oauth2_token_introspect.json", "default")
+	got, err := server.Introspect(t.Context(), "tok", flows.IntrospectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := scopes.List{scopes.AuthViewIdentitySet, scopes.AuthProfile, scopes.AuthEmail, scopes.AuthOpenID}
+	if !got.Active || got.Username != "kingfish@globus.org" || got.Exp.Unix() != 1715289767 || !cmp.Equal(got.Scopes(), want) || len(got.Aud) != 2 {
+		t.Errorf("introspection %+v", got)
+	}
+	if !got.HasScope(scopes.AuthViewIdentitySet.With("x")) || got.HasScope(scopes.TransferAll) || got.HasScope("open") || got.HasScope("") {
+		t.Error("HasScope")
+	}
+	p.recorded(t, "introspect_extra.json", "session_info_mfa")
+	if got, err = server.Introspect(t.Context(), "tok", flows.IntrospectOptions{SessionInfo: true}); err != nil {
+		t.Fatal(err)
+	}
+	if authentication := got.SessionInfo.Authentications[got.Sub]; authentication.AuthTime.Unix() != 1670276200 || !cmp.Equal(authentication.AMR, []string{"mfa", "pwd"}) {
+		t.Errorf("authentication %+v", authentication)
+	}
+	for _, name := range []string{"session_info", "session_info_null", "session_info_authentications_empty"} {
+		p.recorded(t, "introspect_extra.json", name)
+		if got, err = server.Introspect(t.Context(), "tok", flows.IntrospectOptions{SessionInfo: true}); err != nil || !got.Active {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	p.recorded(t, "introspect_extra.json", "identity_set_detail_and_policies")
+	policies := []string{"5ae3ce4c-0f8d-4bf6-9bb9-b0d6bc4f1f9f", "another"}
+	if got, err = server.Introspect(t.Context(), "tok", flows.IntrospectOptions{IdentitySet: true, IdentitySetDetail: true, SessionInfo: true, Policies: policies}); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.IdentitySetDetail) == 0 || len(got.PolicyEvaluations) != 1 {
+		t.Errorf("introspection %+v", got)
+	}
+	form := url.Values{"token": {"tok"}, "include": {"identity_set,identity_set_detail,session_info"}, "authentication_policies": {strings.Join(policies, ",")}}
+	if diff := cmp.Diff(form, p.last(t).form); diff != "" {
+		t.Error(diff)
+	}
+	n := len(p.received())
+	for _, bad := range [][]string{{""}, {"a,b"}} {
+		if _, err := server.Introspect(t.Context(), "tok", flows.IntrospectOptions{Policies: bad}); err == nil || !strings.Contains(err.Error(), "Policies[0]") {
+			t.Errorf("policies %q: %v", bad, err)
+		}
+	}
+	if _, err := server.Introspect(t.Context(), "", flows.IntrospectOptions{}); err == nil || len(p.received()) != n {
+		t.Errorf("an empty token: %v, %d requests", err, len(p.received())-n)
+	}
+}
+
+// A dead token is no error, and nothing that comes beside it can be acted on.
+func TestIntrospectInactive(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	for _, body := range []any{object{"active": false}, object{"active": false, "sub": alice, "scope": "openid"}, object{"sub": alice, "scope": "openid"}, object{}} {
+		p.answer = func(received) (int, any) { return http.StatusOK, body }
+		got, err := p.confidential(t).Introspect(t.Context(), "tok", flows.IntrospectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(&flows.Introspection{}, got); diff != "" || got.HasScope(scopes.AuthOpenID) || len(got.Scopes()) != 0 {
+			t.Errorf("%v: %s", body, diff)
+		}
+	}
+}
+
+// Every call waits no longer than its context.
+func TestContextEndsEveryCall(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	native, portal := p.native(t), p.confidential(t)
+	login := start(t, native)
+	for name, call := range map[string]func() error{
+		"Finish":            func() error { _, err := login.Finish(ctx, p.authorize(t, login)); return err },
+		"FinishCode":        func() error { _, err := login.FinishCode(ctx, "code"); return err },
+		"Refresh":           func() error { _, err := native.Refresh(ctx, current); return err },
+		"Revoke":            func() error { return portal.Revoke(ctx, "tok") },
+		"ClientCredentials": func() error { _, err := portal.ClientCredentials(ctx); return err },
+		"DependentTokens":   func() error { _, err := portal.DependentTokens(ctx, "tok", flows.DependentOptions{}); return err },
+		"Introspect":        func() error { _, err := portal.Introspect(ctx, "tok", flows.IntrospectOptions{}); return err },
+	} {
+		if err := call(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(p.received()) != 0 {
+		t.Errorf("%d requests", len(p.received()))
+	}
+}

@@ -1,0 +1,27 @@
+// Package login brings a person through a login: it shows the link, waits for
+// what comes back, and finishes.
+//
+// # On a person's own machine
+//
+// A [Manager] does all of it. [CommandLine] prints the link and reads the code
+// that the person copies; [Loopback] opens the browser and receives the callback
+// on this machine, and falls back to the command line where there is no browser:
+//
+//	native := flows.Native{Client: auth, ClientID: id, Scopes: want}
+//	set, err := login.Loopback{Name: "my-tool", Getenv: os.Getenv}.Login(ctx, login.Native(native))
+//
+// A manager of your own is one method: call the [Start] it is given, show
+// [flows.Login.URL], and return what [flows.Login.Finish] or
+// [flows.Login.FinishCode] returns.
+//
+// # In a web portal
+//
+// [Web] has three handlers, to start a login, to receive its callback and to log
+// out, and keeps what belongs to a browser in [Sessions].
+//
+// # Errors
+//
+// Errors are those of package flows, those of the context, and [ErrTimeout] and
+// [ErrNoInput]. None holds a secret. All types are safe for concurrent use, as far as
+// the readers and writers that they are given are.
+package login
