@@ -2,7 +2,6 @@ package flows
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,7 +20,8 @@ import (
 // client credentials, RedirectURI for a login. A Confidential is a value
 // without state of its own: fill it in, copy it, use it from several goroutines; do
 // not change it while it is used. It does not show its secret when it is
-// printed, logged or encoded.
+// printed, logged or encoded; in an unexported field of another struct, where
+// package fmt cannot ask it, keep it behind a pointer and print with %v.
 type Confidential struct {
 	// Client calls the service. Its credentials are not used.
 	Client *globusauth.Client
@@ -126,5 +126,6 @@ func (c Confidential) Format(state fmt.State, _ rune) { _, _ = io.WriteString(st
 // LogValue logs the client without its secret.
 func (c Confidential) LogValue() slog.Value { return slog.StringValue(c.summary()) }
 
-// MarshalJSON writes the client without its secret. It cannot be read back.
-func (c Confidential) MarshalJSON() ([]byte, error) { return json.Marshal(c.summary()) }
+// MarshalText writes the client without its secret, also for encoding/json and
+// the like. It cannot be read back.
+func (c Confidential) MarshalText() ([]byte, error) { return []byte(c.summary()), nil }
