@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha512"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,8 +100,43 @@ func BenchmarkVerify(b *testing.B) {
 	})
 }
 
+// BenchmarkVerifyRatio takes turns at the floor and at Verify, so that a busy machine
+// slows both, and reports how many times as long Verify takes.
+func BenchmarkVerifyRatio(b *testing.B) {
+	key := keyOne()
+	raw := globusToken(b, key)
+	verifier := newVerifier(b, offlineConfig(b))
+	dot := strings.LastIndexByte(raw, '.')
+	signed := []byte(raw[:dot])
+	signature, err := base64.RawURLEncoding.DecodeString(raw[dot+1:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	var floor, ours []time.Duration
+	for b.Loop() {
+		begin := time.Now()
+		sum := sha512.Sum512(signed)
+		if err := rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA512, sum[:], signature); err != nil {
+			b.Fatal(err)
+		}
+		middle := time.Now()
+		if _, err := verifier.Verify(b.Context(), raw, full()); err != nil {
+			b.Fatal(err)
+		}
+		floor, ours = append(floor, middle.Sub(begin)), append(ours, time.Since(middle))
+	}
+	slices.Sort(floor)
+	slices.Sort(ours)
+	median := len(floor) / 2
+	b.ReportMetric(float64(ours[median])/float64(floor[median]), "x-floor")
+	b.ReportMetric(float64(floor[median].Nanoseconds()), "floor-ns")
+	b.ReportMetric(float64(ours[median].Nanoseconds()), "verify-ns")
+}
+
 // TestVerifyAllocations keeps the work per token small; the time is for the
 // benchmark.
+//
+//nolint:paralleltest // testing.AllocsPerRun counts the allocations of all goroutines.
 func TestVerifyAllocations(t *testing.T) {
 	raw := globusToken(t, keyOne())
 	verifier := newVerifier(t, offlineConfig(t))

@@ -15,7 +15,7 @@ import (
 // checkClaims makes every check of the claims (OpenID Connect Core section 3.1.3.7).
 func (v *Verifier) checkClaims(claims *document, algorithmName string, expect Expect) error {
 	if !sameIssuer(claims.Issuer, v.issuer) {
-		return refuse(checkIssuer, "the issuer is %s, expected %s", quote(claims.Issuer), quote(v.issuer))
+		return refuse(errIssuer, "the issuer is %s, expected %s", quote(claims.Issuer), quote(v.issuer))
 	}
 	if !v.skipAudience {
 		if err := v.checkAudience(claims); err != nil {
@@ -23,7 +23,7 @@ func (v *Verifier) checkClaims(claims *document, algorithmName string, expect Ex
 		}
 	}
 	if claims.Subject == "" {
-		return refuse(checkSubject, "the token names no subject")
+		return refuse(errSubject, "the token names no subject")
 	}
 	now := v.now()
 	if err := v.checkTimes(claims, now); err != nil {
@@ -40,22 +40,22 @@ func (v *Verifier) checkClaims(claims *document, algorithmName string, expect Ex
 
 // sameIssuer compares issuers; one slash at the end is not significant.
 func sameIssuer(one, other string) bool {
-	return one != "" && strings.TrimSuffix(one, "/") == strings.TrimSuffix(other, "/")
+	return strings.TrimSuffix(one, "/") == strings.TrimSuffix(other, "/")
 }
 
 func (v *Verifier) checkAudience(claims *document) error {
 	if !slices.Contains(claims.Audience, v.clientID) {
 		if len(claims.Audience) == 0 {
-			return refuse(checkAudience, "the token names no audience")
+			return refuse(errAudience, "the token names no audience")
 		}
-		return refuse(checkAudience, "the token is for %s, not for %s; it was issued to another client",
+		return refuse(errAudience, "the token is for %s, not for %s; it was issued to another client",
 			quote(strings.Join(claims.Audience, " ")), quote(v.clientID))
 	}
 	if claims.AuthorizedParty == "" && len(claims.Audience) > 1 {
-		return refuse(checkPartyMissing, "the token has %d audiences and does not say which client it was issued to", len(claims.Audience))
+		return refuse(errPartyMissing, "the token has %d audiences and does not say which client it was issued to", len(claims.Audience))
 	}
 	if claims.AuthorizedParty != "" && claims.AuthorizedParty != v.clientID {
-		return refuse(checkParty, "the token was issued to %s, not to %s", quote(claims.AuthorizedParty), quote(v.clientID))
+		return refuse(errParty, "the token was issued to %s, not to %s", quote(claims.AuthorizedParty), quote(v.clientID))
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func (v *Verifier) checkAudience(claims *document) error {
 func (v *Verifier) checkTimes(claims *document, now time.Time) error {
 	if !v.skipExpiry {
 		if claims.Expiry.IsZero() {
-			return refuse(checkExpiryMissing, "the token does not say when it expires")
+			return refuse(errExpiryMissing, "the token does not say when it expires")
 		}
 		if !claims.Expiry.After(now.Add(-v.leeway)) {
 			return refuse(ErrExpired, "expired at %s, and it is %s (leeway %s); a new login gives a new token",
@@ -71,15 +71,15 @@ func (v *Verifier) checkTimes(claims *document, now time.Time) error {
 		}
 	}
 	if claims.IssuedAt.IsZero() {
-		return refuse(checkIssuedAtMissing, "the token does not say when it was issued")
+		return refuse(errIssuedAtMissing, "the token does not say when it was issued")
 	}
 	latest := now.Add(v.leeway)
 	if claims.IssuedAt.After(latest) {
-		return refuse(checkIssuedAt, "issued at %s, and it is only %s (leeway %s); is this machine's clock right?",
+		return refuse(errIssuedAt, "issued at %s, and it is only %s (leeway %s); is this machine's clock right?",
 			timestamp(claims.IssuedAt.Time), timestamp(now), v.leeway)
 	}
 	if claims.NotBefore.After(latest) {
-		return refuse(checkNotBefore, "not valid before %s, and it is only %s (leeway %s); is this machine's clock right?",
+		return refuse(errNotBefore, "not valid before %s, and it is only %s (leeway %s); is this machine's clock right?",
 			timestamp(claims.NotBefore.Time), timestamp(now), v.leeway)
 	}
 	return nil
@@ -90,9 +90,9 @@ func checkNonceClaim(nonce string, expect Expect) error {
 	case expect.NoNonce:
 		return nil
 	case nonce == "":
-		return refuse(checkNonceMissing, "the token carries no nonce; it does not answer this login")
+		return refuse(errNonceMissing, "the token carries no nonce; it does not answer this login")
 	case subtle.ConstantTimeCompare([]byte(nonce), []byte(expect.Nonce)) != 1:
-		return refuse(checkNonce, "the token carries another nonce; it does not answer this login")
+		return refuse(errNonce, "the token carries another nonce; it does not answer this login")
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func checkHash(claimed, algorithmName, accessToken string) error {
 		return nil
 	}
 	if claimed == "" {
-		return refuse(checkTokenHashAbsent, "the token is not bound to the access token that came with it")
+		return refuse(errTokenHashAbsent, "the token is not bound to the access token that came with it")
 	}
 	var sum []byte
 	switch {
@@ -120,7 +120,7 @@ func checkHash(claimed, algorithmName, accessToken string) error {
 	}
 	want := base64.RawURLEncoding.AppendEncode(nil, sum[:len(sum)/2])
 	if subtle.ConstantTimeCompare([]byte(claimed), want) != 1 {
-		return refuse(checkTokenHash, "the token was issued with another access token")
+		return refuse(errTokenHash, "the token was issued with another access token")
 	}
 	return nil
 }
@@ -140,11 +140,11 @@ func (v *Verifier) checkAge(claims *document, now time.Time, maxAge time.Duratio
 func checkAuthenticated(authenticated unixtime.Time, now time.Time, maxAge, leeway time.Duration) error {
 	switch {
 	case authenticated.IsZero():
-		return refuse(checkAuthTimeMissing, "the token does not say when the person authenticated")
+		return refuse(errAuthTimeMissing, "the token does not say when the person authenticated")
 	case authenticated.After(now.Add(leeway)):
-		return refuse(checkAuthTime, "authenticated at %s, and it is only %s", timestamp(authenticated.Time), timestamp(now))
+		return refuse(errAuthTime, "authenticated at %s, and it is only %s", timestamp(authenticated.Time), timestamp(now))
 	case authenticated.Before(now.Add(-maxAge - leeway)):
-		return refuse(checkAuthTime, "authenticated at %s, and it is %s (at most %s allowed); ask for a new authentication",
+		return refuse(errAuthTime, "authenticated at %s, and it is %s (at most %s allowed); ask for a new authentication",
 			timestamp(authenticated.Time), timestamp(now), maxAge)
 	}
 	return nil

@@ -63,13 +63,14 @@ type Identity struct {
 // verified and checks nothing again. Member names match exactly, in case as well.
 func (c *Claims) Decode(target any) error {
 	if c.payload == nil {
-		return fmt.Errorf("idtoken: decode claims: these claims do not come from Verify")
+		return errors.New("idtoken: decode claims: these claims do not come from Verify")
 	}
 	if err := json.Unmarshal(c.payload(), target); err != nil {
+		// The decoder's own text may quote a claim, and the nonce is one of them.
 		if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-			semantic.JSONValue = nil // its text would quote a claim
+			return fmt.Errorf("idtoken: decode claims: %q does not fit the Go type %v", semantic.JSONPointer, semantic.GoType)
 		}
-		return fmt.Errorf("idtoken: decode claims: %w", err)
+		return errors.New("idtoken: decode claims: they do not fit the target")
 	}
 	return nil
 }
@@ -86,7 +87,7 @@ type document struct {
 // parseClaims decodes the payload of a token.
 func parseClaims(payload []byte) (*document, error) {
 	if deeperThan(payload, maxNesting) {
-		return nil, refuse(checkNesting, "the payload is nested deeper than %d levels", maxNesting)
+		return nil, refuse(errNesting, "the payload is nested deeper than %d levels", maxNesting)
 	}
 	parsed := new(document)
 	if err := json.Unmarshal(payload, parsed); err != nil {
@@ -115,14 +116,14 @@ func (a *audience) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		return nil
 	case '[':
 	default:
-		return checkAudience
+		return errAudience
 	}
 	for decoder.PeekKind() != ']' {
 		if token, err = decoder.ReadToken(); err != nil {
 			return err
 		}
 		if token.Kind() != '"' {
-			return checkAudience
+			return errAudience
 		}
 		*a = append(*a, token.String())
 	}

@@ -129,11 +129,11 @@ func (c *Config) complete() error {
 		c.ConfigurationURL = strings.TrimSuffix(c.Issuer, "/") + configurationPath
 	}
 	if _, err := parseURL(c.ConfigurationURL); err != nil {
-		return fmt.Errorf("ConfigurationURL: %w", err) //nolint:staticcheck // It is the name of a field.
+		return fmt.Errorf("ConfigurationURL: %w", err)
 	}
 	if c.JWKSURL != "" {
 		if _, err := parseURL(c.JWKSURL); err != nil {
-			return fmt.Errorf("JWKSURL: %w", err) //nolint:staticcheck // It is the name of a field.
+			return fmt.Errorf("JWKSURL: %w", err)
 		}
 	}
 	if c.JWKSURL != "" && c.JWKS != nil {

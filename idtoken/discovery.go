@@ -37,9 +37,14 @@ func (s *source) fetch(ctx context.Context, before *keySet) (*keySet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the signing keys at %s: %w", printURL(config.jwksURL), err)
 	}
-	fetched := &keySet{configuration: config, keys: keys, lifetime: s.cache.lifetime(header, s.now())}
-	if config != s.fixed {
+	now := s.now()
+	fetched := &keySet{configuration: config, keys: keys, lifetime: s.cache.lifetime(header, now)}
+	switch {
+	case config == s.fixed:
+	case config.lifetime.fresh(now):
 		fetched.lifetime = fetched.lifetime.earlier(config.lifetime)
+	default: // the last good one, which is asked for again before long
+		fetched.lifetime = lifetime{now.Add(s.cache.minFreshness), config.lifetime.usableUntil}
 	}
 	return fetched, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/globusauth/globusauth/apierror"
@@ -63,6 +64,7 @@ func TestHostileConfiguration(t *testing.T) {
 			p := newProvider(t, publicJWK(keyOne()))
 			p.edit = test.edit
 			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+				t.Helper()
 				_, err := newVerifier(t, config).Verify(t.Context(), globusToken(t, keyOne()), full())
 				if test.want == "" {
 					if err != nil {
@@ -117,12 +119,19 @@ func TestHostileAnswers(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewServer(test.answer)
+			var asked atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+				asked.Add(1)
+				test.answer(writer, request)
+			}))
 			t.Cleanup(server.Close)
 			verifier := newVerifier(t, idtoken.Config{Issuer: server.URL, ClientID: clientID, HTTPClient: server.Client()})
 			_, err := verifier.Verify(t.Context(), globusToken(t, keyOne()), full())
 			if !errors.Is(err, idtoken.ErrUnavailable) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if got := asked.Load(); got > 4 {
+				t.Errorf("%d requests", got)
 			}
 			if test.class != nil && !errors.Is(err, test.class) {
 				t.Errorf("%v is no %v", err, test.class)
@@ -221,6 +230,7 @@ func TestGiven(t *testing.T) {
 			t.Parallel()
 			p := newProvider(t, publicJWK(keyOne()))
 			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+				t.Helper()
 				if test.change != nil {
 					test.change(&config)
 				}

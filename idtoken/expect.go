@@ -34,11 +34,11 @@ type Expect struct {
 func (e Expect) check() error {
 	switch {
 	case e.Nonce == "" && !e.NoNonce:
-		return refuse(checkExpect, "no nonce to compare with; set Nonce to the one the login sent, or NoNonce to leave the check out")
+		return refuse(errExpect, "no nonce to compare with; set Nonce to the one the login sent, or NoNonce to leave the check out")
 	case e.Nonce != "" && e.NoNonce:
-		return refuse(checkExpect, "both Nonce and NoNonce are set; set one of them")
+		return refuse(errExpect, "both Nonce and NoNonce are set; set one of them")
 	case e.MaxAge < 0:
-		return refuse(checkExpect, "MaxAge is negative")
+		return refuse(errExpect, "MaxAge is negative")
 	}
 	return nil
 }

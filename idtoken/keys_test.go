@@ -124,6 +124,7 @@ func TestKeySets(t *testing.T) {
 			p := newProvider(t)
 			p.keys = test.keys
 			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+				t.Helper()
 				raw := sign(t, keyOne(), with(globusHeader(), test.header), globusClaims())
 				_, err := newVerifier(t, config).Verify(t.Context(), raw, full())
 				switch {

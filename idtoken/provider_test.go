@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -29,16 +30,17 @@ const (
 // provider is an issuer's discovery and key documents. As an http.RoundTripper it is
 // one without a network, so that it works in virtual time.
 type provider struct {
-	mu      sync.Mutex
-	issuer  string
-	keys    []byte
-	header  http.Header   // of both answers
-	status  int           // of both answers; 200 when zero
-	failure error         // instead of an answer
-	failing string        // the path that fails; both when empty
-	hang    chan struct{} // answers wait for it to be closed
-	asked   map[string]int
-	edit    object // changes to the discovery document
+	mu                  sync.Mutex
+	issuer              string
+	keys                []byte
+	header              http.Header   // of both answers
+	configurationHeader http.Header   // of that answer, instead
+	status              int           // of both answers; 200 when zero
+	failure             error         // instead of an answer
+	failing             string        // the path that fails; both when empty
+	hang                chan struct{} // answers wait for it to be closed
+	asked               map[string]int
+	edit                object // changes to the discovery document
 }
 
 func newProvider(tb testing.TB, keys ...object) *provider {
@@ -88,6 +90,9 @@ func (p *provider) answer(ctx context.Context, path string) (int, http.Header, [
 			"id_token_signing_alg_values_supported": []string{"RS512"},
 		}, p.edit)
 		body, err := json.Marshal(document)
+		if p.configurationHeader != nil {
+			return status, p.configurationHeader.Clone(), body, err
+		}
 		return status, p.header.Clone(), body, err
 	case keysPath:
 		return status, p.header.Clone(), p.keys, nil
@@ -110,9 +115,7 @@ func (p *provider) ServeHTTP(writer http.ResponseWriter, request *http.Request) 
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	for name, values := range header {
-		writer.Header()[name] = values
-	}
+	maps.Copy(writer.Header(), header)
 	writer.WriteHeader(status)
 	_, _ = writer.Write(body) // A client that left shows in the client.
 }

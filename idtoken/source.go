@@ -80,7 +80,7 @@ func newSource(config Config, algorithms []algorithm) (*source, error) {
 	}
 	keys, err := parseGivenKeys(config.JWKS)
 	if err != nil {
-		return nil, fmt.Errorf("JWKS: %w", err) //nolint:staticcheck // It is the name of a field.
+		return nil, fmt.Errorf("JWKS: %w", err)
 	}
 	if s.fixed == nil {
 		s.fixed = &configuration{algorithms: s.allowed}
@@ -209,7 +209,7 @@ func (f *flight) wait(ctx context.Context) error {
 // token, and a token without one any key: Globus Auth uses none.
 func (k *keySet) verify(chosen *algorithm, token *compactToken, signature []byte) error {
 	if !slices.Contains(k.configuration.algorithms, chosen.name) {
-		return refuse(checkAlgorithm, "the token is signed with %s and the provider signs with %s",
+		return refuse(errAlgorithm, "the token is signed with %s and the provider signs with %s",
 			chosen.name, quote(strings.Join(k.configuration.algorithms, " ")))
 	}
 	tried := 0
@@ -223,8 +223,8 @@ func (k *keySet) verify(chosen *algorithm, token *compactToken, signature []byte
 		}
 	}
 	if tried == 0 {
-		return refuse(checkKey, "none of the provider's %d keys fits algorithm %s and key ID %s",
+		return refuse(errKey, "none of the provider's %d keys fits algorithm %s and key ID %s",
 			len(k.keys), chosen.name, quote(token.header.KeyID))
 	}
-	return refuse(checkSignature, "it is not by any of the %d keys that fit; the token was changed or comes from elsewhere", tried)
+	return refuse(errSignature, "it is not by any of the %d keys that fit; the token was changed or comes from elsewhere", tried)
 }

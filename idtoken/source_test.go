@@ -294,12 +294,79 @@ func TestConfigurationDown(t *testing.T) {
 			p.keys = keySet(t, publicJWK(keyTwo()))
 		})
 		time.Sleep(time.Hour)
-		if _, err := verifier.Verify(t.Context(), longLived(t, keyTwo(), nil), someNonce()); err != nil {
-			t.Error(err)
+		raw := longLived(t, keyTwo(), nil)
+		for range 20 * 60 {
+			if _, err := verifier.Verify(t.Context(), raw, someNonce()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if got := p.count(configurationPath); got != 1+4 {
+			t.Errorf("%d requests for the configuration, want the first and 4 in twenty minutes", got)
 		}
 		time.Sleep(25 * time.Hour)
 		if _, err := verifier.Verify(t.Context(), longLived(t, keyTwo(), nil), someNonce()); !errors.Is(err, errDown) {
 			t.Errorf("the configuration is too old to be used: %v", err)
+		}
+	})
+}
+
+// TestConfigurationFreshness has a configuration that is fresh for a shorter time than
+// the keys.
+func TestConfigurationFreshness(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	p.set(func(p *provider) {
+		p.header = http.Header{"Cache-Control": {"max-age=7200"}}
+		p.configurationHeader = http.Header{"Cache-Control": {"max-age=600"}}
+	})
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		verifier := newVerifier(t, config)
+		raw := longLived(t, keyOne(), nil)
+		for range 3 {
+			if _, err := verifier.Verify(t.Context(), raw, someNonce()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		if got := p.count(configurationPath); got != 3 {
+			t.Errorf("%d requests for the configuration, want 3", got)
+		}
+	})
+}
+
+// TestNewerKeysOfAnotherCaller has another caller fetch the new keys between the
+// moment when a caller finds that the old ones do not fit and the moment when it would
+// fetch new ones itself. The clock is asked at both moments.
+func TestNewerKeysOfAnotherCaller(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		readings, now := 0, config.Now
+		var between func()
+		config.Now = func() time.Time {
+			readings++
+			if readings == 2 && between != nil {
+				between()
+			}
+			return now()
+		}
+		verifier := newVerifier(t, config)
+		if _, err := verifier.Verify(t.Context(), longLived(t, keyOne(), nil), someNonce()); err != nil {
+			t.Fatal(err)
+		}
+		p.set(func(p *provider) { p.keys = keySet(t, publicJWK(keyTwo())) })
+		raw := longLived(t, keyTwo(), nil)
+		readings, between = 0, func() {
+			if _, err := verifier.Verify(t.Context(), raw, someNonce()); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := verifier.Verify(t.Context(), raw, someNonce()); err != nil {
+			t.Error(err)
+		}
+		if got := p.count(keysPath); got != 2 || readings < 3 {
+			t.Errorf("%d fetches of the keys, want 2; the clock was read %d times", got, readings)
 		}
 	})
 }

@@ -68,7 +68,7 @@ func (v *Verifier) verify(ctx context.Context, raw string, expect Expect) (*Clai
 	}
 	payload, err := decodePart(token.payload)
 	if err != nil {
-		return nil, refuse(checkFormat, "the payload is not base64url")
+		return nil, refuse(errFormat, "the payload is not base64url")
 	}
 	parsed, err := parseClaims(payload)
 	if err != nil {
@@ -80,23 +80,23 @@ func (v *Verifier) verify(ctx context.Context, raw string, expect Expect) (*Clai
 	return &parsed.Claims, nil
 }
 
-// checkSignature verifies the signature with the known keys and, when none of them
+// errSignature verifies the signature with the known keys and, when none of them
 // does, with newer ones if there are any to be had.
 func (v *Verifier) checkSignature(ctx context.Context, token *compactToken) error {
 	chosen := findAlgorithm(v.algorithms, token.header.Algorithm)
 	if chosen == nil {
-		return refuse(checkAlgorithm, "%s is not an allowed signature algorithm", quote(token.header.Algorithm))
+		return refuse(errAlgorithm, "%s is not an allowed signature algorithm", quote(token.header.Algorithm))
 	}
 	signature, err := decodePart(token.signature)
 	if err != nil {
-		return refuse(checkFormat, "the signature is not base64url")
+		return refuse(errFormat, "the signature is not base64url")
 	}
 	known, err := v.keys.current(ctx)
 	if err != nil {
 		return err
 	}
 	err = known.verify(chosen, token, signature)
-	if err == nil || errors.Is(err, checkAlgorithm) {
+	if err == nil || errors.Is(err, errAlgorithm) {
 		return err
 	}
 	newer, fetchErr := v.keys.newer(ctx, known)
@@ -128,33 +128,33 @@ type header struct {
 
 func splitToken(raw string) (*compactToken, error) {
 	if len(raw) > maxTokenBytes {
-		return nil, refuse(checkSize, "%d bytes, more than the limit of %d", len(raw), maxTokenBytes)
+		return nil, refuse(errSize, "%d bytes, more than the limit of %d", len(raw), maxTokenBytes)
 	}
 	// The base64 decoder passes over line breaks, which no JWS holds.
 	if strings.IndexByte(raw, '\n') >= 0 || strings.IndexByte(raw, '\r') >= 0 {
-		return nil, refuse(checkFormat, "the token contains a line break")
+		return nil, refuse(errFormat, "the token contains a line break")
 	}
 	text := []byte(raw)
 	first, last := bytes.IndexByte(text, '.'), bytes.LastIndexByte(text, '.')
 	if first < 0 || bytes.Count(text, []byte{'.'}) != 2 {
-		return nil, refuse(checkFormat, "a signed token has three parts, this one has %d", bytes.Count(text, []byte{'.'})+1)
+		return nil, refuse(errFormat, "a signed token has three parts, this one has %d", bytes.Count(text, []byte{'.'})+1)
 	}
 	decoded, err := decodePart(text[:first])
 	if err != nil {
-		return nil, refuse(checkFormat, "the header is not base64url")
+		return nil, refuse(errFormat, "the header is not base64url")
 	}
 	if deeperThan(decoded, maxNesting) {
-		return nil, refuse(checkNesting, "the header is nested deeper than %d levels", maxNesting)
+		return nil, refuse(errNesting, "the header is nested deeper than %d levels", maxNesting)
 	}
 	token := &compactToken{signed: text[:last], payload: text[first+1 : last], signature: text[last+1:]}
 	if err := json.Unmarshal(decoded, &token.header); err != nil {
 		return nil, refuseJSON("header", err)
 	}
 	if token.header.Critical != nil {
-		return nil, refuse(checkCritical, "the header requires an extension (crit), and none is supported")
+		return nil, refuse(errCritical, "the header requires an extension (crit), and none is supported")
 	}
 	if kind := token.header.Type; kind != "" && !strings.EqualFold(kind, "JWT") {
-		return nil, refuse(checkType, "the token is a %s and not an ID token", quote(kind))
+		return nil, refuse(errType, "the token is a %s and not an ID token", quote(kind))
 	}
 	return token, nil
 }

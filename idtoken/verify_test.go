@@ -273,12 +273,17 @@ func TestClaims(t *testing.T) {
 		if err := claims.Decode(&extra); err != nil || !extra.Session.MFA {
 			t.Errorf("decoded %+v, %v", extra, err)
 		}
-		var wrong struct {
+		for _, wrong := range []any{new(struct {
+			Nonce time.Time `json:"nonce"`
+		}), new(struct {
 			Nonce int `json:"nonce"`
+		})} {
+			if err := claims.Decode(wrong); err == nil || !strings.Contains(err.Error(), `"/nonce" does not fit`) || strings.Contains(err.Error(), nonce) {
+				t.Errorf("decoding into a wrong type: %v", err)
+			}
 		}
-		err := claims.Decode(&wrong)
-		if err == nil || strings.Contains(err.Error(), nonce) {
-			t.Errorf("decoding into a wrong type: %v", err)
+		if err := claims.Decode(struct{}{}); err == nil {
+			t.Error("decoded into something that is no pointer")
 		}
 	})
 	t.Run("not from Verify", func(t *testing.T) {
