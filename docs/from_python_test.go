@@ -123,7 +123,7 @@ func fromPython(
 	use(login.FinishCode(ctx, code))
 	// GlobusNativeAppFlowManager.exchange_code_for_tokens
 	use(login.FinishCode(ctx, code))
-	// GlobusAuthorizationCodeFlowManager.exchange_code_for_tokens: `callback` holds the parameters that came, `r.URL.Query()`
+	// GlobusAuthorizationCodeFlowManager.exchange_code_for_tokens: with the query or form that came to the redirect URI
 	use(login.Finish(ctx, callback))
 	// AuthLoginClient.oauth2_refresh_token
 	use(portal.Refresh(ctx, tok))
