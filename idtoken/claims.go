@@ -10,6 +10,9 @@ import (
 	"github.com/globusauth/globusauth/unixtime"
 )
 
+// usualIdentities is room for the linked identities that most people have.
+const usualIdentities = 4
+
 // Claims are the claims of a verified ID token. Only the issuer, subject, audience,
 // expiry and time of issue are always there; the others depend on the scopes asked
 // for (profile, email, and Globus Auth's view_identity_set). A claim that is absent or
@@ -90,8 +93,12 @@ func parseClaims(payload []byte) (*document, error) {
 		return nil, refuse(errNesting, "the payload is nested deeper than %d levels", maxNesting)
 	}
 	parsed := new(document)
+	parsed.IdentitySet = make([]Identity, 0, usualIdentities)
 	if err := json.Unmarshal(payload, parsed); err != nil {
 		return nil, refuseJSON("payload", err)
+	}
+	if len(parsed.IdentitySet) == 0 {
+		parsed.IdentitySet = nil
 	}
 	parsed.Audience = parsed.WireAudience
 	parsed.payload = func() []byte { return payload }

@@ -144,6 +144,7 @@ func TestNoSecretIsPrinted(t *testing.T) {
 			p := newProvider(t)
 			answer(p)
 			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+				t.Helper()
 				config.ConfigurationURL = issuer + configurationPath + "?token=" + query
 				config.JWKSURL = issuer + keysPath + "?token=" + query
 				config.FetchTimeout = time.Second

@@ -19,6 +19,7 @@ func TestRotation(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		verifier := newVerifier(t, config)
 		oldToken, newToken := longLived(t, keyOne(), nil), longLived(t, keyTwo(), nil)
 		verify := func(raw string) error {
@@ -60,6 +61,7 @@ func TestRotationByKeyID(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, with(publicJWK(keyOne()), object{"kid": "one"}))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		verifier := newVerifier(t, config)
 		if _, err := verifier.Verify(t.Context(), longLived(t, keyOne(), object{"kid": "one"}), someNonce()); err != nil {
 			t.Fatal(err)
@@ -82,6 +84,7 @@ func TestForgedKeyIDFlood(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, with(publicJWK(keyOne()), object{"kid": "one"}))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		config.MinFreshness = 24 * time.Hour // no fetch but for the flood
 		verifier := newVerifier(t, config)
 		good := longLived(t, keyOne(), object{"kid": "one"})
@@ -141,6 +144,7 @@ func TestFreshness(t *testing.T) {
 			p := newProvider(t, publicJWK(keyOne()))
 			p.header = test.header
 			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+				t.Helper()
 				config.MinFreshness, config.MaxFreshness = floor, ceiling
 				verifier := newVerifier(t, config)
 				raw := longLived(t, keyOne(), nil)
@@ -168,6 +172,7 @@ func TestOutage(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		config.StaleIfError = 2 * time.Hour
 		verifier := newVerifier(t, config)
 		raw, forged := longLived(t, keyOne(), nil), longLived(t, keyTwo(), nil)
@@ -216,6 +221,7 @@ func TestOutageThatHangs(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		verifier := newVerifier(t, config)
 		raw := longLived(t, keyOne(), nil)
 		waited := func() time.Duration {
@@ -258,6 +264,7 @@ func TestUnavailableAtFirst(t *testing.T) {
 	p := newProvider(t, publicJWK(keyOne()))
 	p.status = http.StatusServiceUnavailable
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		verifier := newVerifier(t, config)
 		raw := longLived(t, keyOne(), nil)
 		for range 600 {
@@ -285,6 +292,7 @@ func TestConfigurationDown(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		verifier := newVerifier(t, config)
 		if _, err := verifier.Verify(t.Context(), longLived(t, keyOne(), nil), someNonce()); err != nil {
 			t.Fatal(err)
@@ -321,6 +329,7 @@ func TestConfigurationFreshness(t *testing.T) {
 		p.configurationHeader = http.Header{"Cache-Control": {"max-age=600"}}
 	})
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		verifier := newVerifier(t, config)
 		raw := longLived(t, keyOne(), nil)
 		for range 3 {
@@ -342,6 +351,7 @@ func TestNewerKeysOfAnotherCaller(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		readings, now := 0, config.Now
 		var between func()
 		config.Now = func() time.Time {
@@ -377,6 +387,7 @@ func TestOneFetchForManyCallers(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		hang := make(chan struct{})
 		p.hang = hang
 		verifier := newVerifier(t, config)
@@ -421,6 +432,7 @@ func TestOneSearchForManyCallers(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		verifier := newVerifier(t, config)
 		if _, err := verifier.Verify(t.Context(), longLived(t, keyOne(), nil), someNonce()); err != nil {
 			t.Fatal(err)
@@ -450,6 +462,7 @@ func TestFetchTimeLimit(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
 		p.hang = make(chan struct{}) // in the bubble, never closed
 		config.FetchTimeout = 3 * time.Second
 		begin := time.Now()

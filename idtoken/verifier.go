@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -28,6 +29,9 @@ type Verifier struct {
 	now        func() time.Time
 	algorithms []algorithm
 	keys       *source
+	// known is the header of the last good token. A provider's headers are the same
+	// as long as its key is, and the same text need not be parsed again.
+	known atomic.Pointer[knownHeader]
 
 	skipSignature, skipAudience, skipExpiry bool
 }
@@ -57,7 +61,7 @@ func (v *Verifier) verify(ctx context.Context, raw string, expect Expect) (*Clai
 	if err := expect.check(); err != nil {
 		return nil, err
 	}
-	token, err := splitToken(raw)
+	token, err := splitToken(raw, v.known.Load())
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +80,9 @@ func (v *Verifier) verify(ctx context.Context, raw string, expect Expect) (*Clai
 	}
 	if err := v.checkClaims(parsed, token.header.Algorithm, expect); err != nil {
 		return nil, err
+	}
+	if known := v.known.Load(); known == nil || known.text != raw[:strings.IndexByte(raw, '.')] {
+		v.known.Store(&knownHeader{strings.Clone(raw[:strings.IndexByte(raw, '.')]), token.header})
 	}
 	return &parsed.Claims, nil
 }
@@ -126,7 +133,13 @@ type header struct {
 	Critical  jsontext.Value `json:"crit"`
 }
 
-func splitToken(raw string) (*compactToken, error) {
+// knownHeader is a header in its encoded and its parsed form.
+type knownHeader struct {
+	text   string
+	parsed header
+}
+
+func splitToken(raw string, known *knownHeader) (*compactToken, error) {
 	if len(raw) > maxTokenBytes {
 		return nil, refuse(errSize, "%d bytes, more than the limit of %d", len(raw), maxTokenBytes)
 	}
@@ -135,28 +148,40 @@ func splitToken(raw string) (*compactToken, error) {
 		return nil, refuse(errFormat, "the token contains a line break")
 	}
 	text := []byte(raw)
-	first, last := bytes.IndexByte(text, '.'), bytes.LastIndexByte(text, '.')
-	if first < 0 || bytes.Count(text, []byte{'.'}) != 2 {
-		return nil, refuse(errFormat, "a signed token has three parts, this one has %d", bytes.Count(text, []byte{'.'})+1)
+	if dots := bytes.Count(text, []byte{'.'}); dots != 2 {
+		return nil, refuse(errFormat, "a signed token has three parts, this one has %d", dots+1)
 	}
-	decoded, err := decodePart(text[:first])
+	first := bytes.IndexByte(text, '.')
+	last := first + 1 + bytes.IndexByte(text[first+1:], '.')
+	token := &compactToken{signed: text[:last], payload: text[first+1 : last], signature: text[last+1:]}
+	if known != nil && known.text == raw[:first] {
+		token.header = known.parsed
+		return token, nil
+	}
+	var err error
+	token.header, err = parseHeader(text[:first])
+	return token, err
+}
+
+func parseHeader(encoded []byte) (header, error) {
+	var parsed header
+	decoded, err := decodePart(encoded)
 	if err != nil {
-		return nil, refuse(errFormat, "the header is not base64url")
+		return parsed, refuse(errFormat, "the header is not base64url")
 	}
 	if deeperThan(decoded, maxNesting) {
-		return nil, refuse(errNesting, "the header is nested deeper than %d levels", maxNesting)
+		return parsed, refuse(errNesting, "the header is nested deeper than %d levels", maxNesting)
 	}
-	token := &compactToken{signed: text[:last], payload: text[first+1 : last], signature: text[last+1:]}
-	if err := json.Unmarshal(decoded, &token.header); err != nil {
-		return nil, refuseJSON("header", err)
+	if err := json.Unmarshal(decoded, &parsed); err != nil {
+		return parsed, refuseJSON("header", err)
 	}
-	if token.header.Critical != nil {
-		return nil, refuse(errCritical, "the header requires an extension (crit), and none is supported")
+	if parsed.Critical != nil {
+		return parsed, refuse(errCritical, "the header requires an extension (crit), and none is supported")
 	}
-	if kind := token.header.Type; kind != "" && !strings.EqualFold(kind, "JWT") {
-		return nil, refuse(errType, "the token is a %s and not an ID token", quote(kind))
+	if parsed.Type != "" && !strings.EqualFold(parsed.Type, "JWT") {
+		return parsed, refuse(errType, "the token is a %s and not an ID token", quote(parsed.Type))
 	}
-	return token, nil
+	return parsed, nil
 }
 
 // decodePart decodes one part of a token. Bits that encode nothing must be zero, so
