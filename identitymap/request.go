@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/gen"
 )
@@ -159,6 +160,10 @@ func (m *Map) ask(ctx context.Context, b *batch) ([]*entry, error) {
 
 // match finds the record of each call.
 func (m *Map) match(b *batch, list *gen.IdentityList) ([]*entry, error) {
+	if list.Identities == nil {
+		// Not an empty list: nobody is missing for want of a member.
+		return nil, fmt.Errorf("GetIdentities: %w: it holds no list of identities", globusauth.ErrMalformedResponse)
+	}
 	providers := make(map[string]*gen.IdentityProvider, len(list.Included.IdentityProviders))
 	for i := range list.Included.IdentityProviders {
 		p := &list.Included.IdentityProviders[i]
@@ -181,7 +186,6 @@ func (m *Map) match(b *batch, list *gen.IdentityList) ([]*entry, error) {
 		}
 	}
 	entries := make([]*entry, len(b.calls))
-	// One block for all would keep a hundred records alive for the sake of one.
 	for i, c := range b.calls {
 		who := found[c.key.text]
 		switch {

@@ -133,8 +133,11 @@ func (s *stream) collect(wait bool) bool {
 
 // finish asks for what is left and yields it.
 func (s *stream) finish() {
+	if s.stopped {
+		return
+	}
 	for i := range s.groups {
-		if s.ctx.Err() == nil && !s.stopped && len(s.groups[i].members) > 0 {
+		if s.ctx.Err() == nil && len(s.groups[i].members) > 0 {
 			s.submit(&s.groups[i])
 		}
 	}

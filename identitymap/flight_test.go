@@ -1,0 +1,424 @@
+package identitymap_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/identitymap"
+)
+
+// checkRequests checks what holds of every request.
+func checkRequests(t *testing.T, s *service, most int) {
+	t.Helper()
+	for i, r := range s.log() {
+		if len(r.keys) == 0 || len(r.keys) > most {
+			t.Errorf("request %d has %d keys, at most %d may be", i, len(r.keys), most)
+		}
+		if r.kind != "ids" && r.kind != "usernames" {
+			t.Errorf("request %d has %q", i, r.kind)
+		}
+		for _, k := range r.keys {
+			if strings.Contains(k, "@") == (r.kind == "ids") {
+				t.Errorf("request %d: %q among the %s", i, k, r.kind)
+			}
+		}
+		if (r.kind == "usernames") != (r.provision != "") {
+			t.Errorf("request %d: %s with provision=%s", i, r.kind, r.provision)
+		}
+		if r.urlLength > 6300 {
+			t.Errorf("request %d: the URL has %d bytes", i, r.urlLength)
+		}
+	}
+}
+
+func TestBatches(t *testing.T) {
+	t.Parallel()
+	long := make([]string, 100)
+	for i := range long {
+		long[i] = fmt.Sprintf("%s%d@example.edu", strings.Repeat("é", 100), i)
+	}
+	both := names(250)
+	for i := range 250 {
+		both = append(both, id(10_000+i))
+	}
+	rand.Shuffle(len(both), func(i, j int) { both[i], both[j] = both[j], both[i] })
+	for _, test := range []struct {
+		name     string
+		keys     []string
+		size     int
+		requests int
+	}{
+		{"full", names(1000), 0, 10},
+		{"with a rest", names(1001), 0, 11},
+		{"mixed", both, 0, 6},
+		{"small", names(100), 7, 15},
+		{"long names", long, 0, 12},
+		{"one by one", names(20), 1, 20},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newService()
+			m := s.newMap(t, identitymap.Config{BatchSize: test.size})
+			if _, err := m.GetMany(t.Context(), test.keys); err != nil {
+				t.Fatal(err)
+			}
+			most := test.size
+			if most == 0 {
+				most = 100
+			}
+			checkRequests(t, s, most)
+			if n := len(s.log()); n != test.requests {
+				t.Errorf("%d requests, want %d", n, test.requests)
+			}
+			for _, k := range test.keys {
+				if s.asked[k] != 1 {
+					t.Errorf("%q was asked for %d times", k, s.asked[k])
+				}
+			}
+		})
+	}
+}
+
+// TestConcurrency takes 40 requests of one second.
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		concurrency int
+		want        time.Duration
+	}{{0, 3 * time.Second}, {1, 40 * time.Second}, {8, 5 * time.Second}, {32, 2 * time.Second}, {100, time.Second}} {
+		t.Run(fmt.Sprint(test.concurrency), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newService()
+				s.latency = time.Second
+				m := s.newMap(t, identitymap.Config{Concurrency: test.concurrency})
+				start := time.Now()
+				if _, err := m.GetMany(t.Context(), names(4000)); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(start); took != test.want || len(s.log()) != 40 {
+					t.Errorf("%d requests in %v, want 40 in %v", len(s.log()), took, test.want)
+				}
+				if most := test.concurrency; most > 0 && s.busiest > most {
+					t.Errorf("%d requests at once", s.busiest)
+				}
+			})
+		})
+	}
+}
+
+// TestOverlap has 1,000 goroutines ask for overlapping pieces of 1,000 keys.
+func TestOverlap(t *testing.T) {
+	t.Parallel()
+	people := crowd(1000)
+	s := newService(people...)
+	m := s.newMap(t, identitymap.Config{})
+	var wg sync.WaitGroup
+	for g := range 1000 {
+		wg.Go(func() {
+			n := g
+			who, err := m.Get(t.Context(), strings.ToUpper(name(n)))
+			if err != nil || who.ID != id(n) {
+				t.Errorf("%+v, %v", who, err)
+			}
+			keys := make([]string, 0, 20)
+			for i := range 20 {
+				keys = append(keys, name((g*7+i*13)%1000))
+			}
+			results, err := m.GetMany(t.Context(), keys)
+			if err != nil || len(results) != len(keys) {
+				t.Errorf("%d results, %v", len(results), err)
+			}
+			for key, r := range results {
+				if r.Identity.Username != key {
+					t.Errorf("%q: %+v", key, r)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for key, n := range s.asked {
+		if n != 1 {
+			t.Errorf("%q was asked for %d times", key, n)
+		}
+	}
+	got := m.Stats()
+	if got.Misses != 1000 || got.Hits+got.Misses+got.Shared != 1000*21 || got.Requests != uint64(len(s.log())) {
+		t.Errorf("%+v, %d requests", got, len(s.log()))
+	}
+}
+
+// TestGatheredWhileBusy: keys that come while all requests are out travel
+// together.
+func TestGatheredWhileBusy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(150)...)
+		s.latency = time.Second
+		m := s.newMap(t, identitymap.Config{Concurrency: 1})
+		var wg sync.WaitGroup
+		for n := range 150 {
+			wg.Go(func() {
+				if who, err := m.Get(t.Context(), name(n)); err != nil || who.ID != id(n) {
+					t.Errorf("%+v, %v", who, err)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		var sizes []int
+		for _, r := range s.log() {
+			sizes = append(sizes, len(r.keys))
+		}
+		if want := []int{1, 100, 49}; !slices.Equal(sizes, want) {
+			t.Errorf("requests of %v keys, want %v", sizes, want)
+		}
+	})
+}
+
+func TestWaitersHaveTheirOwnContexts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(3)...)
+		s.latency = 10 * time.Second
+		m := s.newMap(t, identitymap.Config{})
+		start := time.Now()
+		var wg sync.WaitGroup
+		get := func(after, limit, want time.Duration, target error) {
+			wg.Go(func() {
+				time.Sleep(after) // virtual
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				who, err := m.Get(ctx, name(1))
+				if !errors.Is(err, target) || (err == nil) != (who.ID == id(1)) {
+					t.Errorf("%+v, %v; want error %v", who, err, target)
+				}
+				if took := time.Since(start); took != want {
+					t.Errorf("took until %v, want %v", took, want)
+				}
+			})
+		}
+		get(0, 2*time.Second, 2*time.Second, context.DeadlineExceeded) // asked first, and leaves
+		get(time.Second, time.Minute, 10*time.Second, nil)
+		get(time.Second, 3*time.Second, 4*time.Second, context.DeadlineExceeded)
+		get(5*time.Second, time.Minute, 10*time.Second, nil)
+		wg.Wait()
+		if got, want := m.Stats(), (identitymap.Stats{Misses: 1, Shared: 3, Requests: 1}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	})
+}
+
+func TestNobodyWaitsAnyMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(3)...)
+		s.latency = 10 * time.Second
+		m := s.newMap(t, identitymap.Config{Concurrency: 1})
+		m.Add(name(2))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				if _, err := m.Get(ctx, name(1)); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("error %v", err)
+				}
+			})
+		}
+		// Queued behind the request, and left before its turn.
+		wg.Go(func() {
+			synctest.Wait()
+			if _, err := m.Get(ctx, id(0)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("error %v", err)
+			}
+		})
+		wg.Wait()
+		// Whoever comes now does not join what was cancelled.
+		if who, err := m.Get(t.Context(), name(1)); err != nil || who.ID != id(1) {
+			t.Errorf("%+v, %v", who, err)
+		}
+		if took, want := s.underWay(), 0; took != want {
+			t.Errorf("%d requests under way", took)
+		}
+		log := s.log()
+		if len(log) != 2 || s.asked[id(0)] != 0 {
+			t.Errorf("requests %+v", log)
+		}
+		// The key that travelled along was noted again, and travelled again.
+		if s.asked[name(2)] != 2 || len(m.Pending()) != 0 {
+			t.Errorf("asked %v, pending %q", s.asked, m.Pending())
+		}
+	})
+}
+
+func TestEndedContext(t *testing.T) {
+	t.Parallel()
+	s := newService(crowd(2)...)
+	m := s.newMap(t, identitymap.Config{})
+	if _, err := m.Get(t.Context(), name(0)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := m.Get(ctx, name(1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	results, err := m.GetMany(ctx, []string{name(0), name(1), id(1)})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	for key, r := range results {
+		if !errors.Is(r.Err, context.Canceled) {
+			t.Errorf("%q: %+v", key, r)
+		}
+	}
+	if len(results) != 3 {
+		t.Errorf("%d results", len(results))
+	}
+}
+
+func TestFailedRequestCostsItsOwnKeys(t *testing.T) {
+	t.Parallel()
+	s := newService(crowd(1000)...)
+	s.fault = func(_ context.Context, _ int, r request) *http.Response {
+		if slices.Contains(r.keys, name(250)) || slices.Contains(r.keys, name(650)) {
+			return refuse(http.StatusBadGateway, "BROKEN")
+		}
+		return nil
+	}
+	m := s.newMap(t, identitymap.Config{})
+	results, err := m.GetMany(t.Context(), names(1000))
+	if !errors.Is(err, apierror.ErrServer) {
+		t.Fatalf("error %v", err)
+	}
+	if failed, ok := errors.AsType[*apierror.Error](err); !ok || failed.StatusCode != http.StatusBadGateway {
+		t.Errorf("error %v", err)
+	}
+	for n := range 1000 {
+		r := results[name(n)]
+		if n/100 == 2 || n/100 == 6 {
+			if !errors.Is(r.Err, apierror.ErrServer) || !strings.Contains(r.Err.Error(), name(n)) {
+				t.Errorf("%d: %+v", n, r)
+			}
+		} else if r.Err != nil || r.Identity.ID != id(n) {
+			t.Errorf("%d: %+v", n, r)
+		}
+	}
+	text := err.Error()
+	for _, want := range []string{"identitymap: no answer for 200 of 1000 keys (", "and 197 more", "(and 1 more failed requests)", "GetIdentities"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("error %q lacks %q", text, want)
+		}
+	}
+	if strings.Contains(text, "\n") {
+		t.Errorf("error %q is not one line", text)
+	}
+	// Nothing of it was remembered: asking again asks for those only.
+	s.fault = nil
+	if _, err := m.GetMany(t.Context(), names(1000)); err != nil || len(s.log()) != 12 {
+		t.Errorf("%v, %d requests", err, len(s.log()))
+	}
+}
+
+func TestAddedKeysOutliveAFailure(t *testing.T) {
+	t.Parallel()
+	s := newService(crowd(3)...)
+	s.fault = func(_ context.Context, number int, _ request) *http.Response {
+		if number == 1 {
+			return refuse(http.StatusInternalServerError, "BROKEN")
+		}
+		return nil
+	}
+	m := s.newMap(t, identitymap.Config{})
+	m.Add("User1@example.edu")
+	if _, err := m.Get(t.Context(), name(0)); !errors.Is(err, apierror.ErrServer) {
+		t.Errorf("error %v", err)
+	}
+	if got := m.Pending(); !slices.Equal(got, []string{"User1@example.edu"}) {
+		t.Errorf("pending %q", got)
+	}
+}
+
+// TestOvertakenAnswers puts and deletes keys while they are on their way.
+func TestOvertakenAnswers(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService(crowd(3)...)
+			s.latency = time.Second
+			asks := s.newMap(t, identitymap.Config{})
+			changes := asks
+			if shared {
+				changes = s.newMap(t, identitymap.Config{Share: asks})
+			}
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				results, err := asks.GetMany(t.Context(), names(3))
+				if err != nil || results[name(0)].Identity.Name != "Person 0" || results[name(1)].Identity.Name != "Person 1" {
+					t.Errorf("%+v, %v", results, err)
+				}
+			})
+			synctest.Wait()
+			newer := person(0, name(0))
+			newer.Name = "newer"
+			if err := changes.Put(identitymap.Identity{Identity: newer}); err != nil {
+				t.Error(err)
+			}
+			changes.Delete(name(1))
+			if !shared {
+				// The answer under way is of before the Delete.
+				wg.Go(func() {
+					if _, err := asks.Get(t.Context(), name(1)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			for _, key := range []string{name(0), id(0)} {
+				if who, err := asks.Get(t.Context(), key); err != nil || who.Name != "newer" {
+					t.Errorf("%q: %+v, %v", key, who, err)
+				}
+			}
+			if s.asked[name(0)] != 1 || s.asked[id(0)] != 0 {
+				t.Errorf("asked %v", s.asked)
+			}
+			if _, err := asks.Get(t.Context(), name(1)); err != nil || s.asked[name(1)] != 2 {
+				t.Errorf("%v, asked %v", err, s.asked)
+			}
+			if _, err := asks.Get(t.Context(), name(2)); err != nil || s.asked[name(2)] != 1 {
+				t.Errorf("%v, asked %v", err, s.asked)
+			}
+		})
+	}
+}
+
+// TestBrokenService answers nonsense.
+func TestBrokenService(t *testing.T) {
+	t.Parallel()
+	for reason, body := range map[string]any{
+		"null":    nil,
+		"nothing": map[string]any{},
+		"numbers": map[string]any{"identities": []int{1, 2}},
+		"text":    "identities",
+		"no ID":   gen.IdentityList{Identities: []gen.Identity{{Username: name(1)}}},
+	} {
+		s := newService()
+		s.fault = func(context.Context, int, request) *http.Response { return respond(http.StatusOK, body) }
+		who, err := s.newMap(t, identitymap.Config{Providers: true}).Get(t.Context(), name(1))
+		if err == nil || errors.Is(err, identitymap.ErrNotFound) || who.ID != "" {
+			t.Errorf("%s: %+v, %v", reason, who, err)
+		}
+	}
+}

@@ -1,0 +1,289 @@
+package identitymap_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/identitymap"
+)
+
+func TestAll(t *testing.T) {
+	t.Parallel()
+	s := newService(crowd(5000)...)
+	m := s.newMap(t, identitymap.Config{})
+	if _, err := m.GetMany(t.Context(), names(100)); err != nil {
+		t.Fatal(err)
+	}
+	keys := func(yield func(string) bool) {
+		for n := range 5000 {
+			_ = yield(name(n)) && yield("nonsense") && (n%1000 != 0 || yield(name(n)) && yield("nobody@example.edu"))
+		}
+	}
+	got := map[string]int{}
+	for key, r := range m.All(t.Context(), keys) {
+		got[key]++
+		switch key {
+		case "nonsense", "nobody@example.edu":
+			if !errors.Is(r.Err, identitymap.ErrNotFound) {
+				t.Errorf("%q: %+v", key, r)
+			}
+		default:
+			if r.Err != nil || r.Identity.Username != key {
+				t.Errorf("%q: %+v", key, r)
+			}
+		}
+	}
+	for n := range 5000 {
+		want := 1
+		if n%1000 == 0 {
+			want = 2
+		}
+		if got[name(n)] != want {
+			t.Errorf("%q was answered %d times, want %d", name(n), got[name(n)], want)
+		}
+	}
+	if got["nonsense"] != 5000 || got["nobody@example.edu"] != 5 || len(got) != 5002 {
+		t.Errorf("%d answers for nonsense, %d for nobody, %d keys", got["nonsense"], got["nobody@example.edu"], len(got))
+	}
+	checkRequests(t, s, 100)
+	for key, n := range s.asked {
+		if n != 1 {
+			t.Errorf("%q was asked for %d times", key, n)
+		}
+	}
+}
+
+// TestAllYieldsAsAnswersCome reads keys that come one a second.
+func TestAllYieldsAsAnswersCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(100)...)
+		s.latency = 1500 * time.Millisecond
+		m := s.newMap(t, identitymap.Config{BatchSize: 10})
+		slow := func(yield func(string) bool) {
+			for n := range 100 {
+				time.Sleep(time.Second) // virtual
+				if !yield(name(n)) {
+					return
+				}
+			}
+		}
+		start, n := time.Now(), 0
+		for range m.All(t.Context(), slow) {
+			// Key n is read at n+1 s, its request is full at the next ten,
+			// takes 1.5 s, and is noticed when the next key comes.
+			if got, latest := time.Since(start), time.Duration(n/10*10+10+2)*time.Second; got > latest {
+				t.Errorf("answer %d came after %v, want %v", n, got, latest)
+			}
+			n++
+		}
+		if n != 100 || len(s.log()) != 10 {
+			t.Errorf("%d answers in %d requests", n, len(s.log()))
+		}
+	})
+}
+
+// TestAllReadsAheadWithinBounds has a service that does not answer.
+func TestAllReadsAheadWithinBounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService()
+		s.latency = time.Hour
+		m := s.newMap(t, identitymap.Config{Concurrency: 4, BatchSize: 10})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		read := 0
+		endless := func(yield func(string) bool) {
+			for ; yield(name(read)); read++ {
+			}
+		}
+		answers := 0
+		for _, r := range m.All(ctx, endless) {
+			if !errors.Is(r.Err, context.DeadlineExceeded) {
+				t.Errorf("%+v", r)
+			}
+			answers++
+		}
+		if read++; read > 2*4*10+10 || answers != read {
+			t.Errorf("%d keys were read and %d answered", read, answers)
+		}
+		if n := s.underWay(); n != 0 {
+			t.Errorf("%d requests outlive the loop", n)
+		}
+	})
+}
+
+func TestLeavingTheLoop(t *testing.T) { //nolint:paralleltest // looks at all goroutines
+	stop := errors.New("stop")
+	for how, leave := range map[string]func() bool{
+		"break": func() bool { return false },
+		"panic": func() bool { panic(stop) },
+	} {
+		before := goleak.IgnoreCurrent()
+		s := newService(crowd(100)...)
+		s.fault = func(ctx context.Context, number int, _ request) *http.Response {
+			if number > 1 {
+				<-ctx.Done()
+			}
+			return nil
+		}
+		m := s.newMap(t, identitymap.Config{})
+		func() {
+			defer func() {
+				if r := recover(); r != nil && r != stop { //nolint:errorlint // the very value
+					panic(r)
+				}
+			}()
+			for range m.All(t.Context(), slices.Values(names(5000))) {
+				if !leave() {
+					break
+				}
+			}
+		}()
+		if n := s.underWay(); n != 0 {
+			t.Errorf("%s: %d requests outlive the loop", how, n)
+		}
+		if err := goleak.Find(before); err != nil {
+			t.Errorf("%s: %v", how, err)
+		}
+		if n := len(s.log()); n < 2 || n > 17 {
+			t.Errorf("%s: %d requests", how, n)
+		}
+		// What was cancelled can be asked for again.
+		s.fault = nil
+		if _, err := m.GetMany(t.Context(), names(100)); err != nil {
+			t.Errorf("%s: %v", how, err)
+		}
+	}
+}
+
+// TestLeavingTheLoopSparesOthers: a request that somebody else waits for goes on.
+func TestLeavingTheLoopSparesOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(300)...)
+		s.latency = time.Minute
+		m := s.newMap(t, identitymap.Config{Concurrency: 1})
+		answered := make(chan identitymap.Identity, 2)
+		keys := func(yield func(string) bool) {
+			for n := range 200 {
+				if !yield(name(n)) {
+					return
+				}
+			}
+			synctest.Wait() // the first hundred are on their way, the second queued
+			for _, n := range []int{7, 107} {
+				go func() {
+					who, err := m.Get(t.Context(), name(n))
+					if err != nil {
+						t.Error(err)
+					}
+					answered <- who
+				}()
+			}
+			synctest.Wait()
+			yield("nonsense")
+		}
+		start := time.Now()
+		for key := range m.All(t.Context(), keys) {
+			if key != "nonsense" {
+				t.Errorf("%q came first", key)
+			}
+			break
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("leaving took %v", took)
+		}
+		if a, b := <-answered, <-answered; a.ID != id(7) || b.ID != id(107) {
+			t.Errorf("%+v, %+v", a, b)
+		}
+		if log := s.log(); len(log) != 2 || len(log[0].keys) != 100 || len(log[1].keys) != 1 {
+			t.Errorf("requests %+v", log)
+		}
+	})
+}
+
+// TestLoopsWithinLoops looks up further keys from inside a loop, with room for
+// one request.
+func TestLoopsWithinLoops(t *testing.T) {
+	t.Parallel()
+	s := newService(crowd(600)...)
+	m := s.newMap(t, identitymap.Config{Concurrency: 1, BatchSize: 10})
+	n := 0
+	for key, r := range m.All(t.Context(), slices.Values(names(300))) {
+		if r.Err != nil {
+			t.Errorf("%q: %v", key, r.Err)
+		}
+		if who, err := m.Get(t.Context(), id(300+n)); err != nil || who.Username != name(300+n) {
+			t.Errorf("%+v, %v", who, err)
+		}
+		n++
+	}
+	if n != 300 {
+		t.Errorf("%d answers", n)
+	}
+}
+
+func TestAllAgain(t *testing.T) {
+	t.Parallel()
+	s := newService(crowd(10)...)
+	m := s.newMap(t, identitymap.Config{})
+	all := m.All(t.Context(), slices.Values(names(10)))
+	for range 2 {
+		if n := count(all); n != 10 {
+			t.Errorf("%d answers", n)
+		}
+	}
+	if len(s.log()) != 1 {
+		t.Errorf("%d requests", len(s.log()))
+	}
+	next, stop := iter.Pull2(all)
+	if key, r, ok := next(); !ok || r.Err != nil || r.Identity.Username != key {
+		t.Errorf("%q, %+v, %v", key, r, ok)
+	}
+	stop()
+}
+
+func count(all iter.Seq2[string, identitymap.Result]) int {
+	n := 0
+	for range all {
+		n++
+	}
+	return n
+}
+
+// TestFailuresInAStream: requests fail, the rest is answered.
+func TestFailuresInAStream(t *testing.T) {
+	t.Parallel()
+	s := newService(crowd(3000)...)
+	s.fault = func(_ context.Context, number int, _ request) *http.Response {
+		if number%3 == 0 {
+			return refuse(http.StatusServiceUnavailable, "LATER")
+		}
+		return nil
+	}
+	m := s.newMap(t, identitymap.Config{})
+	good, bad := 0, 0
+	for key, r := range m.All(t.Context(), slices.Values(names(3000))) {
+		switch {
+		case r.Err == nil && r.Identity.Username == key:
+			good++
+		case errors.Is(r.Err, apierror.ErrServer):
+			bad++
+		default:
+			t.Errorf("%q: %+v", key, r)
+		}
+	}
+	if good != 2000 || bad != 1000 {
+		t.Errorf("%d answers and %d errors, want 2000 and 1000", good, bad)
+	}
+}
