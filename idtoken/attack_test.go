@@ -77,6 +77,11 @@ func duplicateAlg(t *testing.T, _ string) string {
 	return signText(t, keyOne(), []byte(`{"alg":"RS512","alg":"none"}`), encode(t, globusClaims()))
 }
 
+func nullCritical(t *testing.T, _ string) string {
+	t.Helper()
+	return signText(t, keyOne(), []byte(`{"alg":"RS512","crit":null}`), encode(t, globusClaims()))
+}
+
 // readFixture reads a recorded document from testdata.
 func readFixture(tb testing.TB, name string, target any) {
 	tb.Helper()

@@ -2,6 +2,7 @@ package idtoken
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -201,7 +202,10 @@ func (f *flight) wait(ctx context.Context) error {
 	case <-f.done:
 		return f.err
 	case <-ctx.Done():
-		return fmt.Errorf("waiting for signing keys: %w", context.Cause(ctx))
+		if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
+			return fmt.Errorf("waiting for signing keys: %w: %w", ctx.Err(), cause)
+		}
+		return fmt.Errorf("waiting for signing keys: %w", ctx.Err())
 	}
 }
 

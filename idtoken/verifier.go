@@ -107,6 +107,9 @@ func (v *Verifier) checkSignature(ctx context.Context, token *compactToken) erro
 		return err
 	}
 	newer, fetchErr := v.keys.newer(ctx, known)
+	if fetchErr != nil && !errors.Is(fetchErr, ErrUnavailable) {
+		return fetchErr // The caller's context ended before the question was settled.
+	}
 	if fetchErr != nil {
 		return fmt.Errorf("%w (and newer keys: %w)", err, fetchErr)
 	}
