@@ -1,0 +1,288 @@
+package login_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/flows/login"
+)
+
+// answering begins a login and gives its redirect URI and callback to a function
+// that says what is typed.
+type typist func(redirectURI string, callback url.Values) string
+
+// typed runs a command line login with what the typist types.
+func typed(t *testing.T, p *provider, flow flows.Native, types typist) (outcome, string) {
+	t.Helper()
+	var out bytes.Buffer
+	in, keyboard := io.Pipe()
+	defer func() { _ = in.Close() }()
+	start := func(redirectURI string) (flows.Login, error) {
+		begun, err := login.Native(flow)(redirectURI)
+		if err != nil {
+			return begun, err
+		}
+		redirect, callback, err := p.authorize(begun.URL())
+		if err != nil {
+			t.Error(err)
+		}
+		go func() {
+			_, _ = io.WriteString(keyboard, types(redirect, callback))
+			_ = keyboard.Close()
+		}()
+		return begun, nil
+	}
+	set, err := login.CommandLine{In: in, Out: &out}.Login(t.Context(), start)
+	return outcome{set, err}, out.String()
+}
+
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		types typist
+		asked int // how often
+	}{
+		"code":                   {func(_ string, c url.Values) string { return c.Get("code") + "\n" }, 1},
+		"blanks around it":       {func(_ string, c url.Values) string { return " \t\u00a0" + c.Get("code") + "\u200b \r\n" }, 1},
+		"no newline at the end":  {func(_ string, c url.Values) string { return c.Get("code") }, 1},
+		"whole address":          {func(r string, c url.Values) string { return r + "?" + c.Encode() + "\n" }, 1},
+		"address without state":  {func(r string, c url.Values) string { return r + "?code=" + c.Get("code") + "\n" }, 1},
+		"query":                  {func(_ string, c url.Values) string { return "?" + c.Encode() + "\n" }, 1},
+		"query without its mark": {func(_ string, c url.Values) string { return c.Encode() + "\n" }, 1},
+		"empty lines first":      {func(_ string, c url.Values) string { return "\n  \n" + c.Get("code") + "\n" }, 3},
+		"another page first": {func(r string, c url.Values) string {
+			return "https://evil.example/?code=x\n" + r + "\n" + r + "?code=%zz\nhttp://[::1\nthe code is\n" + c.Get("code") + "\n"
+		}, 6},
+		"another login first": {func(r string, c url.Values) string {
+			return r + "?code=x&state=another\n" + r + "?code=x&code=y&state=" + c.Get("state") + "\n" + c.Get("code") + "\n"
+		}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			got, shown := typed(t, p, p.native(t), test.types)
+			mustLogin(t, got)
+			if asked := strings.Count(shown, "Enter the resulting Authorization Code here: "); asked != test.asked {
+				t.Errorf("asked %d times, want %d:\n%s", asked, test.asked, shown)
+			}
+			if !strings.HasPrefix(shown, "Please authenticate with Globus here:\n-------------------------------------\n"+p.URL+"/v2/oauth2/authorize?") {
+				t.Errorf("shown:\n%s", shown)
+			}
+			noSecrets(t, "the screen", shown)
+			if p.count() != 1 {
+				t.Errorf("%d exchanges", p.count())
+			}
+		})
+	}
+}
+
+// At a redirect URI of one's own a code alone is not enough: state is checked.
+func TestCommandLineOwnRedirectURI(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	flow := p.native(t)
+	flow.RedirectURI = "https://tool.example.edu"
+	got, shown := typed(t, p, flow, func(r string, c url.Values) string {
+		return c.Get("code") + "\n" + r + "/?code=" + c.Get("code") + "\n" + r + "/?" + c.Encode() + "\n"
+	})
+	mustLogin(t, got)
+	if asked := strings.Count(shown, "Enter the resulting"); asked != 3 {
+		t.Errorf("asked %d times:\n%s", asked, shown)
+	}
+}
+
+func TestCommandLineErrors(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		types     typist
+		want      error
+		exchanges int
+	}{
+		"end of input":       {func(string, url.Values) string { return "" }, login.ErrNoInput, 0},
+		"only blanks":        {func(string, url.Values) string { return "  " }, login.ErrNoInput, 0},
+		"nothing usable":     {func(string, url.Values) string { return strings.Repeat("no\u00a0code\n", 50) }, login.ErrNoInput, 0},
+		"somebody else's":    {func(string, url.Values) string { return "guessed\n" }, apierror.ErrInvalidGrant, 1},
+		"the person said no": {func(r string, c url.Values) string { return r + "?error=access_denied&state=" + c.Get("state") + "\n" }, apierror.ErrAccessDenied, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			got, shown := typed(t, p, p.native(t), test.types)
+			if !errors.Is(got.err, test.want) {
+				t.Errorf("error %v, want %v", got.err, test.want)
+			}
+			if p.count() != test.exchanges {
+				t.Errorf("%d exchanges, want %d", p.count(), test.exchanges)
+			}
+			noSecrets(t, "the screen", shown)
+		})
+	}
+}
+
+func TestCommandLineLongLine(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	got, _ := typed(t, p, p.native(t), func(string, url.Values) string { return strings.Repeat("a", 1<<20) })
+	if got.err == nil || !strings.Contains(got.err.Error(), "longer than 16384 bytes") {
+		t.Errorf("error %v", got.err)
+	}
+}
+
+func TestCommandLineReaderFails(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	start := login.Native(p.native(t))
+	_, err := login.CommandLine{In: iotest.ErrReader(errTest), Out: io.Discard}.Login(t.Context(), start)
+	if !errors.Is(err, errTest) {
+		t.Errorf("error %v", err)
+	}
+	_, err = login.CommandLine{In: strings.NewReader("x\n"), Out: failingWriter{}}.Login(t.Context(), start)
+	if !errors.Is(err, errTest) {
+		t.Errorf("error %v", err)
+	}
+	_, err = login.CommandLine{In: nothing{}, Out: io.Discard}.Login(t.Context(), start)
+	if !errors.Is(err, io.ErrNoProgress) {
+		t.Errorf("error %v", err)
+	}
+}
+
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, errTest }
+
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error) { return 0, nil }
+
+// What follows the line is left for the program.
+func TestCommandLineReadsOneLine(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	in := &bytes.Buffer{}
+	start := func(redirectURI string) (flows.Login, error) {
+		begun, err := login.Native(p.native(t))(redirectURI)
+		_, callback, _ := p.authorize(begun.URL())
+		in.WriteString(callback.Get("code") + "\nnext question\n")
+		return begun, err
+	}
+	set, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
+	mustLogin(t, outcome{set, err})
+	if in.String() != "next question\n" {
+		t.Errorf("left: %q", in.String())
+	}
+}
+
+func TestCommandLineTimeoutAndContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := login.Native((&provider{Server: nil}).offline(t))
+		in, keyboard := io.Pipe()
+		begun := time.Now()
+		_, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
+		if !errors.Is(err, login.ErrTimeout) || time.Since(begun) != time.Hour {
+			t.Errorf("error %v after %v", err, time.Since(begun))
+		}
+		_ = keyboard.Close()
+
+		ctx, cancel := context.WithCancel(t.Context())
+		in, keyboard = io.Pipe()
+		time.AfterFunc(time.Second, cancel)
+		begun = time.Now()
+		_, err = login.CommandLine{In: in, Out: io.Discard, Timeout: time.Minute}.Login(ctx, start)
+		if !errors.Is(err, context.Canceled) || errors.Is(err, login.ErrTimeout) || time.Since(begun) != time.Second {
+			t.Errorf("error %v after %v", err, time.Since(begun))
+		}
+		_ = keyboard.Close()
+	})
+}
+
+// offline is a native client of a server that is never asked.
+func (p *provider) offline(tb testing.TB) flows.Native {
+	tb.Helper()
+	p.Server = unreachable()
+	return p.native(tb)
+}
+
+// A pipe is let go when the context ends: the next line is still there.
+func TestCommandLineLeavesPipe(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	in, keyboard, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = in.Close(), keyboard.Close() }()
+	_, err = login.CommandLine{In: in, Out: io.Discard, Timeout: time.Millisecond}.Login(t.Context(), login.Native(p.native(t)))
+	if !errors.Is(err, login.ErrTimeout) {
+		t.Fatalf("error %v", err)
+	}
+	if _, err := keyboard.WriteString("next\n"); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 8)
+	n, err := in.Read(line)
+	if err != nil || string(line[:n]) != "next\n" {
+		t.Errorf("read %q, %v", line[:n], err)
+	}
+}
+
+func TestCommandLineStartFails(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	_, err := login.CommandLine{In: strings.NewReader(""), Out: io.Discard}.Login(t.Context(), login.Native(flows.Native{Client: p.client(t, nil)}))
+	if err == nil || !strings.Contains(err.Error(), "ClientID is empty") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestConfidentialOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	flow := flows.Confidential{
+		Client: p.client(t, nil), ClientID: clientID, ClientSecret: clientSecret, Scopes: p.native(t).Scopes,
+		RedirectURI: "https://tool.example.edu/cb",
+	}
+	in := &bytes.Buffer{}
+	start := func(redirectURI string) (flows.Login, error) {
+		begun, err := login.Confidential(flow)(redirectURI)
+		redirect, callback, _ := p.authorize(begun.URL())
+		in.WriteString(redirect + "?" + callback.Encode())
+		return begun, err
+	}
+	set, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
+	mustLogin(t, outcome{set, err})
+	if _, err := login.Confidential(flow)("http://127.0.0.1:8123"); err != nil {
+		t.Error(err)
+	}
+	if flow.RedirectURI != "https://tool.example.edu/cb" {
+		t.Error("the flow was changed")
+	}
+}
+
+func FuzzCommandLine(f *testing.F) {
+	for _, seed := range []string{
+		"code", "", "?code=a&state=b", "code=a", "https://auth.globus.org/v2/web/auth-code?code=a", "http://[::1", "%zz", "\x00", "://",
+		"HTTPS://AUTH.GLOBUS.ORG/v2/web/auth-code?error=access_denied&state=x", "a=b&code=c;d", strings.Repeat("\n", 20),
+	} {
+		f.Add(seed)
+	}
+	p := &provider{}
+	start := login.Native(p.offline(f))
+	f.Fuzz(func(t *testing.T, line string) {
+		_, err := login.CommandLine{In: strings.NewReader(line), Out: io.Discard}.Login(t.Context(), start)
+		if err == nil {
+			t.Error("logged in without a server")
+		}
+	})
+}

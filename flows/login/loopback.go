@@ -1,0 +1,165 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pkg/browser"
+
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// Loopback is the [Manager] that opens the browser and receives the callback on
+// this machine (RFC 8252 section 7.3). The link is shown as well. Over SSH, and
+// where there is no graphical browser or none opens, Fallback takes over.
+//
+// While it waits it answers one callback, that with the state of its login, once
+// it is finished, with a page that says how; every other request is refused and
+// ends nothing. It serves only requests whose Host is the redirect URI's, so that
+// no web site can reach it by a name of its own. When Login returns, nothing
+// listens any more.
+//
+// The zero value is ready for a native client.
+type Loopback struct {
+	// Name is the name of the program on the page. Empty means "the program".
+	Name string
+	// Host is the host of the redirect URI: "127.0.0.1", which empty means, "::1", or
+	// "localhost", for which both are listened on, where the machine has both.
+	Host string
+	// Port is the port of the redirect URI. Zero means any free one, which Globus
+	// allows to native clients.
+	Port int
+	// RandomPath gives the redirect URI a path that nobody can guess, for a server that
+	// allows any. Globus wants the redirect URI without.
+	RandomPath bool
+	// Open opens the browser. Nil means the system's default browser. It may return
+	// when the browser ends: the login goes on meanwhile, and so does a
+	// call of Open that the login outruns.
+	Open func(url string) error
+	// Out shows the link. Nil means os.Stderr.
+	Out io.Writer
+	// Timeout is how long the person may take. Zero means one hour.
+	Timeout time.Duration
+	// Getenv reads the environment: SSH_TTY, SSH_CONNECTION, BROWSER, and, where a
+	// desktop may be missing, DISPLAY, WAYLAND_DISPLAY and WSL_DISTRO_NAME. Programs
+	// give os.Getenv. Nil means that a browser is tried anyhow.
+	Getenv func(name string) string
+	// Fallback takes over where no browser opens. Nil means a [CommandLine] with
+	// the same Out and Timeout. It starts a login of its own.
+	Fallback Manager
+}
+
+var _ Manager = Loopback{}
+
+// Login opens the browser and waits for the callback. Besides the errors of
+// [flows.Login.Finish] there are [ErrTimeout], those of listening, and those of
+// Fallback.
+func (l Loopback) Login(ctx context.Context, start Start) (tokens.Set, error) {
+	if l.Out == nil {
+		l.Out = os.Stderr
+	}
+	if l.Open == nil {
+		l.Open = browser.OpenURL
+	}
+	if l.Name == "" {
+		l.Name = "the program"
+	}
+	if reason := l.noBrowser(); reason != "" {
+		return l.fallBack(ctx, start, reason)
+	}
+	set, err := l.browse(ctx, start)
+	if failure, ok := errors.AsType[*openError](err); ok {
+		return l.fallBack(ctx, start, failure.Error())
+	}
+	return set, err
+}
+
+// openError is a browser that did not open.
+type openError struct{ err error }
+
+func (e *openError) Error() string { return "no browser opens" }
+func (e *openError) Unwrap() error { return e.err }
+
+func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, error) {
+	r, err := l.listen(ctx)
+	if err != nil {
+		return tokens.Set{}, fmt.Errorf("login: listen for the callback: %w", err)
+	}
+	defer r.close()
+	login, err := start(r.redirect.String())
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	if err := r.serve(login.URL()); err != nil {
+		return tokens.Set{}, err
+	}
+	if _, err := fmt.Fprintf(l.Out, "Opening the browser for the login with Globus. If none opens, visit:\n%s\n", login.URL()); err != nil {
+		return tokens.Set{}, fmt.Errorf("login: show the link: %w", err)
+	}
+	wait, cancel := limit(ctx, l.Timeout)
+	defer cancel()
+	opened := make(chan error, 1)
+	go func() { opened <- l.Open(login.URL()) }()
+	for {
+		select {
+		case callback := <-r.callback:
+			set, err := login.Finish(ctx, callback)
+			r.answer(err)
+			return set, err
+		case err := <-opened:
+			if err != nil {
+				return tokens.Set{}, &openError{err}
+			}
+			opened = nil
+		case <-wait.Done():
+			return tokens.Set{}, ended(wait, "the browser")
+		}
+	}
+}
+
+func (l Loopback) fallBack(ctx context.Context, start Start, reason string) (tokens.Set, error) {
+	if _, err := fmt.Fprintf(l.Out, "Logging in without opening a browser: %s.\n", reason); err != nil {
+		return tokens.Set{}, fmt.Errorf("login: show why no browser opens: %w", err)
+	}
+	fallback := l.Fallback
+	if fallback == nil {
+		fallback = CommandLine{Out: l.Out, Timeout: l.Timeout}
+	}
+	return fallback.Login(ctx, start)
+}
+
+// noBrowser says why no browser can be opened, as far as the environment tells.
+func (l Loopback) noBrowser() string {
+	if l.Getenv == nil {
+		return ""
+	}
+	if l.Getenv("SSH_TTY") != "" || l.Getenv("SSH_CONNECTION") != "" {
+		return "this is an SSH session, and the browser of your own machine could not reach it"
+	}
+	first, _, _ := strings.Cut(l.Getenv("BROWSER"), ":")
+	command, _, _ := strings.Cut(strings.TrimSpace(first), " ")
+	if slices.Contains([]string{"lynx", "www-browser", "links", "elinks", "w3m"}, path.Base(command)) {
+		return "the browser is a text browser"
+	}
+	switch runtime.GOOS {
+	case "darwin", "windows", "ios", "android":
+	default:
+		if l.Getenv("DISPLAY") == "" && l.Getenv("WAYLAND_DISPLAY") == "" && l.Getenv("WSL_DISTRO_NAME") == "" {
+			return "there is no graphical display"
+		}
+	}
+	return ""
+}
+
+// What a browser prints when it starts must not end up in the program's output.
+// The library behind it has a variable for that and nothing else; setting it
+// here, before anything runs, races with nobody.
+func init() { browser.Stdout = os.Stderr }

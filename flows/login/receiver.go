@@ -1,0 +1,210 @@
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	readTimeout   = 10 * time.Second
+	answerTimeout = 10 * time.Second
+	closeTimeout  = 2 * time.Second
+	maxHeader     = 32 << 10
+	portAttempts  = 10
+)
+
+// receiver receives the callback of one login.
+type receiver struct {
+	name      string
+	redirect  url.URL
+	listeners []net.Listener
+	server    *http.Server
+	serving   sync.WaitGroup
+
+	state    string // of the login, set before serving
+	taken    atomic.Bool
+	callback chan url.Values // holds the one callback
+	answered chan struct{}   // closed when outcome is set
+	outcome  error
+}
+
+// listen binds what the redirect URI leads to.
+func (l Loopback) listen(ctx context.Context) (*receiver, error) {
+	if l.Port < 0 || l.Port > 65535 {
+		return nil, fmt.Errorf("the Port %d is none", l.Port)
+	}
+	host, addresses := l.Host, []string{l.Host}
+	switch l.Host {
+	case "", "127.0.0.1":
+		host, addresses = "127.0.0.1", []string{"127.0.0.1"}
+	case "::1":
+	case "localhost":
+		addresses = []string{"127.0.0.1", "::1"}
+	default:
+		return nil, fmt.Errorf("the Host is %q; it must be 127.0.0.1, ::1 or localhost", l.Host)
+	}
+	listeners, port, err := bind(ctx, addresses, l.Port)
+	if err != nil {
+		return nil, err
+	}
+	r := &receiver{
+		name:      l.Name,
+		redirect:  url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.Itoa(port))},
+		listeners: listeners,
+		callback:  make(chan url.Values, 1),
+		answered:  make(chan struct{}),
+	}
+	if l.RandomPath {
+		r.redirect.Path = "/" + rand.Text()
+	}
+	return r, nil
+}
+
+// bind listens on the same port of all addresses that the machine has.
+func bind(ctx context.Context, addresses []string, port int) ([]net.Listener, int, error) {
+	var err error
+	for range portAttempts {
+		var listeners []net.Listener
+		chosen := port
+		for _, address := range addresses {
+			var listener net.Listener
+			listener, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(chosen)))
+			if err != nil && len(listeners) > 0 && !available(ctx, address) {
+				err = nil // a machine without IPv6
+				continue
+			}
+			if err != nil {
+				closeAll(listeners)
+				break
+			}
+			listeners = append(listeners, listener)
+			if tcp, ok := listener.Addr().(*net.TCPAddr); ok {
+				chosen = tcp.Port
+			}
+		}
+		if err == nil {
+			return listeners, chosen, nil
+		}
+		if port != 0 || len(listeners) == 0 {
+			break
+		}
+		// Somebody has the port that we were given on the other address: take another.
+	}
+	return nil, 0, err
+}
+
+// available reports whether the machine has an address at all.
+func available(ctx context.Context, address string) bool {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		return false
+	}
+	_ = listener.Close()
+	return true
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, listener := range listeners {
+		_ = listener.Close()
+	}
+}
+
+// serve begins to answer, for the login that begins at the URL.
+func (r *receiver) serve(loginURL string) error {
+	begun, err := url.Parse(loginURL)
+	if err != nil || begun.Query().Get("state") == "" {
+		return errors.New("login: read the link: it holds no state")
+	}
+	r.state = begun.Query().Get("state")
+	r.server = &http.Server{
+		Handler:           r,
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       readTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
+	for _, listener := range r.listeners {
+		r.serving.Go(func() { _ = r.server.Serve(listener) })
+	}
+	return nil
+}
+
+// answer tells the browser how the login ended.
+func (r *receiver) answer(outcome error) {
+	r.outcome = outcome
+	close(r.answered)
+}
+
+// close ends everything. Answers that are on their way have a moment to arrive.
+func (r *receiver) close() {
+	if r.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		select {
+		case <-r.answered:
+			_ = r.server.Shutdown(ctx)
+		default:
+		}
+		_ = r.server.Close()
+	}
+	closeAll(r.listeners)
+	r.serving.Wait()
+}
+
+// ServeHTTP answers the callback, and refuses everything else.
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	w.Header().Set("Connection", "close")
+	write := http.NewResponseController(w)
+	_ = write.SetWriteDeadline(time.Now().Add(answerTimeout))
+	switch {
+	case !r.meant(req.Host):
+		showPage(w, http.StatusMisdirectedRequest, "Wrong host", "Nothing is served under this name.")
+		return
+	case req.URL.Path != pathOf(&r.redirect):
+		showPage(w, http.StatusNotFound, "Not found", "There is no such page.")
+		return
+	case req.Method != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet)
+		showPage(w, http.StatusMethodNotAllowed, "Method not allowed", "Only a browser that comes back from the login is served.")
+		return
+	}
+	callback, err := url.ParseQuery(req.URL.RawQuery)
+	if state := callback["state"]; err != nil || len(state) != 1 || subtle.ConstantTimeCompare([]byte(state[0]), []byte(r.state)) != 1 {
+		showPage(w, http.StatusBadRequest, "Not this login",
+			"This address does not answer the login that is waiting. Use the link that "+r.name+" has shown last.")
+		return
+	}
+	if r.taken.CompareAndSwap(false, true) {
+		r.callback <- callback
+	}
+	// The exchange takes the time it takes. A browser that asks twice is told the same.
+	_ = write.SetReadDeadline(time.Time{})
+	select {
+	case <-r.answered:
+	case <-req.Context().Done():
+		return
+	}
+	_ = write.SetWriteDeadline(time.Now().Add(answerTimeout))
+	if r.outcome != nil {
+		showPage(w, http.StatusBadRequest, "Login failed", r.outcome.Error()+". You can close this window and start again from "+r.name+".")
+		return
+	}
+	showPage(w, http.StatusOK, "Login complete", "You are logged in. You can close this window and go back to "+r.name+".")
+}
+
+// meant reports whether a Host header is that of the redirect URI.
+func (r *receiver) meant(host string) bool {
+	return host == r.redirect.Host || (r.redirect.Port() == "80" && host+":80" == r.redirect.Host)
+}

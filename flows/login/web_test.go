@@ -1,0 +1,595 @@
+package login_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// portal is a web site with a Web, on https.
+type portal struct {
+	*httptest.Server
+	t        *testing.T
+	provider *provider
+	web      *login.Web
+
+	mu   sync.Mutex
+	now  time.Time
+	told []error
+}
+
+func (p *portal) clock() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
+}
+
+func (p *portal) errors() []error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.told)
+}
+
+// newPortal starts a portal; change may alter its configuration.
+func newPortal(t *testing.T, change func(*login.WebConfig)) *portal {
+	t.Helper()
+	p := &portal{t: t, provider: newProvider(t), now: time.Unix(1_800_000_000, 0)}
+	mux := http.NewServeMux()
+	p.Server = httptest.NewTLSServer(mux)
+	t.Cleanup(p.Close)
+	config := login.WebConfig{
+		Flow: flows.Confidential{
+			Client: p.provider.client(t, p.clock), ClientID: clientID, ClientSecret: clientSecret,
+			Scopes: scopes.List{scopes.TransferAll}, RedirectURI: p.URL + "/cb", RefreshTokens: true,
+		},
+		OnError: func(_ *http.Request, err error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.told = append(p.told, err)
+		},
+	}
+	if change != nil {
+		change(&config)
+	}
+	web, err := login.NewWeb(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.web = web
+	mux.Handle("/login", web.Start())
+	mux.Handle("/cb", web.Callback())
+	mux.Handle("/logout", web.Logout())
+	mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) {
+		set, err := web.Session(r)
+		if err != nil {
+			http.Error(w, "error", http.StatusInternalServerError)
+			return
+		}
+		for _, token := range set.All() {
+			_, _ = io.WriteString(w, token.AccessToken)
+		}
+	})
+	return p
+}
+
+// visitor is a browser that shows every answer instead of following it.
+type visitor struct {
+	*http.Client
+	portal *portal
+}
+
+func (p *portal) visitor() visitor {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	client := *p.Client()
+	client.Jar = jar
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return visitor{&client, p}
+}
+
+func (v visitor) send(method, target string, header http.Header) page {
+	t := v.portal.t
+	t.Helper()
+	if strings.HasPrefix(target, "/") {
+		target = v.portal.URL + target
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, target, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(req.Header, header)
+	resp, err := v.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page{resp.StatusCode, resp.Header, string(body)}
+}
+
+func (v visitor) get(target string) page { return v.send(http.MethodGet, target, nil) }
+
+// start begins a login and returns its callback.
+func (v visitor) start(target string) (string, url.Values) {
+	t := v.portal.t
+	t.Helper()
+	begun := v.get(target)
+	if begun.status != http.StatusSeeOther {
+		t.Fatalf("start: %v", begun)
+	}
+	redirect, callback, err := v.portal.provider.authorize(begun.header.Get("Location"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return redirect, callback
+}
+
+func (v visitor) who() string { return v.get("/who").body }
+
+func (v visitor) login() {
+	t := v.portal.t
+	t.Helper()
+	redirect, callback := v.start("/login")
+	if got := v.get(redirect + "?" + callback.Encode()); got.status != http.StatusSeeOther {
+		t.Fatalf("callback: %v", got)
+	}
+}
+
+func TestWeb(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	if v.who() != "" {
+		t.Error("somebody is logged in")
+	}
+	redirect, callback := v.start("/login?next=" + url.QueryEscape("/jobs?id=1#top"))
+	got := v.get(redirect + "?" + callback.Encode())
+	if got.status != http.StatusSeeOther || got.header.Get("Location") != "/jobs?id=1#top" || got.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("callback: %v", got)
+	}
+	if v.who() != "access-SECRET-1" {
+		t.Errorf("logged in as %q", v.who())
+	}
+	if p.visitor().who() != "" {
+		t.Error("another browser is logged in")
+	}
+	// The same callback works no second time, in no browser, and asks nobody.
+	for _, again := range []visitor{v, p.visitor()} {
+		if got := again.get(redirect + "?" + callback.Encode()); got.status != http.StatusBadRequest {
+			t.Errorf("replay: %v", got)
+		}
+	}
+	if p.provider.count() != 1 {
+		t.Errorf("%d exchanges", p.provider.count())
+	}
+	out := v.send(http.MethodPost, "/logout", http.Header{"Sec-Fetch-Site": {"same-origin"}})
+	if out.status != http.StatusSeeOther || out.header.Get("Location") != "/" || v.who() != "" {
+		t.Errorf("logout: %v", out)
+	}
+	if got := p.provider.revocations(); !slices.Equal(got, []string{"access-SECRET-1", "refresh-SECRET-1"}) {
+		t.Errorf("revoked %q", got)
+	}
+	if out := v.send(http.MethodPost, "/logout", nil); out.status != http.StatusSeeOther || len(p.provider.revocations()) != 2 {
+		t.Errorf("second logout: %v", out)
+	}
+	for _, err := range p.errors() {
+		noSecrets(t, "OnError", err.Error(), callback.Get("state"))
+	}
+}
+
+func TestWebCookies(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	begun := v.get("/login")
+	cookies := begun.header.Values("Set-Cookie")
+	redirect, callback, err := p.provider.authorize(begun.header.Get("Location"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookies = append(cookies, v.get(redirect+"?"+callback.Encode()).header.Values("Set-Cookie")...)
+	if len(cookies) != 2 {
+		t.Fatalf("cookies %q", cookies)
+	}
+	for i, prefix := range []string{"__Host-globus-auth-browser=", "__Host-globus-auth-session="} {
+		for _, want := range []string{prefix, "; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax", "; Max-Age="} {
+			if !strings.Contains(cookies[i], want) {
+				t.Errorf("cookie %q lacks %q", cookies[i], want)
+			}
+		}
+		noSecrets(t, "the cookie", cookies[i], callback.Get("state"))
+		if strings.Contains(cookies[i], "Domain") {
+			t.Errorf("cookie %q has a domain", cookies[i])
+		}
+	}
+}
+
+// On a loopback address without https browsers keep no secure cookies.
+func TestWebCookiesWithoutHTTPS(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, func(c *login.WebConfig) { c.Flow.RedirectURI = "http://127.0.0.1:8000/cb" })
+	got := p.visitor().get("/login").header.Get("Set-Cookie")
+	if !strings.HasPrefix(got, "globus-auth-browser=") || strings.Contains(got, "Secure") {
+		t.Errorf("cookie %q", got)
+	}
+}
+
+// Any number of logins in one browser, finished in any order.
+func TestWebSeveralLogins(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	type begun struct {
+		redirect string
+		callback url.Values
+		next     string
+	}
+	var logins []begun
+	for _, next := range []string{"/a", "/b", "/c"} {
+		redirect, callback := v.start("/login?next=" + next)
+		logins = append(logins, begun{redirect, callback, next})
+	}
+	for _, i := range []int{2, 0, 1} {
+		got := v.get(logins[i].redirect + "?" + logins[i].callback.Encode())
+		if got.status != http.StatusSeeOther || got.header.Get("Location") != logins[i].next {
+			t.Errorf("login %d: %v", i, got)
+		}
+	}
+}
+
+// Of many callbacks with one state at once, one is served.
+func TestWebReplayAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	redirect, callback := v.start("/login")
+	var served sync.Map
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() { served.Store(i, v.get(redirect+"?"+callback.Encode()).status) })
+	}
+	all.Wait()
+	count := map[any]int{}
+	served.Range(func(_, status any) bool { count[status]++; return true })
+	if count[http.StatusSeeOther] != 1 || count[http.StatusBadRequest] != 7 || p.provider.count() != 1 {
+		t.Errorf("answers %v, %d exchanges", count, p.provider.count())
+	}
+}
+
+func TestWebRefusesOpenRedirects(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	for _, next := range []string{
+		"https://evil.example/", "//evil.example", `/\evil.example`, `\/evil.example`, "/\t/evil.example", "/\n/evil.example", "evil.example",
+		"javascript:alert(1)", " /jobs", "/\u2028x", "/ok\r\nSet-Cookie: a=b", "/" + strings.Repeat("a", 3000), "///evil.example", "/%zz",
+	} {
+		got := v.get("/login?next=" + url.QueryEscape(next))
+		if got.status != http.StatusBadRequest || got.header.Get("Location") != "" || strings.Contains(got.body, "evil") {
+			t.Errorf("next %q: %v", next, got)
+		}
+	}
+	for _, next := range []string{"/", "/jobs/1?a=b&c=//d", "/%2F%2Fevil.example"} {
+		redirect, callback := v.start("/login?next=" + url.QueryEscape(next))
+		if got := v.get(redirect + "?" + callback.Encode()).header.Get("Location"); got != next {
+			t.Errorf("next %q led to %q", next, got)
+		}
+	}
+}
+
+// Somebody else's callback logs nobody in: it does not belong to this browser.
+func TestWebLoginCSRF(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	attacker, victim := p.visitor(), p.visitor()
+	redirect, callback := attacker.start("/login")
+	victim.start("/login") // the victim has a cookie of its own
+	if got := victim.get(redirect + "?" + callback.Encode()); got.status != http.StatusBadRequest {
+		t.Errorf("callback: %v", got)
+	}
+	if victim.who() != "" || p.provider.count() != 0 {
+		t.Error("the victim is logged in")
+	}
+	// It is still the attacker's, to be used once.
+	if got := attacker.get(redirect + "?" + callback.Encode()); got.status != http.StatusSeeOther {
+		t.Errorf("callback: %v", got)
+	}
+}
+
+// A session number that was planted before the login is not the one after it.
+func TestWebSessionFixation(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	v.login()
+	site, err := url.Parse(p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := v.Jar.Cookies(site)
+	thief := p.visitor()
+	thief.Jar.SetCookies(site, before)
+	if thief.who() != "access-SECRET-1" {
+		t.Fatal("cookies do not carry the session")
+	}
+	v.login()
+	if thief.who() != "" || v.who() != "access-SECRET-2" {
+		t.Errorf("old session %q, new %q", thief.who(), v.who())
+	}
+}
+
+func TestWebLogoutRefuses(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	v.login()
+	if got := v.get("/logout"); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != http.MethodPost {
+		t.Errorf("GET: %v", got)
+	}
+	for _, header := range []http.Header{
+		{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Origin": {"https://evil.example"}}, {"Origin": {"null"}},
+	} {
+		if got := v.send(http.MethodPost, "/logout", header); got.status != http.StatusForbidden {
+			t.Errorf("%v: %v", header, got)
+		}
+	}
+	if v.who() == "" {
+		t.Error("logged out")
+	}
+	if got := v.send(http.MethodPost, "/logout", http.Header{"Origin": {p.URL}}); got.status != http.StatusSeeOther || v.who() != "" {
+		t.Errorf("own page: %v", got)
+	}
+}
+
+func TestWebCallbackRefuses(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	redirect, callback := v.start("/login")
+	for name, test := range map[string]struct {
+		method, query string
+		want          int
+	}{
+		"POST":        {http.MethodPost, callback.Encode(), http.StatusMethodNotAllowed},
+		"empty":       {http.MethodGet, "", http.StatusBadRequest},
+		"no state":    {http.MethodGet, "code=" + callback.Get("code"), http.StatusBadRequest},
+		"two states":  {http.MethodGet, callback.Encode() + "&state=x", http.StatusBadRequest},
+		"not a query": {http.MethodGet, callback.Encode() + "&x=%zz", http.StatusBadRequest},
+	} {
+		if got := v.send(test.method, redirect+"?"+test.query, nil); got.status != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	denied := url.Values{"error": {"access_denied"}, "error_description": {"<i>no</i>"}, "state": callback["state"]}
+	got := v.get(redirect + "?" + denied.Encode())
+	if got.status != http.StatusForbidden || !strings.Contains(got.body, "&lt;i&gt;no&lt;/i&gt;") {
+		t.Errorf("denied: %v", got)
+	}
+	told := p.errors()
+	if len(told) != 6 || !errors.Is(told[5], apierror.ErrAccessDenied) {
+		t.Errorf("told %v", told)
+	}
+	// The login was forgotten before it was finished.
+	if got := v.get(redirect + "?" + callback.Encode()); got.status != http.StatusBadRequest || p.provider.count() != 0 {
+		t.Errorf("after a failure: %v", got)
+	}
+}
+
+func TestWebTimes(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, func(c *login.WebConfig) { c.SessionTime = time.Hour; c.Flow.LoginTimeout = 10 * time.Minute })
+	advance := func(d time.Duration) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.now = p.now.Add(d)
+	}
+	v := p.visitor()
+	redirect, callback := v.start("/login")
+	advance(10 * time.Minute)
+	if got := v.get(redirect + "?" + callback.Encode()); got.status != http.StatusBadRequest {
+		t.Errorf("late callback: %v", got)
+	}
+	v.login()
+	advance(time.Hour - time.Second)
+	if v.who() == "" {
+		t.Error("the session ended early")
+	}
+	advance(time.Second)
+	if v.who() != "" {
+		t.Error("the session did not end")
+	}
+}
+
+func TestWebHooks(t *testing.T) {
+	t.Parallel()
+	var known tokens.Set
+	p := newPortal(t, func(c *login.WebConfig) {
+		c.StartOptions = func(r *http.Request) []flows.StartOption {
+			return []flows.StartOption{flows.WithAuthorization(apierror.AuthorizationParameters{Prompt: r.URL.Query().Get("prompt")})}
+		}
+		c.OnLogin = func(_ *http.Request, set tokens.Set) error {
+			known = set
+			return errTest
+		}
+		c.EndGlobusSession, c.Name, c.AfterLogout = true, "Portal & Co", "/bye"
+	})
+	v := p.visitor()
+	begun := v.get("/login?prompt=login")
+	if !strings.Contains(begun.header.Get("Location"), "&prompt=login") {
+		t.Errorf("start: %v", begun)
+	}
+	redirect, callback, err := p.provider.authorize(begun.header.Get("Location"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := v.get(redirect + "?" + callback.Encode())
+	if got.status != http.StatusForbidden || strings.Contains(got.body, errTest.Error()) || v.who() != "" || len(known.All()) != 1 {
+		t.Errorf("turned away: %v", got)
+	}
+	out := v.send(http.MethodPost, "/logout", nil).header.Get("Location")
+	want := p.provider.URL + "/v2/web/logout?" + url.Values{"client": {clientID}, "redirect_uri": {p.URL + "/bye"}, "redirect_name": {"Portal & Co"}}.Encode()
+	if out != want {
+		t.Errorf("logout leads to %q, want %q", out, want)
+	}
+}
+
+// failingSessions fail from the nth call on.
+type failingSessions struct {
+	login.Sessions
+	fail func(call string) bool
+}
+
+func (s failingSessions) Put(ctx context.Context, key string, data []byte, expiry time.Time) error {
+	if s.fail("put " + strings.SplitN(key, "-", 2)[0]) {
+		return errTest
+	}
+	return s.Sessions.Put(ctx, key, data, expiry)
+}
+
+func (s failingSessions) Get(ctx context.Context, key string) ([]byte, error) {
+	if s.fail("get " + strings.SplitN(key, "-", 2)[0]) {
+		return nil, errTest
+	}
+	return s.Sessions.Get(ctx, key)
+}
+
+func (s failingSessions) Take(ctx context.Context, key string) ([]byte, error) {
+	if s.fail("take " + strings.SplitN(key, "-", 2)[0]) {
+		return nil, errTest
+	}
+	return s.Sessions.Take(ctx, key)
+}
+
+func TestWebSessionsFail(t *testing.T) {
+	t.Parallel()
+	failing := ""
+	p := newPortal(t, func(c *login.WebConfig) {
+		c.Sessions = failingSessions{login.NewMemorySessions(0, c.Flow.Client.Now), func(call string) bool { return call == failing }}
+	})
+	v := p.visitor()
+	v.login()
+	expect := func(call string, do func() page) {
+		t.Helper()
+		failing = call
+		got := do()
+		failing = ""
+		if got.status < 500 || strings.Contains(got.body, errTest.Error()) {
+			t.Errorf("%s: %v", call, got)
+		}
+	}
+	expect("put login", func() page { return v.get("/login") })
+	redirect, callback := v.start("/login")
+	expect("take login", func() page { return v.get(redirect + "?" + callback.Encode()) })
+	expect("put session", func() page { return v.get(redirect + "?" + callback.Encode()) })
+	redirect, callback = v.start("/login")
+	v.login()
+	expect("take session", func() page { return v.get(redirect + "?" + callback.Encode()) })
+	expect("get session", func() page { return v.get("/who") })
+	expect("take session", func() page { return v.send(http.MethodPost, "/logout", nil) })
+}
+
+// A token that cannot be revoked is forgotten all the same.
+func TestWebLogoutWithoutService(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	v.login()
+	p.provider.CloseClientConnections()
+	p.provider.Close()
+	if out := v.send(http.MethodPost, "/logout", nil); out.status != http.StatusSeeOther || v.who() != "" {
+		t.Errorf("logout: %v", out)
+	}
+	if len(p.errors()) != 2 {
+		t.Errorf("told %v", p.errors())
+	}
+}
+
+func TestMemorySessions(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	now := time.Unix(1_800_000_000, 0)
+	m := login.NewMemorySessions(2, func() time.Time { return now })
+	data := []byte("data")
+	if err := m.Put(ctx, "a", data, now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	data[0] = 'X'
+	got, err := m.Get(ctx, "a")
+	if err != nil || string(got) != "data" {
+		t.Errorf("get: %q, %v", got, err)
+	}
+	got[0] = 'X'
+	if got, _ := m.Get(ctx, "a"); string(got) != "data" {
+		t.Errorf("get after a change: %q", got)
+	}
+	if err := m.Put(ctx, "b", nil, now.Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if err := m.Put(ctx, "c", nil, now.Add(time.Hour)); !errors.Is(err, login.ErrFull) {
+		t.Errorf("third: %v", err)
+	}
+	if err := m.Put(ctx, "a", []byte("new"), now.Add(time.Minute)); err != nil {
+		t.Errorf("replace: %v", err)
+	}
+	now = now.Add(time.Minute)
+	if got, _ := m.Get(ctx, "a"); got != nil {
+		t.Errorf("expired: %q", got)
+	}
+	if err := m.Put(ctx, "c", []byte("c"), now.Add(time.Hour)); err != nil {
+		t.Errorf("after one expired: %v", err)
+	}
+	if got, _ := m.Take(ctx, "c"); string(got) != "c" {
+		t.Errorf("take: %q", got)
+	}
+	if got, _ := m.Take(ctx, "c"); got != nil {
+		t.Errorf("second take: %q", got)
+	}
+}
+
+func TestNewWebRefuses(t *testing.T) {
+	t.Parallel()
+	flow := flows.Confidential{
+		Client: (&provider{}).offline(t).Client, ClientID: clientID, ClientSecret: clientSecret,
+		Scopes: scopes.List{scopes.TransferAll}, RedirectURI: "https://portal.example/cb",
+	}
+	for name, test := range map[string]struct {
+		change func(*login.WebConfig)
+		want   string
+	}{
+		"no client":          {func(c *login.WebConfig) { c.Flow.Client = nil }, "Client is nil"},
+		"no redirect URI":    {func(c *login.WebConfig) { c.Flow.RedirectURI = "" }, "RedirectURI"},
+		"negative time":      {func(c *login.WebConfig) { c.SessionTime = -1 }, "SessionTime is negative"},
+		"elsewhere":          {func(c *login.WebConfig) { c.AfterLogin = "//evil.example" }, "AfterLogin"},
+		"elsewhere, log out": {func(c *login.WebConfig) { c.AfterLogout = "https://evil.example" }, "AfterLogout"},
+	} {
+		config := login.WebConfig{Flow: flow}
+		test.change(&config)
+		if _, err := login.NewWeb(config); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, test.want)
+		}
+	}
+	if _, err := login.NewWeb(login.WebConfig{Flow: flow}); err != nil {
+		t.Error(err)
+	}
+}
