@@ -1,0 +1,108 @@
+package contract_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+const (
+	challenge  = "ZtNPunH49FD35FWYhT5Tv8I7vRKQJ8uxMaL0_9eHjNA"
+	dataAccess = scopes.Scope("https://auth.globus.org/scopes/" + id1 + "/data_access")
+)
+
+// authorizeCalls make the requests of a browser that follows a login's URL.
+var authorizeCalls = map[string]call{
+	"authorize: native minimal": func(w *world) error {
+		return only(w.public.Authorize(w.ctx, nativeParams(func(p *gen.AuthorizeParams) {
+			p.Scope, p.State, p.AccessType = "openid email", "_default", gen.AccessTypeOnline
+			p.RedirectURI, p.PrefillNamedGrant = "https://auth.globus.org/v2/web/auth-code", ""
+		})))
+	},
+	"authorize: native full": func(w *world) error {
+		return only(w.public.Authorize(w.ctx, nativeParams(func(p *gen.AuthorizeParams) {
+			p.SessionRequiredIdentities = []string{id1, "bob@example.org"}
+			p.SessionRequiredSingleDomain = []string{"a.edu", "b.edu"}
+			p.SessionRequiredPolicies = []string{id1, id2}
+			p.SessionRequiredMFA, p.SessionMessage, p.Prompt = true, "Please & thanks", gen.PromptLogin
+		}), globusauth.WithQuery("foo", "bar baz")))
+	},
+	"authorize: native mfa false": func(w *world) error {
+		return only(w.public.Authorize(w.ctx, nativeParams(func(p *gen.AuthorizeParams) { p.SessionRequiredMFA = false })))
+	},
+	"authorize: native single values": func(w *world) error {
+		return only(w.public.Authorize(w.ctx, nativeParams(func(p *gen.AuthorizeParams) {
+			p.SessionRequiredIdentities, p.SessionRequiredPolicies = []string{id1}, []string{id2}
+			p.SessionRequiredSingleDomain = []string{"a.edu"}
+		})))
+	},
+	"authorize: confidential": func(w *world) error {
+		return only(w.public.Authorize(w.ctx, portalParams("s", gen.AccessTypeOffline)))
+	},
+	"authorize: confidential minimal": func(w *world) error {
+		return only(w.public.Authorize(w.ctx, portalParams("_default", gen.AccessTypeOnline)))
+	},
+	"authorize: confidential minimal + prompt": func(w *world) error {
+		params := portalParams("_default", gen.AccessTypeOffline)
+		params.Prompt = gen.PromptLogin
+		return only(w.public.Authorize(w.ctx, params))
+	},
+}
+
+func nativeParams(change func(*gen.AuthorizeParams)) *gen.AuthorizeParams {
+	params := gen.AuthorizeParams{
+		ClientID: clientID, RedirectURI: "http://localhost:1234", Scope: string(scopes.TransferAll.With(dataAccess.Optional())),
+		State: "st&te", ResponseType: gen.ResponseTypeCode, CodeChallenge: challenge,
+		CodeChallengeMethod: gen.CodeChallengeMethodS256, AccessType: gen.AccessTypeOffline, PrefillNamedGrant: "My Grant",
+	}
+	change(&params)
+	return &params
+}
+
+func portalParams(state string, access gen.AccessType) *gen.AuthorizeParams {
+	return &gen.AuthorizeParams{
+		ClientID: clientID, RedirectURI: "https://app.example/cb", Scope: "openid email", State: state,
+		ResponseType: gen.ResponseTypeCode, AccessType: access,
+	}
+}
+
+func TestAuthorizeRequests(t *testing.T) {
+	t.Parallel()
+	replay(t, authorizeRecords(t), authorizeCalls, authorizeDifferences)
+}
+
+// documentedCalls make the requests that no SDK makes.
+var documentedCalls = map[string]call{
+	"userinfo by POST": func(w *world) error { return only(w.user.PostUserinfo(w.ctx)) },
+	"one identity with its provider": func(w *world) error {
+		params := gen.GetIdentityParams{Include: []gen.IdentityInclude{gen.IdentityIncludeIdentityProvider}}
+		return only(w.user.GetIdentity(w.ctx, id1, &params))
+	},
+	"clients of a project": func(w *world) error {
+		return only(w.user.GetClients(w.ctx, &gen.GetClientsParams{ProjectID: id1}))
+	},
+	"a client reads its own record": func(w *world) error { return only(w.app.GetClient(w.ctx, clientID)) },
+	"the page that shows a code": func(w *world) error {
+		params := gen.AuthCodePageParams{Code: "CODE", State: "STATE"}
+		return wantPage(w.public.AuthCodePage(w.ctx, &params, globusauth.WithHeader("Accept", "text/html")))
+	},
+	"the page that ends a session": func(w *world) error {
+		params := gen.LogoutPageParams{Client: clientID, RedirectURI: "https://portal.example.org/", RedirectName: "Example portal"}
+		return wantPage(w.public.LogoutPage(w.ctx, &params, globusauth.WithHeader("Accept", "text/html")))
+	},
+}
+
+func wantPage(page *globusauth.Response, err error) error {
+	if err == nil && (page.StatusCode != http.StatusOK || len(page.Body) == 0) {
+		return globusauth.ErrMalformedResponse
+	}
+	return err
+}
+
+func TestDocumentedRequests(t *testing.T) {
+	t.Parallel()
+	replay(t, pythonRecords(t, "documented_requests.json"), documentedCalls, nil)
+}

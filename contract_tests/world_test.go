@@ -1,0 +1,138 @@
+package contract_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/jarcoal/httpmock"
+
+	"github.com/globusauth/globusauth"
+)
+
+// What the recorded requests were made with.
+const (
+	baseURL      = "https://auth.globus.org"
+	clientID     = "7fb58e00-839d-44e3-8047-10a502612dca"
+	clientSecret = "SECRET"
+	userToken    = "USER_TOKEN"
+	id1          = "11111111-1111-4111-8111-111111111111"
+	id2          = "22222222-2222-4222-8222-222222222222"
+)
+
+// world is what one record is replayed in: our client over a mocked transport
+// that answers the recorded request and no other.
+type world struct {
+	t      *testing.T
+	ctx    context.Context //nolint:containedctx // of one test
+	public *globusauth.Client
+	user   *globusauth.Client // with a person's token
+	app    *globusauth.Client // with a confidential client's secret
+	// respond replaces the answer to what follows.
+	respond   *recordedAnswer
+	exchanges []exchange
+}
+
+// newWorld answers with what was recorded, else with the first example of the
+// spec.
+func newWorld(t *testing.T, rec record) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), respond: rec.answer}
+	mock := httpmock.NewMockTransport()
+	responder := func(req *http.Request) (*http.Response, error) {
+		answer := w.respond
+		if answer == nil {
+			answer = exampleAnswer(t, theSpec(t), req)
+		}
+		resp := httpmock.NewBytesResponse(answer.Status, answer.bytes())
+		for name, value := range answer.Headers {
+			resp.Header.Set(name, value)
+		}
+		return resp, nil
+	}
+	if rec.refused {
+		mock.RegisterNoResponder(responder)
+	} else {
+		mock.RegisterResponder(rec.method, baseURL+rec.path, responder)
+	}
+	transport := &validating{
+		spec: theSpec(t), next: mock, aliases: placeholders,
+		seen: func(x exchange) { w.exchanges = append(w.exchanges, x) },
+	}
+	client, err := globusauth.New(globusauth.Config{BaseURL: baseURL, HTTPClient: &http.Client{Transport: transport}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.public = client
+	w.user = client.WithCredentials(globusauth.Bearer(userToken))
+	w.app = client.WithCredentials(globusauth.Basic(clientID, clientSecret))
+	return w
+}
+
+func (w *world) answerWith(text string) {
+	w.respond = &recordedAnswer{
+		Status: http.StatusOK, Headers: map[string]string{"Content-Type": "application/json"}, JSON: json.RawMessage(text),
+	}
+}
+
+// exampleAnswer makes the answer that the spec shows for a request.
+func exampleAnswer(t *testing.T, spec *conformance, req *http.Request) *recordedAnswer {
+	t.Helper()
+	route, _, err := spec.router.FindRoute(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
+	}
+	answer := &recordedAnswer{Status: http.StatusOK, Headers: map[string]string{}}
+	ok := route.Operation.Responses.Status(http.StatusOK)
+	for mediaType, content := range ok.Value.Content {
+		answer.Headers["Content-Type"] = mediaType
+		example := firstExample(content.Examples)
+		if mediaType == "application/json" {
+			answer.JSON, err = json.Marshal(example)
+		} else {
+			answer.Body, _ = example.(string)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return answer
+}
+
+func firstExample(examples openapi3.Examples) any {
+	var names []string
+	for name := range examples {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return examples[names[0]].Value.Value
+}
+
+// clientInfo is the grammar of X-Globus-Client-Info.
+var clientInfo = regexp.MustCompile(`^product=globusauth-go,version=[^,;=]+(;product=[^,;=]+(,version=[^,;=]+)?)*$`)
+
+// manners are what holds of each of our requests, whatever was recorded.
+func manners(x exchange) []string {
+	var problems []string
+	if got := x.request.Header.Get("X-Globus-Client-Info"); !clientInfo.MatchString(got) {
+		problems = append(problems, "X-Globus-Client-Info is "+got)
+	}
+	if got := x.request.Header.Get("User-Agent"); !strings.HasPrefix(got, "globusauth") {
+		problems = append(problems, "User-Agent is "+got)
+	}
+	if x.request.Header.Get("Accept") == "" {
+		problems = append(problems, "no Accept header")
+	}
+	if len(x.requestBody) == 0 && x.request.Header.Get("Content-Type") != "" {
+		problems = append(problems, "a Content-Type without a body")
+	}
+	if x.request.ContentLength != int64(len(x.requestBody)) {
+		problems = append(problems, "a wrong Content-Length")
+	}
+	return problems
+}
