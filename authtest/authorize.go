@@ -1,0 +1,252 @@
+package authtest
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// authorization is a checked authorization request.
+type authorization struct {
+	params   gen.AuthorizeParams
+	client   *client
+	scopes   []requested
+	offline  bool
+	required requirement
+}
+
+// code is an authorization code.
+type code struct {
+	value         string
+	authorization *authorization
+	session       *session
+	identity      *identity
+	consents      []*consent
+	issued        time.Time
+	grant         *grant // of the tokens that came of it; nil until it was used
+	used          bool
+}
+
+const (
+	codeLife      = time.Minute
+	maxCodes      = 10000
+	sessionCookie = "authtest_session"
+)
+
+// pageProblem is an error that is shown on a page and never reaches the client.
+type pageProblem struct{ code, detail string }
+
+func (p *pageProblem) Error() string { return "authtest: " + p.code + ": " + p.detail }
+
+func pageError(code, detail string) error { return &pageProblem{code: code, detail: detail} }
+
+// redirectProblem is an error that goes to the client in the redirect URI.
+type redirectProblem struct{ code, description string }
+
+func (p *redirectProblem) Error() string { return "authtest: " + p.code + ": " + p.description }
+
+var challengePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+
+// check validates an authorization request. The client and the redirect URI come
+// first: as long as they are not known to be good, nothing is sent there.
+func (e *engine) check(params gen.AuthorizeParams, base string) (*authorization, error) {
+	const failure = "OAUTH_AUTH_REQUEST_FAILURE"
+	asking := e.clients[strings.ToLower(params.ClientID)]
+	if asking == nil {
+		return nil, pageError(failure, "No client has the ID '"+params.ClientID+"'.")
+	}
+	if !asking.acceptsRedirect(params.RedirectURI, base) {
+		return nil, pageError(failure, "The redirect URI '"+params.RedirectURI+"' is not registered for the client.")
+	}
+	a := &authorization{params: params, client: asking}
+	roots, unknown, offline, err := e.parseScopes(params.Scope)
+	switch {
+	case params.ResponseType != gen.ResponseTypeCode:
+		return a, &redirectProblem{"unsupported_response_type", "Only the response type 'code' is offered"}
+	case !asking.mayUse(grantCode):
+		return a, &redirectProblem{"unauthorized_client", "A client of the type " + asking.kind + " cannot sign people in"}
+	case err != nil:
+		return a, &redirectProblem{"invalid_scope", "The scope cannot be read: " + err.Error()}
+	case len(unknown) > 0:
+		return a, pageError("UNKNOWN_SCOPE_ERROR", "requested unknown scopes: ["+strings.Join(unknown, ", ")+"]")
+	case len(roots) == 0:
+		return a, &redirectProblem{"invalid_scope", "At least one scope is required"}
+	}
+	a.scopes = roots
+	a.offline = offline || params.AccessType == gen.AccessTypeOffline
+	if err := checkChallenge(asking, params); err != nil {
+		return a, err
+	}
+	a.required, err = e.requirementOf(a)
+	return a, err
+}
+
+// checkChallenge applies the rules of PKCE: required of clients without a secret,
+// S256 only.
+func checkChallenge(asking *client, params gen.AuthorizeParams) error {
+	switch {
+	case params.CodeChallenge == "" && params.CodeChallengeMethod != "":
+		return &redirectProblem{"invalid_request", "code_challenge_method needs code_challenge"}
+	case params.CodeChallenge == "" && asking.public():
+		return &redirectProblem{"invalid_request", "code_challenge is required of clients without a secret"}
+	case params.CodeChallenge == "":
+		return nil
+	case params.CodeChallengeMethod != gen.CodeChallengeMethodS256:
+		return &redirectProblem{"invalid_request", "code_challenge_method must be S256"}
+	case !challengePattern.MatchString(params.CodeChallenge):
+		return &redirectProblem{"invalid_request", "code_challenge is not the base64url form of a SHA-256 hash"}
+	}
+	return nil
+}
+
+// back returns where the answer goes.
+func (a *authorization) back(answer url.Values) string {
+	if a.params.State != "" {
+		answer.Set("state", a.params.State)
+	}
+	return withQuery(a.params.RedirectURI, answer)
+}
+
+// Authorize signs a person in. A browser gets pages; anybody else is signed in
+// and consents at once.
+func (a api) Authorize(ctx context.Context, request server.AuthorizeRequestObject) (server.AuthorizeResponseObject, error) {
+	c := callFrom(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	checked, err := a.check(request.Params, a.base(c.request))
+	if err != nil {
+		return a.refuse(checked, err), nil
+	}
+	if c.wantsPage(a.config.Login) {
+		return a.signInPage(c, checked), nil
+	}
+	answer, err := a.authorizeAtOnce(c, checked)
+	if err != nil {
+		return a.refuse(checked, err), nil
+	}
+	return answer, nil
+}
+
+// refuse answers an authorization request that cannot be met.
+func (e *engine) refuse(a *authorization, err error) server.Answer {
+	switch p := err.(type) { //nolint:errorlint // Made above, never wrapped.
+	case *redirectProblem:
+		return redirect(a.back(url.Values{"error": {p.code}, "error_description": {p.description}}))
+	case *pageProblem:
+		return e.errorPage(http.StatusBadRequest, p.code, p.detail)
+	default:
+		return e.errorPage(http.StatusInternalServerError, "INTERNAL_ERROR", err.Error())
+	}
+}
+
+// authorizeAtOnce signs the person in that login_hint names, or else whoever is
+// signed in, or else the first user, and consents to everything.
+func (e *engine) authorizeAtOnce(c *call, a *authorization) (server.Answer, error) {
+	current := e.sessionOf(c)
+	person, err := e.whoSignsIn(a, current)
+	if err != nil {
+		return nil, err
+	}
+	if current == nil || current.account != person.account || a.required.excluded(current) != nil {
+		current = e.newSession()
+	}
+	if _, signedIn := current.authentications[person]; !signedIn {
+		e.authenticate(current, person, false)
+	}
+	steps, err := e.missing(a.required, current, person)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range steps {
+		e.authenticate(current, s.identity, s.mfa || current.authentications[s.identity].mfa)
+	}
+	if i := a.required.excluded(current); i != nil {
+		return nil, missingIdentity("A policy forbids the identity " + i.username + ".")
+	}
+	current.primary = person
+	e.keepSession(current)
+	return e.grantCode(c, a, current, person), nil
+}
+
+// whoSignsIn picks the person, with the identity that the client asks for.
+func (e *engine) whoSignsIn(a *authorization, current *session) (*identity, error) {
+	var person *identity
+	switch {
+	case a.params.LoginHint != "":
+		if person = e.findIdentity(a.params.LoginHint); person == nil || person.client != nil {
+			return nil, missingIdentity("login_hint names nobody: '" + a.params.LoginHint + "'.")
+		}
+	case len(a.required.identities) > 0:
+		person = a.required.identities[0]
+	case current != nil && current.primary != nil:
+		person = current.primary
+	default:
+		if person = e.firstPerson(); person == nil {
+			return nil, missingIdentity("There are no users.")
+		}
+	}
+	return e.effectiveIdentity(a, person)
+}
+
+// effectiveIdentity returns the identity of a person that the client and the
+// scopes admit; the one given, if they do not care.
+func (e *engine) effectiveIdentity(a *authorization, person *identity) (*identity, error) {
+	if person.status == "closed" {
+		return nil, missingIdentity("The identity " + person.username + " is closed.")
+	}
+	if want := a.client.requiredIDP; want != "" && person.provider.id != want {
+		at := slices.IndexFunc(person.identitySet(), func(i *identity) bool { return i.provider.id == want })
+		if at < 0 {
+			return nil, missingIdentity("The client needs an identity of another provider, and " + person.username + " has none.")
+		}
+		person = person.identitySet()[at]
+	}
+	for _, r := range a.scopes {
+		domains := r.scope.requiredDomains
+		if len(domains) > 0 && !slices.ContainsFunc(person.identitySet(), func(i *identity) bool { return matchesAny(domains, i.domain()) }) {
+			return nil, missingIdentity("The scope " + r.scope.text + " needs an identity of " + strings.Join(domains, " or ") + ", and " + person.username + " has none.")
+		}
+	}
+	return person, nil
+}
+
+// grantCode records the consent and sends the browser back with a code.
+func (e *engine) grantCode(c *call, a *authorization, s *session, person *identity) server.Answer {
+	issued := &code{
+		value: e.random.secret("fake-code-"), authorization: a, session: s, identity: person, issued: e.now(),
+	}
+	for _, r := range a.scopes {
+		issued.consents = append(issued.consents, e.approve(person, a.client, r, a.offline, false, nil))
+	}
+	e.keepCode(issued)
+	return redirect(a.back(url.Values{"code": {issued.value}}), e.cookie(c, s))
+}
+
+// keepCode stores a code and forgets the old ones. Used ones stay until then, to
+// notice when somebody uses them again.
+func (e *engine) keepCode(added *code) {
+	now := e.now()
+	for len(e.codeList) > 0 && (now.Sub(e.codeList[0].issued) > 10*codeLife || len(e.codeList) >= maxCodes) {
+		delete(e.codes, e.codeList[0].value)
+		e.codeList[0] = nil
+		e.codeList = e.codeList[1:]
+	}
+	e.codes[added.value] = added
+	e.codeList = append(e.codeList, added)
+	e.changed()
+}
+
+// cookie makes a browser remember its session.
+func (e *engine) cookie(c *call, s *session) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure is set where there is TLS; a test double often has none.
+		Name: sessionCookie, Value: s.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: strings.HasPrefix(e.base(c.request), "https:"),
+	}
+}

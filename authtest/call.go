@@ -1,0 +1,149 @@
+package authtest
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"strings"
+)
+
+// call is one request on its way through the server.
+type call struct {
+	request   *http.Request
+	operation string
+	grant     string // of a token request
+	outcome   string // of a token request: ok or the OAuth error
+}
+
+type callKey struct{}
+
+func callFrom(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// failed notes the error of a token request, for the statistics.
+func (c *call) failed(p *problem) {
+	c.outcome = p.oauth
+}
+
+// basicCredentials takes the Authorization header apart. The service's SDKs do
+// not form-encode the two parts first, so they are not decoded here. Both
+// results are empty when there is no such header.
+func (c *call) basicCredentials() (id, secret string, given bool) {
+	text, found := strings.CutPrefix(c.request.Header.Get("Authorization"), "Basic ")
+	if !found {
+		return "", "", false
+	}
+	decoded, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return "", "", true
+	}
+	id, secret, _ = strings.Cut(string(decoded), ":")
+	return id, secret, true
+}
+
+// bearerToken returns the token of the Authorization header. The scheme's name
+// is compared without regard to letter case (RFC 9110 section 11.1).
+func (c *call) bearerToken() string {
+	scheme, value, _ := strings.Cut(c.request.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(value)
+}
+
+// wantsPage reports whether a person's browser is asking.
+func (c *call) wantsPage(mode LoginMode) bool {
+	switch mode {
+	case LoginPage:
+		return true
+	case LoginAuto:
+		return false
+	default:
+		return strings.Contains(c.request.Header.Get("Accept"), "text/html")
+	}
+}
+
+// clientByBasic returns the client that authenticated with its secret, and with
+// which credential.
+func (e *engine) clientByBasic(c *call) (*client, *credential, error) {
+	id, secret, _ := c.basicCredentials()
+	found := e.clients[id]
+	if found == nil || found.public() {
+		return nil, nil, unauthorized("Basic auth failed")
+	}
+	for _, credential := range found.credentials {
+		if credential.matches(secret) {
+			return found, credential, nil
+		}
+	}
+	return nil, nil, unauthorized("Basic auth failed")
+}
+
+// principal is who calls the API: a token, or a client with its secret.
+type principal struct {
+	token      *accessToken // nil with Basic
+	client     *client      // the client itself, or the one that the token was issued to
+	credential *credential
+	identity   *identity
+}
+
+// has reports whether the caller may use a scope of Globus Auth. A client with
+// its secret may.
+func (p principal) has(scope string) bool {
+	if p.token == nil {
+		return true
+	}
+	for _, granted := range p.token.scopes {
+		if granted.text == scope {
+			return true
+		}
+	}
+	return false
+}
+
+// authenticated returns the caller of an API operation.
+func (e *engine) authenticated(c *call) (principal, error) {
+	if _, _, given := c.basicCredentials(); given {
+		found, used, err := e.clientByBasic(c)
+		if err != nil {
+			return principal{}, err
+		}
+		return principal{client: found, credential: used, identity: found.identity}, nil
+	}
+	token, err := e.bearer(c)
+	if err != nil {
+		return principal{}, err
+	}
+	return principal{token: token, client: token.client, identity: token.identity}, nil
+}
+
+// bearer returns the live token for Globus Auth that the caller sent.
+func (e *engine) bearer(c *call) (*accessToken, error) {
+	value := c.bearerToken()
+	if value == "" {
+		return nil, unauthorized("Call must be authenticated")
+	}
+	token := e.liveToken(value)
+	if token == nil {
+		return nil, unauthorized("The access token is unknown, expired or revoked")
+	}
+	if token.server != authServer {
+		return nil, unauthorized("The access token is for " + token.server + ", not for " + authServer)
+	}
+	return token, nil
+}
+
+// bearerWith returns the live token that the caller sent and that carries a scope.
+func (e *engine) bearerWith(c *call, scope string) (principal, error) {
+	token, err := e.bearer(c)
+	if err != nil {
+		return principal{}, err
+	}
+	caller := principal{token: token, client: token.client, identity: token.identity}
+	if !caller.has(scope) {
+		return principal{}, forbidden("The access token lacks the scope " + scope)
+	}
+	return caller, nil
+}

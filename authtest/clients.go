@@ -1,0 +1,114 @@
+package authtest
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"time"
+)
+
+// credential is a secret of a client.
+type credential struct {
+	id, name string
+	client   *client
+	secret   string
+	hash     [sha256.Size]byte
+	created  time.Time
+	deleted  bool
+}
+
+// matches compares in constant time, whatever the lengths.
+func (c *credential) matches(secret string) bool {
+	hash := sha256.Sum256([]byte(secret))
+	return subtle.ConstantTimeCompare(c.hash[:], hash[:]) == 1
+}
+
+// client is a registered client.
+type client struct {
+	id, name           string
+	kind               string // client_type
+	project            *project
+	parent             string
+	template           bool
+	visibility         string
+	credentials        []*credential
+	redirectURIs       []string
+	fqdns              []string
+	resourceServer     string
+	scopes             []*scope
+	requiredIDP        string
+	preselectIDP       string
+	termsAndConditions string
+	privacyPolicy      string
+	identity           *identity // nil for public clients
+	deleted            bool
+}
+
+const (
+	kindConfidential = "confidential_client"
+	kindPublic       = "public_installed_client"
+	kindWebapp       = "public_webapp_client"
+	kindIdentity     = "client_identity"
+	kindServer       = "resource_server"
+	kindGCS          = "globus_connect_server"
+	kindHybrid       = "hybrid_confidential_client_resource_server"
+
+	grantCode              = "authorization_code"
+	grantRefresh           = "refresh_token"
+	grantClientCredentials = "client_credentials"
+	grantDependent         = "urn:globus:auth:grant_type:dependent_token"
+)
+
+// clientKinds says which grants each kind of client may use.
+func clientKinds() map[string][]string {
+	confidential := []string{grantCode, grantClientCredentials, grantRefresh, grantDependent}
+	return map[string][]string{
+		kindConfidential: confidential,
+		kindHybrid:       confidential,
+		kindGCS:          confidential,
+		kindPublic:       {grantCode, grantRefresh},
+		kindWebapp:       {grantCode, grantRefresh},
+		kindIdentity:     {grantClientCredentials, grantRefresh},
+		kindServer:       {grantClientCredentials, grantDependent, grantRefresh},
+	}
+}
+
+// public reports whether the client has no secret.
+func (c *client) public() bool { return c.kind == kindPublic || c.kind == kindWebapp }
+
+// mayUse reports whether the client may use a grant.
+func (c *client) mayUse(grant string) bool {
+	switch c.kind {
+	case kindConfidential, kindHybrid, kindGCS:
+		return true
+	case kindPublic, kindWebapp:
+		return grant == grantCode || grant == grantRefresh
+	case kindIdentity:
+		return grant == grantClientCredentials || grant == grantRefresh
+	case kindServer:
+		return grant != grantCode
+	}
+	return false
+}
+
+// hashSecret keeps what a secret is compared with.
+func (c *credential) hashSecret() { c.hash = sha256.Sum256([]byte(c.secret)) }
+
+// newClientIdentity makes the identity of a client that can act on its own.
+func (e *engine) newClientIdentity(c *client) {
+	c.identity = &identity{
+		id: c.id, username: c.id + "@clients.auth.globus.org", name: c.name,
+		provider: e.providers[clientProviderID], status: "used", client: c,
+	}
+	e.addIdentity(c.identity)
+}
+
+// addCredential gives a client a secret.
+func (e *engine) addCredential(c *client, name string) *credential {
+	added := &credential{
+		id: e.random.uuid(), name: name, client: c, secret: e.random.secret("fake-secret-"), created: e.now(),
+	}
+	added.hashSecret()
+	c.credentials = append(c.credentials, added)
+	e.changed()
+	return added
+}

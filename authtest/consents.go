@@ -1,0 +1,222 @@
+package authtest
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/globusauth/globusauth/internal/server"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// consent is one node of a consent tree: a client may use a scope for an
+// identity. A dependency's client is the resource server that needs it.
+type consent struct {
+	id            int64
+	identity      *identity
+	client        *client
+	scope         *scope
+	parent        *consent // nil at the root
+	children      []*consent
+	path          []int64 // from the root down to this one; never changed
+	allowsRefresh bool
+	revocable     bool // alone, because it is an optional dependency
+	automatic     bool
+	created       time.Time
+	updated       time.Time
+	lastUsed      time.Time
+	revoked       bool
+}
+
+// consentKey finds a consent again.
+type consentKey struct {
+	identity, client, scope string
+	parent                  int64
+}
+
+// alive reports whether the consent and all above it hold.
+func (c *consent) alive() bool {
+	for ; c != nil; c = c.parent {
+		if c.revoked || c.scope.deleted || c.client.deleted || c.identity.deleted {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *consent) root() *consent {
+	for c.parent != nil {
+		c = c.parent
+	}
+	return c
+}
+
+func (e *engine) consentFor(i *identity, c *client, s *scope, parent *consent) *consent {
+	key := consentKey{identity: i.id, client: c.id, scope: s.id}
+	if parent != nil {
+		key.parent = parent.id
+	}
+	return e.consents[key]
+}
+
+// approved reports whether an identity has consented to all of a request.
+func (e *engine) approved(i *identity, c *client, r requested, offline bool, parent *consent) bool {
+	given := e.consentFor(i, c, r.scope, parent)
+	if given == nil || (offline || r.refresh) && r.scope.allowsRefresh && !given.allowsRefresh {
+		return false
+	}
+	for _, below := range r.needs {
+		if !e.approved(i, r.scope.client, below, offline, given) {
+			return false
+		}
+	}
+	return true
+}
+
+// approve records the consent to a request and to everything below it, and
+// returns the node of the request itself.
+func (e *engine) approve(i *identity, c *client, r requested, offline, automatic bool, parent *consent) *consent {
+	now := e.now()
+	refresh := (offline || r.refresh) && r.scope.allowsRefresh
+	given := e.consentFor(i, c, r.scope, parent)
+	switch {
+	case given == nil:
+		e.lastConsent++
+		given = &consent{
+			id: e.lastConsent, identity: i, client: c, scope: r.scope, parent: parent, allowsRefresh: refresh,
+			revocable: r.optional, automatic: automatic, created: now, updated: now, lastUsed: now,
+		}
+		if parent != nil {
+			given.path = slices.Clone(parent.path)
+		}
+		given.path = append(given.path, given.id)
+		e.keepConsent(given)
+	case refresh && !given.allowsRefresh:
+		given.allowsRefresh = true
+		given.updated, given.lastUsed = now, now
+	default:
+		given.lastUsed = now
+	}
+	for _, below := range r.needs {
+		e.approve(i, r.scope.client, below, offline, automatic, given)
+	}
+	return given
+}
+
+func (c *consent) key() consentKey {
+	key := consentKey{identity: c.identity.id, client: c.client.id, scope: c.scope.id}
+	if c.parent != nil {
+		key.parent = c.parent.id
+	}
+	return key
+}
+
+func (e *engine) keepConsent(c *consent) {
+	e.consents[c.key()] = c
+	c.identity.consents = append(c.identity.consents, c)
+	if c.parent != nil {
+		c.parent.children = append(c.parent.children, c)
+	}
+	e.changed()
+}
+
+// revokeConsent takes a consent back, with everything below it. Tokens that
+// stand on it are dead from now on.
+func (e *engine) revokeConsent(revoked *consent) {
+	if revoked.parent != nil {
+		revoked.parent.children = without(revoked.parent.children, revoked)
+	}
+	e.forgetConsent(revoked)
+	e.changed()
+}
+
+func (e *engine) forgetConsent(c *consent) {
+	c.revoked = true
+	delete(e.consents, c.key())
+	c.identity.consents = without(c.identity.consents, c)
+	for _, below := range c.children {
+		e.forgetConsent(below)
+	}
+}
+
+func without(list []*consent, gone *consent) []*consent {
+	return slices.DeleteFunc(slices.Clone(list), func(c *consent) bool { return c == gone })
+}
+
+// dropConsents takes back every consent that a condition holds for.
+func (e *engine) dropConsents(condition func(*consent) bool) {
+	for _, c := range e.sortedConsents() {
+		if !c.revoked && condition(c) {
+			e.revokeConsent(c)
+		}
+	}
+}
+
+// sortedConsents returns all consents in the order in which they were given.
+func (e *engine) sortedConsents() []*consent {
+	all := slices.Collect(maps.Values(e.consents))
+	slices.SortFunc(all, func(a, b *consent) int { return cmp.Compare(a.id, b.id) })
+	return all
+}
+
+// consentDocument is a consent as the service writes it.
+type consentDocument struct {
+	ID                  int64   `json:"id"`
+	Client              string  `json:"client"`
+	Scope               string  `json:"scope"`
+	ScopeName           string  `json:"scope_name"`
+	EffectiveIdentity   string  `json:"effective_identity"`
+	DependencyPath      []int64 `json:"dependency_path"`
+	Created             string  `json:"created"`
+	Updated             string  `json:"updated"`
+	LastUsed            string  `json:"last_used"`
+	Status              string  `json:"status"`
+	AllowsRefresh       bool    `json:"allows_refresh"`
+	AutoApproved        bool    `json:"auto_approved"`
+	AtomicallyRevocable bool    `json:"atomically_revocable"`
+}
+
+// timestamp writes a time as the service does: in microseconds and with an offset,
+// not with a Z.
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000-07:00") }
+
+func (c *consent) document() consentDocument {
+	return consentDocument{
+		ID: c.id, Client: c.client.id, Scope: c.scope.id, ScopeName: c.scope.text, EffectiveIdentity: c.identity.id,
+		DependencyPath: slices.Clone(c.path), Created: timestamp(c.created), Updated: timestamp(c.updated),
+		LastUsed: timestamp(c.lastUsed), Status: "approved", AllowsRefresh: c.allowsRefresh,
+		AutoApproved: c.automatic, AtomicallyRevocable: c.revocable,
+	}
+}
+
+// GetConsents lists an identity's consents: those below the calling client, or
+// all with the scope view_consents.
+func (a api) GetConsents(ctx context.Context, request server.GetConsentsRequestObject) (server.GetConsentsResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	token, err := a.bearer(callFrom(ctx))
+	if err != nil {
+		return nil, err
+	}
+	caller := principal{token: token, client: token.client, identity: token.identity}
+	if request.Params.All && !caller.has(string(scopes.AuthViewConsents)) {
+		return nil, forbidden("The access token lacks the scope " + string(scopes.AuthViewConsents) + ", which 'all' needs")
+	}
+	owner := a.identities[strings.ToLower(request.IdentityID)]
+	if owner == nil {
+		return nil, notFound("No identity has the ID " + request.IdentityID)
+	}
+	if !token.identity.linkedWith(owner) {
+		return nil, forbidden("The consents of another person cannot be seen")
+	}
+	documents := []consentDocument{}
+	for _, c := range owner.consents {
+		if request.Params.All || c.root().client == token.client {
+			documents = append(documents, c.document())
+		}
+	}
+	return ok(map[string]any{"consents": documents})
+}

@@ -1,0 +1,301 @@
+package authtest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// FaultKind is what goes wrong.
+type FaultKind string
+
+// Kinds of faults.
+const (
+	FaultLatency     FaultKind = "latency"      // the answer comes late, by Latency
+	FaultStatus      FaultKind = "status"       // Status instead of an answer, with Retry-After if RetryAfter is set; nothing happens
+	FaultDropBefore  FaultKind = "drop_before"  // the connection breaks before anything happened
+	FaultDropAfter   FaultKind = "drop_after"   // the connection breaks after everything happened
+	FaultTruncate    FaultKind = "truncate"     // the connection breaks in the middle of the body
+	FaultMalformed   FaultKind = "malformed"    // the body is JSON that ends too early, or Body
+	FaultContentType FaultKind = "content_type" // the body is called text/html
+	FaultSlowBody    FaultKind = "slow_body"    // the body comes in pieces, over Latency
+	FaultExpiredTLS  FaultKind = "expired_tls"  // new connections get an expired certificate, of a server with TLS
+)
+
+// Fault is a rule for making requests fail. A request is looked up in the rules
+// in their order; the first that fits is applied. A rule without conditions fits
+// every request.
+type Fault struct {
+	ID   string    `json:"id,omitempty"   yaml:"id,omitempty"` // made up when empty
+	Kind FaultKind `json:"kind"           yaml:"kind"`
+
+	Operation   string  `json:"operation,omitempty"   yaml:"operation,omitempty"`   // ID in the API's description
+	Client      string  `json:"client,omitempty"      yaml:"client,omitempty"`      // ID of the client that asks
+	Nth         int     `json:"nth,omitempty"         yaml:"nth,omitempty"`         // only the nth request that fits, from 1
+	Times       int     `json:"times,omitempty"       yaml:"times,omitempty"`       // the rule ends after so many
+	Probability float64 `json:"probability,omitempty" yaml:"probability,omitempty"` // of each request; 0 is always
+
+	Latency    time.Duration `json:"latency,omitempty"     yaml:"latency,omitempty"` // nanoseconds in JSON
+	Status     int           `json:"status,omitempty"      yaml:"status,omitempty"`
+	RetryAfter int           `json:"retry_after,omitempty" yaml:"retry_after,omitempty"` // seconds
+	Body       string        `json:"body,omitempty"        yaml:"body,omitempty"`
+
+	Seen  int `json:"seen,omitempty"  yaml:"seen,omitempty"`  // requests that the conditions above fitted
+	Fired int `json:"fired,omitempty" yaml:"fired,omitempty"` // how often it was applied
+}
+
+type faultList []*Fault
+
+func (f Fault) check() error {
+	switch f.Kind {
+	case FaultLatency, FaultSlowBody:
+		if f.Latency <= 0 {
+			return fmt.Errorf("authtest: fault %q needs a positive latency", f.Kind)
+		}
+	case FaultStatus:
+		if f.Status < 400 || f.Status > 599 {
+			return fmt.Errorf("authtest: fault status %d is not between 400 and 599", f.Status)
+		}
+	case FaultDropBefore, FaultDropAfter, FaultTruncate, FaultMalformed, FaultContentType, FaultExpiredTLS:
+	default:
+		return fmt.Errorf("authtest: there is no fault %q; see FaultKind", f.Kind)
+	}
+	if f.Nth < 0 || f.Times < 0 || f.RetryAfter < 0 || f.Probability < 0 || f.Probability > 1 {
+		return errors.New("authtest: a fault's nth, times and retry_after must not be negative, probability must be within 0 and 1")
+	}
+	if f.Kind == FaultExpiredTLS && (f.Operation != "" || f.Client != "" || f.Nth != 0) {
+		return errors.New("authtest: a connection's certificate is shown before any request: expired_tls takes no operation, client or nth")
+	}
+	return nil
+}
+
+// Inject adds a rule and returns its ID. A rule that makes no sense is the end
+// of the test.
+func (s *Server) Inject(fault Fault) string {
+	id, err := s.engine.inject(fault)
+	if err != nil {
+		s.fail("%v", err)
+	}
+	return id
+}
+
+func (e *engine) inject(fault Fault) (string, error) {
+	if err := fault.check(); err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if fault.Kind == FaultExpiredTLS && !e.config.TLS {
+		return "", errors.New("authtest: expired_tls needs a server with TLS")
+	}
+	if fault.ID == "" {
+		fault.ID = e.random.uuid()
+	}
+	e.faults = slices.DeleteFunc(e.faults, func(f *Fault) bool { return f.ID == fault.ID })
+	e.faults = append(e.faults, &fault)
+	e.changed()
+	return fault.ID, nil
+}
+
+// ClearFaults removes the rules with these IDs, all when none is given.
+func (s *Server) ClearFaults(ids ...string) {
+	e := s.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.faults = slices.DeleteFunc(e.faults, func(f *Fault) bool { return len(ids) == 0 || slices.Contains(ids, f.ID) })
+	e.changed()
+}
+
+// Faults returns the rules with what they have seen.
+func (s *Server) Faults() []Fault {
+	e := s.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := []Fault{}
+	for _, f := range e.faults {
+		list = append(list, *f)
+	}
+	return list
+}
+
+// faultFor returns what shall go wrong with a request, or nil.
+func (e *engine) faultFor(c *call, body []byte) *Fault {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, f := range e.faults {
+		if f.Kind == FaultExpiredTLS || f.Operation != "" && f.Operation != c.operation {
+			continue
+		}
+		if f.Client != "" && f.Client != e.askingClient(c, body) {
+			continue
+		}
+		if e.fires(f) {
+			applied := *f
+			return &applied
+		}
+	}
+	return nil
+}
+
+// fires counts a request that a rule's conditions fit and reports whether the
+// rule is applied to it.
+func (e *engine) fires(f *Fault) bool {
+	if f.Times > 0 && f.Fired >= f.Times {
+		return false
+	}
+	f.Seen++
+	if f.Nth > 0 && f.Seen != f.Nth {
+		return false
+	}
+	if f.Probability > 0 && float64(e.random.source.Uint64()>>11)/(1<<53) >= f.Probability {
+		return false
+	}
+	f.Fired++
+	return true
+}
+
+// askingClient returns the ID of the client that sent a request, as far as it
+// can be told without believing it.
+func (e *engine) askingClient(c *call, body []byte) string {
+	if id, _, given := c.basicCredentials(); given {
+		return id
+	}
+	if token := e.access[c.bearerToken()]; token != nil {
+		return token.client.id
+	}
+	if id := c.request.URL.Query().Get("client_id"); id != "" {
+		return id
+	}
+	r := entry{header: c.request.Header, body: body}.request()
+	return r.Form.Get("client_id")
+}
+
+// answer answers a request, or lets it fail as a fault says.
+func (s *Server) answer(c *call, w *recorder, r *http.Request, body []byte, next http.HandlerFunc) {
+	fault := s.engine.faultFor(c, body)
+	if fault == nil && s.saver == nil {
+		next(w, r)
+		return
+	}
+	if fault == nil {
+		fault = &Fault{}
+	}
+	switch fault.Kind {
+	case FaultLatency:
+		wait(r, fault.Latency)
+	case FaultDropBefore:
+		panic(http.ErrAbortHandler)
+	case FaultStatus:
+		fault.writeStatus(s.engine, w, r)
+		return
+	}
+	held := &heldAnswer{header: w.Header()}
+	next(held, r)
+	if err := s.sync(); err != nil {
+		held = &heldAnswer{header: w.Header()}
+		s.engine.writeProblem(held, r, fmt.Errorf("save the state: %w", err))
+	}
+	held.send(w, r, fault)
+}
+
+// wait pauses in real time, as long as the client is there.
+func wait(r *http.Request, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+}
+
+func (f *Fault) writeStatus(e *engine, w http.ResponseWriter, r *http.Request) {
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
+	}
+	if f.Body != "" {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(f.Status)
+		_, _ = w.Write([]byte(f.Body))
+		return
+	}
+	title := http.StatusText(f.Status)
+	code := strings.ToUpper(strings.ReplaceAll(title, " ", "_"))
+	e.writeProblem(w, r, &problem{
+		status: f.Status, code: code, title: title, oauth: strings.ToLower(code), detail: "An injected fault",
+	})
+}
+
+// heldAnswer is an answer that was written but not sent.
+type heldAnswer struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+// Header returns the header that will be sent.
+func (h *heldAnswer) Header() http.Header { return h.header }
+
+// WriteHeader notes the status.
+func (h *heldAnswer) WriteHeader(status int) {
+	if h.status == 0 {
+		h.status = status
+	}
+}
+
+// Write notes a piece of the body.
+func (h *heldAnswer) Write(p []byte) (int, error) {
+	h.WriteHeader(http.StatusOK)
+	h.body = append(h.body, p...)
+	return len(p), nil
+}
+
+// send sends the answer, as broken as the fault says.
+func (h *heldAnswer) send(w http.ResponseWriter, r *http.Request, fault *Fault) {
+	switch fault.Kind {
+	case FaultDropAfter:
+		panic(http.ErrAbortHandler)
+	case FaultMalformed:
+		h.body = h.body[:len(h.body)/2]
+		if fault.Body != "" {
+			h.body = []byte(fault.Body)
+		}
+		h.header.Set("Content-Type", "application/json")
+		h.header.Del("Content-Length")
+	case FaultContentType:
+		h.header.Set("Content-Type", "text/html; charset=utf-8")
+	case FaultTruncate:
+		h.header.Set("Content-Length", strconv.Itoa(len(h.body)))
+	}
+	w.WriteHeader(h.status)
+	control := http.NewResponseController(w)
+	switch fault.Kind {
+	case FaultTruncate:
+		_, _ = w.Write(h.body[:len(h.body)/2])
+		_ = control.Flush()
+		panic(http.ErrAbortHandler)
+	case FaultSlowBody:
+		const pieces = 10
+		for n := range pieces {
+			_, _ = w.Write(h.body[len(h.body)*n/pieces : len(h.body)*(n+1)/pieces])
+			_ = control.Flush()
+			wait(r, fault.Latency/pieces)
+		}
+	default:
+		_, _ = w.Write(h.body)
+	}
+}
+
+// sync saves the state if it changed.
+func (s *Server) sync() error {
+	if s.saver == nil {
+		return nil
+	}
+	s.engine.mu.Lock()
+	version := s.engine.version
+	s.engine.mu.Unlock()
+	return s.saver.flush(s.engine, version)
+}

@@ -1,0 +1,159 @@
+package authtest
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// provider is an identity provider.
+type provider struct {
+	id, name, shortName string
+	alternativeNames    []string
+	domains             []string
+}
+
+// identity is one way of a person, or a client, to be known.
+type identity struct {
+	id, username              string
+	name, email, organization string
+	provider                  *provider
+	status, kind              string
+	lastLogin                 time.Time
+	account                   *account
+	consents                  []*consent // in the order in which they were given
+	client                    *client    // not nil: the identity of a client
+	deleted                   bool
+}
+
+// account is a person: the identities linked to each other, the first is the
+// primary one.
+type account struct {
+	identities []*identity
+}
+
+// domain returns the part of the username behind its last @.
+func (i *identity) domain() string {
+	return i.username[strings.LastIndexByte(i.username, '@')+1:]
+}
+
+// identitySet returns the linked identities, the identity itself first.
+func (i *identity) identitySet() []*identity {
+	if i.account == nil {
+		return []*identity{i}
+	}
+	set := []*identity{i}
+	for _, linked := range i.account.identities {
+		if linked != i {
+			set = append(set, linked)
+		}
+	}
+	return set
+}
+
+// linkedWith reports whether two identities are the same person's.
+func (i *identity) linkedWith(other *identity) bool {
+	return i == other || i.account != nil && i.account == other.account
+}
+
+// findIdentity looks an identity up by its ID, its username, or the URN that
+// requirement errors may hold.
+func (e *engine) findIdentity(text string) *identity {
+	text = strings.TrimPrefix(text, "urn:globus:auth:identity:")
+	if found := e.identities[strings.ToLower(text)]; found != nil {
+		return found
+	}
+	return e.usernames[strings.ToLower(text)]
+}
+
+// addIdentity registers an identity; its ID and username must be free.
+func (e *engine) addIdentity(added *identity) {
+	e.identities[added.id] = added
+	e.usernames[strings.ToLower(added.username)] = added
+}
+
+// provision makes the identity of a username at its provider, unused as long as
+// nobody signs in with it. It returns nil when no provider has the domain.
+func (e *engine) provision(username string) *identity {
+	_, domain, _ := strings.Cut(username, "@")
+	at := e.providerOf(domain)
+	if at == nil {
+		return nil
+	}
+	added := &identity{id: e.random.uuid(), username: username, provider: at, status: "unused", kind: "login"}
+	added.account = &account{identities: []*identity{added}}
+	e.people = append(e.people, added.account)
+	e.addIdentity(added)
+	e.changed()
+	return added
+}
+
+// providerOf returns the provider of a domain; accounts.google.com and the like
+// have usernames with two @, of which the last counts.
+func (e *engine) providerOf(domain string) *provider {
+	return e.domains[strings.ToLower(domain[strings.LastIndexByte(domain, '@')+1:])]
+}
+
+// link makes two people one.
+func (e *engine) link(first, second *identity) {
+	if first.account == second.account {
+		return
+	}
+	gone := second.account
+	for _, moved := range gone.identities {
+		moved.account = first.account
+		first.account.identities = append(first.account.identities, moved)
+	}
+	gone.identities = nil
+	e.people = slices.DeleteFunc(e.people, func(a *account) bool { return a == gone })
+	e.changed()
+}
+
+// firstPerson returns who is signed in when nobody is named.
+func (e *engine) firstPerson() *identity {
+	if len(e.people) == 0 {
+		return nil
+	}
+	return e.people[0].identities[0]
+}
+
+// identityDocument is an identity as the service writes it.
+type identityDocument struct {
+	ID               string  `json:"id"`
+	Username         string  `json:"username"`
+	Name             *string `json:"name"`
+	Email            *string `json:"email"`
+	Organization     *string `json:"organization"`
+	Status           string  `json:"status"`
+	IdentityProvider string  `json:"identity_provider"`
+	IdentityType     *string `json:"identity_type"`
+}
+
+// document describes the identity. Who may not see identities in full gets no
+// email address and no organization.
+func (i *identity) document(full bool) identityDocument {
+	document := identityDocument{
+		ID: i.id, Username: i.username, Name: orNull(i.name), Status: i.status,
+		IdentityProvider: i.provider.id, IdentityType: orNull(i.kind),
+	}
+	if full {
+		document.Email, document.Organization = orNull(i.email), orNull(i.organization)
+	}
+	return document
+}
+
+// providerDocument is an identity provider as the service writes it.
+type providerDocument struct {
+	ID               string   `json:"id"`
+	Name             string   `json:"name"`
+	ShortName        string   `json:"short_name"`
+	AlternativeNames []string `json:"alternative_names"`
+	Domains          []string `json:"domains"`
+}
+
+func (p *provider) document() providerDocument {
+	return providerDocument{
+		ID: p.id, Name: p.name, ShortName: p.shortName,
+		AlternativeNames: orEmpty(p.alternativeNames), Domains: orEmpty(p.domains),
+	}
+}

@@ -1,0 +1,147 @@
+package authtest
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/server"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// api answers the operations of the spec.
+type api struct{ *engine }
+
+var _ server.StrictServerInterface = api{}
+
+var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// checkUUIDs refuses anything that is not the text of a UUID.
+func checkUUIDs(name string, values []string) error {
+	for _, value := range values {
+		if !uuidPattern.MatchString(value) {
+			return badRequest("'" + value + "' in " + name + " is not a UUID")
+		}
+	}
+	return nil
+}
+
+// GetIdentities looks identities up by ID or username.
+func (a api) GetIdentities(ctx context.Context, request server.GetIdentitiesRequestObject) (server.GetIdentitiesResponseObject, error) {
+	params := request.Params
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.authenticated(callFrom(ctx))
+	if err != nil {
+		return nil, err
+	}
+	if (len(params.IDs) > 0) == (len(params.Usernames) > 0) {
+		return nil, badRequest("Exactly one of 'ids' and 'usernames' is required")
+	}
+	if err := checkUUIDs("ids", params.IDs); err != nil {
+		return nil, err
+	}
+	var found []*identity
+	seen := map[*identity]bool{}
+	add := func(i *identity) {
+		if i != nil && !seen[i] {
+			seen[i] = true
+			found = append(found, i)
+		}
+	}
+	for _, id := range params.IDs {
+		add(a.identities[strings.ToLower(id)])
+	}
+	for _, username := range params.Usernames {
+		if name, domain, at := strings.Cut(username, "@"); !at || name == "" || domain == "" {
+			return nil, badRequest("'" + username + "' in usernames has no domain")
+		}
+	}
+	for _, username := range params.Usernames {
+		i := a.usernames[strings.ToLower(username)]
+		if i == nil && params.Provision {
+			i = a.provision(username)
+		}
+		add(i)
+	}
+	documents := make([]identityDocument, len(found))
+	for n, i := range found {
+		documents[n] = i.document(caller.seesInFull(i))
+	}
+	document := map[string]any{"identities": documents}
+	includeProviders(document, params.Include, found)
+	return ok(document)
+}
+
+// seesInFull reports whether the caller may see all of an identity: with the
+// scope view_identities, and everybody their own.
+func (p principal) seesInFull(i *identity) bool {
+	return p.has(string(scopes.AuthViewIdentities)) || p.identity.linkedWith(i)
+}
+
+// includeProviders loads the providers of identities beside them, each once.
+func includeProviders(document map[string]any, include []gen.IdentityInclude, found []*identity) {
+	if !slices.Contains(include, gen.IdentityIncludeIdentityProvider) {
+		return
+	}
+	providers := []providerDocument{}
+	seen := map[*provider]bool{}
+	for _, i := range found {
+		if !seen[i.provider] {
+			seen[i.provider] = true
+			providers = append(providers, i.provider.document())
+		}
+	}
+	document["included"] = map[string]any{"identity_providers": providers}
+}
+
+// GetIdentity reads one identity.
+func (a api) GetIdentity(ctx context.Context, request server.GetIdentityRequestObject) (server.GetIdentityResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.authenticated(callFrom(ctx))
+	if err != nil {
+		return nil, err
+	}
+	i := a.identities[strings.ToLower(request.IdentityID)]
+	if i == nil {
+		return nil, notFound("No identity has the ID " + request.IdentityID)
+	}
+	document := map[string]any{"identity": i.document(caller.seesInFull(i))}
+	includeProviders(document, request.Params.Include, []*identity{i})
+	return ok(document)
+}
+
+// GetIdentityProviders looks identity providers up by ID or domain.
+func (a api) GetIdentityProviders(ctx context.Context, request server.GetIdentityProvidersRequestObject) (server.GetIdentityProvidersResponseObject, error) {
+	params := request.Params
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, err := a.authenticated(callFrom(ctx)); err != nil {
+		return nil, err
+	}
+	if (len(params.IDs) > 0) == (len(params.Domains) > 0) {
+		return nil, badRequest("Exactly one of 'ids' and 'domains' is required")
+	}
+	if err := checkUUIDs("ids", params.IDs); err != nil {
+		return nil, err
+	}
+	var found []*provider
+	for _, id := range params.IDs {
+		found = append(found, a.providers[strings.ToLower(id)])
+	}
+	for _, domain := range params.Domains {
+		found = append(found, a.domains[strings.ToLower(domain)])
+	}
+	documents := []providerDocument{}
+	seen := map[*provider]bool{nil: true}
+	for _, p := range found {
+		if !seen[p] {
+			seen[p] = true
+			documents = append(documents, p.document())
+		}
+	}
+	return ok(map[string]any{"identity_providers": documents})
+}

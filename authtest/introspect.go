@@ -1,0 +1,126 @@
+package authtest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/globusauth/globusauth/internal/server"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// Introspect says what an access token stands for (RFC 7662). The caller must be
+// in its audience: the client that it was issued to, or the owner of one of its
+// scopes. For anything else, refresh tokens included, the token is not active.
+func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObject) (server.IntrospectResponseObject, error) {
+	c := callFrom(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	asking, _, err := a.clientByBasic(c)
+	if err != nil {
+		return nil, err
+	}
+	if request.Body.Token == "" {
+		return nil, oauthProblem("invalid_request", "token is required")
+	}
+	token := a.liveToken(request.Body.Token)
+	if token == nil || !token.isFor(asking) {
+		return ok(map[string]any{"active": false})
+	}
+	document := a.introspection(token, a.base(c.request))
+	for _, include := range splitList(c.request.Form["include"]) {
+		switch include {
+		case "identity_set", "identities_set":
+			set := []string{}
+			for _, i := range token.identity.identitySet() {
+				set = append(set, i.id)
+			}
+			document["identity_set"] = set
+		case "identity_set_detail":
+			document["identity_set_detail"] = token.identity.setDocument()
+		case "session_info":
+			document["session_info"] = token.session.infoDocument()
+		}
+	}
+	if ids := splitList(c.request.Form["authentication_policies"]); len(ids) > 0 {
+		evaluations := map[string]any{}
+		for _, id := range ids {
+			if p := a.policies[strings.ToLower(id)]; p != nil {
+				evaluations[p.id] = map[string]any{"evaluation": a.satisfied(p, token.session, token.identity)}
+			}
+		}
+		document["policy_evaluations"] = evaluations
+	}
+	return ok(document)
+}
+
+// isFor reports whether a client is in the audience of a token.
+func (t *accessToken) isFor(c *client) bool {
+	return t.client == c || slices.ContainsFunc(t.scopes, func(s *scope) bool { return s.client == c })
+}
+
+// introspection is what is always said about a live token.
+func (e *engine) introspection(token *accessToken, issuer string) map[string]any {
+	key := sha256.Sum256([]byte(token.value))
+	return map[string]any{
+		"active": true, "token_type": "Bearer", "scope": names(token.scopes), "client_id": token.client.id,
+		"username": token.identity.username, "name": orNull(token.identity.name), "email": orNull(token.identity.email),
+		"sub": token.identity.id, "aud": []string{token.server, token.client.id}, "iss": issuer,
+		"exp": token.expires.Unix(), "iat": token.issued.Unix(), "nbf": token.issued.Unix(),
+		"dependent_tokens_cache_id": hex.EncodeToString(key[:8]),
+	}
+}
+
+// splitList takes a list joined with commas, repeated or both.
+func splitList(values []string) []string {
+	return trimmed(strings.Split(strings.Join(values, ","), ","))
+}
+
+// Revoke ends an access or refresh token (RFC 7009). A token that is unknown or
+// another client's is left alone, with the same answer.
+func (a api) Revoke(ctx context.Context, request server.RevokeRequestObject) (server.RevokeResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	asking, _, err := a.tokenClient(callFrom(ctx), request.Body.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if request.Body.Token == "" {
+		return nil, oauthProblem("invalid_request", "token is required")
+	}
+	if token := a.access[request.Body.Token]; token != nil && token.client == asking {
+		token.revoked = true
+		a.dropAccess(token)
+		a.changed()
+	}
+	if token := a.refresh[request.Body.Token]; token != nil && token.client == asking {
+		token.family.revoked = true // and with it the access tokens that came of it
+		a.dropRefresh(token)
+		a.changed()
+	}
+	return ok(map[string]any{"active": false})
+}
+
+// GetUserinfo says who a token is for.
+func (a api) GetUserinfo(ctx context.Context, _ server.GetUserinfoRequestObject) (server.GetUserinfoResponseObject, error) {
+	return a.userinfo(ctx)
+}
+
+// PostUserinfo says who a token is for.
+func (a api) PostUserinfo(ctx context.Context, _ server.PostUserinfoRequestObject) (server.PostUserinfoResponseObject, error) {
+	return a.userinfo(ctx)
+}
+
+func (a api) userinfo(ctx context.Context) (server.Answer, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.bearerWith(callFrom(ctx), string(scopes.AuthOpenID))
+	if err != nil {
+		return nil, err
+	}
+	claims := map[string]any{}
+	personClaims(claims, caller.token)
+	return ok(claims)
+}

@@ -1,0 +1,114 @@
+package authtest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	_ "embed"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"sync"
+
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// testKeyPEM is the key that every server starts with. It is public: whoever
+// trusts it trusts everybody.
+//
+//go:embed testkey.pem
+var testKeyPEM []byte
+
+// testKey is parsed once per process.
+var testKey = sync.OnceValues(func() (*signingKey, error) { return parseKey(testKeyPEM) }) //nolint:gochecknoglobals // Never changes.
+
+const (
+	keyBits  = 2048
+	keysKept = 2 // the current one and the one before
+)
+
+// signingKey signs ID tokens. It is never changed.
+type signingKey struct {
+	private *rsa.PrivateKey
+	id      string // empty: the service names no key
+}
+
+// keyring has the key that signs first, then the one before.
+type keyring []*signingKey
+
+func (k keyring) current() *signingKey { return k[0] }
+
+func parseKey(text []byte) (*signingKey, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("authtest: signing key: no PEM block found")
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("authtest: signing key: %w", err)
+	}
+	private, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("authtest: signing key: %T is not an RSA key", parsed)
+	}
+	return &signingKey{private: private}, nil
+}
+
+func (k *signingKey) pem() (string, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	if err != nil {
+		return "", fmt.Errorf("authtest: signing key: %w", err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
+}
+
+// keyDocument is a public key (RFC 7517).
+type keyDocument struct {
+	Alg string `json:"alg"`
+	E   string `json:"e"`
+	Kty string `json:"kty"`
+	N   string `json:"n"`
+	Use string `json:"use"`
+	Kid string `json:"kid,omitempty"`
+}
+
+func (k *signingKey) document() keyDocument {
+	encode := base64.RawURLEncoding.EncodeToString
+	public := k.private.PublicKey
+	return keyDocument{
+		Alg: "RS512", E: encode(big.NewInt(int64(public.E)).Bytes()), Kty: "RSA", N: encode(public.N.Bytes()),
+		Use: "sig", Kid: k.id,
+	}
+}
+
+// RotateKeys makes a new key that signs from now on. The one before stays
+// published, behind it. Making a key takes a while.
+func (s *Server) RotateKeys() error {
+	private, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return fmt.Errorf("authtest: rotate keys: %w", err)
+	}
+	e := s.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := &signingKey{private: private}
+	if e.config.KeyIDs {
+		key.id = e.random.uuid()
+	}
+	e.keys = append(keyring{key}, e.keys[:min(len(e.keys), keysKept-1)]...)
+	e.changed()
+	return nil
+}
+
+// GetJWKS publishes the keys that sign ID tokens.
+func (a api) GetJWKS(context.Context, server.GetJWKSRequestObject) (server.GetJWKSResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	documents := make([]keyDocument, len(a.keys))
+	for n, key := range a.keys {
+		documents[n] = key.document()
+	}
+	return ok(map[string]any{"keys": documents})
+}

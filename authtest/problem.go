@@ -1,0 +1,128 @@
+package authtest
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+)
+
+// problem is an error that a client gets as a document.
+type problem struct {
+	status     int
+	code       string // of the errors document; empty: OAuth form only
+	title      string
+	detail     string
+	oauth      string // member "error"
+	parameters map[string]any
+	unapproved []string
+}
+
+func (p *problem) Error() string {
+	if p.detail != "" {
+		return "authtest: " + p.detail
+	}
+	return "authtest: " + p.oauth
+}
+
+// oauthProblem is an error of RFC 6749 section 5.2.
+func oauthProblem(code, description string) *problem {
+	return &problem{status: http.StatusBadRequest, oauth: code, detail: description}
+}
+
+// invalidGrant is the answer to anything that is dead, used or another client's.
+// The service gives no description.
+func invalidGrant() *problem { return oauthProblem("invalid_grant", "") }
+
+func unauthorized(detail string) *problem {
+	return &problem{
+		status: http.StatusUnauthorized, code: "UNAUTHORIZED", title: "Unauthorized", oauth: "unauthorized", detail: detail,
+	}
+}
+
+func forbidden(detail string) *problem {
+	return &problem{
+		status: http.StatusForbidden, code: "FORBIDDEN", title: "Forbidden", oauth: "forbidden", detail: detail,
+	}
+}
+
+func notFound(detail string) *problem {
+	return &problem{
+		status: http.StatusNotFound, code: "NOT_FOUND", title: "Not Found", oauth: "not_found", detail: detail,
+	}
+}
+
+func conflict(detail string) *problem {
+	return &problem{
+		status: http.StatusConflict, code: "CONFLICT", title: "Conflict", oauth: "conflict", detail: detail,
+	}
+}
+
+func badRequest(detail string) *problem {
+	return &problem{
+		status: http.StatusBadRequest, code: "INVALID_PARAMETERS", title: "Bad Request", oauth: "bad_request", detail: detail,
+	}
+}
+
+// consentRequired is the answer when a person has to approve scopes first.
+func consentRequired(missing []string) *problem {
+	const title = "User must approve your client using scopes. See 'unapproved_scopes'."
+	return &problem{
+		status: http.StatusForbidden, code: "DEPENDENT_CONSENT_REQUIRED", title: title,
+		oauth: "dependent_consent_required", unapproved: missing,
+		detail: "User hasn't approved the following scopes: " + joinBlank(missing),
+	}
+}
+
+// document returns the body; id is a request ID.
+func (p *problem) document(id string) map[string]any {
+	document := map[string]any{"error": p.oauth}
+	if p.code == "" {
+		if p.detail != "" {
+			document["error_description"] = p.detail
+		}
+		return document
+	}
+	document["error_description"] = p.title
+	detail := map[string]any{
+		"status": strconv.Itoa(p.status), "id": id, "code": p.code, "title": p.title, "detail": p.detail,
+	}
+	if p.unapproved != nil {
+		detail["unapproved_scopes"] = p.unapproved
+	}
+	document["errors"] = []any{detail}
+	if p.parameters != nil {
+		document["authorization_parameters"] = p.parameters
+	}
+	return document
+}
+
+// writeProblem answers with an error, which is a *problem or unexpected.
+func (e *engine) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	p, known := errors.AsType[*problem](err)
+	if !known {
+		if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			p = badRequest("The body is longer than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes.")
+			p.status = http.StatusRequestEntityTooLarge
+		} else {
+			p = &problem{
+				status: http.StatusInternalServerError, code: "INTERNAL_ERROR", title: "Internal Server Error",
+				oauth: "server_error", detail: "The test double failed: " + err.Error(),
+			}
+		}
+	}
+	if c := callFrom(r.Context()); c != nil {
+		c.failed(p)
+	}
+	e.mu.Lock()
+	id := e.random.uuid()
+	e.mu.Unlock()
+	body, err := json.Marshal(p.document(id))
+	if err != nil { // only strings and lists of strings: cannot happen
+		body = []byte(`{"error":"server_error"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.status)
+	_, _ = w.Write(body)
+}

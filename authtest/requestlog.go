@@ -1,0 +1,83 @@
+package authtest
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Request is a request that the server received. It holds secrets as they came.
+type Request struct {
+	Time      time.Time
+	Operation string // ID in the API's description
+	Method    string
+	Path      string
+	Query     url.Values
+	Header    http.Header
+	Form      url.Values // of a form body
+	Body      []byte     // at most the first 16 KiB
+	Status    int        // of the answer; 0 when the connection was dropped without one
+}
+
+const maxRecordedBody = 16 << 10
+
+// entry is a request as it is kept: parsed only when somebody asks.
+type entry struct {
+	at                             time.Time
+	operation, method, path, query string
+	header                         http.Header
+	body                           []byte
+	status                         int
+}
+
+// requestLog remembers the last requests.
+type requestLog struct {
+	entries []entry
+	next    int
+	limit   int
+}
+
+func newRequestLog(limit int) requestLog { return requestLog{limit: limit} }
+
+func (l *requestLog) add(added entry) {
+	if len(added.body) > maxRecordedBody {
+		added.body = bytes.Clone(added.body[:maxRecordedBody])
+	}
+	if len(l.entries) < l.limit {
+		l.entries = append(l.entries, added)
+		return
+	}
+	l.entries[l.next] = added
+	l.next = (l.next + 1) % l.limit
+}
+
+// last returns the requests, oldest first.
+func (l *requestLog) last() []entry {
+	return append(append([]entry{}, l.entries[l.next:]...), l.entries[:l.next]...)
+}
+
+// Requests returns the last requests that the server answered, oldest first.
+func (s *Server) Requests() []Request {
+	s.engine.mu.Lock()
+	entries := s.engine.log.last()
+	s.engine.mu.Unlock()
+	requests := make([]Request, len(entries))
+	for n, e := range entries {
+		requests[n] = e.request()
+	}
+	return requests
+}
+
+func (e entry) request() Request {
+	query, _ := url.ParseQuery(e.query) // what cannot be read is left out
+	r := Request{
+		Time: e.at, Operation: e.operation, Method: e.method, Path: e.path, Query: query, Header: e.header.Clone(),
+		Body: bytes.Clone(e.body), Status: e.status,
+	}
+	if strings.HasPrefix(e.header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		r.Form, _ = url.ParseQuery(string(e.body))
+	}
+	return r
+}

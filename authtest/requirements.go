@@ -1,0 +1,148 @@
+package authtest
+
+import (
+	"slices"
+	"strings"
+)
+
+// requirement is what a login has to satisfy beyond knowing who somebody is.
+type requirement struct {
+	identities []*identity // each must be in session
+	domains    []string    // an identity of any one of them must be in session
+	policies   []*policy
+	projects   []*project // an administrator of each must be in session, recently
+	mfa        bool
+	login      bool // everybody named, or whoever is signed in, authenticates again
+	message    string
+}
+
+// requirementOf reads the session parameters of an authorization request.
+func (e *engine) requirementOf(a *authorization) (requirement, error) {
+	params := a.params
+	r := requirement{mfa: params.SessionRequiredMFA, login: params.Prompt == "login", message: params.SessionMessage}
+	for _, text := range trimmed(params.SessionRequiredIdentities) {
+		i := e.findIdentity(text)
+		if i == nil || i.client != nil {
+			return r, missingIdentity("No identity is known as '" + text + "'.")
+		}
+		r.identities = append(r.identities, i)
+	}
+	r.domains = trimmed(params.SessionRequiredSingleDomain)
+	for _, id := range trimmed(params.SessionRequiredPolicies) {
+		if p := e.policies[strings.ToLower(id)]; p != nil {
+			r.policies = append(r.policies, p)
+			continue
+		}
+		if p := e.projectByAdminPolicy(strings.ToLower(id)); p != nil {
+			r.projects = append(r.projects, p)
+			continue
+		}
+		return r, pageError("OAUTH_AUTH_REQUEST_FAILURE", "No policy has the ID '"+id+"'.")
+	}
+	return r, nil
+}
+
+func trimmed(list []string) []string {
+	var kept []string
+	for _, text := range list {
+		if text = strings.TrimSpace(text); text != "" {
+			kept = append(kept, text)
+		}
+	}
+	return kept
+}
+
+func missingIdentity(detail string) error { return pageError("REQUIRED_IDENTITY_MISSING", detail) }
+
+// step is an identity that has to authenticate, perhaps with a second factor.
+type step struct {
+	identity *identity
+	mfa      bool
+	reason   string
+}
+
+// missing returns who has to authenticate so that the session of a person meets
+// the requirement: nobody, when it does already. The error is a page: the person
+// cannot meet it.
+func (e *engine) missing(r requirement, s *session, person *identity) ([]step, error) {
+	var steps []step
+	need := func(i *identity, mfa bool, reason string) {
+		for n := range steps {
+			if steps[n].identity == i {
+				steps[n].mfa = steps[n].mfa || mfa
+				return
+			}
+		}
+		steps = append(steps, step{identity: i, mfa: mfa, reason: reason})
+	}
+	inSession := func(i *identity) bool {
+		last, found := s.authentications[i]
+		return found && !r.login && (last.mfa || !r.mfa)
+	}
+	for _, i := range r.identities {
+		if !i.linkedWith(person) {
+			return nil, missingIdentity("The identity " + i.username + " is required, and it is not linked to " + person.username + ".")
+		}
+		if !inSession(i) {
+			need(i, r.mfa, i.username+" has to be signed in.")
+		}
+	}
+	if len(r.domains) > 0 {
+		candidates := filter(person.identitySet(), func(i *identity) bool { return matchesAny(r.domains, i.domain()) })
+		if len(candidates) == 0 {
+			return nil, missingIdentity("An identity of " + strings.Join(r.domains, " or ") + " is required, and " + person.username + " has none.")
+		}
+		if !slices.ContainsFunc(candidates, inSession) {
+			need(candidates[0], r.mfa, "An identity of "+strings.Join(r.domains, " or ")+" has to be signed in.")
+		}
+	}
+	for _, p := range r.policies {
+		if e.satisfied(p, s, person) && !r.login {
+			continue
+		}
+		candidates := filter(person.identitySet(), func(i *identity) bool {
+			return p.admits(i) && (!p.highAssurance || i == person)
+		})
+		if len(candidates) == 0 {
+			return nil, missingIdentity("The policy '" + p.name + "' admits no identity of " + person.username + ".")
+		}
+		need(candidates[0], p.requiredMFA || r.mfa, "The policy '"+p.name+"' asks for it.")
+	}
+	for _, p := range r.projects {
+		if e.adminInSession(p, s) && !r.login {
+			continue
+		}
+		candidates := filter(person.identitySet(), func(i *identity) bool { return slices.Contains(p.adminIDs, i.id) })
+		if len(candidates) == 0 {
+			return nil, missingIdentity("No identity of " + person.username + " administers the project '" + p.name + "'.")
+		}
+		need(candidates[0], r.mfa, "An administrator of '"+p.name+"' has to be signed in.")
+	}
+	if len(steps) == 0 && (r.login || r.mfa && !s.authentications[person].mfa || !inSession(person) && len(s.authentications) == 0) {
+		need(person, r.mfa, person.username+" has to sign in.")
+	}
+	return steps, nil
+}
+
+// excluded returns an identity in session that a policy forbids. It goes away
+// only with a new session.
+func (r requirement) excluded(s *session) *identity {
+	for _, p := range r.policies {
+		for i := range s.authentications {
+			if matchesAny(p.exclude, i.domain()) {
+				return i
+			}
+		}
+	}
+	return nil
+}
+
+func filter(list []*identity, keep func(*identity) bool) []*identity {
+	var kept []*identity
+	for _, i := range list {
+		if keep(i) {
+			kept = append(kept, i)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,190 @@
+package authtest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"runtime"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+const maxBody = 1 << 20
+
+// routes builds the handler of everything that the server answers.
+func (s *Server) routes() http.Handler {
+	e := s.engine
+	mux := http.NewServeMux()
+	strict := server.NewStrictHandlerWithOptions(api{e}, nil, server.StrictHTTPServerOptions{
+		RequestErrorHandlerFunc:  func(w http.ResponseWriter, r *http.Request, err error) { e.writeProblem(w, r, malformed(err)) },
+		ResponseErrorHandlerFunc: e.writeProblem,
+	})
+	server.HandlerWithOptions(strict, server.StdHTTPServerOptions{
+		BaseRouter:       router{server: s, mux: mux},
+		ErrorHandlerFunc: e.badParameter,
+	})
+	s.addPages(mux)
+	return mux
+}
+
+// malformed keeps errors that are known and says of others that the request
+// cannot be read.
+func malformed(err error) error {
+	for cause := err; cause != nil; {
+		switch cause.(type) { //nolint:errorlint // Unwrapped below.
+		case *problem, *http.MaxBytesError:
+			return cause
+		}
+		wrapper, ok := cause.(interface{ Unwrap() error })
+		if !ok {
+			break
+		}
+		cause = wrapper.Unwrap()
+	}
+	return badRequest("The body cannot be read: " + err.Error())
+}
+
+// badParameter answers a request whose query cannot be read.
+func (e *engine) badParameter(w http.ResponseWriter, r *http.Request, err error) {
+	if c := callFrom(r.Context()); c != nil && c.operation == "authorize" {
+		_ = e.errorPage(http.StatusBadRequest, "OAUTH_AUTH_REQUEST_FAILURE", err.Error())(w)
+		return
+	}
+	e.writeProblem(w, r, badRequest(err.Error()))
+}
+
+// router gives every operation of the generated handler its surroundings. The
+// operation's ID is the name of its generated method.
+type router struct {
+	server *Server
+	mux    *http.ServeMux
+}
+
+// HandleFunc registers an operation.
+func (r router) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	name := runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name()
+	name = strings.TrimSuffix(name[strings.LastIndexByte(name, '.')+1:], "-fm")
+	operation := string(unicode.ToLower(rune(name[0]))) + name[1:]
+	r.mux.Handle(pattern, r.server.surround(operation, handler))
+}
+
+// ServeHTTP answers a request.
+func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) { r.mux.ServeHTTP(w, request) }
+
+// recorder notes the status of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader notes the status.
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes that the answer began.
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(p)
+}
+
+// Unwrap gives [http.ResponseController] the original.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// surround reads the body, applies faults, answers, records and counts.
+func (s *Server) surround(operation string, next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		allowOrigin(w, r)
+		c := &call{operation: operation}
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+		c.request = r
+		out := &recorder{ResponseWriter: w}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		defer func() { // also when the connection is dropped
+			s.engine.record(c, out.status, body)
+			s.logRequest(c, out.status, started)
+		}()
+		if err != nil {
+			s.engine.writeProblem(out, r, err)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		normalizeQuery(r)
+		s.answer(c, out, r, body, next)
+	})
+}
+
+// logRequest writes a line about a request. It holds no query and no body.
+func (s *Server) logRequest(c *call, status int, started time.Time) {
+	logger := s.engine.config.Logger
+	if logger == nil {
+		return
+	}
+	logger.LogAttrs(c.request.Context(), slog.LevelInfo, "request",
+		slog.String("operation", c.operation), slog.String("method", c.request.Method),
+		slog.String("path", c.request.URL.Path), slog.Int("status", status), slog.String("grant", c.grant),
+		slog.String("outcome", c.outcome), slog.Duration("duration", time.Since(started)))
+}
+
+// listParameters are lists in a query: one parameter joined with commas, which
+// some clients repeat instead.
+var listParameters = []string{ //nolint:gochecknoglobals // Never changes.
+	"ids", "usernames", "include", "domains", "scope_strings", "session_required_identities",
+	"session_required_single_domain", "session_required_policies",
+}
+
+// normalizeQuery joins repeated lists.
+func normalizeQuery(r *http.Request) {
+	if !strings.Contains(r.URL.RawQuery, "&") {
+		return
+	}
+	query := r.URL.Query()
+	changed := false
+	for _, name := range listParameters {
+		if values := query[name]; len(values) > 1 {
+			query.Set(name, strings.Join(values, ","))
+			changed = true
+		}
+	}
+	if changed {
+		r.URL.RawQuery = query.Encode()
+	}
+}
+
+// allowOrigin lets browsers of any origin read the answer, as the service does.
+// Cookies are not let through.
+func allowOrigin(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Origin") == "" {
+		return
+	}
+	header := w.Header()
+	header.Set("Access-Control-Allow-Origin", "*")
+	header.Set("Access-Control-Expose-Headers", "Retry-After")
+}
+
+// preflight answers what a browser asks before it calls from another origin.
+func preflight(w http.ResponseWriter, r *http.Request) {
+	allowOrigin(w, r)
+	header := w.Header()
+	header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
+	asked := r.Header.Get("Access-Control-Request-Headers")
+	if asked == "" {
+		asked = "Authorization, Content-Type, X-Globus-Client-Info"
+	}
+	header.Set("Access-Control-Allow-Headers", asked)
+	header.Set("Access-Control-Max-Age", "600")
+	header.Add("Vary", "Access-Control-Request-Headers")
+	w.WriteHeader(http.StatusNoContent)
+}

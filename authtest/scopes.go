@@ -1,0 +1,144 @@
+package authtest
+
+import (
+	"strings"
+
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// scope is a scope of a resource server.
+type scope struct {
+	id, text          string // text is the scope string
+	server            string // the resource server of its tokens
+	client            *client
+	name, description string
+	dependents        []dependency
+	advertised        bool
+	allowsRefresh     bool
+	requiredDomains   []string
+	deleted           bool
+}
+
+// dependency is a scope that another one depends on.
+type dependency struct {
+	scope           *scope
+	optional        bool
+	requiresRefresh bool
+}
+
+const (
+	scopeURL      = "https://auth.globus.org/scopes/"
+	offlineAccess = "offline_access"
+	openID        = string(scopes.AuthOpenID)
+)
+
+// requested is one scope of a request, with the dependencies that go with it:
+// those that were asked for and those that the scope always has.
+type requested struct {
+	scope    *scope
+	optional bool
+	refresh  bool // the resource server needs a refresh token for it
+	needs    []requested
+}
+
+// parseScopes reads the text of a request. Scopes that do not exist are returned
+// in unknown; offline reports whether offline_access was among them. The error
+// is a mistake in the grammar.
+func (e *engine) parseScopes(text string) (roots []requested, unknown []string, offline bool, err error) {
+	graph, err := scopes.Parse(text)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	for _, node := range graph.Roots() {
+		if node.Name() == offlineAccess {
+			offline = true
+			continue
+		}
+		root, ok := e.resolve(node, &unknown, nil)
+		if ok {
+			roots = append(roots, root)
+		}
+	}
+	return roots, unknown, offline, nil
+}
+
+// maxScopeDepth bounds the walk through registered dependencies.
+const maxScopeDepth = 16
+
+// resolve finds the scope of a node and everything below it.
+func (e *engine) resolve(node scopes.Node, unknown *[]string, path []*scope) (requested, bool) {
+	found := e.byScope[node.Name()]
+	if found == nil {
+		*unknown = append(*unknown, node.Name())
+		return requested{}, false
+	}
+	result := requested{scope: found, optional: node.Optional()}
+	path = append(path, found)
+	for _, child := range node.Dependencies() {
+		if below, ok := e.resolve(child, unknown, path); ok {
+			result.needs = append(result.needs, below)
+		}
+	}
+	e.addRegistered(&result, path)
+	return result, true
+}
+
+// addRegistered adds the dependencies that a scope always has. The optional ones
+// come only when they are asked for.
+func (e *engine) addRegistered(r *requested, path []*scope) {
+	if len(path) > maxScopeDepth {
+		return
+	}
+	for _, registered := range r.scope.dependents {
+		if registered.scope.deleted || contains(path, registered.scope) {
+			continue
+		}
+		asked := false
+		for i := range r.needs {
+			if r.needs[i].scope == registered.scope {
+				r.needs[i].refresh = registered.requiresRefresh
+				asked = true
+			}
+		}
+		if asked || registered.optional {
+			continue
+		}
+		below := requested{scope: registered.scope, refresh: registered.requiresRefresh}
+		e.addRegistered(&below, append(path, registered.scope))
+		r.needs = append(r.needs, below)
+	}
+}
+
+func contains(path []*scope, s *scope) bool {
+	for _, each := range path {
+		if each == s {
+			return true
+		}
+	}
+	return false
+}
+
+// serverOf returns the resource server of a scope string.
+func serverOf(text string, owner *client) string {
+	if owner.resourceServer != "" {
+		return owner.resourceServer
+	}
+	if server, ok := scopes.Scope(text).ResourceServer(); ok {
+		return server
+	}
+	return owner.id
+}
+
+func joinBlank(list []string) string { return strings.Join(list, " ") }
+
+// names returns scope strings joined with blanks.
+func names(list []*scope) string {
+	if len(list) == 1 {
+		return list[0].text
+	}
+	texts := make([]string, len(list))
+	for i, s := range list {
+		texts[i] = s.text
+	}
+	return joinBlank(texts)
+}

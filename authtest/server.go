@@ -1,0 +1,214 @@
+package authtest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// LoginMode says who gets pages at the authorization endpoint.
+type LoginMode string
+
+// Login modes.
+const (
+	LoginByAccept LoginMode = ""     // a page for who accepts text/html
+	LoginAuto     LoginMode = "auto" // a page for nobody: signed in and consented at once
+	LoginPage     LoginMode = "page" // a page for everybody
+)
+
+// Config configures a [Server]. The zero Config is the built-in world on a real
+// clock with tokens as long-lived as the service's.
+type Config struct {
+	// World is what the server knows at the start; nil is [DefaultWorld]. The
+	// resource servers of Globus are added where they are missing.
+	World *World
+	// BaseURL is where clients reach the server, without a path. Empty: for a
+	// server that listens itself its address, for a [Server.Handler] the host
+	// that a request was sent to.
+	BaseURL string
+	// Now is the clock; nil is [time.Now]. [Server.Advance] moves it.
+	Now func() time.Time
+	// AccessTokenLifetime is how long access tokens live; 0 is 48 hours.
+	AccessTokenLifetime time.Duration
+	// RotateRefreshTokens makes every refresh give a new refresh token; the one
+	// that was used is dead then.
+	RotateRefreshTokens bool
+	// RefreshTokenGrace keeps a refresh token that rotation replaced usable, any
+	// number of times, for this long after its first use.
+	RefreshTokenGrace time.Duration
+	// Deterministic makes IDs and tokens the same in every run, as long as the
+	// requests come in the same order.
+	Deterministic bool
+	// KeyIDs gives keys and ID tokens a key ID. The service gives none.
+	KeyIDs bool
+	// Login says who gets pages at the authorization endpoint.
+	Login LoginMode
+	// TLS makes a server that listens itself use https, with a certificate that
+	// the client of [Server.Client] trusts.
+	TLS bool
+	// Logger gets one line for every request, without secrets; nil is none.
+	Logger *slog.Logger
+	// Save, if not nil, is given the state after every change and before the
+	// answer that tells of it goes out, one call at a time. A change whose saving
+	// fails is answered with status 500.
+	Save func(World) error
+	// RecordedRequests is how many requests [Server.Requests] remembers; 0 is 1000.
+	RecordedRequests int
+	// MaxTokens is how many access tokens, and how many refresh tokens, are kept;
+	// those that die first make room. 0 is 500,000.
+	MaxTokens int
+}
+
+// Server is a Globus Auth for tests. It is safe for concurrent use.
+type Server struct {
+	engine   *engine
+	handler  http.Handler
+	listener *httptest.Server // nil for a server that somebody else runs
+	saver    *saver
+	fail     func(format string, args ...any) // of the test, or panic
+	certs    *certificates
+
+	closing sync.Once
+}
+
+// NewServer makes a server that does not listen: [Server.Handler] answers its
+// requests. [New] makes one for a test. The error says which entry of the world
+// is wrong.
+func NewServer(config Config) (*Server, error) {
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.AccessTokenLifetime == 0 {
+		config.AccessTokenLifetime = defaultAccessLifetime
+	}
+	if config.RecordedRequests == 0 {
+		config.RecordedRequests = 1000
+	}
+	if config.MaxTokens == 0 {
+		config.MaxTokens = 500_000
+	}
+	config.BaseURL = strings.TrimRight(config.BaseURL, "/")
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	e := newEngine(config)
+	key, err := testKey()
+	if err != nil {
+		return nil, err
+	}
+	first := &signingKey{private: key.private}
+	if config.KeyIDs {
+		first.id = "authtest-1"
+	}
+	e.keys = keyring{first}
+	world := config.World
+	if world == nil {
+		builtin := DefaultWorld()
+		world = &builtin
+	}
+	e.config.World = nil
+	if err := e.load(*world); err != nil {
+		return nil, err
+	}
+	s := &Server{engine: e, fail: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }}
+	if config.Save != nil {
+		s.saver = &saver{save: config.Save, snapshot: s.Snapshot}
+	}
+	s.handler = s.routes()
+	return s, nil
+}
+
+func (c Config) check() error {
+	switch {
+	case c.AccessTokenLifetime < time.Second:
+		return errors.New("authtest: AccessTokenLifetime must be at least one second")
+	case c.RefreshTokenGrace < 0:
+		return errors.New("authtest: RefreshTokenGrace must not be negative")
+	case c.Login != LoginByAccept && c.Login != LoginAuto && c.Login != LoginPage:
+		return fmt.Errorf("authtest: Login is %q; use auto, page or nothing", c.Login)
+	case c.RecordedRequests < 0 || c.MaxTokens < 0:
+		return errors.New("authtest: RecordedRequests and MaxTokens must not be negative")
+	}
+	if c.BaseURL == "" {
+		return nil
+	}
+	base, err := url.Parse(c.BaseURL)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
+		return errors.New("authtest: BaseURL must be an http or https URL")
+	}
+	if base.Path != "" || base.RawQuery != "" || base.Fragment != "" || base.User != nil {
+		return errors.New("authtest: BaseURL must not have a path, a query or a user: clients drop them")
+	}
+	return nil
+}
+
+// Handler answers the requests of a server that somebody else runs.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// listen starts the server on a free port of the loopback address.
+func (s *Server) listen() error {
+	s.listener = httptest.NewUnstartedServer(s.handler)
+	if s.engine.config.TLS {
+		certs, err := newCertificates()
+		if err != nil {
+			return err
+		}
+		s.certs = certs
+		s.listener.TLS = certs.config(s.engine)
+		s.listener.StartTLS()
+	} else {
+		s.listener.Start()
+	}
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	if s.engine.config.BaseURL == "" {
+		s.engine.config.BaseURL = s.listener.URL
+	}
+	return nil
+}
+
+// BaseURL returns the address of the server, with a slash at the end.
+func (s *Server) BaseURL() string {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	return s.engine.config.BaseURL + "/"
+}
+
+// Client returns a client that reaches a server made by [New]. It follows
+// redirects and keeps no cookies.
+func (s *Server) Client() *http.Client {
+	if s.listener == nil {
+		return &http.Client{}
+	}
+	transport := &http.Transport{Proxy: nil, DisableCompression: true, MaxIdleConnsPerHost: 100}
+	if s.certs != nil {
+		pool := x509.NewCertPool()
+		pool.AddCert(s.certs.valid.Leaf)
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
+	}
+	s.listener.Config.RegisterOnShutdown(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// Close stops a server that listens. It breaks connections that are still open.
+func (s *Server) Close() {
+	s.closing.Do(func() {
+		if s.listener == nil {
+			return
+		}
+		stopped, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = s.listener.Config.Shutdown(stopped) // runs what closes the clients' connections
+		s.listener.CloseClientConnections()
+		s.listener.Close()
+	})
+}

@@ -1,0 +1,336 @@
+package authtest
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// tokenDocument is a token as the service writes it.
+type tokenDocument struct {
+	AccessToken    string           `json:"access_token"`
+	Scope          string           `json:"scope"`
+	ExpiresIn      int              `json:"expires_in"`
+	TokenType      string           `json:"token_type"`
+	ResourceServer string           `json:"resource_server"`
+	RefreshToken   string           `json:"refresh_token,omitempty"`
+	State          string           `json:"state,omitempty"`
+	IDToken        string           `json:"id_token,omitempty"`
+	OtherTokens    *[]tokenDocument `json:"other_tokens,omitempty"` // nil only below the top level
+}
+
+// issue is what tokens are made for.
+type issue struct {
+	client     *client
+	credential *credential
+	identity   *identity
+	session    *session
+	consents   []*consent // roots, or nodes below one for the dependent grant
+	offline    bool
+	grant      *grant
+	nonce      string
+	state      string
+}
+
+// Token exchanges a grant for tokens.
+func (a api) Token(ctx context.Context, request server.TokenRequestObject) (server.TokenResponseObject, error) {
+	c := callFrom(ctx)
+	form := request.Body
+	c.grant = string(form.GrantType)
+	a.mu.Lock()
+	asking, used, err := a.tokenClient(c, form.ClientID)
+	if err == nil && !asking.mayUse(c.grant) && knownGrant(c.grant) {
+		err = oauthProblem("unauthorized_client", "A client of the type "+asking.kind+" cannot use this grant")
+	}
+	if err != nil {
+		a.mu.Unlock()
+		return nil, err
+	}
+	var documents []tokenDocument
+	var claims *idClaims
+	switch c.grant {
+	case grantCode:
+		documents, claims, err = a.exchangeCode(c, asking, used, form)
+	case grantRefresh:
+		documents, err = a.exchangeRefresh(asking, used, form)
+	case grantClientCredentials:
+		documents, claims, err = a.clientCredentials(c, asking, used, form)
+	case grantDependent:
+		documents, err = a.dependentTokens(asking, used, form)
+	case "":
+		err = oauthProblem("invalid_request", "grant_type is required")
+	default:
+		err = oauthProblem("unsupported_grant_type", "The grant is not offered")
+	}
+	key := a.keys.current()
+	a.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	c.outcome = "ok"
+	if c.grant == grantDependent {
+		return reply(200, documents), nil
+	}
+	if claims != nil { // signing takes a while: not under the lock
+		if documents[0].IDToken, err = claims.sign(key, documents[0].AccessToken); err != nil {
+			return nil, err
+		}
+	}
+	document := documents[0]
+	others := append([]tokenDocument{}, documents[1:]...)
+	document.OtherTokens = &others
+	return reply(200, document), nil
+}
+
+func knownGrant(name string) bool {
+	return name == grantCode || name == grantRefresh || name == grantClientCredentials || name == grantDependent
+}
+
+// tokenClient returns the client of a token or revocation request: one with its
+// secret, or a public one that only names itself.
+func (e *engine) tokenClient(c *call, formID string) (*client, *credential, error) {
+	if _, _, given := c.basicCredentials(); given {
+		found, used, err := e.clientByBasic(c)
+		if err == nil && formID != "" && !strings.EqualFold(formID, found.id) {
+			err = oauthProblem("invalid_request", "client_id names another client than the Authorization header")
+		}
+		return found, used, err
+	}
+	if formID == "" {
+		return nil, nil, unauthorized("Call must be authenticated")
+	}
+	found := e.clients[strings.ToLower(formID)]
+	if found == nil {
+		p := unauthorized("No client has this ID")
+		p.oauth = "invalid_client"
+		return nil, nil, p
+	}
+	if !found.public() {
+		p := unauthorized("The client has a secret and must send it with Basic authentication")
+		p.oauth = "invalid_client"
+		return nil, nil, p
+	}
+	return found, nil, nil
+}
+
+// exchangeCode redeems an authorization code.
+func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *gen.TokenRequest) ([]tokenDocument, *idClaims, error) {
+	if form.Code == "" || form.RedirectURI == "" {
+		return nil, nil, oauthProblem("invalid_request", "code and redirect_uri are required")
+	}
+	found := e.codes[form.Code]
+	if found == nil || found.authorization.client != asking {
+		return nil, nil, invalidGrant()
+	}
+	if found.used { // somebody else may have it: end what it gave (RFC 6749 section 4.1.2)
+		found.grant.revoked = true
+		e.changed()
+		return nil, nil, invalidGrant()
+	}
+	params := found.authorization.params
+	if e.now().Sub(found.issued) >= codeLife || params.RedirectURI != form.RedirectURI || !found.session.account.has(found.identity) {
+		return nil, nil, invalidGrant()
+	}
+	if err := checkVerifier(params.CodeChallenge, form.CodeVerifier); err != nil {
+		return nil, nil, err
+	}
+	for _, given := range found.consents {
+		if !given.alive() {
+			return nil, nil, invalidGrant()
+		}
+	}
+	found.used, found.grant = true, &grant{}
+	consents := found.consents
+	if c.request.URL.Query().Get("include_consented_scopes") == "true" {
+		consents = withConsented(consents, found.identity, asking)
+	}
+	documents, claims := e.issueTokens(issue{
+		client: asking, credential: used, identity: found.identity, session: found.session, consents: consents,
+		offline: found.authorization.offline, grant: found.grant, nonce: params.Nonce, state: params.State,
+	}, e.base(c.request))
+	return documents, claims, nil
+}
+
+func (a *account) has(i *identity) bool { return slices.Contains(a.identities, i) }
+
+// checkVerifier applies PKCE (RFC 7636 section 4.6). A verifier without a
+// challenge is refused: the client believes in a protection that it does not have.
+func checkVerifier(challenge, verifier string) error {
+	if challenge == "" {
+		if verifier != "" {
+			return invalidGrant()
+		}
+		return nil
+	}
+	if len(verifier) < 43 || len(verifier) > 128 {
+		return invalidGrant()
+	}
+	hash := sha256.Sum256([]byte(verifier))
+	if subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(hash[:])), []byte(challenge)) != 1 {
+		return invalidGrant()
+	}
+	return nil
+}
+
+// withConsented adds the other roots that an identity has consented to.
+func withConsented(consents []*consent, i *identity, c *client) []*consent {
+	all := slices.Clone(consents)
+	for _, given := range i.consents {
+		if given.parent == nil && given.client == c && given.alive() && !slices.Contains(all, given) {
+			all = append(all, given)
+		}
+	}
+	return all
+}
+
+// exchangeRefresh makes a new access token. A refresh token gives one token, of
+// one resource server; the answer always carries a refresh token.
+func (e *engine) exchangeRefresh(asking *client, used *credential, form *gen.TokenRequest) ([]tokenDocument, error) {
+	if form.RefreshToken == "" {
+		return nil, oauthProblem("invalid_request", "refresh_token is required")
+	}
+	found := e.refresh[form.RefreshToken]
+	if found == nil || found.client != asking || found.revoked || found.family.revoked || !e.now().Before(found.dies) ||
+		!sound(found.client, found.credential, found.identity, found.grant, found.consents) {
+		return nil, invalidGrant()
+	}
+	granted, consents, err := narrow(found, form.Scope)
+	if err != nil {
+		return nil, err
+	}
+	rotate := e.config.RotateRefreshTokens
+	e.touch(found, rotate)
+	current := found
+	if rotate {
+		next := *found
+		next.value, next.issued, next.spent = e.random.secret("fake-refresh-"), e.now(), time.Time{}
+		next.lastUsed, next.dies = e.now(), e.now().Add(refreshIdle)
+		current = &next
+		e.keepRefresh(current)
+	}
+	for _, given := range consents {
+		given.lastUsed = e.now()
+	}
+	token := &accessToken{
+		value: e.random.secret("fake-access-"), client: asking, credential: used, identity: found.identity,
+		session: found.session, server: found.server, scopes: granted, consents: consents, issued: e.now(),
+		expires: e.now().Add(e.config.AccessTokenLifetime), grant: found.grant, parent: current,
+	}
+	e.keepAccess(token)
+	return []tokenDocument{e.tokenDocument(token, current.value)}, nil
+}
+
+// narrow picks the scopes that a refresh asks for, all when it names none.
+func narrow(token *refreshToken, text string) ([]*scope, []*consent, error) {
+	if text == "" {
+		return token.scopes, token.consents, nil
+	}
+	var granted []*scope
+	var consents []*consent
+	for name := range strings.FieldsSeq(text) {
+		at := slices.IndexFunc(token.scopes, func(s *scope) bool { return s.text == name })
+		if at < 0 {
+			return nil, nil, oauthProblem("invalid_scope", "The refresh token does not cover "+name)
+		}
+		granted = append(granted, token.scopes[at])
+		consents = append(consents, token.consents[at])
+	}
+	return granted, consents, nil
+}
+
+// clientCredentials makes tokens for the client itself.
+func (e *engine) clientCredentials(c *call, asking *client, used *credential, form *gen.TokenRequest) ([]tokenDocument, *idClaims, error) {
+	roots, unknown, _, err := e.parseScopes(form.Scope)
+	switch {
+	case err != nil:
+		return nil, nil, oauthProblem("invalid_scope", "The scope cannot be read: "+err.Error())
+	case len(unknown) > 0:
+		return nil, nil, oauthProblem("invalid_scope", "requested unknown scopes: ["+strings.Join(unknown, ", ")+"]")
+	case len(roots) == 0:
+		return nil, nil, oauthProblem("invalid_request", "scope is required")
+	}
+	consents := make([]*consent, len(roots))
+	for n, r := range roots {
+		consents[n] = e.approve(asking.identity, asking, r, false, true, nil)
+	}
+	documents, claims := e.issueTokens(issue{
+		client: asking, credential: used, identity: asking.identity, consents: consents, grant: &grant{},
+	}, e.base(c.request))
+	return documents, claims, nil
+}
+
+// issueTokens makes one token for each resource server. The one for Globus Auth
+// comes first: the ID token goes with it.
+func (e *engine) issueTokens(i issue, issuer string) ([]tokenDocument, *idClaims) {
+	var groups []*accessToken
+	now := e.now()
+	for _, given := range i.consents {
+		at := slices.IndexFunc(groups, func(t *accessToken) bool { return t.server == given.scope.server })
+		if at < 0 {
+			group := &accessToken{
+				client: i.client, credential: i.credential, identity: i.identity, session: i.session,
+				server: given.scope.server, issued: now, expires: now.Add(e.config.AccessTokenLifetime), grant: i.grant,
+			}
+			at = len(groups)
+			if group.server == authServer {
+				at = 0
+			}
+			groups = slices.Insert(groups, at, group)
+		}
+		if !slices.Contains(groups[at].scopes, given.scope) {
+			groups[at].scopes = append(groups[at].scopes, given.scope)
+			groups[at].consents = append(groups[at].consents, given)
+		}
+	}
+	documents := make([]tokenDocument, len(groups))
+	for n, token := range groups {
+		token.value = e.random.secret("fake-access-")
+		refresh := ""
+		if i.wantsRefresh(token) {
+			token.parent = &refreshToken{
+				value: e.random.secret("fake-refresh-"), client: i.client, credential: i.credential, identity: i.identity,
+				session: i.session, server: token.server, scopes: token.scopes, consents: token.consents,
+				issued: now, lastUsed: now, dies: now.Add(refreshIdle), grant: i.grant, family: &family{},
+			}
+			refresh = token.parent.value
+			e.keepRefresh(token.parent)
+		}
+		e.keepAccess(token)
+		documents[n] = e.tokenDocument(token, refresh)
+		documents[n].State = i.state
+	}
+	if len(groups) == 0 || !slices.ContainsFunc(groups[0].scopes, func(s *scope) bool { return s.text == openID }) {
+		return documents, nil
+	}
+	claims := e.idTokenClaims(groups[0], issuer, i.nonce)
+	return documents, claims
+}
+
+// wantsRefresh reports whether a refresh token goes with a token: offline access
+// was asked for, or the consent says that the resource server needs one, and all
+// its scopes allow it.
+func (i issue) wantsRefresh(token *accessToken) bool {
+	if i.session == nil && !i.offline {
+		return false
+	}
+	for _, given := range token.consents {
+		if !given.scope.allowsRefresh || !i.offline && (given.parent == nil || !given.allowsRefresh) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *engine) tokenDocument(token *accessToken, refresh string) tokenDocument {
+	return tokenDocument{
+		AccessToken: token.value, Scope: names(token.scopes), ExpiresIn: int(token.expires.Sub(token.issued).Seconds()),
+		TokenType: "Bearer", ResourceServer: token.server, RefreshToken: refresh,
+	}
+}

@@ -1,0 +1,185 @@
+package authtest
+
+import (
+	"container/heap"
+	"time"
+)
+
+// grant is what the tokens of one login have in common: when its code is used a
+// second time, all of them die (RFC 6749 section 4.1.2).
+type grant struct{ revoked bool }
+
+// accessToken is an access token for one resource server.
+type accessToken struct {
+	value      string
+	client     *client
+	credential *credential // that the client used; nil for public clients
+	identity   *identity
+	session    *session // nil for clients that act on their own
+	server     string
+	scopes     []*scope
+	consents   []*consent // one for each scope
+	issued     time.Time
+	expires    time.Time
+	grant      *grant
+	parent     *refreshToken // that it was made with, or that came with it
+	revoked    bool
+	position   int // in the queue
+}
+
+// refreshToken gives access tokens for one resource server.
+type refreshToken struct {
+	value      string
+	client     *client
+	credential *credential
+	identity   *identity
+	session    *session
+	server     string
+	scopes     []*scope
+	consents   []*consent
+	issued     time.Time
+	lastUsed   time.Time
+	grant      *grant
+	revoked    bool
+	spent      time.Time // when rotation replaced it; zero: it is current
+	dies       time.Time // unless it is used before
+	family     *family
+	position   int
+}
+
+// family are a refresh token and those that replaced it.
+type family struct{ revoked bool }
+
+const (
+	defaultAccessLifetime = 48 * time.Hour
+	refreshIdle           = 182 * 24 * time.Hour // six months
+)
+
+// sound reports whether what a token stands on is still there.
+func sound(c *client, used *credential, i *identity, g *grant, consents []*consent) bool {
+	if c.deleted || i.deleted || used != nil && used.deleted || g.revoked {
+		return false
+	}
+	for _, given := range consents {
+		if !given.alive() {
+			return false
+		}
+	}
+	return true
+}
+
+// liveToken returns an access token that is good now, or nil.
+func (e *engine) liveToken(value string) *accessToken {
+	token := e.access[value]
+	if token == nil || !e.alive(token) {
+		return nil
+	}
+	return token
+}
+
+func (e *engine) alive(token *accessToken) bool {
+	if token.revoked || token.parent != nil && token.parent.family.revoked || !e.now().Before(token.expires) {
+		return false
+	}
+	return sound(token.client, token.credential, token.identity, token.grant, token.consents)
+}
+
+// keepAccess stores a token and forgets those whose life is over.
+func (e *engine) keepAccess(token *accessToken) {
+	now := e.now()
+	for len(e.expiries) > 0 && (!now.Before(e.expiries[0].expires) || len(e.expiries) >= e.config.MaxTokens) {
+		e.dropAccess(e.expiries[0])
+	}
+	e.access[token.value] = token
+	heap.Push(&e.expiries, token)
+	e.changed()
+}
+
+func (e *engine) dropAccess(token *accessToken) {
+	heap.Remove(&e.expiries, token.position)
+	delete(e.access, token.value)
+}
+
+// keepRefresh stores a refresh token and forgets those that nobody used for six
+// months, and the spent ones whose grace is over.
+func (e *engine) keepRefresh(token *refreshToken) {
+	now := e.now()
+	for len(e.idle) > 0 && (!now.Before(e.idle[0].dies) || len(e.idle) >= e.config.MaxTokens) {
+		e.dropRefresh(e.idle[0])
+	}
+	e.refresh[token.value] = token
+	heap.Push(&e.idle, token)
+	e.changed()
+}
+
+func (e *engine) dropRefresh(token *refreshToken) {
+	heap.Remove(&e.idle, token.position)
+	delete(e.refresh, token.value)
+}
+
+// touch notes that a refresh token was used, or was spent by its first use.
+func (e *engine) touch(token *refreshToken, rotate bool) {
+	now := e.now()
+	token.lastUsed = now
+	switch {
+	case !rotate:
+		token.dies = now.Add(refreshIdle)
+	case token.spent.IsZero():
+		token.spent = now
+		token.dies = now.Add(e.config.RefreshTokenGrace)
+	}
+	heap.Fix(&e.idle, token.position)
+	e.changed()
+}
+
+// expiryQueue has the access token that expires first at its front.
+type expiryQueue []*accessToken
+
+func (q expiryQueue) Len() int           { return len(q) }
+func (q expiryQueue) Less(i, j int) bool { return q[i].expires.Before(q[j].expires) }
+func (q expiryQueue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].position, q[j].position = i, j
+}
+
+// Push implements [heap.Interface].
+func (q *expiryQueue) Push(added any) {
+	token, _ := added.(*accessToken)
+	token.position = len(*q)
+	*q = append(*q, token)
+}
+
+// Pop implements [heap.Interface].
+func (q *expiryQueue) Pop() any {
+	last := len(*q) - 1
+	token := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	return token
+}
+
+// refreshQueue has the refresh token that dies first at its front.
+type refreshQueue []*refreshToken
+
+func (q refreshQueue) Len() int           { return len(q) }
+func (q refreshQueue) Less(i, j int) bool { return q[i].dies.Before(q[j].dies) }
+func (q refreshQueue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].position, q[j].position = i, j
+}
+
+// Push implements [heap.Interface].
+func (q *refreshQueue) Push(added any) {
+	token, _ := added.(*refreshToken)
+	token.position = len(*q)
+	*q = append(*q, token)
+}
+
+// Pop implements [heap.Interface].
+func (q *refreshQueue) Pop() any {
+	last := len(*q) - 1
+	token := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	return token
+}
