@@ -15,6 +15,18 @@ const (
 	maxKeyPart         = 128
 )
 
+// What a durable store can report beside the errors of the file system. Each
+// message names the file and what to do.
+var (
+	// ErrUnreadable says that what is stored is damaged, or in a format of another
+	// version. It is never overwritten.
+	ErrUnreadable = errors.New("stored tokens cannot be read")
+	// ErrUnsafe says that others could read or replace what is stored.
+	ErrUnsafe = errors.New("stored tokens are not safe from others")
+	// ErrLocked says that another process kept the store locked for too long.
+	ErrLocked = errors.New("another process holds the lock")
+)
+
 // Key says whose tokens: those a client got, in one environment of the service,
 // for one namespace. Namespaces keep several users of one client apart.
 type Key struct {

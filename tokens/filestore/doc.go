@@ -1,0 +1,40 @@
+// Package filestore keeps tokens in JSON files: those of the official Python SDK
+// (its JSONTokenStorage, format 2.0), in the same places, so that a Go and a
+// Python program can share one login.
+//
+// With an app's name, the tokens of a client are where a Python GlobusApp of
+// that name and client keeps them:
+//
+//	~/.globus/app/CLIENT_ID/APP_NAME/tokens.json              in production
+//	~/.globus/app/CLIENT_ID/APP_NAME/ENVIRONMENT-tokens.json  elsewhere
+//
+// (on Windows below %LOCALAPPDATA%\globus\app), and the key's namespace is the
+// SDK's, "DEFAULT" for apps. With a path of its own, a store is one file for one
+// client.
+//
+// # What is promised
+//
+// Updates take turns between goroutines and processes that use this package, by a lock
+// file beside the tokens ("tokens.json.lock", which stays). A file is replaced
+// whole: written beside it, flushed to disk, renamed. Killing the process at
+// any instant leaves the state before or after. Room on the disk is
+// reserved before the update begins, so that a full disk is noticed before a refresh token is
+// spent. Members of the file that this package does not know are kept.
+//
+// A file that others can read or write, that belongs to somebody else or lies in
+// a directory others can write to is refused with [tokens.ErrUnsafe]; one that cannot
+// be understood with [tokens.ErrUnreadable], and it is never overwritten. Files
+// are made with mode 0600, directories with 0700. Windows has no such modes: there
+// the user's profile protects the files.
+//
+// # Beside a Python program
+//
+// The Python SDK knows no lock and rewrites the file in place. Reading waits up to
+// 250 ms for it to finish. An update reads the file again just before it is
+// replaced and puts only its own changes into it, so that what Python stored meanwhile
+// for other resource servers stays. Three things cannot be promised: when both
+// store the same token within the same moment, one of the two is lost; when a Python process is
+// killed while it writes, the file is damaged; and where the service rotates
+// refresh tokens, both may spend the same one. What Python rewrites loses the
+// members it does not know, such as the lifetime this package adds.
+package filestore

@@ -1,0 +1,36 @@
+package place
+
+import (
+	"errors"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// known are the members of a stored token that this module writes.
+var known = [...]string{
+	"resource_server", "identity_id", "scope", "access_token", "refresh_token",
+	"expires_at_seconds", "token_type", "lifetime_seconds", "id_token",
+}
+
+// Overlay puts a stored token over the one it replaces, whose members that
+// nobody here knows are kept.
+func Overlay(before, after jsontext.Value) (jsontext.Value, error) {
+	if len(before) == 0 {
+		return after, nil
+	}
+	var merged, fresh map[string]jsontext.Value
+	if err := json.Unmarshal(before, &merged); err != nil || merged == nil {
+		return nil, errors.New("the stored token is not an object")
+	}
+	if err := json.Unmarshal(after, &fresh); err != nil {
+		return nil, err
+	}
+	for _, member := range known {
+		delete(merged, member)
+	}
+	for member, value := range fresh {
+		merged[member] = value
+	}
+	return json.Marshal(merged, json.Deterministic(true))
+}

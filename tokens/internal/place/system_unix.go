@@ -1,0 +1,50 @@
+//go:build unix
+
+package place
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// openFlags keep an open from following a link or waiting for a pipe.
+const openFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
+// root is the directory of the official Python SDK.
+func root() (string, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, ".globus", "app"), nil
+}
+
+// foreignOwner returns the owner, and whether that is somebody else.
+func foreignOwner(info fs.FileInfo) (uint32, bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return stat.Uid, int64(stat.Uid) != int64(os.Geteuid())
+}
+
+// othersMay returns the permissions in mask that others have.
+func othersMay(info fs.FileInfo, mask fs.FileMode) fs.FileMode { return info.Mode().Perm() & mask }
+
+func rename(from, to string) error { return os.Rename(from, to) }
+
+// syncDir makes a rename durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		err = nil // a file system that has no such thing
+	}
+	return errors.Join(err, d.Close())
+}

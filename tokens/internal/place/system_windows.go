@@ -1,0 +1,49 @@
+package place
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+const openFlags = 0
+
+// root is the directory of the official Python SDK.
+func root() (string, error) {
+	base, err := os.UserCacheDir() // %LOCALAPPDATA%
+	if err != nil {
+		base, err = os.UserConfigDir() // %APPDATA%
+	}
+	if err != nil {
+		home, homeErr := os.UserHomeDir()
+		if homeErr != nil {
+			return "", homeErr
+		}
+		base = filepath.Join(home, "AppData", "Local")
+	}
+	return filepath.Join(base, "globus", "app"), nil
+}
+
+// On Windows files under a user's profile get the profile's access list.
+func foreignOwner(fs.FileInfo) (uint32, bool)                   { return 0, false }
+func othersMay(_ fs.FileInfo, _ fs.FileMode) (none fs.FileMode) { return 0 }
+
+// rename tries again for a second, because a file that another process has open,
+// if only to read it, cannot be replaced.
+func rename(from, to string) error {
+	const errorSharingViolation = syscall.Errno(32)
+	var err error
+	for range 100 {
+		err = os.Rename(from, to)
+		if !errors.Is(err, errorSharingViolation) && !errors.Is(err, syscall.ERROR_ACCESS_DENIED) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return err
+}
+
+func syncDir(string) error { return nil }
