@@ -15,6 +15,7 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
@@ -546,6 +547,15 @@ func TestIntrospectInactive(t *testing.T) {
 		if diff := cmp.Diff(&flows.Introspection{}, got); diff != "" || got.HasScope(scopes.AuthOpenID) || len(got.Scopes()) != 0 {
 			t.Errorf("%v: %s", body, diff)
 		}
+	}
+}
+
+// One that a program put together itself, say out of a cache.
+func TestHasScopeNeedsAnActiveToken(t *testing.T) {
+	t.Parallel()
+	dead := flows.Introspection{Introspection: gen.Introspection{Scope: "openid"}}
+	if dead.HasScope(scopes.AuthOpenID) {
+		t.Error("a token that is not active has a scope")
 	}
 }
 
