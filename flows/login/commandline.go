@@ -90,7 +90,7 @@ func mistyped(err error) bool {
 		return true
 	}
 	check, _ := errors.AsType[flows.CheckError](err)
-	switch check {
+	switch string(check) {
 	case "code", "code missing", "code page", "state", "state missing", "repeated":
 		return true
 	}

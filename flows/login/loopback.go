@@ -93,7 +93,7 @@ func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, error) {
 	if err != nil {
 		return tokens.Set{}, fmt.Errorf("login: listen for the callback: %w", err)
 	}
-	defer r.close()
+	defer r.close(ctx)
 	login, err := start(r.redirect.String())
 	if err != nil {
 		return tokens.Set{}, err

@@ -1,7 +1,6 @@
 package login_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -20,7 +19,6 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/flows"
-	"github.com/globusauth/globusauth/flows/login"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -129,15 +127,6 @@ func (p *provider) native(tb testing.TB) flows.Native {
 type outcome struct {
 	set tokens.Set
 	err error
-}
-
-func run(ctx context.Context, manager login.Manager, start login.Start) <-chan outcome {
-	done := make(chan outcome, 1)
-	go func() {
-		set, err := manager.Login(ctx, start)
-		done <- outcome{set, err}
-	}()
-	return done
 }
 
 func mustLogin(tb testing.TB, got outcome) {

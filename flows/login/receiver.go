@@ -148,9 +148,9 @@ func (r *receiver) answer(outcome error) {
 }
 
 // close ends everything. Answers that are on their way have a moment to arrive.
-func (r *receiver) close() {
+func (r *receiver) close(ctx context.Context) {
 	if r.server != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 		select {
 		case <-r.answered:
