@@ -17,15 +17,21 @@ type entry struct {
 	identity gen.Identity
 	provider *gen.IdentityProvider
 
+	plain        bool // a record and no provider
 	missing      bool // nobody has that key
 	provisioned  bool // ... although the service was told to create them
 	withProvider bool // the provider was asked for
 }
 
-// answers says whether the entry is an answer to what a map asks for under k.
-func (e *entry) answers(m *Map, k key) bool {
+func newEntry(who gen.Identity, provider *gen.IdentityProvider, withProvider bool) *entry {
+	return &entry{identity: who, provider: provider, plain: provider == nil, withProvider: withProvider}
+}
+
+// answers says whether the entry is an answer to what a map asks for under a
+// canonical key.
+func (e *entry) answers(m *Map, text string) bool {
 	if e.missing {
-		return e.provisioned || !m.provision || k.kind == identityID
+		return e.provisioned || !m.provision || isID(text)
 	}
 	return e.withProvider || !m.providers
 }

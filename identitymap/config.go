@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/maypok86/otter/v2/stats"
-
 	"github.com/globusauth/globusauth"
 )
 
@@ -63,7 +61,6 @@ func New(config Config) (*Map, error) {
 		provision: config.Provision,
 		providers: config.Providers,
 		batchSize: config.BatchSize,
-		hits:      stats.NewCounter(),
 		calls:     map[key]*call{},
 		running:   map[*batch]struct{}{},
 	}

@@ -69,7 +69,7 @@ func (m *Map) join(ctx context.Context, w *waiter, k key, text string) *call {
 		return c
 	}
 	// The answer may have come since the caller looked.
-	if e := m.cache.quietly(k.text); e != nil && e.answers(m, k) {
+	if e := m.cache.quietly(k.text); e != nil && e.answers(m, k.text) {
 		m.shared.Add(1)
 		w.deliver(answer{text, e, nil})
 		return nil

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/maypok86/otter/v2/stats"
-
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
 )
@@ -25,7 +23,7 @@ type Map struct {
 	providers bool
 	batchSize int
 
-	hits                     *stats.Counter
+	hits                     counter
 	misses, requests, shared atomic.Uint64
 
 	mu       sync.Mutex          // guards what follows, and every call, batch and waiter
@@ -76,11 +74,20 @@ type Stats struct {
 //
 // [*apierror.Error]: https://pkg.go.dev/github.com/globusauth/globusauth/apierror#Error
 func (m *Map) Get(ctx context.Context, key string) (Identity, error) {
-	k, err := parseKey(key)
-	if err != nil {
-		return Identity{}, err
+	// The usual case, in as few steps as there are; look has all of them.
+	if e, ok := m.cache.entries.GetIfPresent(key); ok && e.plain && !m.providers {
+		m.hits.increment(key)
+		return Identity{Identity: e.identity}, nil
 	}
-	if found, ok := m.cached(k); ok {
+	return m.get(ctx, key)
+}
+
+func (m *Map) get(ctx context.Context, key string) (Identity, error) {
+	k, found, err := m.look(key)
+	switch {
+	case err != nil:
+		return Identity{}, err
+	case found != nil:
 		return result(key, found, nil)
 	}
 	w := newWaiter()
@@ -154,7 +161,7 @@ func (m *Map) Add(key string) bool {
 	if _, ok := m.calls[k]; ok {
 		return false
 	}
-	if e := m.cache.quietly(k.text); e != nil && e.answers(m, k) {
+	if m.knows(k) {
 		return false
 	}
 	list := &m.pending[k.kind]
@@ -192,7 +199,7 @@ func (m *Map) Put(identity Identity) error {
 		}
 		keys = append(keys, k)
 	}
-	e := &entry{identity: identity.Identity, provider: copyProvider(identity.Provider), withProvider: true}
+	e := newEntry(identity.Identity, copyProvider(identity.Provider), true)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, k := range keys {
@@ -220,21 +227,39 @@ func (m *Map) Delete(key string) {
 // of one instant.
 func (m *Map) Stats() Stats {
 	return Stats{
-		Hits:     m.hits.Snapshot().Hits,
+		Hits:     m.hits.value(),
 		Misses:   m.misses.Load(),
 		Shared:   m.shared.Load(),
 		Requests: m.requests.Load(),
 	}
 }
 
-// cached returns what is known about k, and counts it.
-func (m *Map) cached(k key) (*entry, bool) {
-	e, ok := m.cache.entries.GetIfPresent(k.text)
-	if !ok || !e.answers(m, k) {
-		return nil, false
+// look returns what is known about a key, and counts it, or else the key's
+// canonical form.
+//
+// The cache holds nothing but canonical keys. One that it has as it is written
+// needs no check.
+func (m *Map) look(text string) (key, *entry, error) {
+	e, ok := m.cache.entries.GetIfPresent(text)
+	if ok && e.answers(m, text) {
+		m.hits.increment(text)
+		return key{}, e, nil
 	}
-	m.hits.RecordHits(1)
-	return e, true
+	k, err := parseKey(text)
+	if err != nil || ok || k.text == text {
+		return k, nil, err
+	}
+	if e, ok = m.cache.entries.GetIfPresent(k.text); !ok || !e.answers(m, k.text) {
+		return k, nil, nil
+	}
+	m.hits.increment(text)
+	return k, e, nil
+}
+
+// knows says whether the cache has an answer, and leaves no mark.
+func (m *Map) knows(k key) bool {
+	e := m.cache.quietly(k.text)
+	return e != nil && e.answers(m, k.text)
 }
 
 // forget drops a key that was added, and lets nobody else join a request that

@@ -98,6 +98,7 @@ func (m *Map) run(ctx context.Context, b *batch) {
 		m.throttle.succeeded()
 		for i, c := range b.calls {
 			m.answer(c, entries[i], nil)
+			m.unnote(entries[i])
 		}
 	} else if !m.refused(b, err) {
 		for _, c := range b.calls {
@@ -106,6 +107,18 @@ func (m *Map) run(ctx context.Context, b *batch) {
 		}
 	}
 	m.pump()
+}
+
+// unnote drops added keys that became known under another key.
+func (m *Map) unnote(e *entry) {
+	for i, text := range [kinds]string{username: e.identity.Username, identityID: e.identity.ID} {
+		if len(m.pending[i].noted) == 0 || e.missing {
+			continue
+		}
+		if k := (key{lower(text), kind(i)}); m.pending[i].has(k) && m.knows(k) {
+			m.pending[i].drop(k)
+		}
+	}
 }
 
 // refused sends the calls of a batch back into the queue when the service
@@ -190,7 +203,7 @@ func (m *Map) match(b *batch, list *gen.IdentityList) ([]*entry, error) {
 		who := found[c.key.text]
 		switch {
 		case who != nil:
-			entries[i] = &entry{identity: *who, provider: providers[who.IdentityProvider], withProvider: m.providers}
+			entries[i] = newEntry(*who, providers[who.IdentityProvider], m.providers)
 		case nameless > 0:
 			// Which of the keys it is about cannot be told.
 			return nil, fmt.Errorf("%d of %d identities came without their ID or username, so that it cannot be told who they are; a token with the scope view_identities sees them", nameless, len(list.Identities))

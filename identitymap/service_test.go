@@ -56,12 +56,12 @@ func newService(people ...gen.Identity) *service {
 	return s
 }
 
-func (s *service) client(tb testing.TB) *globusauth.Client {
+func (s *service) client(tb fataler) *globusauth.Client {
 	tb.Helper()
 	return s.clientWith(tb, globusauth.RetryPolicy{MaxRetries: -1})
 }
 
-func (s *service) clientWith(tb testing.TB, retry globusauth.RetryPolicy) *globusauth.Client {
+func (s *service) clientWith(tb fataler, retry globusauth.RetryPolicy) *globusauth.Client {
 	tb.Helper()
 	client, err := globusauth.New(globusauth.Config{
 		Credentials: globusauth.Bearer("a-token"),
@@ -75,8 +75,14 @@ func (s *service) clientWith(tb testing.TB, retry globusauth.RetryPolicy) *globu
 	return client
 }
 
+// fataler is a testing.TB or a rapid.T.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+}
+
 // newMap returns a map over the service. Its client does not repeat requests.
-func (s *service) newMap(tb testing.TB, config identitymap.Config) *identitymap.Map {
+func (s *service) newMap(tb fataler, config identitymap.Config) *identitymap.Map {
 	tb.Helper()
 	if config.Client == nil {
 		config.Client = s.client(tb)

@@ -67,12 +67,12 @@ type member struct {
 
 // add takes up one key and says whether to go on.
 func (s *stream) add(text string) bool {
-	k, err := parseKey(text)
-	if err != nil {
+	k, known, err := s.m.look(text)
+	switch {
+	case err != nil:
 		return s.give(text, Result{Err: err})
-	}
-	if e, ok := s.m.cached(k); ok {
-		return s.answer(answer{text, e, nil})
+	case known != nil:
+		return s.answer(answer{text, known, nil})
 	}
 	g := &s.groups[k.kind]
 	if !g.room.take(k) {
