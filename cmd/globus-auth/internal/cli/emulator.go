@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/globusauth/globusauth/authtest"
+)
+
+// emulatorOptions are the flags of the emulator.
+type emulatorOptions struct {
+	listen, publicURL, seed, save, format, login, log string
+	allowRemote                                       bool
+	config                                            authtest.Config
+}
+
+func (r *runner) emulator() *cobra.Command {
+	var o emulatorOptions
+	command := &cobra.Command{
+		Use:   "emulator",
+		Short: "Run a double of Globus Auth on a port, for tests in any language",
+		Long: `Run a double of Globus Auth on a port until interrupted, for tests in any language. Once
+it listens, it prints one line of JSON on standard output with everything a program needs to
+know: the address, users, clients and their secrets, scopes. A browser shows a dashboard at
+the address; requests are logged on standard error.
+
+Point the official SDKs at it with GLOBUS_SDK_SERVICE_URL_AUTH. It is no Globus Auth: it
+signs in anybody, without a password.`,
+		Example: `  globus-auth emulator --listen 127.0.0.1:8765
+  globus-auth emulator --seed world.yaml --save state.yaml --rotate-refresh-tokens`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return r.runEmulator(cmd.Context(), o) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8765", "address and port to listen on; port 0 takes a free one")
+	flags.BoolVar(&o.allowRemote, "allow-remote", false, "allow an address that other machines can reach")
+	flags.StringVar(&o.publicURL, "public-url", "", "address under which clients reach it, where that is another one")
+	flags.StringVar(&o.seed, "seed", "", "YAML file with the world to start with, in place of the built-in one")
+	flags.StringVar(&o.save, "save", "", "YAML file that keeps the state; if it is there, it is where the emulator goes on")
+	flags.StringVar(&o.format, "format", "json", "of the first line: json, or text for a person")
+	flags.StringVar(&o.log, "log", "text", "request log on standard error: text, json or none")
+	flags.StringVar(&o.login, "login", "", "auto: a login page for nobody, page: for everyone; by default for who accepts text/html")
+	flags.BoolVar(&o.config.Deterministic, "deterministic", false, "the same IDs and tokens in every run")
+	flags.DurationVar(&o.config.AccessTokenLifetime, "access-token-lifetime", 0, "how long access tokens live (default 48h)")
+	flags.BoolVar(&o.config.RotateRefreshTokens, "rotate-refresh-tokens", false, "each refresh gives a new refresh token, and the old one dies")
+	flags.DurationVar(&o.config.RefreshTokenGrace, "refresh-token-grace", 0, "how long a refresh token still works after its first use")
+	return command
+}
+
+func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
+	config, err := r.emulatorConfig(o)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
+	if config.BaseURL = o.publicURL; config.BaseURL == "" {
+		config.BaseURL = "http://" + listener.Addr().String()
+	}
+	if addr, ok := listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
+		if !o.allowRemote {
+			return usagef("%s can be reached from other machines, and this double signs in anybody; use a loopback address, or --allow-remote if you mean it", listener.Addr())
+		}
+		_, _ = fmt.Fprintln(r.Err, "globus-auth: warning: this is a test double, not Globus Auth: whoever reaches it is signed in without a password")
+	}
+	double, err := authtest.NewServer(config)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, listener, double.Handler(), func() error { return r.announce(double.Ready(), o.format) })
+}
+
+func (r *runner) emulatorConfig(o emulatorOptions) (authtest.Config, error) {
+	config := o.config
+	config.Login = authtest.LoginMode(o.login)
+	switch o.log {
+	case "text":
+		config.Logger = slog.New(slog.NewTextHandler(r.Err, nil))
+	case "json":
+		config.Logger = slog.New(slog.NewJSONHandler(r.Err, nil))
+	case "none":
+	default:
+		return config, usagef("--log %q: it is text, json or none", o.log)
+	}
+	if o.format != "json" && o.format != "text" {
+		return config, usagef("--format %q: it is json or text", o.format)
+	}
+	for _, path := range []string{o.save, o.seed} {
+		if path == "" || config.World != nil {
+			continue
+		}
+		world, err := readWorld(path)
+		if path == o.save && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return config, err
+		}
+		config.World = &world
+	}
+	if o.save != "" {
+		config.Save = func(world authtest.World) error { return writeWorld(o.save, world) }
+	}
+	return config, nil
+}
+
+// announce tells what is in the world: the signal that the emulator is ready.
+func (r *runner) announce(ready authtest.Ready, format string) error {
+	if format == "json" {
+		return json.NewEncoder(r.Out).Encode(ready)
+	}
+	w := tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "A double of Globus Auth is ready.\n\nbase URL\t%s\nnative client\t%s\nconfidential client\t%s\n  secret\t%s\n  redirect URI\t%s\n",
+		ready.BaseURL, ready.NativeClientID, ready.ConfidentialClientID, ready.ConfidentialClientSecret, ready.ConfidentialRedirectURI)
+	for i, user := range ready.Users {
+		label := ""
+		if i == 0 {
+			label = "users"
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", label, user.Username, user.IdentityID)
+	}
+	_, _ = fmt.Fprintf(w, "project\t%s\npolicy\t%s\ntemplate client\t%s\n\nexport GLOBUS_SDK_SERVICE_URL_AUTH=%s\n", ready.ProjectID, ready.PolicyID, ready.TemplateID, ready.BaseURL)
+	return w.Flush()
+}
+
+// serve answers requests until ctx ends, and then lets those under way finish.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, ready func() error) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	err := ready()
+	if err == nil {
+		select {
+		case err = <-failed:
+			return err
+		case <-ctx.Done():
+		}
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if shutdown := server.Shutdown(grace); shutdown != nil {
+		_ = server.Close()
+	}
+	<-failed
+	return err
+}
+
+// maxWorld bounds a seed file: about a million users.
+const maxWorld = 1 << 30
+
+func readWorld(path string) (authtest.World, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return authtest.World{}, err
+	}
+	defer func() { _ = file.Close() }()
+	decoder := yaml.NewDecoder(io.LimitReader(file, maxWorld))
+	decoder.KnownFields(true)
+	var world authtest.World
+	if err := decoder.Decode(&world); err != nil {
+		return authtest.World{}, fmt.Errorf("%s is no description of a world: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	return world, nil
+}
+
+// writeWorld replaces the file in one step, so that a crash leaves the old or
+// the new state.
+func writeWorld(path string, world authtest.World) error {
+	text, err := yaml.Marshal(world)
+	if err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temporary.Name()) }()
+	_, err = temporary.Write(text)
+	if err == nil {
+		err = temporary.Sync()
+	}
+	if err = errors.Join(err, temporary.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), path)
+}

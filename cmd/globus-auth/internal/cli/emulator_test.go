@@ -1,0 +1,120 @@
+package cli_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/globusauth/globusauth/cmd/globus-auth/internal/cli"
+)
+
+// Ports, tokens and codes differ from run to run.
+func cleanQuickstart(text string) string {
+	text = regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllString(text, "127.0.0.1:PORT")
+	return regexp.MustCompile(`fake\.\.\.[\w-]{4}`).ReplaceAllString(text, "fake...XXXX")
+}
+
+func TestQuickstart(t *testing.T) {
+	t.Parallel()
+	golden(t, "quickstart", command{args: []string{"quickstart"}, clean: cleanQuickstart})
+}
+
+func TestQuickstartAgainstWhatIsNoEmulator(t *testing.T) {
+	t.Parallel()
+	golden(t, "quickstart-elsewhere", command{args: []string{"quickstart", "--base-url", service(t)}, code: cli.ExitFailed, clean: cleanQuickstart})
+}
+
+// emulate runs the emulator until stop is called and returns its first line.
+func emulate(t *testing.T, args ...string) (line string, stop func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	var errs bytes.Buffer
+	code := make(chan int, 1)
+	go func() {
+		args := append([]string{"emulator", "--listen", "127.0.0.1:0", "--log", "none"}, args...)
+		code <- cli.Run(ctx, args, cli.Streams{In: strings.NewReader(""), Out: writer, Err: &errs}, func(string) string { return "" })
+		_ = writer.Close()
+	}()
+	line, err := bufio.NewReader(reader).ReadString('\n')
+	if err != nil {
+		t.Fatalf("no first line: %v, exit code %d\n%s", err, <-code, errs.String())
+	}
+	go func() { _, _ = io.Copy(io.Discard, reader) }()
+	done := -1
+	stop = func() int {
+		if cancel(); done < 0 {
+			done = <-code
+		}
+		return done
+	}
+	t.Cleanup(func() { stop() })
+	return line, stop
+}
+
+func TestEmulator(t *testing.T) {
+	t.Parallel()
+	line, stop := emulate(t)
+	var ready map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(line), &ready); err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	for _, name := range []string{
+		"base_url", "native_client_id", "confidential_client_id", "confidential_client_secret", "confidential_redirect_uri", "users",
+		"project_id", "policy_id", "template_id", "fqdn", "identity_provider", "resource_scope", "dependent", "dependent_grant",
+	} {
+		if value := string(ready[name]); value == "" || value == `""` || value == "null" || value == "[]" {
+			t.Errorf("%s is %q", name, value)
+		}
+	}
+	var baseURL string
+	if err := json.Unmarshal(ready["base_url"], &baseURL); err != nil || !strings.HasSuffix(baseURL, "/") {
+		t.Fatalf("base_url %q, %v", baseURL, err)
+	}
+	golden(t, "quickstart-emulator", command{args: []string{"--base-url", baseURL, "quickstart"}, clean: cleanQuickstart})
+	if code := stop(); code != cli.ExitOK {
+		t.Errorf("exit code %d after an interruption", code)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, baseURL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := client.Do(req); err == nil {
+		_ = resp.Body.Close()
+		t.Error("it still answers")
+	}
+}
+
+func TestEmulatorRefuses(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "missing.yaml")
+	for name, c := range map[string]command{
+		"emulator-remote":     {args: []string{"emulator", "--listen", "0.0.0.0:0"}, code: cli.ExitUsage, clean: func(s string) string { return regexp.MustCompile(`\[::\]:\d+|0\.0\.0\.0:\d+`).ReplaceAllString(s, "ANY:PORT") }},
+		"emulator-format":     {args: []string{"emulator", "--format", "xml"}, code: cli.ExitUsage},
+		"emulator-log":        {args: []string{"emulator", "--log", "loud"}, code: cli.ExitUsage},
+		"emulator-login":      {args: []string{"emulator", "--listen", "127.0.0.1:0", "--login", "never"}, code: cli.ExitFailed},
+		"emulator-no-seed":    {args: []string{"emulator", "--seed", missing}, code: cli.ExitFailed, clean: func(s string) string { return strings.ReplaceAll(s, missing, "MISSING") }},
+		"emulator-wrong-seed": {args: []string{"emulator", "--seed", filepath.Join("testdata", "wrong-seed.yaml")}, code: cli.ExitFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, name, c)
+		})
+	}
+}
+
+func TestEmulatorForAPerson(t *testing.T) {
+	t.Parallel()
+	line, _ := emulate(t, "--format", "text")
+	if line != "A double of Globus Auth is ready.\n" {
+		t.Errorf("got %q", line)
+	}
+}
