@@ -1,10 +1,13 @@
 package tokens
 
 import (
-	"encoding/json"
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxUnixSeconds is the last second of the year 9999, the last that RFC 3339 can write.
@@ -47,7 +50,7 @@ func (s Set) MarshalStorage() ([]byte, error) {
 			IDToken:         token.IDToken,
 		}
 	}
-	return json.Marshal(stored)
+	return stdjson.Marshal(stored)
 }
 
 // UnmarshalStorage reads what [Set.MarshalStorage] or the official Python SDK
@@ -115,14 +118,14 @@ func (s *storedToken) token(name string) (Token, error) {
 	return token, nil
 }
 
-// withoutData keeps what a JSON error says about place and type. The text of
-// encoding/json's errors can quote the value it stumbled over.
+// withoutData keeps what a JSON error says about place and type. Its text can
+// quote the value that it stumbled over.
 func withoutData(err error) error {
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("not valid JSON at byte %d", syntax.Offset)
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return fmt.Errorf("not valid JSON at byte %d", syntax.ByteOffset)
 	}
-	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("member %q at byte %d is not of type %s", kind.Field, kind.Offset, kind.Type)
+	if kind, ok := errors.AsType[*json.SemanticError](err); ok {
+		return fmt.Errorf("member %q is not of type %s", string(kind.JSONPointer), kind.GoType)
 	}
 	return errors.New("not valid JSON")
 }

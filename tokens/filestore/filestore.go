@@ -85,10 +85,12 @@ func (s *Store) load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	if path, err = place.Resolve(path); err != nil {
-		return tokens.Set{}, err
-	}
 	doc, err := read(ctx, path)
+	if place.IsLink(err) {
+		if path, err = place.Resolve(path); err == nil {
+			doc, err = read(ctx, path)
+		}
+	}
 	if err != nil {
 		return tokens.Set{}, err
 	}

@@ -13,6 +13,9 @@ import (
 // openFlags keep an open from following a link or waiting for a pipe.
 const openFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
+// IsLink reports that Open was given a symlink, which it does not follow.
+func IsLink(err error) bool { return errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK) }
+
 // root is the directory of the official Python SDK.
 func root() (string, error) {
 	home, err := os.UserHomeDir()

@@ -11,6 +11,9 @@ import (
 
 const openFlags = 0
 
+// IsLink is never so: Open follows links.
+func IsLink(error) bool { return false }
+
 // root is the directory of the official Python SDK.
 func root() (string, error) {
 	base, err := os.UserCacheDir() // %LOCALAPPDATA%
