@@ -1,0 +1,218 @@
+package flows_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http/httptest"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// world is a Globus Auth in this process, what is in it, and a client of it. A
+// program has globusauth.New(globusauth.Config{}) in its place.
+func world() (auth *globusauth.Client, ready authtest.Ready, stop func()) {
+	double, err := authtest.NewServer(authtest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewServer(double.Handler())
+	auth, err = globusauth.New(globusauth.Config{BaseURL: server.URL, HTTPClient: server.Client()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return auth, double.Ready(), server.Close
+}
+
+// A person logs in to a command-line program by copying a code.
+func Example() {
+	auth, ready, stop := world()
+	defer stop()
+	ctx := context.Background()
+
+	native := flows.Native{
+		Client:   auth,
+		ClientID: ready.NativeClientID,
+		Scopes:   scopes.List{scopes.AuthOpenID, scopes.TransferAll},
+	}
+	login, err := native.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Print login.URL(). The person opens it, logs in, and copies the code:
+	answer, err := browse(auth, login.URL())
+	if err != nil {
+		log.Fatal(err)
+	}
+	set, err := login.FinishCode(ctx, answer.Get("code"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	transfer, ok := set.ByResourceServer(scopes.TransferResourceServer)
+	fmt.Println(ok, transfer.Scope)
+	fmt.Println(transfer.IdentityID == ready.Users[0].IdentityID)
+	// Output:
+	// true urn:globus:auth:scope:transfer.api.globus.org:all
+	// true
+}
+
+// A web portal keeps a login in its session between two requests, which
+// may reach two replicas.
+func ExampleConfidential() {
+	auth, ready, stop := world()
+	defer stop()
+	ctx := context.Background()
+
+	portal := flows.Confidential{
+		Client:       auth,
+		ClientID:     ready.ConfidentialClientID,
+		ClientSecret: ready.ConfidentialClientSecret,
+		RedirectURI:  ready.ConfidentialRedirectURI,
+		Scopes:       scopes.List{scopes.AuthOpenID, scopes.AuthProfile, scopes.AuthEmail},
+	}
+
+	// GET /login: start, remember, send the browser away.
+	login, err := portal.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	session, err := login.MarshalStorage()
+	if err != nil {
+		log.Fatal(err)
+	}
+	callback, err := browse(auth, login.URL())
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// GET /callback: forget, then finish with r.URL.Query().
+	login, err = portal.Resume(session)
+	if err != nil {
+		log.Fatal(err)
+	}
+	set, err := login.Finish(ctx, callback)
+	switch {
+	case errors.Is(err, apierror.ErrAccessDenied):
+		log.Fatal("the person said no")
+	case err != nil:
+		log.Fatal(err)
+	}
+	for _, token := range set.All() {
+		fmt.Println(token.ResourceServer, token.IdentityID == ready.Users[0].IdentityID)
+	}
+	fmt.Println(login) // no secret is ever printed
+	// Output:
+	// auth.globus.org true
+	// flows.Login{[redacted]}
+}
+
+// A service gets tokens for itself, and an *http.Client that never stops because one
+// expired.
+func ExampleConfidential_ClientCredentialsSource() {
+	auth, ready, stop := world()
+	defer stop()
+
+	service := flows.Confidential{
+		Client:       auth,
+		ClientID:     ready.ConfidentialClientID,
+		ClientSecret: ready.ConfidentialClientSecret,
+		Scopes:       scopes.List{scopes.AuthViewIdentities, scopes.TransferAll},
+	}
+	source, err := service.ClientCredentialsSource(tokens.RefreshingConfig{
+		Store:          tokens.NewMemory(),
+		ResourceServer: scopes.TransferResourceServer,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	transfer, err := flows.HTTPClient(auth, tokens.TransportConfig{Source: source, ResourceServer: scopes.TransferResourceServer})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = transfer.Get("https://elsewhere.example/") //nolint:bodyclose,noctx // it is refused
+	fmt.Println(err)
+
+	// For a library that takes an oauth2.TokenSource:
+	token, err := tokens.OAuth2(context.Background(), source).Token()
+	fmt.Println(token.Valid(), err)
+	// Output:
+	// Get "https://elsewhere.example/": tokens: send request: the token is not meant for elsewhere.example:443, only for transfer.api.globus.org:443: add the host to Hosts if it should be, or use another client
+	// true <nil>
+}
+
+// A resource server looks at a caller's token and calls a further service for the
+// caller.
+func ExampleConfidential_DependentTokens() {
+	auth, ready, stop := world()
+	defer stop()
+	ctx := context.Background()
+	api := flows.Confidential{Client: auth, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret}
+	required := scopes.Scope(ready.DependentGrant.Scope)
+	bearer := callersToken(ctx, auth, ready, required)
+
+	info, err := api.Introspect(ctx, bearer, flows.IntrospectOptions{SessionInfo: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if !info.HasScope(required) {
+		log.Fatal("401 or 403")
+	}
+	fmt.Println(info.Username)
+
+	set, err := api.DependentTokens(ctx, bearer, flows.DependentOptions{Scopes: scopes.List{scopes.GroupsViewMyGroups}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, token := range set.All() {
+		fmt.Println(token.ResourceServer)
+	}
+	// Output:
+	// alice@example.edu
+	// groups.api.globus.org
+}
+
+// callersToken logs somebody in to the native client for one scope.
+func callersToken(ctx context.Context, auth *globusauth.Client, ready authtest.Ready, scope scopes.Scope) string {
+	native := flows.Native{Client: auth, ClientID: ready.NativeClientID, Scopes: scopes.List{scope}}
+	login, err := native.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	answer, err := browse(auth, login.URL())
+	if err != nil {
+		log.Fatal(err)
+	}
+	set, err := login.Finish(ctx, answer)
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := set.ByScopes(scope)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return token.AccessToken
+}
+
+// A service answers that it wants more; the next login asks for that.
+func ExampleWithAuthorization() {
+	auth, err := globusauth.New(globusauth.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	native := flows.Native{Client: auth, ClientID: "00000000-0000-4000-8000-000000000001", Scopes: scopes.List{scopes.TransferAll}}
+
+	answer := apierror.FromResponse("list directory", 403, map[string][]string{"Content-Type": {"application/json"}},
+		[]byte(`{"code": "AuthorizationRequired", "authorization_parameters": {"session_required_mfa": true, "session_message": "A second factor, please."}}`))
+	if failure, ok := errors.AsType[*apierror.Error](error(answer)); ok && failure.Authorization != nil {
+		login, err := native.Start(flows.WithAuthorization(*failure.Authorization))
+		fmt.Println(login.URL() != "", err)
+	}
+	// Output:
+	// true <nil>
+}
