@@ -148,7 +148,7 @@ func (m *Map) detach(c *call) {
 		return
 	}
 	delete(m.calls, c.key)
-	if c.added != "" && len(c.waiting) == 0 {
+	if c.added != "" && len(c.waiting) == 0 && !m.knows(c.key) {
 		m.pending[c.key.kind].add(c.key, c.added)
 	}
 }

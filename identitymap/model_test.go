@@ -71,7 +71,8 @@ func (m *model) learn(key string, k knowledge) {
 }
 
 // requests takes up the requests since the last call, and returns which keys
-// they asked for with and without success.
+// they asked for with and without success. A key can be both, when it occurs
+// twice or travelled with a request that failed.
 func (m *model) requests(t *rapid.T, wanted []string) (answered, failed map[string]bool) {
 	answered, failed = map[string]bool{}, map[string]bool{}
 	log := m.service.log()
@@ -85,7 +86,7 @@ func (m *model) requests(t *rapid.T, wanted []string) (answered, failed map[stri
 			if _, ok := m.lookup(key); ok {
 				t.Fatalf("%q was asked for although it is known", key)
 			}
-			if answered[key] || failed[key] {
+			if answered[key] {
 				t.Fatalf("%q was asked for twice", key)
 			}
 			if !slices.Contains(wanted, key) && !slices.Contains(m.pending, key) {
@@ -146,6 +147,9 @@ func (m *model) checkAll(t *rapid.T, before map[string]knowledge, results map[st
 		case ok:
 			// Its other key may have brought something newer.
 			check(t, key, r.Identity.Identity, r.Err, was, m.known[canonical])
+		case answered[canonical] && failed[canonical] && r.Err != nil && !errors.Is(r.Err, identitymap.ErrNotFound):
+			// It was given twice, and asked for again after a failure.
+			checkFailed(t, key, r.Identity.Identity, r.Err)
 		case answered[canonical]:
 			check(t, key, r.Identity.Identity, r.Err, m.truth(canonical))
 		case failed[canonical]:

@@ -11,8 +11,9 @@ import (
 // answered twice, and asked for once if the cache still has it or it is on its
 // way.
 //
-// Memory does not grow with the number of keys: at most twice the keys that
-// [Config.Concurrency] requests hold are read ahead. The keys are read on the
+// Memory does not grow with the number of keys: about twice the keys that
+// [Config.Concurrency] requests hold are read ahead, more only of keys that come
+// again and again. The keys are read on the
 // goroutine that ranges over the result, and a request is sent when it is full
 // or the keys end, so a slow sequence delays the answers.
 //
@@ -24,7 +25,7 @@ func (m *Map) All(ctx context.Context, keys iter.Seq[string]) iter.Seq2[string, 
 		s := &stream{m: m, ctx: ctx, yield: yield, waiter: newWaiter()}
 		s.most = 2 * m.batchSize * m.throttle.most
 		for i := range s.groups {
-			s.groups[i].room = newRoom(m.batchSize)
+			s.groups[i] = group{keys: map[string]struct{}{}, room: newRoom(m.batchSize)}
 		}
 		defer func() {
 			if s.open > 0 {
@@ -54,9 +55,14 @@ type stream struct {
 	stopped bool // the consumer wants no more
 }
 
+// maxRepeats bounds what a group holds when the same keys come again and again:
+// so many members for each key of a request.
+const maxRepeats = 10
+
 // group is a request in the making.
 type group struct {
 	members []member
+	keys    map[string]struct{} // of the members, each once
 	room    room
 }
 
@@ -75,12 +81,15 @@ func (s *stream) add(text string) bool {
 		return s.answer(answer{text, known, nil})
 	}
 	g := &s.groups[k.kind]
-	if !g.room.take(k) {
-		s.submit(g)
-		g.room.take(k)
+	if _, ok := g.keys[k.text]; !ok {
+		if !g.room.take(k) {
+			s.submit(g)
+			g.room.take(k)
+		}
+		g.keys[k.text] = struct{}{}
 	}
 	g.members = append(g.members, member{k, text})
-	if g.room.keys == 0 {
+	if g.room.keys == 0 || len(g.members) == maxRepeats*s.m.batchSize {
 		s.submit(g)
 	}
 	return s.collect(s.open > s.most)
@@ -96,6 +105,7 @@ func (s *stream) submit(g *group) {
 	s.m.mu.Unlock()
 	s.open += len(g.members)
 	clear(g.members)
+	clear(g.keys)
 	g.members = g.members[:0]
 	g.room = newRoom(s.m.batchSize)
 }

@@ -233,6 +233,35 @@ func TestLoopsWithinLoops(t *testing.T) {
 	}
 }
 
+// TestRepeatedKeys streams a log in which everybody occurs 300 times in a row.
+func TestRepeatedKeys(t *testing.T) {
+	t.Parallel()
+	s := newService(crowd(500)...)
+	s.latency = time.Millisecond
+	m := s.newMap(t, identitymap.Config{})
+	n := 0
+	for key, r := range m.All(t.Context(), func(yield func(string) bool) {
+		for i := range 500 * 300 {
+			if !yield(name(i / 300)) {
+				return
+			}
+		}
+	}) {
+		if r.Err != nil || r.Identity.Username != key {
+			t.Errorf("%q: %+v", key, r)
+		}
+		n++
+	}
+	if n != 500*300 {
+		t.Errorf("%d answers", n)
+	}
+	for key, n := range s.asked {
+		if n != 1 {
+			t.Errorf("%q was asked for %d times", key, n)
+		}
+	}
+}
+
 func TestAllAgain(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(10)...)
