@@ -136,3 +136,13 @@ func manners(x exchange) []string {
 	}
 	return problems
 }
+
+// requestOf is the bare request of a record, to find its operation.
+func requestOf(t *testing.T, rec record) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), rec.method, baseURL+rec.path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}

@@ -1,0 +1,107 @@
+package contract_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// budgets are how many names each package may export, written by hand.
+var budgets = map[string]int{
+	".": 50, "flows": 40, "tokens": 25, "idtoken": 15, "identitymap": 15, "resourceserver": 25, "authtest": 60,
+}
+
+// TestExportedNames keeps the packages small enough to be read at one go. It
+// counts types, functions, constants and variables at the top level, and logs
+// the methods beside them.
+func TestExportedNames(t *testing.T) {
+	t.Parallel()
+	for folder, budget := range budgets {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			if _, err := os.Stat(filepath.Join("..", folder)); os.IsNotExist(err) && folder == "resourceserver" {
+				return // not built yet
+			}
+			names, methods := exported(t, filepath.Join("..", folder))
+			if len(names) == 0 {
+				t.Fatal("no exported names found")
+			}
+			t.Logf("%d names, %d methods, budget %d", len(names), len(methods), budget)
+			if len(names) > budget {
+				t.Errorf("%d exported names, the budget is %d: %s", len(names), budget, strings.Join(names, " "))
+			}
+		})
+	}
+}
+
+// exported lists the names and methods that the hand-written files of a folder
+// export.
+func exported(t *testing.T, folder string) (names, methods []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") || strings.HasSuffix(file, ".gen.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range parsed.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				switch {
+				case !decl.Name.IsExported():
+				case decl.Recv == nil:
+					names = append(names, decl.Name.Name)
+				case ast.IsExported(receiver(decl.Recv.List[0].Type)):
+					methods = append(methods, receiver(decl.Recv.List[0].Type)+"."+decl.Name.Name)
+				}
+			case *ast.GenDecl:
+				names = append(names, exportedOf(decl)...)
+			}
+		}
+	}
+	slices.Sort(names)
+	slices.Sort(methods)
+	return names, methods
+}
+
+func exportedOf(decl *ast.GenDecl) []string {
+	var names []string
+	for _, spec := range decl.Specs {
+		switch spec := spec.(type) {
+		case *ast.TypeSpec:
+			if spec.Name.IsExported() {
+				names = append(names, spec.Name.Name)
+			}
+		case *ast.ValueSpec:
+			for _, name := range spec.Names {
+				if name.IsExported() {
+					names = append(names, name.Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+func receiver(expr ast.Expr) string {
+	switch expr := expr.(type) {
+	case *ast.StarExpr:
+		return receiver(expr.X)
+	case *ast.IndexExpr:
+		return receiver(expr.X)
+	case *ast.Ident:
+		return expr.Name
+	}
+	return ""
+}
