@@ -70,8 +70,6 @@ func (e *engine) check(params gen.AuthorizeParams, base string) (*authorization,
 	switch {
 	case params.ResponseType != gen.ResponseTypeCode:
 		return a, &redirectProblem{"unsupported_response_type", "Only the response type 'code' is offered"}
-	case !asking.mayUse(grantCode):
-		return a, &redirectProblem{"unauthorized_client", "A client of the type " + asking.kind + " cannot sign people in"}
 	case err != nil:
 		return a, &redirectProblem{"invalid_scope", "The scope cannot be read: " + err.Error()}
 	case len(unknown) > 0:

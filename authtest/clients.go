@@ -29,6 +29,7 @@ type client struct {
 	project            *project
 	parent             string
 	template           bool
+	instance           bool // of a template
 	visibility         string
 	credentials        []*credential
 	redirectURIs       []string
@@ -58,36 +59,37 @@ const (
 	grantDependent         = "urn:globus:auth:grant_type:dependent_token"
 )
 
-// clientKinds says which grants each kind of client may use.
-func clientKinds() map[string][]string {
-	confidential := []string{grantCode, grantClientCredentials, grantRefresh, grantDependent}
-	return map[string][]string{
-		kindConfidential: confidential,
-		kindHybrid:       confidential,
-		kindGCS:          confidential,
-		kindPublic:       {grantCode, grantRefresh},
-		kindWebapp:       {grantCode, grantRefresh},
-		kindIdentity:     {grantClientCredentials, grantRefresh},
-		kindServer:       {grantClientCredentials, grantDependent, grantRefresh},
-	}
+// clientKinds are the types of clients.
+func clientKinds() []string {
+	return []string{kindConfidential, kindHybrid, kindGCS, kindPublic, kindWebapp, kindIdentity, kindServer}
 }
 
 // public reports whether the client has no secret.
 func (c *client) public() bool { return c.kind == kindPublic || c.kind == kindWebapp }
 
+// grants returns the grants that the client may use. Instances of a native app
+// are no resource servers.
+func (c *client) grants() []string {
+	switch {
+	case c.public():
+		return []string{grantCode, grantRefresh}
+	case c.instance:
+		return []string{grantCode, grantClientCredentials, grantRefresh}
+	default:
+		return []string{grantCode, grantClientCredentials, grantRefresh, grantDependent}
+	}
+}
+
 // mayUse reports whether the client may use a grant.
 func (c *client) mayUse(grant string) bool {
-	switch c.kind {
-	case kindConfidential, kindHybrid, kindGCS:
+	switch grant {
+	case grantCode, grantRefresh:
 		return true
-	case kindPublic, kindWebapp:
-		return grant == grantCode || grant == grantRefresh
-	case kindIdentity:
-		return grant == grantClientCredentials || grant == grantRefresh
-	case kindServer:
-		return grant != grantCode
+	case grantClientCredentials:
+		return !c.public()
+	default:
+		return !c.public() && !c.instance
 	}
-	return false
 }
 
 // hashSecret keeps what a secret is compared with.

@@ -2,6 +2,7 @@ package authtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,7 +14,7 @@ func (e *engine) addClient(c Client) (*client, error) {
 		return nil, err
 	}
 	added := &client{
-		id: id, name: c.Name, kind: c.Type, parent: c.Parent, template: c.Template, visibility: "private",
+		id: id, name: c.Name, kind: c.Type, parent: c.Parent, template: c.Template, instance: c.Instance, visibility: "private",
 		redirectURIs: orEmpty(c.RedirectURIs), resourceServer: c.ResourceServer, requiredIDP: c.RequiredIDP,
 		preselectIDP: c.PreselectIDP, termsAndConditions: c.TermsAndConditions, privacyPolicy: c.PrivacyPolicy,
 	}
@@ -56,7 +57,7 @@ func (e *engine) checkClient(added *client, c Client, credentials []Credential) 
 	if added.name == "" || strings.ContainsAny(added.name, "\r\n") {
 		return fmt.Errorf("a name of one line is required")
 	}
-	if clientKinds()[added.kind] == nil {
+	if !slices.Contains(clientKinds(), added.kind) {
 		return fmt.Errorf("there is no client_type %q", added.kind)
 	}
 	if added.public() && len(credentials) > 0 {
@@ -153,8 +154,11 @@ func (e *engine) addDependencies(s *scope, list []Dependency) error {
 		if target == nil {
 			target = e.scopes[strings.ToLower(d.Scope)]
 		}
-		if target == nil || target == s {
-			return fmt.Errorf("authtest: scope %q: it cannot depend on %q, which does not exist or is the scope itself", s.text, d.Scope)
+		if target == nil {
+			return fmt.Errorf("authtest: scope %q: it cannot depend on %q, which does not exist", s.text, d.Scope)
+		}
+		if target == s || reaches(target, s.id) {
+			return fmt.Errorf("authtest: scope %q: it cannot depend on %q, which depends on it", s.text, d.Scope)
 		}
 		s.dependents = append(s.dependents, dependency{
 			scope: target, optional: d.Optional, requiresRefresh: d.RequiresRefreshToken,

@@ -1,8 +1,14 @@
 package authtest
 
 import (
+	"context"
 	"path"
 	"slices"
+	"strings"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // policy is an authentication policy.
@@ -33,4 +39,166 @@ func (p *policy) check() error {
 		}
 	}
 	return nil
+}
+
+// policyDocument is a policy as the service writes it.
+type policyDocument struct {
+	ID                             string   `json:"id"`
+	ProjectID                      string   `json:"project_id"`
+	DisplayName                    string   `json:"display_name"`
+	Description                    string   `json:"description"`
+	HighAssurance                  bool     `json:"high_assurance"`
+	AuthenticationAssuranceTimeout *int     `json:"authentication_assurance_timeout"`
+	RequiredMFA                    bool     `json:"required_mfa"`
+	DomainConstraintsInclude       []string `json:"domain_constraints_include"`
+	DomainConstraintsExclude       []string `json:"domain_constraints_exclude"`
+}
+
+func (p *policy) document() policyDocument {
+	return policyDocument{
+		ID: p.id, ProjectID: p.project.id, DisplayName: p.name, Description: p.description, HighAssurance: p.highAssurance,
+		AuthenticationAssuranceTimeout: p.timeout, RequiredMFA: p.requiredMFA,
+		DomainConstraintsInclude: slices.Clone(p.include), DomainConstraintsExclude: slices.Clone(p.exclude),
+	}
+}
+
+// findPolicy returns a policy and its caller, who administers it.
+func (e *engine) findPolicy(ctx context.Context, id string) (*policy, principal, error) {
+	caller, err := e.developer(ctx)
+	if err != nil {
+		return nil, caller, err
+	}
+	found := e.policies[strings.ToLower(id)]
+	if found == nil {
+		return nil, caller, notFound("No policy has the ID " + id)
+	}
+	return found, caller, caller.mayRead(found.project)
+}
+
+func policyAnswer(p *policy) (server.Answer, error) {
+	return ok(map[string]any{"policy": p.document()})
+}
+
+// GetPolicies lists the policies of the projects that the caller administers.
+func (a api) GetPolicies(ctx context.Context, _ server.GetPoliciesRequestObject) (server.GetPoliciesResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	documents := []policyDocument{}
+	for _, id := range a.ordered.policies {
+		if p := a.policies[id]; caller.administers(p.project) {
+			documents = append(documents, p.document())
+		}
+	}
+	return ok(map[string]any{"policies": documents})
+}
+
+// GetPolicy reads one policy.
+func (a api) GetPolicy(ctx context.Context, request server.GetPolicyRequestObject) (server.GetPolicyResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, _, err := a.findPolicy(ctx, request.PolicyID)
+	if err != nil {
+		return nil, err
+	}
+	return policyAnswer(found)
+}
+
+// timeoutOf reads a timeout, which may be null.
+func timeoutOf(member nullable.Nullable[int]) *int {
+	if !member.IsSpecified() || member.IsNull() {
+		return nil
+	}
+	seconds := member.MustGet()
+	return &seconds
+}
+
+// CreatePolicy makes a policy.
+func (a api) CreatePolicy(ctx context.Context, request server.CreatePolicyRequestObject) (server.CreatePolicyResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	body := request.Body.Policy
+	if body.ProjectID == "" {
+		return nil, badRequest("project_id is required")
+	}
+	of, err := a.findProject(body.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.mayChange(caller, of); err != nil {
+		return nil, err
+	}
+	added := &policy{
+		project: of, name: body.DisplayName, description: body.Description, highAssurance: given(body.HighAssurance),
+		timeout: timeoutOf(body.AuthenticationAssuranceTimeout), requiredMFA: given(body.RequiredMFA),
+		include: given(body.DomainConstraintsInclude), exclude: given(body.DomainConstraintsExclude),
+	}
+	if err := added.check(); err != nil {
+		return nil, err
+	}
+	added.id = a.random.uuid()
+	a.keepPolicy(added)
+	return policyAnswer(added)
+}
+
+// UpdatePolicy changes a policy.
+func (a api) UpdatePolicy(ctx context.Context, request server.UpdatePolicyRequestObject) (server.UpdatePolicyResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, caller, err := a.findPolicy(ctx, request.PolicyID)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.mayChange(caller, found.project); err != nil {
+		return nil, err
+	}
+	body, next := request.Body.Policy, *found
+	set(&next.name, body.DisplayName)
+	set(&next.description, body.Description)
+	set(&next.highAssurance, body.HighAssurance)
+	set(&next.requiredMFA, body.RequiredMFA)
+	set(&next.include, body.DomainConstraintsInclude)
+	set(&next.exclude, body.DomainConstraintsExclude)
+	if body.AuthenticationAssuranceTimeout.IsSpecified() {
+		next.timeout = timeoutOf(body.AuthenticationAssuranceTimeout)
+	}
+	if body.ProjectID.IsSpecified() {
+		if next.project, err = a.findProject(given(body.ProjectID)); err != nil {
+			return nil, err
+		}
+		if err := a.mayChange(caller, next.project); err != nil {
+			return nil, err
+		}
+	}
+	if err := next.check(); err != nil {
+		return nil, err
+	}
+	*found = next
+	a.changed()
+	return policyAnswer(found)
+}
+
+// DeletePolicy deletes a policy.
+func (a api) DeletePolicy(ctx context.Context, request server.DeletePolicyRequestObject) (server.DeletePolicyResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, caller, err := a.findPolicy(ctx, request.PolicyID)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.mayChange(caller, found.project); err != nil {
+		return nil, err
+	}
+	found.deleted = true
+	delete(a.policies, found.id)
+	a.ordered.policies = drop(a.ordered.policies, found.id)
+	a.changed()
+	return policyAnswer(found)
 }

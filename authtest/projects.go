@@ -1,6 +1,16 @@
 package authtest
 
-// project groups clients and policies under administrators.
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/globusauth/globusauth/internal/server"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// project groups clients and policies under administrators. Membership in groups
+// is not known here: administrators by group are kept and shown, and allow nobody.
 type project struct {
 	id, name, contactEmail  string
 	adminIDs, adminGroupIDs []string
@@ -16,4 +26,263 @@ func (e *engine) projectByAdminPolicy(id string) *project {
 		}
 	}
 	return nil
+}
+
+// developer returns the caller of the developer API: somebody with the scope
+// manage_projects.
+func (e *engine) developer(ctx context.Context) (principal, error) {
+	return e.bearerWith(callFrom(ctx), string(scopes.AuthManageProjects))
+}
+
+// administers reports whether an identity linked to the caller's is an
+// administrator of a project.
+func (p principal) administers(of *project) bool {
+	return of != nil && p.identity != nil && slices.ContainsFunc(p.identity.identitySet(), func(i *identity) bool {
+		return slices.Contains(of.adminIDs, i.id)
+	})
+}
+
+// mayRead refuses who is not an administrator.
+func (p principal) mayRead(of *project) error {
+	if !p.administers(of) {
+		return forbidden("You are not an administrator of the project")
+	}
+	return nil
+}
+
+// mayChange refuses who is not an administrator, and a person whose session has
+// no administrator that signed in lately. The answer says how to get one.
+func (e *engine) mayChange(p principal, of *project) error {
+	if err := p.mayRead(of); err != nil {
+		return err
+	}
+	if p.identity.client != nil || e.adminInSession(of, p.token.session) {
+		return nil
+	}
+	const message = "To access this project you must have an identity with admin privileges in session within the last 30 minutes."
+	refused := forbidden(message)
+	refused.parameters = map[string]any{
+		"session_required_policies": []string{of.adminPolicy}, "session_message": message,
+	}
+	return refused
+}
+
+// findProject looks a project up by its ID.
+func (e *engine) findProject(id string) (*project, error) {
+	found := e.projects[strings.ToLower(id)]
+	if found == nil {
+		return nil, notFound("No project has the ID " + id)
+	}
+	return found, nil
+}
+
+// projectDocument is a project as the service writes it.
+type projectDocument struct {
+	ID            string        `json:"id"`
+	DisplayName   string        `json:"display_name"`
+	ProjectName   string        `json:"project_name"`
+	ContactEmail  string        `json:"contact_email"`
+	AdminIDs      []string      `json:"admin_ids"` // null when there are none
+	AdminGroupIDs []string      `json:"admin_group_ids"`
+	Admins        adminDocument `json:"admins"`
+}
+
+type adminDocument struct {
+	Identities []identityDocument `json:"identities"`
+	Groups     []groupDocument    `json:"groups"`
+}
+
+type groupDocument struct {
+	ID           string  `json:"id"`
+	Name         string  `json:"name"`
+	Description  *string `json:"description"`
+	Organization *string `json:"organization"`
+}
+
+func (e *engine) projectDocument(p *project) projectDocument {
+	document := projectDocument{
+		ID: p.id, DisplayName: p.name, ProjectName: p.name, ContactEmail: p.contactEmail,
+		AdminIDs: slices.Clone(p.adminIDs), AdminGroupIDs: slices.Clone(p.adminGroupIDs),
+		Admins: adminDocument{Identities: []identityDocument{}, Groups: []groupDocument{}},
+	}
+	for _, id := range p.adminIDs {
+		if admin := e.identities[id]; admin != nil {
+			document.Admins.Identities = append(document.Admins.Identities, admin.document(true))
+		}
+	}
+	for _, id := range p.adminGroupIDs {
+		document.Admins.Groups = append(document.Admins.Groups, groupDocument{ID: id, Name: "Group " + id})
+	}
+	return document
+}
+
+// adminIDs checks administrators that a request names.
+func (e *engine) checkAdmins(ids []string) ([]string, error) {
+	if err := checkUUIDs("admin_ids", ids); err != nil {
+		return nil, err
+	}
+	var known []string
+	for _, id := range ids {
+		id = strings.ToLower(id)
+		if e.identities[id] == nil {
+			return nil, badRequest("No identity has the ID '" + id + "' in admin_ids")
+		}
+		if !slices.Contains(known, id) {
+			known = append(known, id)
+		}
+	}
+	return known, nil
+}
+
+// GetProjects lists the projects that the caller administers.
+func (a api) GetProjects(ctx context.Context, _ server.GetProjectsRequestObject) (server.GetProjectsResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	documents := []projectDocument{}
+	for _, id := range a.ordered.projects {
+		if p := a.projects[id]; caller.administers(p) {
+			documents = append(documents, a.projectDocument(p))
+		}
+	}
+	return ok(map[string]any{"projects": documents})
+}
+
+// GetProject reads one project.
+func (a api) GetProject(ctx context.Context, request server.GetProjectRequestObject) (server.GetProjectResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.findProject(request.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	if err := caller.mayRead(found); err != nil {
+		return nil, err
+	}
+	return a.projectAnswer(found)
+}
+
+func (e *engine) projectAnswer(p *project) (server.Answer, error) {
+	return ok(map[string]any{"project": e.projectDocument(p)})
+}
+
+// CreateProject makes a project. The caller administers it only when it is named.
+func (a api) CreateProject(ctx context.Context, request server.CreateProjectRequestObject) (server.CreateProjectResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, err := a.developer(ctx); err != nil {
+		return nil, err
+	}
+	body := request.Body.Project
+	added := &project{name: body.DisplayName, contactEmail: body.ContactEmail}
+	if err := a.setAdmins(added, body.AdminIDs, body.AdminGroupIDs); err != nil {
+		return nil, err
+	}
+	if err := added.check(); err != nil {
+		return nil, err
+	}
+	added.id, added.adminPolicy = a.random.uuid(), a.random.uuid()
+	a.keepProject(added)
+	return a.projectAnswer(added)
+}
+
+func (e *engine) setAdmins(p *project, ids, groupIDs []string) error {
+	admins, err := e.checkAdmins(ids)
+	if err != nil {
+		return err
+	}
+	if err := checkUUIDs("admin_group_ids", groupIDs); err != nil {
+		return err
+	}
+	p.adminIDs, p.adminGroupIDs = admins, slices.Clone(groupIDs)
+	return nil
+}
+
+func (p *project) check() error {
+	switch {
+	case p.name == "":
+		return badRequest("display_name is required")
+	case !strings.Contains(p.contactEmail, "@"):
+		return badRequest("contact_email must be an email address")
+	case len(p.adminIDs)+len(p.adminGroupIDs) == 0:
+		return badRequest("At least one of admin_ids and admin_group_ids is required")
+	}
+	return nil
+}
+
+// UpdateProject changes a project.
+func (a api) UpdateProject(ctx context.Context, request server.UpdateProjectRequestObject) (server.UpdateProjectResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.findProject(request.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.mayChange(caller, found); err != nil {
+		return nil, err
+	}
+	body, next := request.Body.Project, *found
+	set(&next.name, body.DisplayName)
+	set(&next.contactEmail, body.ContactEmail)
+	ids, groupIDs := next.adminIDs, next.adminGroupIDs
+	set(&ids, body.AdminIDs)
+	set(&groupIDs, body.AdminGroupIDs)
+	if err := a.setAdmins(&next, ids, groupIDs); err != nil {
+		return nil, err
+	}
+	if err := next.check(); err != nil {
+		return nil, err
+	}
+	*found = next
+	a.changed()
+	return a.projectAnswer(found)
+}
+
+// DeleteProject deletes a project that has no clients and no policies.
+func (a api) DeleteProject(ctx context.Context, request server.DeleteProjectRequestObject) (server.DeleteProjectResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.findProject(request.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.mayChange(caller, found); err != nil {
+		return nil, err
+	}
+	for _, c := range a.clients {
+		if c.project == found {
+			return nil, conflict("The project still has clients; delete them first")
+		}
+	}
+	for _, p := range a.policies {
+		if p.project == found {
+			return nil, conflict("The project still has policies; delete them first")
+		}
+	}
+	answer, err := a.projectAnswer(found)
+	found.deleted = true
+	delete(a.projects, found.id)
+	a.ordered.projects = drop(a.ordered.projects, found.id)
+	a.changed()
+	return answer, err
+}
+
+// drop removes an ID from a list.
+func drop(ids []string, id string) []string {
+	return slices.DeleteFunc(ids, func(each string) bool { return each == id })
 }

@@ -48,6 +48,7 @@ type Client struct {
 	Project            string       `yaml:"project,omitempty"`
 	Parent             string       `yaml:"parent_client,omitempty"`
 	Template           bool         `yaml:"template,omitempty"` // whether instances can be made of it
+	Instance           bool         `yaml:"instance,omitempty"` // of the template that is its parent
 	Public             bool         `yaml:"public,omitempty"`   // visibility: any authenticated caller may see it
 	RedirectURIs       []string     `yaml:"redirect_uris,omitempty"`
 	FQDNs              []string     `yaml:"fqdns,omitempty"`

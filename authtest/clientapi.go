@@ -1,0 +1,378 @@
+package authtest
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// clientDocument is a client as the service writes it.
+type clientDocument struct {
+	ID                            string        `json:"id"`
+	Name                          string        `json:"name"`
+	Project                       *string       `json:"project"`
+	ParentClient                  *string       `json:"parent_client"`
+	PublicClient                  bool          `json:"public_client"`
+	ClientType                    string        `json:"client_type"`
+	GrantTypes                    []string      `json:"grant_types"`
+	Visibility                    string        `json:"visibility"`
+	Scopes                        []string      `json:"scopes"`
+	FQDNs                         []string      `json:"fqdns"`
+	RedirectURIs                  []string      `json:"redirect_uris"`
+	Links                         linksDocument `json:"links"`
+	RequiredIDP                   *string       `json:"required_idp"`
+	PreselectIDP                  *string       `json:"preselect_idp"`
+	UserinfoFromEffectiveIdentity bool          `json:"userinfo_from_effective_identity"`
+	PromptForNamedGrant           bool          `json:"prompt_for_named_grant"`
+}
+
+type linksDocument struct {
+	PrivacyPolicy      *string `json:"privacy_policy"`
+	TermsAndConditions *string `json:"terms_and_conditions"`
+}
+
+func (c *client) document() clientDocument {
+	document := clientDocument{
+		ID: c.id, Name: c.name, ParentClient: orNull(c.parent), PublicClient: c.public(), ClientType: c.kind,
+		GrantTypes: c.grants(), Visibility: c.visibility, Scopes: []string{}, FQDNs: orEmpty(c.fqdns),
+		RedirectURIs: orEmpty(c.redirectURIs), RequiredIDP: orNull(c.requiredIDP), PreselectIDP: orNull(c.preselectIDP),
+		Links:                         linksDocument{PrivacyPolicy: orNull(c.privacyPolicy), TermsAndConditions: orNull(c.termsAndConditions)},
+		UserinfoFromEffectiveIdentity: true, PromptForNamedGrant: c.public(),
+	}
+	if c.project != nil {
+		document.Project = orNull(c.project.id)
+	}
+	for _, s := range c.scopes {
+		document.Scopes = append(document.Scopes, s.id)
+	}
+	return document
+}
+
+func clientAnswer(c *client) (server.Answer, error) {
+	return ok(map[string]any{"client": c.document()})
+}
+
+// projectOf returns the project that decides about a client: its own, or its
+// parent's.
+func (e *engine) projectOf(c *client) *project {
+	for range 16 { // no chain is longer
+		if c.project != nil || c.parent == "" || c.instance {
+			break
+		}
+		parent := e.clients[c.parent]
+		if parent == nil {
+			break
+		}
+		c = parent
+	}
+	return c.project
+}
+
+// clientCaller returns who calls about a client: the client itself with its
+// secret, or somebody with manage_projects.
+func (e *engine) clientCaller(ctx context.Context) (principal, error) {
+	c := callFrom(ctx)
+	if _, _, given := c.basicCredentials(); given {
+		return e.authenticated(c)
+	}
+	return e.developer(ctx)
+}
+
+// findClient looks a client up and checks that the caller may see it.
+func (e *engine) findClient(caller principal, id string) (*client, error) {
+	found := e.clients[strings.ToLower(id)]
+	if found == nil {
+		return nil, notFound("No client has the ID " + id)
+	}
+	if found.visibility == "public" || e.owns(caller, found) {
+		return found, nil
+	}
+	return nil, forbidden("You may not see this client")
+}
+
+// owns reports whether the caller is the client, its parent, or an administrator
+// of its project.
+func (e *engine) owns(caller principal, c *client) bool {
+	if caller.token == nil {
+		return caller.client == c || c.parent == caller.client.id && !c.instance
+	}
+	return caller.administers(e.projectOf(c))
+}
+
+// mayChangeClient refuses whoever may not change a client.
+func (e *engine) mayChangeClient(caller principal, c *client) error {
+	if caller.token == nil {
+		if !e.owns(caller, c) {
+			return forbidden("A client can change itself and its children only")
+		}
+		return nil
+	}
+	return e.mayChange(caller, e.projectOf(c))
+}
+
+// changeable looks a client up that the caller wants to change.
+func (e *engine) changeable(ctx context.Context, id string) (*client, error) {
+	caller, err := e.clientCaller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := e.findClient(caller, id)
+	if err != nil {
+		return nil, err
+	}
+	return found, e.mayChangeClient(caller, found)
+}
+
+// GetClients lists the clients in the caller's projects, or finds the one that
+// has a host name.
+func (a api) GetClients(ctx context.Context, request server.GetClientsRequestObject) (server.GetClientsResponseObject, error) {
+	params := request.Params
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if params.FQDN != "" && params.ProjectID != "" {
+		return nil, badRequest("'fqdn' and 'project_id' exclude each other")
+	}
+	if params.FQDN != "" {
+		found := a.fqdns[strings.ToLower(params.FQDN)]
+		if found == nil {
+			return nil, notFound("No client has the host name " + params.FQDN)
+		}
+		if _, err := a.findClient(caller, found.id); err != nil {
+			return nil, err
+		}
+		return clientAnswer(found)
+	}
+	documents := []clientDocument{}
+	for _, id := range a.ordered.clients {
+		c := a.clients[id]
+		of := a.projectOf(c)
+		if caller.administers(of) && (params.ProjectID == "" || of.id == strings.ToLower(params.ProjectID)) {
+			documents = append(documents, c.document())
+		}
+	}
+	return ok(map[string]any{"clients": documents})
+}
+
+// GetClient reads one client.
+func (a api) GetClient(ctx context.Context, request server.GetClientRequestObject) (server.GetClientResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.clientCaller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.findClient(caller, request.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	return clientAnswer(found)
+}
+
+// CreateClient registers a client in a project, a child of the client that asks,
+// or an instance of a native app.
+func (a api) CreateClient(ctx context.Context, request server.CreateClientRequestObject) (server.CreateClientResponseObject, error) {
+	c := callFrom(ctx)
+	body := request.Body.Client
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if body.TemplateID != "" {
+		return a.createInstance(body)
+	}
+	added, err := a.newClient(body)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, given := c.basicCredentials(); given {
+		caller, err := a.authenticated(c)
+		switch {
+		case err != nil:
+			return nil, err
+		case body.Project != "":
+			return nil, badRequest("A child client belongs to its parent; leave 'project' out")
+		}
+		added.parent = caller.client.id
+	} else {
+		caller, err := a.developer(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if body.Project == "" {
+			return nil, badRequest("project is required")
+		}
+		if added.project, err = a.findProject(body.Project); err != nil {
+			return nil, err
+		}
+		if err := a.mayChange(caller, added.project); err != nil {
+			return nil, err
+		}
+	}
+	added.id = a.random.uuid()
+	a.keepClient(added)
+	return clientAnswer(added)
+}
+
+// newClient checks the body of a creation.
+func (e *engine) newClient(body gen.ClientCreate) (*client, error) {
+	added := &client{kind: string(body.ClientType), visibility: "private"}
+	typed := body.PublicClient.IsSpecified() && !body.PublicClient.IsNull()
+	if typed == (body.ClientType != "") {
+		return nil, badRequest("Exactly one of public_client and client_type is required")
+	}
+	if typed {
+		added.kind = kindHybrid
+		if body.PublicClient.MustGet() {
+			added.kind = kindPublic
+		}
+	}
+	if !slices.Contains(clientKinds(), added.kind) {
+		return nil, badRequest("There is no client_type '" + added.kind + "'")
+	}
+	update := gen.ClientUpdate{RedirectURIs: body.RedirectURIs}
+	update.Name.Set(body.Name)
+	if body.Visibility != "" {
+		update.Visibility.Set(body.Visibility)
+	}
+	update.RequiredIDP, update.PreselectIDP = body.RequiredIDP, body.PreselectIDP
+	links := gen.ClientLinksUpdate{}
+	links.PrivacyPolicy.Set(body.Links.PrivacyPolicy)
+	links.TermsAndConditions.Set(body.Links.TermsAndConditions)
+	update.Links = nullable.NewNullableWithValue(links)
+	return added, e.applyClient(added, update)
+}
+
+// applyClient checks a change and makes it.
+func (e *engine) applyClient(c *client, body gen.ClientUpdate) error {
+	set(&c.name, body.Name)
+	set(&c.redirectURIs, body.RedirectURIs)
+	set(&c.requiredIDP, body.RequiredIDP)
+	set(&c.preselectIDP, body.PreselectIDP)
+	if body.Visibility.IsSpecified() {
+		c.visibility = string(given(body.Visibility))
+	}
+	if body.Links.IsSpecified() {
+		links := given(body.Links)
+		set(&c.privacyPolicy, links.PrivacyPolicy)
+		set(&c.termsAndConditions, links.TermsAndConditions)
+	}
+	switch {
+	case c.name == "" || strings.ContainsAny(c.name, "\r\n"):
+		return badRequest("name is required, without line breaks")
+	case c.visibility != "public" && c.visibility != "private":
+		return badRequest("visibility must be public or private")
+	case (c.privacyPolicy == "") != (c.termsAndConditions == ""):
+		return badRequest("links needs both terms_and_conditions and privacy_policy, or neither")
+	}
+	for _, id := range []string{c.requiredIDP, c.preselectIDP} {
+		if id != "" && e.providers[strings.ToLower(id)] == nil {
+			return badRequest("There is no identity provider '" + id + "'")
+		}
+	}
+	for _, uri := range c.redirectURIs {
+		if err := checkRedirectURI(uri); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createInstance makes a confidential client of a native app, with its first
+// secret. Nobody has to be authorized for it.
+func (e *engine) createInstance(body gen.ClientCreate) (server.CreateClientResponseObject, error) {
+	template := e.clients[strings.ToLower(body.TemplateID)]
+	if template == nil || !template.template {
+		return nil, badRequest("There is no template '" + body.TemplateID + "'")
+	}
+	added := &client{
+		name: body.Name, kind: kindConfidential, visibility: "private", parent: template.id, instance: true,
+		redirectURIs: []string{},
+	}
+	if err := e.applyClient(added, gen.ClientUpdate{}); err != nil {
+		return nil, err
+	}
+	added.id = e.random.uuid()
+	e.keepClient(added)
+	first := e.addCredential(added, "Auto-created at client creation")
+	return ok(map[string]any{
+		"client":   added.document(),
+		"included": map[string]any{"client_credential": first.document(true)},
+	})
+}
+
+// UpdateClient changes a client.
+func (a api) UpdateClient(ctx context.Context, request server.UpdateClientRequestObject) (server.UpdateClientResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, err := a.changeable(ctx, request.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	next := *found
+	if err := a.applyClient(&next, request.Body.Client); err != nil {
+		return nil, err
+	}
+	*found = next
+	if found.identity != nil {
+		found.identity.name = found.name
+	}
+	a.changed()
+	return clientAnswer(found)
+}
+
+// DeleteClient deletes a client and what it owns. A client with children, or with
+// scopes that others depend on, is in use.
+func (a api) DeleteClient(ctx context.Context, request server.DeleteClientRequestObject) (server.DeleteClientResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, err := a.changeable(ctx, request.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range a.clients {
+		if other.parent == found.id && !other.instance {
+			return nil, conflict("The client still has child clients; delete them first")
+		}
+	}
+	for _, s := range found.scopes {
+		if user := a.dependsOn(s); user != nil && user.client != found {
+			return nil, conflict("The scope " + user.text + " depends on a scope of the client")
+		}
+	}
+	answer, err := clientAnswer(found)
+	a.removeClient(found)
+	return answer, err
+}
+
+// removeClient takes a client out. Its tokens die with it.
+func (e *engine) removeClient(c *client) {
+	for _, s := range slices.Clone(c.scopes) {
+		e.removeScope(s)
+	}
+	c.deleted = true
+	for _, used := range c.credentials {
+		used.deleted = true
+	}
+	for _, fqdn := range c.fqdns {
+		delete(e.fqdns, fqdn)
+	}
+	if c.identity != nil {
+		c.identity.deleted = true
+		delete(e.identities, c.identity.id)
+		delete(e.usernames, c.identity.username)
+	}
+	delete(e.clients, c.id)
+	e.ordered.clients = drop(e.ordered.clients, c.id)
+	e.dropConsents(func(given *consent) bool { return given.client == c || given.identity == c.identity })
+	for _, p := range e.projects {
+		p.adminIDs = slices.DeleteFunc(slices.Clone(p.adminIDs), func(id string) bool { return id == c.id })
+	}
+	e.changed()
+}

@@ -1,0 +1,121 @@
+package authtest
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// credentialDocument is a credential as the service writes it.
+type credentialDocument struct {
+	ID      string  `json:"id"`
+	Name    string  `json:"name"`
+	Client  string  `json:"client"`
+	Created string  `json:"created"`
+	Secret  *string `json:"secret"`
+}
+
+// document describes the credential. The secret is shown once, when it is made.
+func (c *credential) document(secret bool) credentialDocument {
+	document := credentialDocument{ID: c.id, Name: c.name, Client: c.client.id, Created: timestamp(c.created)}
+	if secret {
+		document.Secret = orNull(c.secret)
+	}
+	return document
+}
+
+// credentialsOf looks up a client whose credentials the caller may manage.
+func (e *engine) credentialsOf(ctx context.Context, id string, change bool) (*client, error) {
+	caller, err := e.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := e.findClient(caller, id)
+	if err != nil {
+		return nil, err
+	}
+	if change {
+		return found, e.mayChangeClient(caller, found)
+	}
+	return found, caller.mayRead(e.projectOf(found))
+}
+
+// GetClientCredentials lists a client's credentials without their secrets.
+func (a api) GetClientCredentials(ctx context.Context, request server.GetClientCredentialsRequestObject) (server.GetClientCredentialsResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, err := a.credentialsOf(ctx, request.ClientID, false)
+	if err != nil {
+		return nil, err
+	}
+	documents := []credentialDocument{}
+	for _, each := range found.credentials {
+		documents = append(documents, each.document(false))
+	}
+	return ok(map[string]any{"credentials": documents})
+}
+
+// CreateClientCredential makes a secret.
+func (a api) CreateClientCredential(ctx context.Context, request server.CreateClientCredentialRequestObject) (server.CreateClientCredentialResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, err := a.credentialsOf(ctx, request.ClientID, true)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case found.public():
+		return nil, badRequest("A client of the type " + found.kind + " has no credentials")
+	case request.Body.Credential.Name == "":
+		return nil, badRequest("name is required")
+	}
+	added := a.addCredential(found, request.Body.Credential.Name)
+	return ok(map[string]any{"credential": added.document(true)})
+}
+
+// DeleteClientCredential deletes a secret. Tokens that were made with it die.
+func (a api) DeleteClientCredential(ctx context.Context, request server.DeleteClientCredentialRequestObject) (server.DeleteClientCredentialResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, err := a.credentialsOf(ctx, request.ClientID, true)
+	if err != nil {
+		return nil, err
+	}
+	for n, each := range found.credentials {
+		if each.id == strings.ToLower(request.CredentialID) {
+			each.deleted = true
+			found.credentials = slices.Delete(slices.Clone(found.credentials), n, n+1)
+			a.changed()
+			return ok(map[string]any{"credential": each.document(false)})
+		}
+	}
+	return nil, notFound("The client has no credential with the ID " + request.CredentialID)
+}
+
+var fqdnPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
+
+// AddClientFQDN gives a client a host name. The service checks who controls the
+// name; here everybody does.
+func (a api) AddClientFQDN(ctx context.Context, request server.AddClientFQDNRequestObject) (server.AddClientFQDNResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, err := a.changeable(ctx, request.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	fqdn := strings.ToLower(request.Body.FQDN)
+	if !fqdnPattern.MatchString(fqdn) || len(fqdn) > 253 {
+		return nil, badRequest("'" + request.Body.FQDN + "' is not a fully qualified domain name")
+	}
+	switch a.fqdns[fqdn] {
+	case nil:
+		a.giveFQDN(found, fqdn)
+	case found:
+	default:
+		return nil, conflict("The host name " + fqdn + " belongs to another client")
+	}
+	return ok(map[string]any{"fqdn": map[string]any{"fqdn": fqdn}})
+}

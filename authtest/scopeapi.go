@@ -1,0 +1,308 @@
+package authtest
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// scopeDocument is a scope as the service writes it.
+type scopeDocument struct {
+	ID                 string               `json:"id"`
+	Client             string               `json:"client"`
+	ScopeString        string               `json:"scope_string"`
+	Name               string               `json:"name"`
+	Description        string               `json:"description"`
+	DependentScopes    []dependencyDocument `json:"dependent_scopes"`
+	Advertised         bool                 `json:"advertised"`
+	AllowsRefreshToken bool                 `json:"allows_refresh_token"`
+	RequiredDomains    []string             `json:"required_domains"`
+}
+
+type dependencyDocument struct {
+	Scope                string `json:"scope"`
+	Optional             bool   `json:"optional"`
+	RequiresRefreshToken bool   `json:"requires_refresh_token"`
+}
+
+func (s *scope) document() scopeDocument {
+	document := scopeDocument{
+		ID: s.id, Client: s.client.id, ScopeString: s.text, Name: s.name, Description: s.description,
+		DependentScopes: []dependencyDocument{}, Advertised: s.advertised, AllowsRefreshToken: s.allowsRefresh,
+		RequiredDomains: orEmpty(s.requiredDomains),
+	}
+	for _, d := range s.dependents {
+		document.DependentScopes = append(document.DependentScopes, dependencyDocument{
+			Scope: d.scope.id, Optional: d.optional, RequiresRefreshToken: d.requiresRefresh,
+		})
+	}
+	return document
+}
+
+// dependsOn returns a scope that depends on another one, or nil.
+func (e *engine) dependsOn(target *scope) *scope {
+	for _, id := range e.ordered.scopes {
+		for _, d := range e.scopes[id].dependents {
+			if d.scope == target {
+				return e.scopes[id]
+			}
+		}
+	}
+	return nil
+}
+
+// removeScope takes a scope out. Tokens and consents with it die.
+func (e *engine) removeScope(s *scope) {
+	s.deleted = true
+	delete(e.scopes, s.id)
+	delete(e.byScope, s.text)
+	e.ordered.scopes = drop(e.ordered.scopes, s.id)
+	s.client.scopes = slices.DeleteFunc(slices.Clone(s.client.scopes), func(each *scope) bool { return each == s })
+	e.dropConsents(func(given *consent) bool { return given.scope == s })
+	e.changed()
+}
+
+// sees reports whether the caller may see a scope: an advertised one, one of a
+// public client, and those of the caller's clients.
+func (e *engine) sees(caller principal, s *scope) bool {
+	return s.advertised || s.client.visibility == "public" || e.owns(caller, s.client)
+}
+
+// GetScopes looks scopes up by ID or string, or lists those in the caller's
+// projects.
+func (a api) GetScopes(ctx context.Context, request server.GetScopesRequestObject) (server.GetScopesResponseObject, error) {
+	params := request.Params
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.clientCaller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(params.IDs) > 0 && len(params.ScopeStrings) > 0 {
+		return nil, badRequest("'ids' and 'scope_strings' exclude each other")
+	}
+	if err := checkUUIDs("ids", params.IDs); err != nil {
+		return nil, err
+	}
+	documents := []scopeDocument{}
+	seen := map[*scope]bool{nil: true}
+	add := func(s *scope) {
+		if !seen[s] {
+			seen[s] = true
+			documents = append(documents, s.document())
+		}
+	}
+	switch {
+	case len(params.IDs) > 0:
+		for _, id := range params.IDs {
+			if s := a.scopes[strings.ToLower(id)]; s != nil && a.sees(caller, s) {
+				add(s)
+			}
+		}
+	case len(params.ScopeStrings) > 0:
+		for _, text := range params.ScopeStrings {
+			if s := a.byScope[text]; s != nil && a.sees(caller, s) {
+				add(s)
+			}
+		}
+	default:
+		for _, id := range a.ordered.scopes {
+			if s := a.scopes[id]; a.owns(caller, s.client) {
+				add(s)
+			}
+		}
+	}
+	return ok(map[string]any{"scopes": documents})
+}
+
+// findScope looks a scope up that the caller may see.
+func (e *engine) findScope(caller principal, id string) (*scope, error) {
+	found := e.scopes[strings.ToLower(id)]
+	if found == nil {
+		return nil, notFound("No scope has the ID " + id)
+	}
+	if !e.sees(caller, found) {
+		return nil, forbidden("You may not see this scope")
+	}
+	return found, nil
+}
+
+func scopeAnswer(s *scope) (server.Answer, error) {
+	return ok(map[string]any{"scope": s.document()})
+}
+
+// GetScope reads one scope.
+func (a api) GetScope(ctx context.Context, request server.GetScopeRequestObject) (server.GetScopeResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.findScope(caller, request.ScopeID)
+	if err != nil {
+		return nil, err
+	}
+	return scopeAnswer(found)
+}
+
+// GetClientScope reads one scope of a client.
+func (a api) GetClientScope(ctx context.Context, request server.GetClientScopeRequestObject) (server.GetClientScopeResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	caller, err := a.clientCaller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.findScope(caller, request.ScopeID)
+	if err != nil {
+		return nil, err
+	}
+	if found.client.id != strings.ToLower(request.ClientID) {
+		return nil, notFound("The client has no scope with the ID " + request.ScopeID)
+	}
+	return scopeAnswer(found)
+}
+
+var suffixPattern = regexp.MustCompile(`^[a-z0-9_]+$`)
+
+// CreateScope makes a scope for the client's ID, and one for each of its host
+// names. Sources disagree on the answer: it has the first one as "scope" and all
+// as "scopes".
+func (a api) CreateScope(ctx context.Context, request server.CreateScopeRequestObject) (server.CreateScopeResponseObject, error) {
+	body := request.Body.Scope
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	owner, err := a.changeable(ctx, request.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if !suffixPattern.MatchString(body.ScopeSuffix) {
+		return nil, badRequest("scope_suffix must be lower-case letters, digits and _")
+	}
+	change := gen.ScopeUpdate{
+		Advertised: body.Advertised, AllowsRefreshToken: body.AllowsRefreshToken, DependentScopes: body.DependentScopes,
+		RequiredDomains: body.RequiredDomains,
+	}
+	change.Name.Set(body.Name)
+	change.Description.Set(body.Description)
+	var added []*scope
+	for _, authority := range append([]string{owner.id}, owner.fqdns...) {
+		made := &scope{text: scopeURL + authority + "/" + body.ScopeSuffix, client: owner, allowsRefresh: true}
+		made.server = authority
+		if authority == owner.id {
+			made.server = serverOf(made.text, owner)
+		}
+		if a.byScope[made.text] != nil {
+			return nil, conflict("The scope " + made.text + " exists already")
+		}
+		if err := a.applyScope(made, change); err != nil {
+			return nil, err
+		}
+		added = append(added, made)
+	}
+	documents := []scopeDocument{}
+	for _, made := range added {
+		made.id = a.random.uuid()
+		a.keepScope(made)
+		documents = append(documents, made.document())
+	}
+	return ok(map[string]any{"scope": documents[0], "scopes": documents})
+}
+
+// applyScope checks a change of a scope and makes it.
+func (e *engine) applyScope(s *scope, body gen.ScopeUpdate) error {
+	set(&s.name, body.Name)
+	set(&s.description, body.Description)
+	set(&s.advertised, body.Advertised)
+	set(&s.allowsRefresh, body.AllowsRefreshToken)
+	set(&s.requiredDomains, body.RequiredDomains)
+	if s.name == "" || s.description == "" {
+		return badRequest("name and description are required")
+	}
+	if body.DependentScopes.IsSpecified() {
+		s.dependents = nil
+		for _, d := range given(body.DependentScopes) {
+			target := e.scopes[strings.ToLower(d.Scope)]
+			if target == nil {
+				return badRequest("There is no scope '" + d.Scope + "' to depend on")
+			}
+			if target.id == s.id || reaches(target, s.id) {
+				return badRequest("The scope " + target.text + " depends on this one; dependencies must not go round in circles")
+			}
+			s.dependents = append(s.dependents, dependency{
+				scope: target, optional: d.Optional, requiresRefresh: d.RequiresRefreshToken,
+			})
+		}
+	}
+	return nil
+}
+
+// reaches reports whether a scope depends on another one, directly or not.
+func reaches(from *scope, id string) bool {
+	return slices.ContainsFunc(from.dependents, func(d dependency) bool {
+		return d.scope.id == id || reaches(d.scope, id)
+	})
+}
+
+// changeableScope looks a scope up that the caller wants to change.
+func (e *engine) changeableScope(ctx context.Context, id string) (*scope, error) {
+	caller, err := e.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := e.findScope(caller, id)
+	if err != nil {
+		return nil, err
+	}
+	return found, e.mayChangeClient(caller, found.client)
+}
+
+// UpdateScope changes a scope.
+func (a api) UpdateScope(ctx context.Context, request server.UpdateScopeRequestObject) (server.UpdateScopeResponseObject, error) {
+	body := request.Body.Scope
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, err := a.changeableScope(ctx, request.ScopeID)
+	if err != nil {
+		return nil, err
+	}
+	next := *found
+	if body.ScopeSuffix.IsSpecified() {
+		suffix := given(body.ScopeSuffix)
+		if !suffixPattern.MatchString(suffix) {
+			return nil, badRequest("scope_suffix must be lower-case letters, digits and _")
+		}
+		next.text = next.text[:strings.LastIndexAny(next.text, "/:")+1] + suffix
+		if other := a.byScope[next.text]; other != nil && other != found {
+			return nil, conflict("The scope " + next.text + " exists already")
+		}
+	}
+	if err := a.applyScope(&next, body); err != nil {
+		return nil, err
+	}
+	delete(a.byScope, found.text)
+	*found = next
+	a.byScope[found.text] = found
+	a.changed()
+	return scopeAnswer(found)
+}
+
+// DeleteScope deletes a scope that no other one depends on.
+func (a api) DeleteScope(ctx context.Context, request server.DeleteScopeRequestObject) (server.DeleteScopeResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found, err := a.changeableScope(ctx, request.ScopeID)
+	if err != nil {
+		return nil, err
+	}
+	if user := a.dependsOn(found); user != nil {
+		return nil, conflict("The scope " + user.text + " depends on this one")
+	}
+	a.removeScope(found)
+	return scopeAnswer(found)
+}
