@@ -50,6 +50,22 @@ func (r *Replacement) Commit(content []byte) error {
 	if err := r.temp.Close(); err != nil {
 		return err
 	}
+	return r.move()
+}
+
+// Fill lets somebody else write the file and flush it, and puts it in its place.
+func (r *Replacement) Fill(write func(path string) error) error {
+	defer r.Discard()
+	if err := r.temp.Close(); err != nil {
+		return err
+	}
+	if err := write(r.temp.Name()); err != nil {
+		return err
+	}
+	return r.move()
+}
+
+func (r *Replacement) move() error {
 	if err := rename(r.temp.Name(), r.target); err != nil {
 		return err
 	}

@@ -1,0 +1,37 @@
+// Package sqlitestore keeps tokens in SQLite files: those of the official Python
+// SDK (its SQLiteTokenStorage, schema version 2), in the same places, so that a
+// Go and a Python program can share one login. Files of its older
+// SQLiteAdapter (schema version 1, which the Globus CLI uses) are read and
+// updated without being converted.
+//
+// With an app's name, the tokens of a client are where a Python GlobusApp with
+// SQLite storage keeps them:
+//
+//	~/.globus/app/CLIENT_ID/APP_NAME/tokens.db              in production
+//	~/.globus/app/CLIENT_ID/APP_NAME/ENVIRONMENT-tokens.db  elsewhere
+//
+// (on Windows below %LOCALAPPDATA%\globus\app), and the key's namespace is the
+// SDK's, "DEFAULT" for apps. With a path of its own, a store is one file for one
+// client.
+//
+// # What is promised
+//
+// Updates take turns between goroutines and processes that use this package, by
+// a lock file beside the database ("tokens.db.lock", which stays), not by a long
+// transaction, so that a Python program is never kept waiting by a refresh. What an update
+// changes is written in one short transaction, flushed to disk, with SQLite's rollback
+// journal: killing the process at any instant leaves the state before or after. Room on the
+// disk is tried for before the update begins, so that a full disk is noticed
+// before a refresh token is spent. Members of a token that this package does not
+// know are kept, and so is every other table.
+//
+// A file that others can read or write, that belongs to somebody else or lies in
+// a directory others can write to is refused with [tokens.ErrUnsafe]; one that is no
+// such database, or a newer one, with [tokens.ErrUnreadable]. Files are made with mode
+// 0600, directories with 0700. Windows has no such modes: there the user's profile protects
+// the files. SQLite's locks do not work on every network file system.
+//
+// A Python program takes part in SQLite's locks but not in the lock file: when
+// both store the same token within the same moment, the later one stays, and where
+// the service rotates refresh tokens, both may spend the same one.
+package sqlitestore
