@@ -74,7 +74,7 @@ func (c client) refresh(ctx context.Context, current tokens.Token, opts []globus
 		current.ResourceServer = list[0].ResourceServer
 	}
 	if len(list) != 1 || list[0].ResourceServer != current.ResourceServer {
-		return tokens.Set{}, refuse(checkResourceServer, "asked for one token for %q, got %s", current.ResourceServer, namesOf(list))
+		return tokens.Set{}, refuse(errResourceServer, "asked for one token for %q, got %s", current.ResourceServer, namesOf(list))
 	}
 	if err := c.verifyRefreshed(ctx, &list[0], current); err != nil {
 		return tokens.Set{}, err
@@ -103,14 +103,15 @@ func (c client) verifyRefreshed(ctx context.Context, fresh *tokens.Token, before
 		return nil
 	}
 	claims, err := c.verify(ctx, *fresh, idtoken.Expect{NoNonce: true})
-	switch {
-	case errors.Is(err, idtoken.ErrUnavailable) || (err != nil && ctx.Err() != nil):
+	if errors.Is(err, idtoken.ErrUnavailable) || ctx.Err() != nil {
 		fresh.IDToken = ""
-		return nil
-	case err != nil:
+		return nil //nolint:nilerr // the refreshed token must not be lost for want of a key
+	}
+	if err != nil {
 		return err
-	case before.IdentityID != "" && before.IdentityID != claims.Subject:
-		return refuse(checkIdentity, "the refreshed token is for identity %q, the one before was for %q; log in again", claims.Subject, before.IdentityID)
+	}
+	if before.IdentityID != "" && before.IdentityID != claims.Subject {
+		return refuse(errIdentity, "the refreshed token is for identity %q, the one before was for %q; log in again", claims.Subject, before.IdentityID)
 	}
 	fresh.IdentityID = claims.Subject
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/globusauth/globusauth/apierror"
@@ -16,9 +15,15 @@ import (
 // maxCode is the longest code that is sent on, in bytes.
 const maxCode = 4096
 
-// callbackParameters are those that the server adds to a redirect URI (RFC 6749
+// isCallbackParameter reports what the server adds to a redirect URI (RFC 6749
 // sections 4.1.2 and 4.1.2.1, RFC 9207).
-var callbackParameters = []string{"code", "state", "error", "error_description", "error_uri", "iss"}
+func isCallbackParameter(name string) bool {
+	switch name {
+	case "code", "state", "error", "error_description", "error_uri", "iss":
+		return true
+	}
+	return false
+}
 
 // Finish completes the login with the parameters that came to the redirect URI,
 // such as http.Request.URL.Query().
@@ -74,17 +79,17 @@ func (l Login) finishCode(ctx context.Context, code string) (tokens.Set, error) 
 		return tokens.Set{}, err
 	}
 	if s.flow.redirectURI != s.flow.codePage() {
-		return tokens.Set{}, refuse(checkCodePage, "the code came to a redirect URI, and so did state; give all parameters to Finish")
+		return tokens.Set{}, refuse(errCodePage, "the code came to a redirect URI, and so did state; give all parameters to Finish")
 	}
 	if code == "" {
-		return tokens.Set{}, refuse(checkCodeMissing, "the code is empty; copy it from the page that the browser shows after the login")
+		return tokens.Set{}, refuse(errCodeMissing, "the code is empty; copy it from the page that the browser shows after the login")
 	}
 	return s.exchange(ctx, code)
 }
 
 func (l Login) current() (*started, error) {
 	if l.held == nil {
-		return nil, refuse(checkNotStarted, "the login is a zero value; get one from Start or Resume")
+		return nil, refuse(errNotStarted, "the login is a zero value; get one from Start or Resume")
 	}
 	s := l.held()
 	if !s.flow.auth.Now().Before(s.expiry) {
@@ -95,39 +100,39 @@ func (l Login) current() (*started, error) {
 
 // checkCallback checks everything before the exchange.
 func (s *started) checkCallback(callback url.Values) error {
-	if err := s.checkRepeated(callback); err != nil {
+	if err := s.errRepeated(callback); err != nil {
 		return err
 	}
 	state, code, code2 := callback.Get("state"), callback.Get("code"), callback.Get("error")
 	switch {
 	case state == "" && code2 != "":
 		// The error may be anybody's. Its code is told, for whoever looks for the reason.
-		return refuse(checkStateMissing, "the callback carries no state, so that it is not known whom it comes from; it reports an error (%s)", oauthCode(code2))
+		return refuse(errStateMissing, "the callback carries no state, so that it is not known whom it comes from; it reports an error (%s)", oauthCode(code2))
 	case state == "":
-		return refuse(checkStateMissing, "the callback carries no state, so that it is not known whom it comes from")
+		return refuse(errStateMissing, "the callback carries no state, so that it is not known whom it comes from")
 	case !equal(state, s.state):
-		return refuse(checkState, "the callback does not answer this login; was another one started in the same browser?")
+		return refuse(errState, "the callback does not answer this login; was another one started in the same browser?")
 	}
 	if iss, present := callback["iss"]; present && !sameIssuer(iss[0], s.flow.auth.Issuer()) {
-		return refuse(checkIssuer, "the callback comes from another server than %q", s.flow.auth.Issuer())
+		return refuse(errIssuer, "the callback comes from another server than %q", s.flow.auth.Issuer())
 	}
 	_, hasCode := callback["code"]
 	_, hasError := callback["error"]
 	switch {
 	case hasCode && hasError:
-		return refuse(checkCodeAndError, "the callback reports success and failure at once")
+		return refuse(errCodeAndError, "the callback reports success and failure at once")
 	case hasError:
 		answer := &apierror.Error{Operation: "log in", Code: code2, Message: callback.Get("error_description")}
 		return answer.Redact(s.state, s.nonce, s.verifier, s.flow.secret)
 	case code == "":
-		return refuse(checkCodeMissing, "the callback holds neither a code nor an error")
+		return refuse(errCodeMissing, "the callback holds neither a code nor an error")
 	}
 	return nil
 }
 
-// checkRepeated refuses parameters that came twice (RFC 6749 section 3.1), other than
+// errRepeated refuses parameters that came twice (RFC 6749 section 3.1), other than
 // those that the redirect URI itself has.
-func (s *started) checkRepeated(callback url.Values) error {
+func (s *started) errRepeated(callback url.Values) error {
 	redirect, err := url.Parse(s.flow.redirectURI)
 	if err != nil {
 		return err
@@ -137,10 +142,10 @@ func (s *started) checkRepeated(callback url.Values) error {
 		if len(values) == 1 || (len(values) > 1 && len(own[name]) == len(values)) {
 			continue
 		}
-		if slices.Contains(callbackParameters, name) {
-			return refuse(checkRepeated, "the callback has the parameter %q %d times", name, len(values))
+		if isCallbackParameter(name) {
+			return refuse(errRepeated, "the callback has the parameter %q %d times", name, len(values))
 		}
-		return refuse(checkRepeated, "the callback has a parameter %d times", len(values))
+		return refuse(errRepeated, "the callback has a parameter %d times", len(values))
 	}
 	return nil
 }
@@ -164,7 +169,7 @@ func oauthCode(text string) string {
 // exchange spends the code and verifies what comes for it.
 func (s *started) exchange(ctx context.Context, code string) (tokens.Set, error) {
 	if len(code) > maxCode || strings.ContainsFunc(code, notVisible) {
-		return tokens.Set{}, refuse(checkCode, "the code is longer than %d bytes or has characters that no code has; was it copied whole and alone?", maxCode)
+		return tokens.Set{}, refuse(errCode, "the code is longer than %d bytes or has characters that no code has; was it copied whole and alone?", maxCode)
 	}
 	answer, err := s.flow.token(ctx, gen.TokenRequest{
 		GrantType:    gen.GrantTypeAuthorizationCode,
@@ -195,12 +200,12 @@ func (c client) identify(ctx context.Context, list []tokens.Token, nonce string)
 		case err != nil:
 			return tokens.Set{}, err
 		case identity != "" && identity != claims.Subject:
-			return tokens.Set{}, refuse(checkIdentity, "the answer holds ID tokens of two identities")
+			return tokens.Set{}, refuse(errIdentity, "the answer holds ID tokens of two identities")
 		}
 		identity = claims.Subject
 	}
 	if identity == "" && nonce != "" {
-		return tokens.Set{}, refuse(checkIDTokenMissing, "openid was asked for and no ID token came; the login does not say who it is")
+		return tokens.Set{}, refuse(errIDTokenMissing, "openid was asked for and no ID token came; the login does not say who it is")
 	}
 	for i := range list {
 		list[i].IdentityID = identity

@@ -2,6 +2,7 @@ package flows_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -368,9 +369,7 @@ func TestFinishRefusesBadAnswers(t *testing.T) {
 	t.Parallel()
 	good := func(changes object) object {
 		answer := object{"access_token": "access-SECRET", "token_type": "Bearer", "expires_in": 60, "resource_server": "transfer.api.globus.org", "scope": "a"}
-		for name, value := range changes {
-			answer[name] = value
-		}
+		maps.Copy(answer, changes)
 		return answer
 	}
 	for name, test := range map[string]struct {

@@ -180,8 +180,14 @@ func FuzzStoredLogin(f *testing.F) {
 		f.Add(good[:cut])
 	}
 	for _, pair := range [][2]string{
-		{`"state":"`, `"state":"x`}, {`"nonce"`, `"Nonce"`}, {`"nonce":"`, `"nonce":null,"x":"`}, {`"expires_at":1`, `"expires_at":-1`},
-		{`"expires_at":1`, `"expires_at":1e3`}, {clientID, "another"}, {"{", `{"state":"",`}, {"login 1", "login 0"},
+		{`"state":"`, `"state":"x`},
+		{`"nonce"`, `"Nonce"`},
+		{`"nonce":"`, `"nonce":null,"x":"`},
+		{`"expires_at":1`, `"expires_at":-1`},
+		{`"expires_at":1`, `"expires_at":1e3`},
+		{clientID, "another"},
+		{"{", `{"state":"",`},
+		{"login 1", "login 0"},
 	} {
 		f.Add(bytes.Replace(good, []byte(pair[0]), []byte(pair[1]), 1))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,9 +56,7 @@ func refreshed(changes object) func(received) (int, any) {
 		"access_token": "access-SECRET-new", "token_type": "Bearer", "expires_in": 172800,
 		"resource_server": scopes.TransferResourceServer, "scope": string(scopes.TransferAll), "other_tokens": []object{},
 	}
-	for name, value := range changes {
-		answer[name] = value
-	}
+	maps.Copy(answer, changes)
 	return func(received) (int, any) { return http.StatusOK, answer }
 }
 
@@ -333,9 +332,7 @@ func TestRefreshVerifiesTheIDToken(t *testing.T) {
 			p.keysDown = test.keysDown
 			claims := p.claims("")
 			claims["at_hash"] = tokenHash("access-SECRET-new")
-			for name, value := range test.change {
-				claims[name] = value
-			}
+			maps.Copy(claims, test.change)
 			raw := sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
 			p.answer = refreshed(object{"id_token": raw})
 			before := current

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -75,9 +76,10 @@ func TestFinishRefusesIDToken(t *testing.T) {
 		"another key": {func(_ *provider, claims object) string { return sign(otherKey(), globus, claims) }, idtoken.CheckError("signature")},
 		"one byte changed": {func(_ *provider, claims object) string {
 			token := []byte(sign(signingKey(), globus, claims))
-			at := len(token) - 100
-			if token[at]++; token[at] == '[' || token[at] == '{' || token[at] == ':' {
-				token[at] = 'a'
+			if at := len(token) - 100; token[at] == 'A' {
+				token[at] = 'B'
+			} else {
+				token[at] = 'A'
 			}
 			return string(token)
 		}, idtoken.CheckError("signature")},
@@ -158,9 +160,7 @@ func TestFinishVerifiesAnIDTokenThatWasNotAskedFor(t *testing.T) {
 			p := newProvider(t)
 			p.alter = func(p *provider, answer object) {
 				claims := p.claims("")
-				for name, value := range test.claims {
-					claims[name] = value
-				}
+				maps.Copy(claims, test.claims)
 				answer["id_token"] = sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
 			}
 			portal := p.confidential(t)
@@ -184,9 +184,7 @@ func TestFinishFindsTheIDTokenWhereverItIs(t *testing.T) {
 				delete(answer, name)
 			}
 		}
-		for name, value := range transfer {
-			answer[name] = value
-		}
+		maps.Copy(answer, transfer)
 		answer["other_tokens"] = []object{auth}
 	}
 	login := start(t, p.confidential(t))

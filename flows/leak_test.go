@@ -2,7 +2,6 @@ package flows_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
@@ -294,7 +293,12 @@ func (l *leaky) drive(p *provider, client *globusauth.Client) {
 		{"state": {leakState}, leakCode: {leakCode, leakCode}},
 		{"state": {leakState}, "error": {leakState}, "error_description": {leakState + " " + leakNonce + " " + leakVerifier}},
 		{"state": {leakState}, "error": {"access_denied"}, "error_description": {url.QueryEscape(leakState) + " " + strings.Repeat("x", 500) + leakNonce}},
-		{"error": {leakCode}, "code": {leakCode}}, {"error": {"access_denied"}}, {"code": {leakCode}}, {"state": {leakState}}, {}, nil,
+		{"error": {leakCode}, "code": {leakCode}},
+		{"error": {"access_denied"}},
+		{"code": {leakCode}},
+		{"state": {leakState}},
+		{},
+		nil,
 	} {
 		for _, one := range []flows.Login{portalLogin, login} {
 			set, err = one.Finish(ctx, callback)
@@ -365,10 +369,10 @@ func (l *leaky) drive(p *provider, client *globusauth.Client) {
 	_, err = colon.Introspect(ctx, leakToken, flows.IntrospectOptions{})
 	l.look("Confidential.Introspect", err)
 
-	l.driveSources(ctx, client, native, portal, token)
+	l.driveSources(client, native, portal, token)
 }
 
-func (l *leaky) driveSources(ctx context.Context, client *globusauth.Client, native flows.Native, portal flows.Confidential, token tokens.Token) {
+func (l *leaky) driveSources(client *globusauth.Client, native flows.Native, portal flows.Confidential, token tokens.Token) {
 	l.t.Helper()
 	type source = func(config tokens.RefreshingConfig) (*tokens.Refreshing, error)
 	for name, from := range map[string]source{
@@ -380,9 +384,9 @@ func (l *leaky) driveSources(ctx context.Context, client *globusauth.Client, nat
 		if err != nil {
 			l.t.Fatal(err)
 		}
-		got, err := kept.Token(ctx)
+		got, err := kept.Token(l.t.Context())
 		l.look(name, got, err)
-		got, err = kept.Renew(ctx, token)
+		got, err = kept.Renew(l.t.Context(), token)
 		l.look(name, got, err)
 		hc, err := flows.HTTPClient(client, tokens.TransportConfig{Source: kept, ResourceServer: scopes.AuthResourceServer})
 		if err != nil {

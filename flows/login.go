@@ -78,7 +78,7 @@ type stored struct {
 // log the person in as somebody else.
 func (l Login) MarshalStorage() ([]byte, error) {
 	if l.held == nil {
-		return nil, fmt.Errorf("flows: store login: %w", refuse(checkNotStarted, "the login is a zero value; get one from Start"))
+		return nil, fmt.Errorf("flows: store login: %w", refuse(errNotStarted, "the login is a zero value; get one from Start"))
 	}
 	s := l.held()
 	data, err := json.Marshal(stored{
@@ -104,33 +104,33 @@ func (f *flow) resume(data []byte) (Login, error) {
 func (f *flow) read(data []byte) (*started, error) {
 	var form stored
 	if len(data) > maxStored {
-		return nil, refuse(checkStored, "%d bytes are more than a login has", len(data))
+		return nil, refuse(errStored, "%d bytes are more than a login has", len(data))
 	}
 	// The decoder's text could quote the data.
 	if json.Unmarshal(data, &form, json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false)) != nil {
-		return nil, refuse(checkStored, "not the JSON that MarshalStorage writes")
+		return nil, refuse(errStored, "not the JSON that MarshalStorage writes")
 	}
 	now := f.auth.Now()
 	expiry := time.Unix(form.ExpiresAt, 0)
 	switch {
 	case form.Format != storedFormat:
-		return nil, refuse(checkStored, "not in the format %q", storedFormat)
+		return nil, refuse(errStored, "not in the format %q", storedFormat)
 	case form.ClientID != f.id:
-		return nil, refuse(checkStored, "it was started by another client")
+		return nil, refuse(errStored, "it was started by another client")
 	case form.Issuer != f.auth.Issuer():
-		return nil, refuse(checkStored, "it was started at another issuer than %q", f.auth.Issuer())
+		return nil, refuse(errStored, "it was started at another issuer than %q", f.auth.Issuer())
 	case form.RedirectURI != f.redirectURI:
-		return nil, refuse(checkStored, "it was started with another RedirectURI")
+		return nil, refuse(errStored, "it was started with another RedirectURI")
 	case checkVerifier(form.Verifier) != nil:
-		return nil, refuse(checkStored, "the code verifier is not one (RFC 7636 section 4.1)")
+		return nil, refuse(errStored, "the code verifier is not one (RFC 7636 section 4.1)")
 	case !isSecretText(form.State):
-		return nil, refuse(checkStored, "the state is not one that Start makes")
+		return nil, refuse(errStored, "the state is not one that Start makes")
 	case form.Nonce == "" && asksForIDToken(f.scopes):
-		return nil, refuse(checkStored, "the nonce is missing, and the flow asks for an ID token")
+		return nil, refuse(errStored, "the nonce is missing, and the flow asks for an ID token")
 	case form.Nonce != "" && !isSecretText(form.Nonce):
-		return nil, refuse(checkStored, "the nonce is not one that Start makes")
+		return nil, refuse(errStored, "the nonce is not one that Start makes")
 	case expiry.After(now.Add(f.timeout + maxSkew)):
-		return nil, refuse(checkStored, "it ends later than LoginTimeout allows; do the clocks of all processes agree?")
+		return nil, refuse(errStored, "it ends later than LoginTimeout allows; do the clocks of all processes agree?")
 	case !now.Before(expiry):
 		return nil, expired(expiry)
 	}

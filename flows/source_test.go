@@ -104,8 +104,8 @@ func TestClientCredentialsSourceNeverEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service.Scopes[0] = "changed" // the source's scopes are its own
-	adapter := tokens.OAuth2(t.Context(), source)
+	service.Scopes[0] = "changed"                                       // the source's scopes are its own
+	var adapter oauth2.TokenSource = tokens.OAuth2(t.Context(), source) //nolint:staticcheck // the type is what is tested
 	for _, want := range []string{"access-SECRET-01", "access-SECRET-02", "access-SECRET-03"} {
 		for range 2 {
 			token, err := adapter.Token()
@@ -118,7 +118,6 @@ func TestClientCredentialsSourceNeverEnds(t *testing.T) {
 		}
 		p.clock.advance(time.Hour - 60*time.Second)
 	}
-	var _ oauth2.TokenSource = adapter
 }
 
 func TestSourceRefuses(t *testing.T) {

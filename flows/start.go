@@ -79,7 +79,7 @@ func checkRedirectURI(text string, public bool) error {
 		return errors.New("it holds a user name or password")
 	}
 	for name := range parsed.Query() {
-		if slices.Contains(callbackParameters, name) {
+		if isCallbackParameter(name) {
 			return fmt.Errorf("its query has the parameter %q, which the answer needs", name)
 		}
 	}
@@ -275,7 +275,8 @@ func (f *flow) authorizeURL(s *started, wanted scopes.List, r request) (string, 
 		}
 		*list.target = list.values
 	}
-	// Nothing is sent; the generated request knows how the spec writes its query.
+	// The generated request knows how the spec writes its query. It is never sent, so
+	// that any context will do.
 	req, err := gen.NewAuthorizeRequest(context.Background(), f.auth.BaseURL(), &params)
 	if err != nil {
 		return "", err
