@@ -76,7 +76,7 @@ func (c *Client) send(client *http.Client, op operation, req *http.Request, buil
 	}
 
 	exchange := exchange{client: c, http: client, op: op, req: req, credentials: credentials}
-	answer, err := c.retry.do(req.Context(), op, exchange.attempt)
+	answer, err := c.retry.do(req.Context(), op, extras.notice, exchange.attempt)
 	if err != nil {
 		if failed, ok := errors.AsType[*transportError](err); ok {
 			err = failed.err

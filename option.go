@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // CallOption changes one call of an operation, beyond what the spec knows.
-// Make one with [WithQuery], [WithHeader], [WithBodyMember] or [WithResponse].
+// Make one with [WithQuery], [WithHeader], [WithBodyMember], [WithResponse] or
+// [WithPauseNotice].
 type CallOption interface{ apply(extras *extras) error }
 
 type optionFunc func(*extras) error
@@ -66,6 +68,19 @@ func WithResponse(response *Response) CallOption {
 	})
 }
 
+// WithPauseNotice calls notice before every pause of the call, with the status
+// of the answer that is the reason, zero when there was none, and the length of
+// the pause. Whoever sends many calls at once can send fewer after a 429.
+func WithPauseNotice(notice func(status int, pause time.Duration)) CallOption {
+	return optionFunc(func(x *extras) error {
+		if notice == nil {
+			return errors.New("WithPauseNotice: the function is nil")
+		}
+		x.notice = notice
+		return nil
+	})
+}
+
 type member struct {
 	name  string
 	value json.RawMessage
@@ -76,6 +91,7 @@ type extras struct {
 	query, header [][2]string
 	body          []member
 	response      *Response
+	notice        func(status int, pause time.Duration)
 }
 
 func collect(opts []CallOption) (extras, error) {

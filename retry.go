@@ -72,8 +72,9 @@ func newRetrier(p RetryPolicy, logger *slog.Logger) (retrier, error) {
 
 // do runs attempt until it succeeds, fails for good, or the policy is
 // exhausted. An answer that was received is always returned, also when ctx
-// ended meanwhile: it may hold a token that exists nowhere else.
-func (r retrier) do(ctx context.Context, op operation, attempt func() (*Response, time.Duration, error)) (*Response, error) {
+// ended meanwhile: it may hold a token that exists nowhere else. A notice that
+// is not nil is called before every pause.
+func (r retrier) do(ctx context.Context, op operation, notice func(int, time.Duration), attempt func() (*Response, time.Duration, error)) (*Response, error) {
 	for n := 0; ; n++ {
 		answer, retryAfter, err := attempt()
 		if n >= r.max || !mayRepeat(op.retry, answer, err) {
@@ -87,6 +88,9 @@ func (r retrier) do(ctx context.Context, op operation, attempt func() (*Response
 			return answer, err
 		}
 		r.logger.WarnContext(ctx, "globusauth: repeating request", "operation", op.id, "repeat", n+1, "delay", delay, "status", statusOf(answer), "error", err)
+		if notice != nil {
+			notice(statusOf(answer), delay)
+		}
 		timer := time.NewTimer(delay)
 		select {
 		case <-timer.C:

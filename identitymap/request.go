@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/globusauth/globusauth"
@@ -48,7 +49,7 @@ func (m *Map) open() bool {
 	switch {
 	case pause <= 0:
 		return true
-	case pause > maxPause:
+	case m.throttle.hopeless(pause):
 		for c := m.oldest(); c != nil; c = m.oldest() {
 			m.queue[c.key.kind].pop()
 			m.answer(c, nil, m.throttle.refusal)
@@ -149,6 +150,16 @@ func (m *Map) refused(b *batch, err error) bool {
 	return true
 }
 
+// paused is called when the client is about to repeat a request after a pause.
+func (m *Map) paused(status int, pause time.Duration) {
+	if status != http.StatusTooManyRequests {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.throttle.refused(time.Now(), pause, nil)
+}
+
 // ask sends the request of a batch and returns what it says about each call.
 func (m *Map) ask(ctx context.Context, b *batch) ([]*entry, error) {
 	keys := make([]string, len(b.calls))
@@ -164,7 +175,7 @@ func (m *Map) ask(ctx context.Context, b *batch) ([]*entry, error) {
 	if m.providers {
 		params.Include = []gen.IdentityInclude{gen.IdentityIncludeIdentityProvider}
 	}
-	list, err := m.client.GetIdentities(ctx, &params)
+	list, err := m.client.GetIdentities(ctx, &params, globusauth.WithPauseNotice(m.paused))
 	if err != nil {
 		return nil, err
 	}

@@ -146,8 +146,10 @@ func (s *service) answer(r request) *http.Response {
 	list := gen.IdentityList{Identities: []gen.Identity{}}
 	included := map[string]gen.IdentityProvider{}
 	byID := map[string]gen.Identity{}
-	for _, p := range s.people {
-		byID[p.ID] = p
+	if r.kind == "ids" {
+		for _, p := range s.people {
+			byID[p.ID] = p
+		}
 	}
 	for _, k := range r.keys {
 		who, ok := s.people[strings.ToLower(k)]

@@ -1,0 +1,198 @@
+package identitymap_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/identitymap"
+)
+
+// limited lets so many requests through in a second and answers the others
+// with 429.
+type limited struct {
+	perSecond  int
+	retryAfter string
+
+	mu      sync.Mutex
+	second  int64
+	served  int
+	refused int
+}
+
+func (l *limited) fault(context.Context, int, request) *http.Response {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := time.Now().Unix(); now != l.second {
+		l.second, l.served = now, 0
+	}
+	if l.served++; l.served <= l.perSecond {
+		return nil
+	}
+	l.refused++
+	return refuse(http.StatusTooManyRequests, "RATE_LIMITED", "Retry-After", l.retryAfter)
+}
+
+// TestRateLimit resolves 6,000 keys where two requests a second are served:
+// nothing is lost, and there is no storm.
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		retry   globusauth.RetryPolicy
+		refused int
+	}{
+		{"the client waits", globusauth.RetryPolicy{}, 120},
+		{"the map waits", globusauth.RetryPolicy{MaxRetries: -1}, 120},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newService(crowd(6000)...)
+				s.latency = 10 * time.Millisecond
+				limit := &limited{perSecond: 2, retryAfter: "1"}
+				s.fault = limit.fault
+				m := s.newMap(t, identitymap.Config{Client: s.clientWith(t, test.retry)})
+				start := time.Now()
+				results, err := m.GetMany(t.Context(), names(6000))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for key, r := range results {
+					if r.Identity.Username != key {
+						t.Fatalf("%q: %+v", key, r)
+					}
+				}
+				took := time.Since(start)
+				t.Logf("%v, %d requests refused", took, limit.refused)
+				if took > 40*time.Second {
+					t.Errorf("took %v where 30 s are needed", took)
+				}
+				if limit.refused > test.refused {
+					t.Errorf("%d requests were refused", limit.refused)
+				}
+			})
+		})
+	}
+}
+
+// TestRetryAfter: nothing is sent before the time that the service names.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(300)...)
+		start := time.Now()
+		var sent []time.Duration
+		s.fault = func(context.Context, int, request) *http.Response {
+			sent = append(sent, time.Since(start))
+			if len(sent) == 1 {
+				return refuse(http.StatusTooManyRequests, "RATE_LIMITED", "Retry-After", "45")
+			}
+			return nil
+		}
+		// The client's own policy waits for 10 s at most.
+		m := s.newMap(t, identitymap.Config{Client: s.clientWith(t, globusauth.RetryPolicy{}), Concurrency: 1})
+		m.Add(id(299))
+		if _, err := m.GetMany(t.Context(), names(300)); err != nil {
+			t.Error(err)
+		}
+		if want := []time.Duration{0, 45 * time.Second, 45 * time.Second, 45 * time.Second}; !slices.Equal(sent, want) {
+			t.Errorf("requests after %v, want %v", sent, want)
+		}
+		if got := m.Pending(); len(got) != 0 {
+			t.Errorf("pending %q", got)
+		}
+	})
+}
+
+// TestRetryAfterWithContext: whoever cannot wait leaves.
+func TestRetryAfterWithContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(3)...)
+		s.fault = func(_ context.Context, number int, _ request) *http.Response {
+			if number == 1 {
+				return refuse(http.StatusTooManyRequests, "RATE_LIMITED", "Retry-After", "30")
+			}
+			return nil
+		}
+		m := s.newMap(t, identitymap.Config{})
+		m.Add(name(1))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := m.Get(ctx, name(0)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		if got := m.Pending(); !slices.Equal(got, []string{name(1)}) {
+			t.Errorf("pending %q", got)
+		}
+		time.Sleep(time.Minute) // virtual
+		if n := len(s.log()); n != 1 {
+			t.Errorf("%d requests, although nobody waits", n)
+		}
+		if who, err := m.Get(t.Context(), name(1)); err != nil || who.ID != id(1) {
+			t.Errorf("%+v, %v", who, err)
+		}
+	})
+}
+
+// TestRetryAfterTooLong: a wait of hours is an error at once, for all keys, and
+// nothing more is sent until it is over.
+func TestRetryAfterTooLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(1000)...)
+		s.fault = func(_ context.Context, number int, _ request) *http.Response {
+			if number == 3 {
+				return refuse(http.StatusTooManyRequests, "RATE_LIMITED", "Retry-After", "7200")
+			}
+			return nil
+		}
+		m := s.newMap(t, identitymap.Config{Concurrency: 1})
+		start := time.Now()
+		results, err := m.GetMany(t.Context(), names(1000))
+		if !errors.Is(err, apierror.ErrRateLimited) || !strings.Contains(err.Error(), "no answer for 800 of 1000 keys") {
+			t.Errorf("error %v", err)
+		}
+		for n := range 1000 {
+			if r := results[name(n)]; n < 200 && r.Identity.ID != id(n) || n >= 200 && !errors.Is(r.Err, apierror.ErrRateLimited) {
+				t.Errorf("%d: %+v", n, r)
+			}
+		}
+		if took := time.Since(start); took != 0 || len(s.log()) != 3 {
+			t.Errorf("%d requests in %v", len(s.log()), took)
+		}
+		if _, err := m.Get(t.Context(), name(999)); !errors.Is(err, apierror.ErrRateLimited) || len(s.log()) != 3 {
+			t.Errorf("%v, %d requests", err, len(s.log()))
+		}
+		time.Sleep(2 * time.Hour) // virtual
+		if _, err := m.GetMany(t.Context(), names(1000)); err != nil || len(s.log()) != 13 {
+			t.Errorf("%v, %d requests", err, len(s.log()))
+		}
+	})
+}
+
+// TestRefusedForGood: the service says "in a second" for ever.
+func TestRefusedForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService()
+		limit := &limited{retryAfter: "1"}
+		s.fault = limit.fault
+		m := s.newMap(t, identitymap.Config{})
+		if _, err := m.GetMany(t.Context(), names(500)); !errors.Is(err, apierror.ErrRateLimited) {
+			t.Errorf("error %v", err)
+		}
+		if n := len(s.log()); n != 5*11 {
+			t.Errorf("%d requests for 5 batches that are tried 11 times", n)
+		}
+	})
+}
