@@ -1,0 +1,464 @@
+package contract_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// notYet are the operations that the double does not offer. It shall be empty.
+var notYet = []string{"authCodePage", "logoutPage"}
+
+// tour calls every operation of a double, everything that passes being held
+// against the spec.
+type tour struct {
+	t      *testing.T
+	ctx    context.Context //nolint:containedctx // of one test
+	ready  authtest.Ready
+	public *globusauth.Client
+	user   *globusauth.Client
+	app    *globusauth.Client
+	http   *http.Client
+
+	mu        sync.Mutex
+	exchanges []exchange
+}
+
+func newTour(t *testing.T) *tour {
+	t.Helper()
+	server := authtest.New(t)
+	tr := &tour{t: t, ctx: t.Context(), ready: server.Ready(), http: server.Client()}
+	tr.http.Transport = &validating{spec: theSpec(t), next: tr.http.Transport, seen: tr.seen}
+	tr.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client, err := globusauth.New(globusauth.Config{BaseURL: server.BaseURL(), HTTPClient: tr.http})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.public = client
+	tr.app = client.WithCredentials(globusauth.Basic(tr.ready.ConfidentialClientID, tr.ready.ConfidentialClientSecret))
+	return tr
+}
+
+func (tr *tour) seen(x exchange) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.exchanges = append(tr.exchanges, x)
+}
+
+// must ends the tour at a failed step, but for an operation that is not offered
+// yet.
+func must[T any](tr *tour, step string, result T, err error) T {
+	tr.t.Helper()
+	if err != nil && !(tr.last().status == http.StatusNotImplemented && slices.Contains(notYet, tr.last().operation)) {
+		tr.t.Fatalf("%s: %v", step, err)
+	}
+	return result
+}
+
+func (tr *tour) last() exchange {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if len(tr.exchanges) == 0 {
+		return exchange{}
+	}
+	return tr.exchanges[len(tr.exchanges)-1]
+}
+
+// signIn follows a login's URL as a browser without pages would, and finishes.
+func (tr *tour) signIn(login flows.Login, err error) tokens.Set {
+	tr.t.Helper()
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(tr.ctx, http.MethodGet, login.URL(), http.NoBody)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	resp, err := tr.http.Do(req)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	location, err := resp.Location()
+	if err != nil {
+		tr.t.Fatalf("authorize: status %d, %v", resp.StatusCode, err)
+	}
+	return must2(tr)(login.Finish(tr.ctx, location.Query()))
+}
+
+// must2 is must for calls that stand alone.
+func must2(tr *tour) func(tokens.Set, error) tokens.Set {
+	return func(set tokens.Set, err error) tokens.Set {
+		tr.t.Helper()
+		return must(tr, "tokens", set, err)
+	}
+}
+
+func (tr *tour) native() flows.Native {
+	return flows.Native{
+		Client: tr.public, ClientID: tr.ready.NativeClientID, RedirectURI: "http://127.0.0.1:45678/callback", RefreshTokens: true,
+		Scopes: scopes.List{
+			scopes.AuthOpenID, scopes.AuthProfile, scopes.AuthEmail, scopes.AuthViewIdentitySet, scopes.AuthManageProjects,
+			scopes.AuthViewConsents, scopes.AuthViewIdentities, scopes.TransferAll,
+		},
+	}
+}
+
+func (tr *tour) portal() flows.Confidential {
+	return flows.Confidential{
+		Client: tr.public, ClientID: tr.ready.ConfidentialClientID, ClientSecret: tr.ready.ConfidentialClientSecret,
+		RedirectURI: tr.ready.ConfidentialRedirectURI, Scopes: scopes.List{scopes.Scope(tr.ready.DependentGrant.Scope)},
+		RefreshTokens: true,
+	}
+}
+
+// TestDoubleConforms takes the tour.
+func TestDoubleConforms(t *testing.T) {
+	t.Parallel()
+	tr := newTour(t)
+	tr.discovery()
+	tr.people()
+	tr.grants()
+	tr.administration()
+	tr.pages()
+
+	answered, refused := map[string]bool{}, map[string]bool{}
+	for _, x := range tr.exchanges {
+		answered[x.operation] = answered[x.operation] || x.status < http.StatusBadRequest
+		refused[x.operation] = refused[x.operation] || x.status == http.StatusNotImplemented
+		where := fmt.Sprintf("%s %s, status %d", x.request.Method, x.request.URL.Path, x.status)
+		for _, problem := range slices.Concat(x.ofRequest, x.ofAnswer) {
+			t.Errorf("%s: %s", where, problem)
+		}
+		for _, member := range x.undocumented {
+			t.Errorf("%s: the spec does not name %s", where, member)
+		}
+	}
+	for _, id := range theSpec(t).operations() {
+		switch {
+		case slices.Contains(notYet, id) && !refused[id]:
+			t.Errorf("%s is offered: remove it from notYet", id)
+		case !slices.Contains(notYet, id) && !answered[id]:
+			t.Errorf("the tour never gets an answer of %s", id)
+		}
+	}
+}
+
+func (tr *tour) discovery() {
+	tr.t.Helper()
+	config, err := tr.public.GetOpenIDConfiguration(tr.ctx)
+	must(tr, "discovery", config, err)
+	keys, err := tr.public.GetJWKS(tr.ctx)
+	must(tr, "keys", keys, err)
+}
+
+func (tr *tour) people() {
+	tr.t.Helper()
+	set := tr.signIn(tr.native().Start())
+	token, ok := set.ByResourceServer(scopes.AuthResourceServer)
+	if !ok {
+		tr.t.Fatal("no token for Globus Auth")
+	}
+	tr.user = tr.public.WithCredentials(globusauth.Bearer(token.AccessToken))
+
+	info, err := tr.user.GetUserinfo(tr.ctx)
+	must(tr, "userinfo", info, err)
+	info, err = tr.user.PostUserinfo(tr.ctx)
+	must(tr, "userinfo by POST", info, err)
+	if len(info.IdentitySet) < 2 {
+		tr.t.Errorf("userinfo has %d identities, want the linked ones", len(info.IdentitySet))
+	}
+	found, err := tr.user.GetIdentities(tr.ctx, &gen.GetIdentitiesParams{Usernames: []string{tr.ready.Users[0].Username, "nobody@example.edu"}})
+	must(tr, "identities by username", found, err)
+	include := []gen.IdentityInclude{gen.IdentityIncludeIdentityProvider}
+	params := gen.GetIdentitiesParams{Usernames: []string{"new@example.edu"}, Provision: true}
+	found, err = tr.user.GetIdentities(tr.ctx, &params)
+	must(tr, "provision", found, err)
+	ids := []string{tr.ready.Users[0].IdentityID, tr.ready.Users[1].IdentityID, tr.ready.ConfidentialClientID}
+	found, err = tr.user.GetIdentities(tr.ctx, &gen.GetIdentitiesParams{IDs: ids, Include: include})
+	must(tr, "identities by ID", found, err)
+	if len(found.Identities) != 3 || len(found.Included.IdentityProviders) == 0 {
+		tr.t.Errorf("got %d identities and %d providers", len(found.Identities), len(found.Included.IdentityProviders))
+	}
+	one, err := tr.user.GetIdentity(tr.ctx, tr.ready.Users[0].IdentityID, &gen.GetIdentityParams{Include: include})
+	must(tr, "identity", one, err)
+	providers, err := tr.user.GetIdentityProviders(tr.ctx, &gen.GetIdentityProvidersParams{Domains: []string{tr.ready.IdentityProvider.Domain}})
+	must(tr, "providers by domain", providers, err)
+	providers, err = tr.user.GetIdentityProviders(tr.ctx, &gen.GetIdentityProvidersParams{IDs: []string{tr.ready.IdentityProvider.ID}})
+	must(tr, "providers by ID", providers, err)
+	consents, err := tr.user.GetConsents(tr.ctx, info.Sub, &gen.GetConsentsParams{All: true})
+	must(tr, "consents", consents, err)
+	if len(consents.Consents) == 0 {
+		tr.t.Error("no consents after a login")
+	}
+}
+
+func (tr *tour) grants() {
+	tr.t.Helper()
+	portal := tr.portal()
+	set := tr.signIn(portal.Start())
+	token, err := set.ByScopes(portal.Scopes...)
+	must(tr, "the portal's token", token, err)
+	options := flows.IntrospectOptions{IdentitySet: true, IdentitySetDetail: true, SessionInfo: true, Policies: []string{tr.ready.PolicyID}}
+	said, err := portal.Introspect(tr.ctx, token.AccessToken, options)
+	must(tr, "introspect", said, err)
+	if !said.Active || len(said.IdentitySetDetail) == 0 || len(said.PolicyEvaluations) != 1 {
+		tr.t.Errorf("introspection: active %v, %d identities, %d policies", said.Active, len(said.IdentitySetDetail), len(said.PolicyEvaluations))
+	}
+	said, err = portal.Introspect(tr.ctx, "no-token-at-all", flows.IntrospectOptions{})
+	must(tr, "introspect an unknown token", said, err)
+	dependent := must2(tr)(portal.DependentTokens(tr.ctx, token.AccessToken, flows.DependentOptions{RefreshTokens: true}))
+	if got := len(dependent.All()); got != len(tr.ready.DependentGrant.Expect) {
+		tr.t.Errorf("%d dependent tokens, want %d", got, len(tr.ready.DependentGrant.Expect))
+	}
+	must2(tr)(portal.Refresh(tr.ctx, token))
+	service := portal
+	service.Scopes = scopes.List{scopes.TransferAll, scopes.AuthOpenID}
+	must2(tr)(service.ClientCredentials(tr.ctx))
+	must(tr, "revoke", struct{}{}, portal.Revoke(tr.ctx, token.AccessToken))
+
+	// The native client's tokens, by the plain operations.
+	login, err := tr.native().Start()
+	set = tr.signIn(login, err)
+	transfer, _ := set.ByResourceServer(scopes.TransferResourceServer)
+	must2(tr)(tr.native().Refresh(tr.ctx, transfer))
+	must(tr, "revoke a native client's token", struct{}{}, tr.native().Revoke(tr.ctx, transfer.RefreshToken))
+}
+
+func (tr *tour) administration() {
+	tr.t.Helper()
+	projects, err := tr.user.GetProjects(tr.ctx)
+	must(tr, "projects", projects, err)
+	create := gen.ProjectCreate{DisplayName: "Tour", ContactEmail: "tour@example.edu", AdminIDs: []string{tr.ready.Users[0].IdentityID}}
+	project, err := tr.user.CreateProject(tr.ctx, gen.CreateProjectBody{Project: create})
+	must(tr, "create project", project, err)
+	id := project.Project.ID
+	project, err = tr.user.GetProject(tr.ctx, id)
+	must(tr, "project", project, err)
+	project, err = tr.user.UpdateProject(tr.ctx, id, gen.UpdateProjectBody{Project: gen.ProjectUpdate{DisplayName: value("Grand tour")}})
+	must(tr, "update project", project, err)
+	if project.Project.DisplayName != "Grand tour" {
+		tr.t.Errorf("the project is called %q", project.Project.DisplayName)
+	}
+	tr.policies(id)
+	tr.clients(id)
+	project, err = tr.user.DeleteProject(tr.ctx, id)
+	must(tr, "delete project", project, err)
+}
+
+func (tr *tour) policies(project string) {
+	tr.t.Helper()
+	policies, err := tr.user.GetPolicies(tr.ctx)
+	must(tr, "policies", policies, err)
+	create := gen.PolicyCreate{
+		ProjectID: project, DisplayName: "Tour", Description: "For the tour.", HighAssurance: value(true),
+		AuthenticationAssuranceTimeout: value(600), DomainConstraintsInclude: value([]string{"example.edu"}),
+		DomainConstraintsExclude: null[[]string](),
+	}
+	policy, err := tr.user.CreatePolicy(tr.ctx, gen.CreatePolicyBody{Policy: create})
+	must(tr, "create policy", policy, err)
+	id := policy.Policy.ID
+	policy, err = tr.user.GetPolicy(tr.ctx, id)
+	must(tr, "policy", policy, err)
+	update := gen.PolicyUpdate{RequiredMFA: value(true), DomainConstraintsInclude: null[[]string](), DomainConstraintsExclude: value([]string{})}
+	policy, err = tr.user.UpdatePolicy(tr.ctx, id, gen.UpdatePolicyBody{Policy: update})
+	must(tr, "update policy", policy, err)
+	policy, err = tr.user.DeletePolicy(tr.ctx, id)
+	must(tr, "delete policy", policy, err)
+}
+
+func (tr *tour) clients(project string) {
+	tr.t.Helper()
+	list, err := tr.user.GetClients(tr.ctx, nil)
+	must(tr, "clients", list, err)
+	list, err = tr.user.GetClients(tr.ctx, &gen.GetClientsParams{FQDN: tr.ready.FQDN})
+	must(tr, "client by host name", list, err)
+	if len(list.Clients) != 1 || list.Clients[0].ID != tr.ready.ConfidentialClientID {
+		tr.t.Errorf("the owner of %s: %v", tr.ready.FQDN, list.Clients)
+	}
+	own, err := tr.app.GetClient(tr.ctx, tr.ready.ConfidentialClientID)
+	must(tr, "own record", own, err)
+
+	create := gen.ClientCreate{
+		Name: "Tour", Project: project, ClientType: gen.ClientTypeHybridConfidentialClientResourceServer,
+		Visibility: gen.ClientVisibilityPrivate, RedirectURIs: value([]string{"https://tour.example.edu/callback"}),
+		Links: gen.ClientLinks{TermsAndConditions: "https://tour.example.edu/t", PrivacyPolicy: "https://tour.example.edu/p"},
+	}
+	client, err := tr.user.CreateClient(tr.ctx, gen.CreateClientBody{Client: create})
+	must(tr, "create client", client, err)
+	id := client.Client.ID
+	got, err := tr.user.GetClient(tr.ctx, id)
+	must(tr, "client", got, err)
+	links := gen.ClientLinksUpdate{TermsAndConditions: null[string](), PrivacyPolicy: null[string]()}
+	update := gen.ClientUpdate{Name: value("Tour bus"), RedirectURIs: value([]string{}), Links: value(links)}
+	got, err = tr.user.UpdateClient(tr.ctx, id, gen.UpdateClientBody{Client: update})
+	must(tr, "update client", got, err)
+	host, err := tr.user.AddClientFQDN(tr.ctx, id, gen.AddClientFQDNBody{FQDN: "tour.example.edu"})
+	must(tr, "add host name", host, err)
+	tr.credentials(id)
+	tr.scopes(id)
+
+	child := gen.ClientCreate{Name: "Child", PublicClient: value(false)}
+	born, err := tr.app.CreateClient(tr.ctx, gen.CreateClientBody{Client: child})
+	must(tr, "create child client", born, err)
+	instance := gen.ClientCreate{Name: "Instance", TemplateID: tr.ready.TemplateID}
+	made, err := tr.public.CreateClient(tr.ctx, gen.CreateClientBody{Client: instance})
+	must(tr, "create instance", made, err)
+	if made.Included.ClientCredential.Secret == "" {
+		tr.t.Error("the instance has no secret")
+	}
+	got, err = tr.user.DeleteClient(tr.ctx, id)
+	must(tr, "delete client", got, err)
+}
+
+func (tr *tour) credentials(client string) {
+	tr.t.Helper()
+	body := gen.CreateClientCredentialBody{Credential: gen.ClientCredentialCreate{Name: "tour"}}
+	created, err := tr.user.CreateClientCredential(tr.ctx, client, body)
+	must(tr, "create credential", created, err)
+	if created.Credential.Secret == "" {
+		tr.t.Error("a new credential has no secret")
+	}
+	all, err := tr.user.GetClientCredentials(tr.ctx, client)
+	must(tr, "credentials", all, err)
+	for _, credential := range all.Credentials {
+		if credential.Secret != "" {
+			tr.t.Error("a listed credential shows its secret")
+		}
+	}
+	gone, err := tr.user.DeleteClientCredential(tr.ctx, client, created.Credential.ID)
+	must(tr, "delete credential", gone, err)
+}
+
+func (tr *tour) scopes(client string) {
+	tr.t.Helper()
+	create := gen.ScopeCreate{
+		Name: "Tour", Description: "See the tour.", ScopeSuffix: "see", Advertised: value(true), AllowsRefreshToken: value(false),
+		DependentScopes: value([]gen.DependentScope{{Scope: "73320ffe-4cb4-4b25-a0a3-83d53d59ce4f", Optional: true}}),
+	}
+	created, err := tr.user.CreateScope(tr.ctx, client, gen.CreateScopeBody{Scope: create})
+	must(tr, "create scope", created, err)
+	id := created.Scope.ID
+	scope, err := tr.user.GetScope(tr.ctx, id)
+	must(tr, "scope", scope, err)
+	scope, err = tr.user.GetClientScope(tr.ctx, client, id)
+	must(tr, "scope of a client", scope, err)
+	list, err := tr.user.GetScopes(tr.ctx, nil)
+	must(tr, "own scopes", list, err)
+	list, err = tr.user.GetScopes(tr.ctx, &gen.GetScopesParams{ScopeStrings: []string{created.Scope.ScopeString, string(scopes.TransferAll)}})
+	must(tr, "scopes by string", list, err)
+	list, err = tr.user.GetScopes(tr.ctx, &gen.GetScopesParams{IDs: []string{id}})
+	must(tr, "scopes by ID", list, err)
+	update := gen.ScopeUpdate{Description: value("See it all."), DependentScopes: value([]gen.DependentScope{})}
+	scope, err = tr.user.UpdateScope(tr.ctx, id, gen.UpdateScopeBody{Scope: update})
+	must(tr, "update scope", scope, err)
+	scope, err = tr.user.DeleteScope(tr.ctx, id)
+	must(tr, "delete scope", scope, err)
+}
+
+func (tr *tour) pages() {
+	tr.t.Helper()
+	accept := globusauth.WithHeader("Accept", "text/html")
+	page, err := tr.public.AuthCodePage(tr.ctx, &gen.AuthCodePageParams{Code: "CODE", State: "STATE"}, accept)
+	must(tr, "code page", page, err)
+	page, err = tr.public.LogoutPage(tr.ctx, &gen.LogoutPageParams{Client: tr.ready.NativeClientID}, accept)
+	must(tr, "logout page", page, err)
+	login, err := tr.native().Start()
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	page, err = tr.public.Authorize(tr.ctx, authorizeParams(tr.t, login.URL()), accept)
+	must(tr, "sign-in page", page, err)
+}
+
+// authorizeParams reads a login's URL.
+func authorizeParams(t *testing.T, text string) *gen.AuthorizeParams {
+	t.Helper()
+	query := parseURL(t, text).Query()
+	return &gen.AuthorizeParams{
+		ClientID: query.Get("client_id"), RedirectURI: query.Get("redirect_uri"), Scope: query.Get("scope"),
+		ResponseType: gen.ResponseType(query.Get("response_type")), State: query.Get("state"), Nonce: query.Get("nonce"),
+		CodeChallenge: query.Get("code_challenge"), CodeChallengeMethod: gen.CodeChallengeMethod(query.Get("code_challenge_method")),
+		AccessType: gen.AccessType(query.Get("access_type")),
+	}
+}
+
+// TestDoubleRefusesAsDescribed makes requests that fail. What the spec says of
+// such requests does not count, what it says of the answers does.
+func TestDoubleRefusesAsDescribed(t *testing.T) {
+	t.Parallel()
+	tr := newTour(t)
+	set := tr.signIn(tr.native().Start())
+	token, _ := set.ByResourceServer(scopes.AuthResourceServer)
+	stranger := tr.public.WithCredentials(globusauth.Bearer("not-a-token"))
+	user := tr.public.WithCredentials(globusauth.Bearer(token.AccessToken))
+	impostor := tr.public.WithCredentials(globusauth.Basic(tr.ready.ConfidentialClientID, "wrong"))
+	const nobody = "00000000-0000-4000-8000-00000000dead"
+	for _, test := range []struct {
+		name   string
+		call   func() error
+		status int
+	}{
+		{"unknown token", func() error { return only(stranger.GetProjects(t.Context())) }, http.StatusUnauthorized},
+		{"unknown token at userinfo", func() error { return only(stranger.GetUserinfo(t.Context())) }, http.StatusUnauthorized},
+		{"wrong secret", func() error {
+			return only(impostor.Introspect(t.Context(), gen.IntrospectRequest{Token: "x"}))
+		}, http.StatusUnauthorized},
+		{"no project", func() error { return only(user.GetProject(t.Context(), nobody)) }, http.StatusNotFound},
+		{"no policy", func() error { return only(user.GetPolicy(t.Context(), nobody)) }, http.StatusNotFound},
+		{"no client", func() error { return only(user.GetClient(t.Context(), nobody)) }, http.StatusNotFound},
+		{"no scope", func() error { return only(user.GetScope(t.Context(), nobody)) }, http.StatusNotFound},
+		{"no identity", func() error { return only(user.GetIdentity(t.Context(), nobody, nil)) }, http.StatusNotFound},
+		{"dead code", func() error {
+			return only(tr.public.Token(t.Context(), gen.TokenRequest{
+				GrantType: gen.GrantTypeAuthorizationCode, ClientID: tr.ready.NativeClientID, Code: "dead",
+				CodeVerifier: strings.Repeat("v", 43), RedirectURI: "http://127.0.0.1:45678/callback",
+			}))
+		}, http.StatusBadRequest},
+		{"no such grant", func() error {
+			return only(tr.public.Token(t.Context(), gen.TokenRequest{GrantType: "password", ClientID: tr.ready.NativeClientID}))
+		}, http.StatusBadRequest},
+		{"both lists", func() error {
+			params := gen.GetIdentityProvidersParams{IDs: []string{nobody}, Domains: []string{"example.edu"}}
+			return only(user.GetIdentityProviders(t.Context(), &params))
+		}, http.StatusBadRequest},
+		{"client of both types", func() error {
+			client := gen.ClientCreate{Name: "N", Project: tr.ready.ProjectID, PublicClient: value(true), ClientType: gen.ClientTypeConfidentialClient}
+			return only(user.CreateClient(t.Context(), gen.CreateClientBody{Client: client}))
+		}, http.StatusBadRequest},
+		{"unregistered redirect URI", func() error {
+			params := gen.AuthorizeParams{
+				ClientID: tr.ready.ConfidentialClientID, RedirectURI: "https://attacker.example/", Scope: "openid", ResponseType: gen.ResponseTypeCode,
+			}
+			return only(tr.public.Authorize(t.Context(), &params))
+		}, http.StatusBadRequest},
+	} {
+		before := len(tr.exchanges)
+		err := test.call()
+		if err == nil {
+			t.Errorf("%s: no error", test.name)
+		}
+		for _, x := range tr.exchanges[before:] {
+			if x.status != test.status {
+				t.Errorf("%s: status %d, want %d: %s", test.name, x.status, test.status, x.body)
+			}
+			for _, problem := range x.ofAnswer {
+				t.Errorf("%s: %s: %s", test.name, problem, x.body)
+			}
+		}
+		if len(tr.exchanges) == before {
+			t.Errorf("%s: nothing was sent: %v", test.name, err)
+		}
+	}
+}
