@@ -100,7 +100,7 @@ func (l Login) current() (*started, error) {
 
 // checkCallback checks everything before the exchange.
 func (s *started) checkCallback(callback url.Values) error {
-	if err := s.errRepeated(callback); err != nil {
+	if err := s.checkNotRepeated(callback); err != nil {
 		return err
 	}
 	state, code, code2 := callback.Get("state"), callback.Get("code"), callback.Get("error")
@@ -130,9 +130,9 @@ func (s *started) checkCallback(callback url.Values) error {
 	return nil
 }
 
-// errRepeated refuses parameters that came twice (RFC 6749 section 3.1), other than
+// checkNotRepeated refuses parameters that came twice (RFC 6749 section 3.1), other than
 // those that the redirect URI itself has.
-func (s *started) errRepeated(callback url.Values) error {
+func (s *started) checkNotRepeated(callback url.Values) error {
 	redirect, err := url.Parse(s.flow.redirectURI)
 	if err != nil {
 		return err

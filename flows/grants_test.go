@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
-	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
@@ -58,140 +56,6 @@ func refreshed(changes object) func(received) (int, any) {
 	}
 	maps.Copy(answer, changes)
 	return func(received) (int, any) { return http.StatusOK, answer }
-}
-
-// The requests of the official Python SDK, and ours for the same wishes.
-func TestRequestsOfThePythonSDK(t *testing.T) {
-	t.Parallel()
-	var recorded struct {
-		Records []struct {
-			Label, Path string
-			Query, Form [][2]string
-			Headers     map[string]string
-		}
-	}
-	readJSON(t, "sdk_recorded_requests.json", &recorded)
-	const redirect, verifier = "https://app.example/cb", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	rt := tokens.Token{RefreshToken: "rt"}
-	type doing func(ctx context.Context, native flows.Native, portal flows.Confidential) error
-	finish := func(ctx context.Context, login flows.Login, err error) error {
-		if err != nil {
-			return err
-		}
-		target, err := url.Parse(login.URL())
-		if err != nil {
-			return err
-		}
-		_, err = login.Finish(ctx, url.Values{"code": {"CODE"}, "state": target.Query()["state"]})
-		return err
-	}
-	ours := map[string]doing{
-		"NativeAppAuthClient.oauth2_refresh_token": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
-			_, err := n.Refresh(ctx, rt)
-			return err
-		},
-		"NativeAppAuthClient.oauth2_revoke_token": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
-			return n.Revoke(ctx, "tok")
-		},
-		"AuthLoginClient.oauth2_revoke_token": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
-			return n.Revoke(ctx, "tok")
-		},
-		"NativeAppAuthClient.oauth2_exchange_code_for_tokens": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
-			login, err := n.Start(flows.WithVerifier(verifier))
-			return finish(ctx, login, err)
-		},
-		"ConfidentialAppAuthClient.oauth2_exchange_code_for_tokens": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
-			login, err := c.Start(flows.WithVerifier(verifier))
-			return finish(ctx, login, err)
-		},
-		"ConfidentialAppAuthClient.oauth2_refresh_token": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
-			_, err := c.Refresh(ctx, rt)
-			return err
-		},
-		"ConfidentialAppAuthClient.oauth2_revoke_token": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
-			return c.Revoke(ctx, "tok")
-		},
-		"ConfidentialAppAuthClient.oauth2_client_credentials_tokens(list)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
-			c.Scopes = scopes.List{scopes.AuthOpenID, scopes.TransferAll}
-			_, err := c.ClientCredentials(ctx)
-			return err
-		},
-		"ConfidentialAppAuthClient.oauth2_get_dependent_tokens()": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
-			_, err := c.DependentTokens(ctx, "tok", flows.DependentOptions{})
-			return err
-		},
-		"ConfidentialAppAuthClient.oauth2_get_dependent_tokens(refresh, scope)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
-			_, err := c.DependentTokens(ctx, "tok", flows.DependentOptions{RefreshTokens: true, Scopes: scopes.List{"a", "b"}})
-			return err
-		},
-		"ConfidentialAppAuthClient.oauth2_token_introspect()": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
-			_, err := c.Introspect(ctx, "tok", flows.IntrospectOptions{})
-			return err
-		},
-		"ConfidentialAppAuthClient.oauth2_token_introspect(include=str)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
-			_, err := c.Introspect(ctx, "tok", flows.IntrospectOptions{IdentitySet: true, SessionInfo: true})
-			return err
-		},
-		"ConfidentialAppAuthClient.oauth2_token_introspect(query_params)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
-			_, err := c.Introspect(ctx, "tok", flows.IntrospectOptions{}, globusauth.WithQuery("foo", "bar"))
-			return err
-		},
-	}
-	elsewhere := map[string]string{
-		"AuthLoginClient.oauth2_token(form dict)":                         "the generated operation globusauth.Client.Token",
-		"AuthLoginClient.oauth2_refresh_token":                            "a client that does not say who it is",
-		"ConfidentialAppAuthClient.oauth2_token_introspect(include=list)": "sends a parameter twice, which is a fault",
-	}
-	for _, r := range recorded.Records {
-		do, ok := ours[r.Label]
-		if !ok {
-			if elsewhere[r.Label] == "" {
-				t.Errorf("%s: no counterpart", r.Label)
-			}
-			continue
-		}
-		t.Run(r.Label, func(t *testing.T) {
-			t.Parallel()
-			p := newProvider(t)
-			p.answer = func(r received) (int, any) {
-				if r.path != "/v2/oauth2/token" {
-					return http.StatusOK, object{"active": false}
-				}
-				return http.StatusOK, object{
-					"access_token": "a", "resource_server": "r", "scope": "s", "expires_in": 1, "token_type": "Bearer", "other_tokens": []object{},
-				}
-			}
-			native, portal := p.native(t), p.confidential(t)
-			native.Scopes, portal.Scopes = scopes.List{"s"}, scopes.List{"s"}
-			portal.ClientSecret, portal.RedirectURI = "SECRET", redirect
-			if err := do(t.Context(), native, portal); err != nil {
-				t.Fatal(err)
-			}
-			got := p.last(t)
-			want := url.Values{}
-			for _, pair := range r.Form {
-				want.Add(pair[0], strings.ReplaceAll(pair[1], "https://auth.globus.org/", p.URL+"/"))
-			}
-			if strings.HasPrefix(r.Label, "Confidential") && strings.Contains(r.Label, "exchange_code") {
-				want.Set("code_verifier", verifier) // PKCE here too
-			}
-			if diff := cmp.Diff(want, got.form); diff != "" || got.path != r.Path {
-				t.Errorf("path %s, want %s; form:\n%s", got.path, r.Path, diff)
-			}
-			wantQuery := url.Values{}
-			for _, pair := range r.Query {
-				wantQuery.Add(pair[0], pair[1])
-			}
-			if diff := cmp.Diff(wantQuery, got.query); diff != "" {
-				t.Errorf("query:\n%s", diff)
-			}
-			for _, name := range []string{"Accept", "Content-Type", "Authorization"} {
-				if got.header.Get(name) != r.Headers[name] {
-					t.Errorf("%s: %q, want %q", name, got.header.Get(name), r.Headers[name])
-				}
-			}
-		})
-	}
 }
 
 func TestBasicVectors(t *testing.T) {
@@ -476,83 +340,6 @@ func TestDependentTokens(t *testing.T) {
 	set, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{})
 	if _, has := set.IDToken(); has || err != nil {
 		t.Errorf("an unverified ID token was kept: %t, %v", has, err)
-	}
-}
-
-func TestIntrospect(t *testing.T) {
-	t.Parallel()
-	p := newProvider(t)
-	server := p.confidential(t)
-	p.recorded(t, "oauth2_token_introspect.json", "default")
-	got, err := server.Introspect(t.Context(), "tok", flows.IntrospectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := scopes.List{scopes.AuthViewIdentitySet, scopes.AuthProfile, scopes.AuthEmail, scopes.AuthOpenID}
-	if !got.Active || got.Username != "kingfish@globus.org" || got.Exp.Unix() != 1715289767 || !cmp.Equal(got.Scopes(), want) || len(got.Aud) != 2 {
-		t.Errorf("introspection %+v", got)
-	}
-	if !got.HasScope(scopes.AuthViewIdentitySet.With("x")) || got.HasScope(scopes.TransferAll) || got.HasScope("open") || got.HasScope("") {
-		t.Error("HasScope")
-	}
-	p.recorded(t, "introspect_extra.json", "session_info_mfa")
-	if got, err = server.Introspect(t.Context(), "tok", flows.IntrospectOptions{SessionInfo: true}); err != nil {
-		t.Fatal(err)
-	}
-	if authentication := got.SessionInfo.Authentications[got.Sub]; authentication.AuthTime.Unix() != 1670276200 || !cmp.Equal(authentication.AMR, []string{"mfa", "pwd"}) {
-		t.Errorf("authentication %+v", authentication)
-	}
-	for _, name := range []string{"session_info", "session_info_null", "session_info_authentications_empty"} {
-		p.recorded(t, "introspect_extra.json", name)
-		if got, err = server.Introspect(t.Context(), "tok", flows.IntrospectOptions{SessionInfo: true}); err != nil || !got.Active {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	p.recorded(t, "introspect_extra.json", "identity_set_detail_and_policies")
-	policies := []string{"5ae3ce4c-0f8d-4bf6-9bb9-b0d6bc4f1f9f", "another"}
-	if got, err = server.Introspect(t.Context(), "tok", flows.IntrospectOptions{IdentitySet: true, IdentitySetDetail: true, SessionInfo: true, Policies: policies}); err != nil {
-		t.Fatal(err)
-	}
-	if len(got.IdentitySetDetail) == 0 || len(got.PolicyEvaluations) != 1 {
-		t.Errorf("introspection %+v", got)
-	}
-	form := url.Values{"token": {"tok"}, "include": {"identity_set,identity_set_detail,session_info"}, "authentication_policies": {strings.Join(policies, ",")}}
-	if diff := cmp.Diff(form, p.last(t).form); diff != "" {
-		t.Error(diff)
-	}
-	n := len(p.received())
-	for _, bad := range [][]string{{""}, {"a,b"}} {
-		if _, err := server.Introspect(t.Context(), "tok", flows.IntrospectOptions{Policies: bad}); err == nil || !strings.Contains(err.Error(), "Policies[0]") {
-			t.Errorf("policies %q: %v", bad, err)
-		}
-	}
-	if _, err := server.Introspect(t.Context(), "", flows.IntrospectOptions{}); err == nil || len(p.received()) != n {
-		t.Errorf("an empty token: %v, %d requests", err, len(p.received())-n)
-	}
-}
-
-// A dead token is no error, and nothing that comes beside it can be acted on.
-func TestIntrospectInactive(t *testing.T) {
-	t.Parallel()
-	p := newProvider(t)
-	for _, body := range []any{object{"active": false}, object{"active": false, "sub": alice, "scope": "openid"}, object{"sub": alice, "scope": "openid"}, object{}} {
-		p.answer = func(received) (int, any) { return http.StatusOK, body }
-		got, err := p.confidential(t).Introspect(t.Context(), "tok", flows.IntrospectOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(&flows.Introspection{}, got); diff != "" || got.HasScope(scopes.AuthOpenID) || len(got.Scopes()) != 0 {
-			t.Errorf("%v: %s", body, diff)
-		}
-	}
-}
-
-// One that a program put together itself, say out of a cache.
-func TestHasScopeNeedsAnActiveToken(t *testing.T) {
-	t.Parallel()
-	dead := flows.Introspection{Introspection: gen.Introspection{Scope: "openid"}}
-	if dead.HasScope(scopes.AuthOpenID) {
-		t.Error("a token that is not active has a scope")
 	}
 }
 

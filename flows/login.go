@@ -1,9 +1,7 @@
 package flows
 
 import (
-	"bytes"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -156,13 +154,6 @@ func (l Login) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, hi
 // LogValue logs that it is a login.
 func (l Login) LogValue() slog.Value { return slog.StringValue(hidden) }
 
-// MarshalJSON writes that it is a login. It cannot be read back;
-// [Login.MarshalStorage] can.
-func (l Login) MarshalJSON() ([]byte, error) {
-	return bytes.Clone([]byte(`"` + hidden + `"`)), nil
-}
-
-// UnmarshalJSON always fails: plain JSON of a login has lost it. Use Resume.
-func (l *Login) UnmarshalJSON([]byte) error {
-	return errors.New("flows: decode login: plain JSON of a login does not hold it; write it with MarshalStorage and read it with Resume")
-}
+// MarshalText writes that it is a login, also for encoding/json and the like. It
+// cannot be read back; [Login.MarshalStorage] can.
+func (l Login) MarshalText() ([]byte, error) { return []byte(hidden), nil }

@@ -1,0 +1,91 @@
+package flows_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+func TestIntrospect(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	server := p.confidential(t)
+	p.recorded(t, "oauth2_token_introspect.json", "default")
+	got, err := server.Introspect(t.Context(), "tok", flows.IntrospectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := scopes.List{scopes.AuthViewIdentitySet, scopes.AuthProfile, scopes.AuthEmail, scopes.AuthOpenID}
+	if !got.Active || got.Username != "kingfish@globus.org" || got.Exp.Unix() != 1715289767 || !cmp.Equal(got.Scopes(), want) || len(got.Aud) != 2 {
+		t.Errorf("introspection %+v", got)
+	}
+	if !got.HasScope(scopes.AuthViewIdentitySet.With("x")) || got.HasScope(scopes.TransferAll) || got.HasScope("open") || got.HasScope("") {
+		t.Error("HasScope")
+	}
+	p.recorded(t, "introspect_extra.json", "session_info_mfa")
+	if got, err = server.Introspect(t.Context(), "tok", flows.IntrospectOptions{SessionInfo: true}); err != nil {
+		t.Fatal(err)
+	}
+	if authentication := got.SessionInfo.Authentications[got.Sub]; authentication.AuthTime.Unix() != 1670276200 || !cmp.Equal(authentication.AMR, []string{"mfa", "pwd"}) {
+		t.Errorf("authentication %+v", authentication)
+	}
+	for _, name := range []string{"session_info", "session_info_null", "session_info_authentications_empty"} {
+		p.recorded(t, "introspect_extra.json", name)
+		if got, err = server.Introspect(t.Context(), "tok", flows.IntrospectOptions{SessionInfo: true}); err != nil || !got.Active {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	p.recorded(t, "introspect_extra.json", "identity_set_detail_and_policies")
+	policies := []string{"5ae3ce4c-0f8d-4bf6-9bb9-b0d6bc4f1f9f", "another"}
+	if got, err = server.Introspect(t.Context(), "tok", flows.IntrospectOptions{IdentitySet: true, IdentitySetDetail: true, SessionInfo: true, Policies: policies}); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.IdentitySetDetail) == 0 || len(got.PolicyEvaluations) != 1 {
+		t.Errorf("introspection %+v", got)
+	}
+	form := url.Values{"token": {"tok"}, "include": {"identity_set,identity_set_detail,session_info"}, "authentication_policies": {strings.Join(policies, ",")}}
+	if diff := cmp.Diff(form, p.last(t).form); diff != "" {
+		t.Error(diff)
+	}
+	n := len(p.received())
+	for _, bad := range [][]string{{""}, {"a,b"}} {
+		if _, err := server.Introspect(t.Context(), "tok", flows.IntrospectOptions{Policies: bad}); err == nil || !strings.Contains(err.Error(), "Policies[0]") {
+			t.Errorf("policies %q: %v", bad, err)
+		}
+	}
+	if _, err := server.Introspect(t.Context(), "", flows.IntrospectOptions{}); err == nil || len(p.received()) != n {
+		t.Errorf("an empty token: %v, %d requests", err, len(p.received())-n)
+	}
+}
+
+// A dead token is no error, and nothing that comes beside it can be acted on.
+func TestIntrospectInactive(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	for _, body := range []any{object{"active": false}, object{"active": false, "sub": alice, "scope": "openid"}, object{"sub": alice, "scope": "openid"}, object{}} {
+		p.answer = func(received) (int, any) { return http.StatusOK, body }
+		got, err := p.confidential(t).Introspect(t.Context(), "tok", flows.IntrospectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(&flows.Introspection{}, got); diff != "" || got.HasScope(scopes.AuthOpenID) || len(got.Scopes()) != 0 {
+			t.Errorf("%v: %s", body, diff)
+		}
+	}
+}
+
+// One that a program put together itself, say out of a cache.
+func TestHasScopeNeedsAnActiveToken(t *testing.T) {
+	t.Parallel()
+	dead := flows.Introspection{Introspection: gen.Introspection{Scope: "openid"}}
+	if dead.HasScope(scopes.AuthOpenID) {
+		t.Error("a token that is not active has a scope")
+	}
+}
