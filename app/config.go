@@ -1,0 +1,137 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/filestore"
+)
+
+// Config configures a [User] or a [Service]. ClientID and Scopes are required,
+// ClientSecret for a Service, and Name for a User without a Store.
+type Config struct {
+	// ClientID is the ID of the client's registration.
+	ClientID string
+	// ClientSecret is the secret of one of its credentials. A User without one is a
+	// native client.
+	ClientSecret string
+	// Name is the name of the program, for the person and for the place of the tokens.
+	Name string
+	// Scopes are what the program needs. AddScopes adds to them. For a User
+	// scopes.AuthOpenID is always among them, which says who logged in.
+	Scopes scopes.List
+
+	// Client calls Globus Auth. Its credentials are not used. Nil means one of
+	// production, named Name.
+	Client *globusauth.Client
+	// Store keeps the tokens. Nil means, for a User, the file that a Python
+	// GlobusApp of the same client and name uses (see package filestore), for a
+	// Service the memory of this process.
+	Store tokens.Store
+	// Namespace keeps the tokens of several people, or profiles, apart in one
+	// store. Empty means "DEFAULT".
+	Namespace string
+
+	// Login brings the person through a login. Nil means a login.Loopback, or for
+	// a client with a secret or a RedirectURI a login.CommandLine. A Service has
+	// none.
+	Login login.Manager
+	// RedirectURI is where a login leads that Login does not lead to an address of
+	// its own. Empty means the service's page that shows the code; a client with a
+	// secret needs one.
+	RedirectURI string
+	// Getenv tells a login.Loopback of this package's making about the machine;
+	// see there. Programs give os.Getenv.
+	Getenv func(name string) string
+	// NoRefreshTokens logs in without asking for refresh tokens: the person is
+	// back when the access tokens end.
+	NoRefreshTokens bool
+	// NoLogin makes only Login log in. Everything else fails with a
+	// tokens.ErrLoginRequired, as befits a program that nobody watches. Of a
+	// Service it concerns RedriveGAREs alone.
+	NoLogin bool
+	// RedriveGAREs answers a service that asks for more authorization with a
+	// login that satisfies it, and repeats the request, once.
+	RedriveGAREs bool
+}
+
+// complete checks what both kinds of app need, and fills in defaults.
+func (c Config) complete() (Config, error) {
+	switch {
+	case c.ClientID == "":
+		return c, errors.New("the ClientID is empty; developers.globus.org gives one")
+	case len(c.Name) > 100 || strings.ContainsFunc(c.Name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return c, errors.New("the Name is longer than 100 bytes or has control characters")
+	}
+	c.Scopes = slices.Clone(c.Scopes)
+	if c.Client != nil {
+		return c, nil
+	}
+	client, err := globusauth.New(globusauth.Config{AppName: headerName(c.Name)})
+	c.Client = client
+	return c, err
+}
+
+// headerName leaves out what a header that names the program cannot hold.
+func headerName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || strings.ContainsRune(`;,=()\`, r) {
+			return -1
+		}
+		return r
+	}, name)
+}
+
+func (c Config) key() tokens.Key {
+	return tokens.Key{ClientID: c.ClientID, Environment: c.Client.Environment(), Namespace: c.Namespace}
+}
+
+// fileStore is the store of a user who named none.
+func (c Config) fileStore() (tokens.Store, error) {
+	if c.Name == "" {
+		return nil, errors.New("the Name is empty; it, or a Store, says where tokens are kept")
+	}
+	return filestore.New(filestore.Config{AppName: c.Name})
+}
+
+// manager is the login of a user who named none.
+func (c Config) manager() login.Manager {
+	if c.ClientSecret != "" || c.RedirectURI != "" {
+		return login.CommandLine{}
+	}
+	return login.Loopback{Name: c.Name, Getenv: c.Getenv}
+}
+
+// grantName is the label of the consent, as the official SDK writes it.
+func (c Config) grantName() string {
+	host, err := os.Hostname()
+	host = strings.TrimSuffix(host, ".local")
+	if err != nil || host == "" || c.Name == "" {
+		return c.Name
+	}
+	return c.Name + " on " + host
+}
+
+// summary is what may be seen of the configuration.
+func (c Config) summary() string {
+	return fmt.Sprintf("app.Config{ClientID: %q, Name: %q, Scopes: %q}", c.ClientID, c.Name, c.Scopes.String())
+}
+
+// Format prints the configuration without its secret, whatever the verb.
+func (c Config) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, c.summary()) }
+
+// LogValue logs the configuration without its secret.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.summary()) }
+
+// MarshalJSON writes the configuration without its secret. It cannot be read back.
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.summary()) }

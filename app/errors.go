@@ -1,0 +1,30 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// Why a login is needed. An error of this kind is a tokens.ErrLoginRequired too.
+var (
+	// ErrMissingToken says that no token is stored for what is needed.
+	ErrMissingToken = errors.New("no token is stored")
+	// ErrTokenExpired says that a token has ended and cannot be renewed.
+	ErrTokenExpired = errors.New("the token has expired")
+	// ErrMissingRefreshToken says that a token cannot be renewed, though the app
+	// asks for refresh tokens.
+	ErrMissingRefreshToken = errors.New("there is no refresh token")
+	// ErrUnmetScopes says that scopes the app needs, or scopes they depend on,
+	// were not granted.
+	ErrUnmetScopes = errors.New("scopes were not granted")
+	// ErrIdentityMismatch says that the tokens belong to another person than those
+	// already stored. Log out first to change the person.
+	ErrIdentityMismatch = errors.New("this is another person's login")
+)
+
+// required makes the error of one reason to log in.
+func required(reason error, format string, args ...any) error {
+	return fmt.Errorf("%w: %w: %s", tokens.ErrLoginRequired, reason, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,267 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/filestore"
+)
+
+const (
+	// envChild makes this test program one process of the fleet.
+	envChild = "GLOBUSAUTH_FLEET_CHILD"
+	// envFleet is the size of the fleet test: "long" is 16 processes of 8
+	// goroutines for 30 seconds. Anything else is short.
+	envFleet = "GLOBUSAUTH_FLEET"
+)
+
+// child is what a process of the fleet is told.
+type child struct {
+	BaseURL    string
+	ClientID   string
+	Store      string // "file"
+	Dir        string
+	Goroutines int
+	Time       time.Duration
+}
+
+// report is what it says at its end.
+type report struct {
+	Tokens, Calls int64
+	Distinct      int // tokens that it has seen
+	Errors        []string
+}
+
+func (c child) store() (tokens.Store, error) {
+	if c.Store != "file" {
+		return nil, errors.New("unknown store " + c.Store)
+	}
+	return filestore.New(filestore.Config{AppName: "fleet", Dir: c.Dir})
+}
+
+func (c child) user(config app.Config) (*app.User, error) {
+	store, err := c.store()
+	if err != nil {
+		return nil, err
+	}
+	client, err := globusauth.New(globusauth.Config{BaseURL: c.BaseURL, Timeout: 20 * time.Second})
+	if err != nil {
+		return nil, err
+	}
+	config.Client, config.Store, config.ClientID, config.Scopes = client, store, c.ClientID, scopes.List{scopes.AuthOpenID}
+	return app.NewUser(config)
+}
+
+// childMain runs a process of the fleet, if this is one.
+func childMain() bool {
+	told := os.Getenv(envChild)
+	if told == "" {
+		return false
+	}
+	var c child
+	if err := json.Unmarshal([]byte(told), &c); err != nil {
+		panic(err)
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(c.run())
+	return true
+}
+
+func (c child) run() report {
+	var r report
+	user, err := c.user(app.Config{NoLogin: true})
+	if err != nil {
+		return report{Errors: []string{err.Error()}}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.Time)
+	defer cancel()
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	failed := func(err error) {
+		if ctx.Err() != nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if len(r.Errors) < 5 {
+			r.Errors = append(r.Errors, err.Error())
+		}
+	}
+	source, auth := user.TokenSource(scopes.AuthResourceServer), user.AuthClient()
+	var given, calls atomic.Int64
+	var all sync.WaitGroup
+	for range c.Goroutines {
+		all.Go(func() {
+			pause := time.NewTicker(20 * time.Millisecond)
+			defer pause.Stop()
+			for i := 0; ctx.Err() == nil; i++ {
+				token, err := source.Token(ctx)
+				if err != nil {
+					failed(err)
+				} else {
+					given.Add(1)
+					mu.Lock()
+					seen[token.AccessToken] = true
+					mu.Unlock()
+				}
+				if i%10 == 0 { // that the token works
+					if _, err := auth.GetUserinfo(ctx); err != nil {
+						failed(err)
+					} else {
+						calls.Add(1)
+					}
+				}
+				select {
+				case <-pause.C:
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	all.Wait()
+	r.Tokens, r.Calls, r.Distinct = given.Load(), calls.Load(), len(seen)
+	return r
+}
+
+// Many processes with many goroutines share one login whose tokens expire all the
+// time, at a service that rejects the reuse of a refresh token: none is reused, none
+// is spent before its access token was due, and every process always has a
+// token that works.
+func TestFleet(t *testing.T) {
+	t.Parallel()
+	processes, goroutines, duration := 4, 4, 3*time.Second
+	if os.Getenv(envFleet) == "long" {
+		processes, goroutines, duration = 16, 8, 30*time.Second
+	}
+	const lifetime = 2 * time.Second
+	server := authtest.NewWith(t, authtest.Config{AccessTokenLifetime: lifetime, RotateRefreshTokens: true, RecordedRequests: 1_000_000})
+	told := child{
+		BaseURL: server.BaseURL(), ClientID: server.Ready().NativeClientID, Store: "file", Dir: t.TempDir(),
+		Goroutines: goroutines, Time: duration,
+	}
+	user, err := told.user(app.Config{Login: &person{server: server}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := user.Login(t.Context(), app.LoginOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	reports := runFleet(t, told, processes)
+	var total report
+	for i, r := range reports {
+		total.Tokens += r.Tokens
+		total.Calls += r.Calls
+		for _, text := range r.Errors {
+			t.Errorf("process %d: %s", i, text)
+		}
+		if r.Tokens == 0 || r.Calls == 0 || r.Distinct < 2 {
+			t.Errorf("process %d did not see tokens expire: %+v", i, r)
+		}
+	}
+	checkRefreshes(t, server, lifetime)
+	t.Logf("%d processes of %d goroutines, %v: %d tokens given out, %d calls, refreshes %v",
+		processes, goroutines, duration, total.Tokens, total.Calls, server.Stats().Grants["refresh_token"])
+}
+
+func runFleet(t *testing.T, told child, processes int) []report {
+	t.Helper()
+	text, err := json.Marshal(told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports := make([]report, processes)
+	var all sync.WaitGroup
+	for i := range reports {
+		all.Go(func() {
+			var out, errs bytes.Buffer
+			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$") //nolint:gosec // this program
+			command.Env = append(os.Environ(), envChild+"="+string(text))
+			command.Stdout, command.Stderr = &out, &errs
+			if err := command.Run(); err != nil {
+				t.Errorf("process %d: %v: %s", i, err, errs.String())
+				return
+			}
+			if err := json.Unmarshal(out.Bytes(), &reports[i]); err != nil {
+				t.Errorf("process %d said %q: %v", i, out.String(), err)
+			}
+		})
+	}
+	all.Wait()
+	return reports
+}
+
+// checkRefreshes looks at what the service saw.
+func checkRefreshes(t *testing.T, server *authtest.Server, lifetime time.Duration) {
+	t.Helper()
+	grants := server.Stats().Grants["refresh_token"]
+	for outcome, n := range grants {
+		if outcome != "ok" && n > 0 {
+			t.Errorf("refreshes: %d times %s", n, outcome)
+		}
+	}
+	spent := map[string]bool{}
+	var before time.Time
+	count := 0
+	for _, request := range server.Requests() {
+		if request.Form.Get("grant_type") != "refresh_token" || request.Status != http.StatusOK {
+			continue
+		}
+		count++
+		secret := request.Form.Get("refresh_token")
+		if spent[secret] {
+			t.Errorf("a refresh token was sent twice, at %v", request.Time)
+		}
+		spent[secret] = true
+		// The answer came after the request; it was stored with its end cut to whole
+		// seconds, and was due a tenth of its life before that.
+		due := before.Add(lifetime).Truncate(time.Second).Add(-lifetime / 10)
+		if !before.IsZero() && request.Time.Before(due) {
+			t.Errorf("refreshed at %v, the token of %v was due at %v", request.Time, before, due)
+		}
+		before = request.Time
+	}
+	if count != grants["ok"] || count < 2 {
+		t.Errorf("%d refreshes recorded, %d counted", count, grants["ok"])
+	}
+}
+
+// The fleet test must notice a store that does not exclude.
+func TestFleetNoticesReuse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{RotateRefreshTokens: true})
+	user := w.user(t, nil)
+	token(t, user.TokenSource(scopes.TransferResourceServer))
+	old, err := w.store.Load(t.Context(), w.key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Advance(49 * time.Hour)
+	token(t, user.TokenSource(scopes.TransferResourceServer))
+	other := tokens.NewMemory() // what a process would have that read before
+	if _, err := other.Update(t.Context(), w.key(), func(tokens.Set) (tokens.Set, error) { return old, nil }); err != nil {
+		t.Fatal(err)
+	}
+	second := w.user(t, func(c *app.Config) { c.Store, c.NoLogin = other, true })
+	_, err = second.TokenSource(scopes.TransferResourceServer).Token(t.Context())
+	if !errors.Is(err, tokens.ErrLoginRequired) || w.grants("refresh_token")["invalid_grant"] != 1 {
+		t.Errorf("error %v, grants %v", err, fmt.Sprint(w.grants("refresh_token")))
+	}
+	if err != nil && strings.Contains(err.Error(), "\n") {
+		t.Errorf("error of several lines: %q", err)
+	}
+}

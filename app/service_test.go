@@ -1,0 +1,192 @@
+package app_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+func TestService(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	service := w.service(t, nil)
+	wantLogin(t, service.LoginRequired(t.Context()), app.ErrMissingToken)
+	source := service.TokenSource(scopes.TransferResourceServer)
+	first := token(t, source)
+	for range 10 {
+		if token(t, source) != first {
+			t.Error("another token while the first was good")
+		}
+	}
+	if err := service.LoginRequired(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for range 20 { // 40 days
+		w.Advance(48 * time.Hour)
+		token(t, source)
+	}
+	if got := w.grants("client_credentials")["ok"]; got != 21 {
+		t.Errorf("%d grants", got)
+	}
+	if _, err := service.TokenSource(scopes.GroupsResourceServer).Token(t.Context()); err == nil {
+		t.Error("a token for what no scope is for")
+	}
+}
+
+func TestServiceAddScopes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	service := w.service(t, func(c *app.Config) { c.NoLogin = true })
+	token(t, service.TokenSource(scopes.TransferResourceServer))
+	if err := service.AddScopes(scopes.GroupsAll); err != nil {
+		t.Fatal(err)
+	}
+	wantLogin(t, service.LoginRequired(t.Context()), app.ErrUnmetScopes)
+	if got := token(t, service.TokenSource(scopes.GroupsResourceServer)); !hasScopes(got.Scope, scopes.GroupsAll) {
+		t.Errorf("token %v", got)
+	}
+	w.Advance(48 * time.Hour)
+	if got := token(t, service.TokenSource(scopes.GroupsResourceServer)); !hasScopes(got.Scope, scopes.GroupsAll) {
+		t.Errorf("token %v after renewal", got)
+	}
+}
+
+func TestServiceConcurrently(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	service := w.service(t, nil)
+	var all sync.WaitGroup
+	for range 64 {
+		all.Go(func() {
+			if _, err := service.TokenSource(scopes.TransferResourceServer).Token(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if got := w.grants("client_credentials")["ok"]; got != 1 {
+		t.Errorf("%d grants", got)
+	}
+}
+
+func TestServiceLogout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	service := w.service(t, func(c *app.Config) { c.Scopes = append(c.Scopes, scopes.AuthOpenID) })
+	first := token(t, service.TokenSource(scopes.AuthResourceServer))
+	if !w.active(t, first.AccessToken) {
+		t.Fatal("the token does not work")
+	}
+	if err := service.Logout(t.Context(), app.LogoutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if w.active(t, first.AccessToken) {
+		t.Error("the token still works")
+	}
+	if set, err := service.Tokens(t.Context()); err != nil || len(set.All()) != 0 {
+		t.Errorf("left %v, %v", set, err)
+	}
+	if second := token(t, service.TokenSource(scopes.AuthResourceServer)); second.AccessToken == first.AccessToken {
+		t.Error("the revoked token again")
+	}
+	info, err := service.AuthClient().GetUserinfo(t.Context())
+	if err != nil || info.Sub != w.Ready().ConfidentialClientID {
+		t.Errorf("userinfo %v, %v", info, err)
+	}
+}
+
+func TestServiceWrongSecret(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	service := w.service(t, func(c *app.Config) { c.ClientSecret = "wrong-SECRET" })
+	for _, err := range []error{
+		service.Login(t.Context(), app.LoginOptions{}),
+		func() error { _, err := service.HTTPClient(t.Context(), scopes.TransferResourceServer); return err }(),
+	} {
+		if !errors.Is(err, apierror.ErrInvalidClient) || errors.Is(err, tokens.ErrLoginRequired) || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("error %v", err)
+		}
+	}
+	if err := w.service(t, nil).Login(t.Context(), app.LoginOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A service gets the scopes that are asked for, and keeps getting them. A session it has none.
+func TestServiceRedrive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	picky := newPicky(t, gareConsent)
+	picky.after()
+	service := w.service(t, func(c *app.Config) { c.RedriveGAREs = true })
+	client, err := service.HTTPClient(t.Context(), scopes.TransferResourceServer, picky.host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, err := send(t, client, strings.NewReader("x"), picky.URL)
+	if err != nil || text != "welcome" {
+		t.Fatalf("%q, %v", text, err)
+	}
+	token(t, service.TokenSource(scopes.GroupsResourceServer))
+	w.Advance(48 * time.Hour)
+	token(t, service.TokenSource(scopes.GroupsResourceServer))
+
+	picky = newPicky(t, gareSession)
+	if client, err = service.HTTPClient(t.Context(), scopes.TransferResourceServer, picky.host()); err != nil {
+		t.Fatal(err)
+	}
+	before := w.grants("client_credentials")["ok"]
+	if _, _, err := send(t, client, nil, picky.URL); !errors.Is(err, apierror.ErrAuthorizationRequired) || w.grants("client_credentials")["ok"] != before {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A token that a service rejects is replaced, and the request repeated.
+func TestServiceRejectedToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	service := w.service(t, func(c *app.Config) { c.Scopes = append(c.Scopes, scopes.AuthOpenID) })
+	client, err := service.HTTPClient(t.Context(), scopes.AuthResourceServer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Somebody else has revoked it.
+	first := token(t, service.TokenSource(scopes.AuthResourceServer))
+	if err := w.service(t, func(c *app.Config) {
+		c.Store = tokens.NewMemory()
+	}).Logout(t.Context(), app.LogoutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	other := tokens.NewMemory()
+	set, err := service.Tokens(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Update(t.Context(), tokens.Key{ClientID: w.Ready().ConfidentialClientID}, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.service(t, func(c *app.Config) { c.Store = other; c.Scopes = append(c.Scopes, scopes.AuthOpenID) }).Logout(t.Context(), app.LogoutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.BaseURL()+"v2/oauth2/userinfo", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || token(t, service.TokenSource(scopes.AuthResourceServer)).AccessToken == first.AccessToken {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}
