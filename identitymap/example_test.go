@@ -34,7 +34,7 @@ func exampleClient() (client *globusauth.Client, stop func()) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"identities":[%s]}`, strings.Join(found, ","))
 	}))
-	client, err := globusauth.New(globusauth.Config{BaseURL: server.URL, Credentials: globusauth.Bearer("an access token")})
+	client, err := globusauth.New(globusauth.Config{BaseURL: server.URL, Credentials: globusauth.Bearer("an-access-token")})
 	if err != nil {
 		log.Fatal(err)
 	}

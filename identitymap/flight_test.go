@@ -422,3 +422,40 @@ func TestBrokenService(t *testing.T) {
 		}
 	}
 }
+
+// TestKeyThatTheServiceRefuses: one key makes the service refuse the request.
+func TestKeyThatTheServiceRefuses(t *testing.T) {
+	t.Parallel()
+	s := newService(crowd(300)...)
+	s.fault = func(_ context.Context, _ int, r request) *http.Response {
+		if slices.Contains(r.keys, name(142)) {
+			return refuse(http.StatusBadRequest, "INVALID_PARAMETERS")
+		}
+		return nil
+	}
+	m := s.newMap(t, identitymap.Config{})
+	results, err := m.GetMany(t.Context(), names(300))
+	if !errors.Is(err, apierror.ErrBadRequest) || !strings.Contains(err.Error(), `no answer for 1 of 300 keys ("user142@example.edu")`) {
+		t.Errorf("error %v", err)
+	}
+	for n := range 300 {
+		if r := results[name(n)]; n == 142 && !errors.Is(r.Err, apierror.ErrBadRequest) || n != 142 && r.Identity.ID != id(n) {
+			t.Errorf("%d: %+v", n, r)
+		}
+	}
+	if got := m.Stats(); got.Requests > 3+16 || got.Requests != uint64(len(s.log())) {
+		t.Errorf("%+v, %d requests", got, len(s.log()))
+	}
+	// A service that refuses everything is not asked for every key.
+	s.fault = func(context.Context, int, request) *http.Response {
+		return refuse(http.StatusBadRequest, "INVALID_PARAMETERS")
+	}
+	before := len(s.log())
+	m = s.newMap(t, identitymap.Config{})
+	if _, err := m.GetMany(t.Context(), names(100)); !errors.Is(err, apierror.ErrBadRequest) {
+		t.Errorf("error %v", err)
+	}
+	if n := len(s.log()) - before; n != 17 {
+		t.Errorf("%d requests, want 17", n)
+	}
+}

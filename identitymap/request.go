@@ -89,25 +89,51 @@ func (m *Map) gather(k kind) *batch {
 func (m *Map) run(ctx context.Context, b *batch) {
 	defer close(b.ended)
 	defer b.cancel()
-	m.requests.Add(1)
-	entries, err := m.ask(ctx, b)
+	entries, errs := m.askApart(ctx, b)
 	m.cache.learn(b, entries)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.running, b)
-	if err == nil {
-		m.throttle.succeeded()
-		for i, c := range b.calls {
+	var again []*call
+	for i, c := range b.calls {
+		switch err := errs[i]; {
+		case err == nil:
 			m.answer(c, entries[i], nil)
 			m.unnote(entries[i])
-		}
-	} else if !m.refused(b, err) {
-		for _, c := range b.calls {
+		case len(c.waiting) > 0 && c.refusals < maxRefusals && comesAgain(err):
+			c.refusals++
+			c.batch = nil
+			again = append(again, c)
+		default:
 			m.detach(c)
 			m.answer(c, nil, err)
 		}
 	}
+	m.queue[b.kind].unshift(again)
+	m.adapt(errs)
 	m.pump()
+}
+
+// comesAgain says whether the service refused a request only for now, and for
+// no longer than is waited for.
+func comesAgain(err error) bool {
+	refusal, ok := errors.AsType[*apierror.Error](err)
+	return ok && errors.Is(err, apierror.ErrRateLimited) && refusal.RetryAfter > 0 && refusal.RetryAfter <= maxPause
+}
+
+// adapt tells the throttle how a batch went.
+func (m *Map) adapt(errs []error) {
+	failed := false
+	for _, err := range errs {
+		if refusal, ok := errors.AsType[*apierror.Error](err); ok && errors.Is(err, apierror.ErrRateLimited) {
+			m.throttle.refused(time.Now(), refusal.RetryAfter, err)
+			return
+		}
+		failed = failed || err != nil
+	}
+	if !failed {
+		m.throttle.succeeded()
+	}
 }
 
 // unnote drops added keys that became known under another key.
@@ -122,34 +148,6 @@ func (m *Map) unnote(e *entry) {
 	}
 }
 
-// refused sends the calls of a batch back into the queue when the service
-// asked to come again later, and says whether it did.
-func (m *Map) refused(b *batch, err error) bool {
-	refusal, ok := errors.AsType[*apierror.Error](err)
-	if !ok || !errors.Is(err, apierror.ErrRateLimited) {
-		return false
-	}
-	m.throttle.refused(time.Now(), refusal.RetryAfter, err)
-	if refusal.RetryAfter <= 0 || refusal.RetryAfter > maxPause {
-		return false
-	}
-	var again []*call
-	for _, c := range b.calls {
-		c.refusals++
-		switch {
-		case len(c.waiting) == 0:
-			m.detach(c)
-		case c.refusals > maxRefusals:
-			m.answer(c, nil, err)
-		default:
-			c.batch = nil
-			again = append(again, c)
-		}
-	}
-	m.queue[b.kind].unshift(again)
-	return true
-}
-
 // paused is called when the client is about to repeat a request after a pause.
 func (m *Map) paused(status int, pause time.Duration) {
 	if status != http.StatusTooManyRequests {
@@ -160,14 +158,52 @@ func (m *Map) paused(status int, pause time.Duration) {
 	m.throttle.refused(time.Now(), pause, nil)
 }
 
-// ask sends the request of a batch and returns what it says about each call.
-func (m *Map) ask(ctx context.Context, b *batch) ([]*entry, error) {
-	keys := make([]string, len(b.calls))
-	for i, c := range b.calls {
+// maxApart is how many requests more a batch may take when the service refuses
+// it whole: enough to find one key among a hundred.
+const maxApart = 16
+
+// askApart asks for a batch and returns an entry or an error for each call. A
+// batch that the service calls malformed is asked for in halves, so that a key
+// that it does not like costs itself its answer and not all the others.
+func (m *Map) askApart(ctx context.Context, b *batch) ([]*entry, []error) {
+	entries, errs := make([]*entry, len(b.calls)), make([]error, len(b.calls))
+	more := maxApart
+	var ask func(from, to int)
+	ask = func(from, to int) {
+		got, err := m.ask(ctx, b.kind, b.calls[from:to])
+		switch {
+		case err == nil:
+			copy(entries[from:], got)
+		case to-from > 1 && more >= 2 && malformed(err):
+			more -= 2
+			middle := (from + to) / 2
+			ask(from, middle)
+			ask(middle, to)
+		default:
+			for i := from; i < to; i++ {
+				errs[i] = err
+			}
+		}
+	}
+	ask(0, len(b.calls))
+	return entries, errs
+}
+
+// malformed says whether the service took exception to what it was sent.
+func malformed(err error) bool {
+	refusal, ok := errors.AsType[*apierror.Error](err)
+	return ok && (refusal.StatusCode == http.StatusBadRequest || refusal.StatusCode == http.StatusRequestURITooLong)
+}
+
+// ask sends one request and returns what it says about each call.
+func (m *Map) ask(ctx context.Context, k kind, calls []*call) ([]*entry, error) {
+	m.requests.Add(1)
+	keys := make([]string, len(calls))
+	for i, c := range calls {
 		keys[i] = c.key.text
 	}
 	var params gen.GetIdentitiesParams
-	if b.kind == username {
+	if k == username {
 		params.Usernames, params.Provision = keys, m.provision
 	} else {
 		params.IDs = keys
@@ -179,11 +215,11 @@ func (m *Map) ask(ctx context.Context, b *batch) ([]*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.match(b, list)
+	return m.match(k, calls, list)
 }
 
 // match finds the record of each call.
-func (m *Map) match(b *batch, list *gen.IdentityList) ([]*entry, error) {
+func (m *Map) match(k kind, calls []*call, list *gen.IdentityList) ([]*entry, error) {
 	if list.Identities == nil {
 		// Not an empty list: nobody is missing for want of a member.
 		return nil, fmt.Errorf("GetIdentities: %w: it holds no list of identities", globusauth.ErrMalformedResponse)
@@ -198,7 +234,7 @@ func (m *Map) match(b *batch, list *gen.IdentityList) ([]*entry, error) {
 	for i := range list.Identities {
 		who := &list.Identities[i]
 		text := who.ID
-		if b.kind == username {
+		if k == username {
 			text = who.Username
 		}
 		if who.ID == "" || text == "" {
@@ -209,8 +245,8 @@ func (m *Map) match(b *batch, list *gen.IdentityList) ([]*entry, error) {
 			found[text] = who
 		}
 	}
-	entries := make([]*entry, len(b.calls))
-	for i, c := range b.calls {
+	entries := make([]*entry, len(calls))
+	for i, c := range calls {
 		who := found[c.key.text]
 		switch {
 		case who != nil:

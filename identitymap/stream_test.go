@@ -18,14 +18,14 @@ import (
 
 func TestAll(t *testing.T) {
 	t.Parallel()
-	s := newService(crowd(5000)...)
+	s := newService(crowd(2000)...)
 	m := s.newMap(t, identitymap.Config{})
 	if _, err := m.GetMany(t.Context(), names(100)); err != nil {
 		t.Fatal(err)
 	}
 	keys := func(yield func(string) bool) {
-		for n := range 5000 {
-			_ = yield(name(n)) && yield("nonsense") && (n%1000 != 0 || yield(name(n)) && yield("nobody@example.edu"))
+		for n := range 2000 {
+			_ = yield(name(n)) && yield("nonsense") && (n%400 != 0 || yield(name(n)) && yield("nobody@example.edu"))
 		}
 	}
 	got := map[string]int{}
@@ -42,16 +42,16 @@ func TestAll(t *testing.T) {
 			}
 		}
 	}
-	for n := range 5000 {
+	for n := range 2000 {
 		want := 1
-		if n%1000 == 0 {
+		if n%400 == 0 {
 			want = 2
 		}
 		if got[name(n)] != want {
 			t.Errorf("%q was answered %d times, want %d", name(n), got[name(n)], want)
 		}
 	}
-	if got["nonsense"] != 5000 || got["nobody@example.edu"] != 5 || len(got) != 5002 {
+	if got["nonsense"] != 2000 || got["nobody@example.edu"] != 5 || len(got) != 2002 {
 		t.Errorf("%d answers for nonsense, %d for nobody, %d keys", got["nonsense"], got["nobody@example.edu"], len(got))
 	}
 	checkRequests(t, s, 100)
@@ -216,33 +216,33 @@ func TestLeavingTheLoopSparesOthers(t *testing.T) {
 // one request.
 func TestLoopsWithinLoops(t *testing.T) {
 	t.Parallel()
-	s := newService(crowd(600)...)
+	s := newService(crowd(200)...)
 	m := s.newMap(t, identitymap.Config{Concurrency: 1, BatchSize: 10})
 	n := 0
-	for key, r := range m.All(t.Context(), slices.Values(names(300))) {
+	for key, r := range m.All(t.Context(), slices.Values(names(100))) {
 		if r.Err != nil {
 			t.Errorf("%q: %v", key, r.Err)
 		}
-		if who, err := m.Get(t.Context(), id(300+n)); err != nil || who.Username != name(300+n) {
+		if who, err := m.Get(t.Context(), id(100+n)); err != nil || who.Username != name(100+n) {
 			t.Errorf("%+v, %v", who, err)
 		}
 		n++
 	}
-	if n != 300 {
+	if n != 100 {
 		t.Errorf("%d answers", n)
 	}
 }
 
-// TestRepeatedKeys streams a log in which everybody occurs 300 times in a row.
+// TestRepeatedKeys streams a log in which everybody occurs 100 times in a row.
 func TestRepeatedKeys(t *testing.T) {
 	t.Parallel()
-	s := newService(crowd(500)...)
+	s := newService(crowd(200)...)
 	s.latency = time.Millisecond
 	m := s.newMap(t, identitymap.Config{})
 	n := 0
 	for key, r := range m.All(t.Context(), func(yield func(string) bool) {
 		for i := range 500 * 300 {
-			if !yield(name(i / 300)) {
+			if !yield(name(i / 100)) {
 				return
 			}
 		}
@@ -252,7 +252,7 @@ func TestRepeatedKeys(t *testing.T) {
 		}
 		n++
 	}
-	if n != 500*300 {
+	if n != 200*100 {
 		t.Errorf("%d answers", n)
 	}
 	for key, n := range s.asked {
