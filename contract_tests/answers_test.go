@@ -35,7 +35,7 @@ var answerCalls = map[string]ask{
 	"get_identity":           func(w *world, rec record) (any, error) { return w.user.GetIdentity(w.ctx, lastOf(rec), nil) },
 	"get_identity_providers": func(w *world, _ record) (any, error) { return w.user.GetIdentityProviders(w.ctx, nil) },
 	"get_consents": func(w *world, rec record) (any, error) {
-		return w.user.GetConsents(w.ctx, segmentOf(rec, 3), &gen.GetConsentsParams{All: true})
+		return w.user.GetConsents(w.ctx, ownerOf(rec), &gen.GetConsentsParams{All: true})
 	},
 
 	"get_projects": func(w *world, _ record) (any, error) { return w.user.GetProjects(w.ctx) },
@@ -97,18 +97,18 @@ var answerCalls = map[string]ask{
 	},
 	"delete_client": func(w *world, rec record) (any, error) { return w.user.DeleteClient(w.ctx, lastOf(rec)) },
 	"add_fqdn": func(w *world, rec record) (any, error) {
-		return w.user.AddClientFQDN(w.ctx, segmentOf(rec, 3), gen.AddClientFQDNBody{FQDN: "api.example.org"})
+		return w.user.AddClientFQDN(w.ctx, ownerOf(rec), gen.AddClientFQDNBody{FQDN: "api.example.org"})
 	},
 
 	"get_client_credentials": func(w *world, rec record) (any, error) {
-		return w.user.GetClientCredentials(w.ctx, segmentOf(rec, 3))
+		return w.user.GetClientCredentials(w.ctx, ownerOf(rec))
 	},
 	"create_client_credential": func(w *world, rec record) (any, error) {
 		body := gen.CreateClientCredentialBody{Credential: gen.ClientCredentialCreate{Name: "foo"}}
-		return w.user.CreateClientCredential(w.ctx, segmentOf(rec, 3), body)
+		return w.user.CreateClientCredential(w.ctx, ownerOf(rec), body)
 	},
 	"delete_client_credential": func(w *world, rec record) (any, error) {
-		return w.user.DeleteClientCredential(w.ctx, segmentOf(rec, 3), lastOf(rec))
+		return w.user.DeleteClientCredential(w.ctx, ownerOf(rec), lastOf(rec))
 	},
 
 	"get_scopes": func(w *world, rec record) (any, error) {
@@ -122,7 +122,7 @@ var answerCalls = map[string]ask{
 				Name: "Action Provider 'all'", Description: "Access to my action provider", ScopeSuffix: "action_all",
 				DependentScopes: value([]gen.DependentScope{{Scope: "73320ffe-4cb4-4b25-a0a3-83d53d59ce4f"}}),
 			}
-			return w.user.CreateScope(w.ctx, segmentOf(rec, 3), gen.CreateScopeBody{Scope: scope})
+			return w.user.CreateScope(w.ctx, ownerOf(rec), gen.CreateScopeBody{Scope: scope})
 		}
 		args := argsOf[struct {
 			gen.ScopeCreate
@@ -205,8 +205,10 @@ func list(text string) []string {
 	return strings.Split(text, ",")
 }
 
-func segmentOf(rec record, n int) string { return strings.Split(strings.Trim(rec.path, "/"), "/")[n] }
+// ownerOf is the ID in the middle of a path: /v2/api/clients/{ID}/credentials.
+func ownerOf(rec record) string { return strings.Split(rec.path, "/")[4] }
 
+// lastOf is the last part of a path.
 func lastOf(rec record) string { return rec.path[strings.LastIndex(rec.path, "/")+1:] }
 
 // TestAnswers replays every recorded answer: the request is the recorded one,

@@ -46,6 +46,7 @@ func compare(rec record, x exchange) []mismatch {
 		differ("Content-Type", mediaType(rec.headers.Get("Content-Type")), mediaType(x.request.Header.Get("Content-Type")))
 	}
 	switch rec.body.kind {
+	case bodyUnknown:
 	case bodyNone:
 		differ("body", "", string(x.requestBody))
 	case bodyForm:
