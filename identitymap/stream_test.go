@@ -241,7 +241,7 @@ func TestRepeatedKeys(t *testing.T) {
 	m := s.newMap(t, identitymap.Config{})
 	n := 0
 	for key, r := range m.All(t.Context(), func(yield func(string) bool) {
-		for i := range 500 * 300 {
+		for i := range 200 * 100 {
 			if !yield(name(i / 100)) {
 				return
 			}
