@@ -156,12 +156,3 @@ func services() []Client {
 			scope(scopes.CollectionHTTPS(collectionID), "Access files on the example collection over HTTPS")),
 	}
 }
-
-// serviceIDs are the clients that every world has, whatever it is seeded with.
-func serviceIDs() map[string]bool {
-	ids := map[string]bool{}
-	for _, client := range services() {
-		ids[client.ID] = true
-	}
-	return ids
-}

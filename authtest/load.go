@@ -2,6 +2,7 @@ package authtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -10,7 +11,7 @@ import (
 func (e *engine) load(world World) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.providers[clientProviderID] == nil {
+	if !slices.ContainsFunc(world.Providers, func(p Provider) bool { return p.ID == clientProviderID }) {
 		world.Providers = append([]Provider{{
 			ID: clientProviderID, Name: "Globus Auth", ShortName: "clients.auth.globus.org",
 			Domains: []string{"clients.auth.globus.org"},
@@ -50,8 +51,8 @@ func missingServices(e *engine, given []Client) []Client {
 	return missing
 }
 
-// add registers what a world has besides faults and state. Projects come before
-// clients, and scopes before what depends on them.
+// add registers what a world has besides faults and state, in an order in which
+// everything that an entry names is there.
 func (e *engine) add(world World) error {
 	for _, p := range world.Providers {
 		if _, err := e.addProvider(p); err != nil {
@@ -63,10 +64,13 @@ func (e *engine) add(world World) error {
 			return err
 		}
 	}
-	for _, p := range world.Projects {
-		if _, err := e.addProject(p); err != nil {
+	projects := make([]*project, len(world.Projects))
+	for n, p := range world.Projects {
+		added, err := e.addProject(p)
+		if err != nil {
 			return err
 		}
+		projects[n] = added
 	}
 	clients := make([]*client, len(world.Clients))
 	for n, c := range world.Clients {
@@ -75,6 +79,11 @@ func (e *engine) add(world World) error {
 			return err
 		}
 		clients[n] = added
+	}
+	for n, p := range world.Projects {
+		if err := e.nameAdmins(projects[n], p.AdminIDs); err != nil {
+			return err
+		}
 	}
 	for n, c := range world.Clients {
 		for _, s := range c.Scopes {
@@ -207,17 +216,25 @@ func (e *engine) addProject(p Project) (*project, error) {
 		return nil, err
 	}
 	added := &project{
-		id: id, name: p.Name, contactEmail: p.ContactEmail, adminGroupIDs: p.AdminGroupIDs, adminPolicy: e.random.uuid(),
+		id: id, name: p.Name, contactEmail: p.ContactEmail, adminGroupIDs: p.AdminGroupIDs, adminPolicy: p.AdminPolicy,
 	}
-	for _, text := range p.AdminIDs {
-		admin := e.findIdentity(text)
-		if admin == nil {
-			return nil, fmt.Errorf("authtest: project %q: there is no administrator %q", p.Name, text)
-		}
-		added.adminIDs = append(added.adminIDs, admin.id)
+	if added.adminPolicy == "" {
+		added.adminPolicy = e.random.uuid()
 	}
 	e.keepProject(added)
 	return added, nil
+}
+
+// nameAdmins sets a project's administrators, which may be people and clients.
+func (e *engine) nameAdmins(p *project, admins []string) error {
+	for _, text := range admins {
+		admin := e.findIdentity(text)
+		if admin == nil {
+			return fmt.Errorf("authtest: project %q: there is no administrator %q", p.name, text)
+		}
+		p.adminIDs = append(p.adminIDs, admin.id)
+	}
+	return nil
 }
 
 func (e *engine) keepProject(p *project) {

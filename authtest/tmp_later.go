@@ -17,11 +17,7 @@ func (e *engine) signInPage(c *call, a *authorization) server.Answer {
 	}
 	return answer
 }
-func (e *engine) restore(State) error { return nil }
 
-type State struct{}
-
-func (s *Server) Snapshot() World { return World{} }
 func (a api) AuthCodePage(context.Context, server.AuthCodePageRequestObject) (server.AuthCodePageResponseObject, error) {
 	return nil, later()
 }

@@ -95,6 +95,7 @@ type Project struct {
 	ContactEmail  string   `yaml:"contact_email,omitempty"`
 	AdminIDs      []string `yaml:"admin_ids,omitempty"` // identity IDs or usernames
 	AdminGroupIDs []string `yaml:"admin_group_ids,omitempty"`
+	AdminPolicy   string   `yaml:"admin_policy,omitempty"` // ID that stands for "an administrator signed in recently"
 }
 
 // Policy is an authentication policy.

@@ -1,0 +1,332 @@
+package authtest
+
+import (
+	"slices"
+	"time"
+)
+
+// State is what a server did since it started, within a [World]. Its members are
+// for programs that read and write snapshots whole; what they mean may change.
+type State struct {
+	Advanced    time.Duration  `yaml:"advanced,omitempty"`
+	Random      []byte         `yaml:"random,omitempty"` // of a deterministic server
+	LastConsent int64          `yaml:"last_consent"`
+	Keys        []keyState     `yaml:"keys"`
+	Sessions    []sessionState `yaml:"sessions,omitempty"`
+	Consents    []consentState `yaml:"consents,omitempty"`
+	Refresh     []tokenState   `yaml:"refresh_tokens,omitempty"`
+	Access      []tokenState   `yaml:"access_tokens,omitempty"`
+	Codes       []codeState    `yaml:"codes,omitempty"`
+}
+
+type keyState struct {
+	PEM string `yaml:"pem"`
+	ID  string `yaml:"id,omitempty"`
+}
+
+type sessionState struct {
+	ID              string                `yaml:"id"`
+	Cookie          string                `yaml:"cookie"`
+	Known           bool                  `yaml:"known,omitempty"` // by its cookie
+	Primary         string                `yaml:"primary,omitempty"`
+	LastSeen        time.Time             `yaml:"last_seen"`
+	Authentications []authenticationState `yaml:"authentications,omitempty"`
+}
+
+type authenticationState struct {
+	Identity string    `yaml:"identity"`
+	At       time.Time `yaml:"at"`
+	MFA      bool      `yaml:"mfa,omitempty"`
+}
+
+type consentState struct {
+	ID            int64     `yaml:"id"`
+	Identity      string    `yaml:"identity"`
+	Client        string    `yaml:"client"`
+	Scope         string    `yaml:"scope"`
+	Parent        int64     `yaml:"parent,omitempty"`
+	AllowsRefresh bool      `yaml:"allows_refresh,omitempty"`
+	Revocable     bool      `yaml:"atomically_revocable,omitempty"`
+	Automatic     bool      `yaml:"auto_approved,omitempty"`
+	Created       time.Time `yaml:"created"`
+	Updated       time.Time `yaml:"updated"`
+	LastUsed      time.Time `yaml:"last_used"`
+}
+
+type tokenState struct {
+	Value      string    `yaml:"value"`
+	Client     string    `yaml:"client"`
+	Credential string    `yaml:"credential,omitempty"`
+	Identity   string    `yaml:"identity"`
+	Session    string    `yaml:"session,omitempty"`
+	Consents   []int64   `yaml:"consents,flow"`
+	Issued     time.Time `yaml:"issued"`
+	Ends       time.Time `yaml:"ends"`
+	Grant      int       `yaml:"grant"`
+	Parent     string    `yaml:"parent,omitempty"`    // refresh token of an access token
+	LastUsed   time.Time `yaml:"last_used,omitempty"` // of a refresh token, as the rest
+	Spent      time.Time `yaml:"spent,omitempty"`
+	Family     int       `yaml:"family,omitempty"`
+}
+
+type codeState struct {
+	Value       string    `yaml:"value"`
+	Client      string    `yaml:"client"`
+	Identity    string    `yaml:"identity"`
+	Session     string    `yaml:"session"`
+	RedirectURI string    `yaml:"redirect_uri"`
+	Challenge   string    `yaml:"code_challenge,omitempty"`
+	Nonce       string    `yaml:"nonce,omitempty"`
+	State       string    `yaml:"state,omitempty"`
+	Offline     bool      `yaml:"offline,omitempty"`
+	Consents    []int64   `yaml:"consents,flow"`
+	Issued      time.Time `yaml:"issued"`
+	Grant       int       `yaml:"grant,omitempty"` // not 0: it was used
+}
+
+// Snapshot returns the state of the server as a document that [Config.World]
+// takes again: a server made with it goes on where this one was. It holds every
+// secret.
+func (s *Server) Snapshot() World {
+	e := s.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	world := World{}
+	for _, id := range e.ordered.providers {
+		p := e.providers[id]
+		world.Providers = append(world.Providers, Provider{
+			ID: p.id, Name: p.name, ShortName: p.shortName, AlternativeNames: slices.Clone(p.alternativeNames),
+			Domains: slices.Clone(p.domains),
+		})
+	}
+	for _, person := range e.people {
+		user := person.identities[0].entry()
+		for _, linked := range person.identities[1:] {
+			user.Linked = append(user.Linked, linked.entry())
+		}
+		world.Users = append(world.Users, user)
+	}
+	for _, id := range e.ordered.clients {
+		world.Clients = append(world.Clients, e.clients[id].entry())
+	}
+	for _, id := range e.ordered.projects {
+		p := e.projects[id]
+		world.Projects = append(world.Projects, Project{
+			ID: p.id, Name: p.name, ContactEmail: p.contactEmail, AdminIDs: slices.Clone(p.adminIDs),
+			AdminGroupIDs: slices.Clone(p.adminGroupIDs), AdminPolicy: p.adminPolicy,
+		})
+	}
+	for _, id := range e.ordered.policies {
+		p := e.policies[id]
+		world.Policies = append(world.Policies, Policy{
+			ID: p.id, Project: p.project.id, Name: p.name, Description: p.description, HighAssurance: p.highAssurance,
+			Timeout: p.timeout, RequiredMFA: p.requiredMFA, Include: slices.Clone(p.include), Exclude: slices.Clone(p.exclude),
+		})
+	}
+	for _, f := range e.faults {
+		world.Faults = append(world.Faults, *f)
+	}
+	world.State = e.state()
+	return world
+}
+
+func (i *identity) entry() User {
+	user := User{
+		ID: i.id, Username: i.username, Name: i.name, Email: i.email, Organization: i.organization,
+		Provider: i.provider.id, Status: i.status, Type: i.kind,
+	}
+	if !i.lastLogin.IsZero() {
+		user.LastLogin = i.lastLogin.Unix()
+	}
+	return user
+}
+
+func (c *client) entry() Client {
+	entry := Client{
+		ID: c.id, Name: c.name, Type: c.kind, Parent: c.parent, Template: c.template, Instance: c.instance,
+		Public: c.visibility == "public", RedirectURIs: slices.Clone(c.redirectURIs), FQDNs: slices.Clone(c.fqdns),
+		ResourceServer: c.resourceServer, RequiredIDP: c.requiredIDP, PreselectIDP: c.preselectIDP,
+		TermsAndConditions: c.termsAndConditions, PrivacyPolicy: c.privacyPolicy,
+	}
+	if c.project != nil {
+		entry.Project = c.project.id
+	}
+	for _, each := range c.credentials {
+		entry.Credentials = append(entry.Credentials, Credential{
+			ID: each.id, Name: each.name, Secret: each.secret, Created: each.created.Format(time.RFC3339Nano),
+		})
+	}
+	for _, s := range c.scopes {
+		owned := Scope{
+			ID: s.id, Scope: s.text, Name: s.name, Description: s.description, Hidden: !s.advertised,
+			DenyRefreshTokens: !s.allowsRefresh, RequiredDomains: slices.Clone(s.requiredDomains),
+		}
+		for _, d := range s.dependents {
+			owned.DependsOn = append(owned.DependsOn, Dependency{
+				Scope: d.scope.text, Optional: d.optional, RequiresRefreshToken: d.requiresRefresh,
+			})
+		}
+		entry.Scopes = append(entry.Scopes, owned)
+	}
+	return entry
+}
+
+// numbers gives pointers numbers from 1, in the order in which they are met.
+type numbers[T any] map[*T]int
+
+func (n numbers[T]) of(pointer *T) int {
+	if pointer == nil {
+		return 0
+	}
+	if n[pointer] == 0 {
+		n[pointer] = len(n) + 1
+	}
+	return n[pointer]
+}
+
+// writer collects the state; only what is alive is kept.
+type writer struct {
+	state    *State
+	sessions map[*session]bool
+	grants   numbers[grant]
+	families numbers[family]
+}
+
+func (e *engine) state() *State {
+	w := writer{
+		state:    &State{Advanced: e.advanced, LastConsent: e.lastConsent},
+		sessions: map[*session]bool{}, grants: numbers[grant]{}, families: numbers[family]{},
+	}
+	if e.config.Deterministic {
+		w.state.Random, _ = e.random.source.MarshalBinary() // never fails
+	}
+	for _, key := range e.keys {
+		if text, err := key.pem(); err == nil { // an RSA key can always be written
+			w.state.Keys = append(w.state.Keys, keyState{PEM: text, ID: key.id})
+		}
+	}
+	for _, cookie := range e.sessions.cookies {
+		w.session(e.sessions.byCookie[cookie], true)
+	}
+	for _, c := range e.sortedConsents() {
+		if c.alive() {
+			w.consent(c)
+		}
+	}
+	for _, t := range sortedBy(e.idle, func(t *refreshToken) string { return t.issued.Format(time.RFC3339Nano) + t.value }) {
+		if !t.revoked && !t.family.revoked && e.now().Before(t.dies) && sound(t.client, t.credential, t.identity, t.grant, t.consents) {
+			w.refresh(t)
+		}
+	}
+	for _, t := range sortedBy(e.expiries, func(t *accessToken) string { return t.issued.Format(time.RFC3339Nano) + t.value }) {
+		if e.alive(t) {
+			w.access(t)
+		}
+	}
+	for _, c := range e.codeList {
+		if !c.authorization.client.deleted && (c.grant == nil || !c.grant.revoked) {
+			w.code(c)
+		}
+	}
+	return w.state
+}
+
+func sortedBy[T any](list []T, key func(T) string) []T {
+	sorted := slices.Clone(list)
+	keys := make(map[string]T, len(list))
+	names := make([]string, len(list))
+	for n, each := range list {
+		names[n] = key(each)
+		keys[names[n]] = each
+	}
+	slices.Sort(names)
+	for n, name := range names {
+		sorted[n] = keys[name]
+	}
+	return sorted
+}
+
+func (w *writer) session(s *session, known bool) string {
+	if s == nil {
+		return ""
+	}
+	if w.sessions[s] {
+		return s.id
+	}
+	w.sessions[s] = true
+	entry := sessionState{ID: s.id, Cookie: s.cookie, Known: known, LastSeen: s.lastSeen}
+	if s.primary != nil {
+		entry.Primary = s.primary.id
+	}
+	for i, last := range s.authentications {
+		entry.Authentications = append(entry.Authentications, authenticationState{Identity: i.id, At: last.at, MFA: last.mfa})
+	}
+	slices.SortFunc(entry.Authentications, func(a, b authenticationState) int { return compareText(a.Identity, b.Identity) })
+	w.state.Sessions = append(w.state.Sessions, entry)
+	return s.id
+}
+
+func compareText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func (w *writer) consent(c *consent) {
+	entry := consentState{
+		ID: c.id, Identity: c.identity.id, Client: c.client.id, Scope: c.scope.id, AllowsRefresh: c.allowsRefresh,
+		Revocable: c.revocable, Automatic: c.automatic, Created: c.created, Updated: c.updated, LastUsed: c.lastUsed,
+	}
+	if c.parent != nil {
+		entry.Parent = c.parent.id
+	}
+	w.state.Consents = append(w.state.Consents, entry)
+}
+
+func consentIDs(consents []*consent) []int64 {
+	ids := make([]int64, len(consents))
+	for n, c := range consents {
+		ids[n] = c.id
+	}
+	return ids
+}
+
+func credentialID(c *credential) string {
+	if c == nil {
+		return ""
+	}
+	return c.id
+}
+
+func (w *writer) refresh(t *refreshToken) {
+	w.state.Refresh = append(w.state.Refresh, tokenState{
+		Value: t.value, Client: t.client.id, Credential: credentialID(t.credential), Identity: t.identity.id,
+		Session: w.session(t.session, false), Consents: consentIDs(t.consents), Issued: t.issued, Ends: t.dies,
+		Grant: w.grants.of(t.grant), LastUsed: t.lastUsed, Spent: t.spent, Family: w.families.of(t.family),
+	})
+}
+
+func (w *writer) access(t *accessToken) {
+	entry := tokenState{
+		Value: t.value, Client: t.client.id, Credential: credentialID(t.credential), Identity: t.identity.id,
+		Session: w.session(t.session, false), Consents: consentIDs(t.consents), Issued: t.issued, Ends: t.expires,
+		Grant: w.grants.of(t.grant),
+	}
+	if t.parent != nil {
+		entry.Parent, entry.Family = t.parent.value, w.families.of(t.parent.family)
+	}
+	w.state.Access = append(w.state.Access, entry)
+}
+
+func (w *writer) code(c *code) {
+	params := c.authorization.params
+	w.state.Codes = append(w.state.Codes, codeState{
+		Value: c.value, Client: c.authorization.client.id, Identity: c.identity.id, Session: w.session(c.session, false),
+		RedirectURI: params.RedirectURI, Challenge: params.CodeChallenge, Nonce: params.Nonce, State: params.State,
+		Offline: c.authorization.offline, Consents: consentIDs(c.consents), Issued: c.issued, Grant: w.grants.of(c.grant),
+	})
+}

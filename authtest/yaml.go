@@ -1,0 +1,62 @@
+package authtest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxWorld bounds a document that is read.
+const maxWorld = 1 << 30
+
+// ReadWorld reads a seed or a snapshot, a YAML document with the members of
+// [World]. A member that is not known is an error: it is misspelt, as a rule.
+func ReadWorld(r io.Reader) (World, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxWorld+1))
+	if err != nil {
+		return World{}, fmt.Errorf("authtest: read the world: %w", err)
+	}
+	if len(text) > maxWorld {
+		return World{}, errors.New("authtest: read the world: the document is longer than 1 GiB")
+	}
+	var world World
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&world); err != nil && !errors.Is(err, io.EOF) {
+		return World{}, fmt.Errorf("authtest: read the world: %w", err)
+	}
+	return world, nil
+}
+
+// Write writes the world as YAML, for [ReadWorld].
+func (w World) Write(out io.Writer) error {
+	encoder := yaml.NewEncoder(out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(w); err != nil {
+		return fmt.Errorf("authtest: write the world: %w", err)
+	}
+	if err := encoder.Close(); err != nil {
+		return fmt.Errorf("authtest: write the world: %w", err)
+	}
+	return nil
+}
+
+// MarshalYAML tells a list of domains that is empty from one that is null.
+func (p Policy) MarshalYAML() (any, error) {
+	type plain Policy
+	document := struct {
+		plain   `yaml:",inline"`
+		Include *[]string `yaml:"domain_constraints_include"`
+		Exclude *[]string `yaml:"domain_constraints_exclude"`
+	}{plain: plain(p)}
+	if p.Include != nil {
+		document.Include = &p.Include
+	}
+	if p.Exclude != nil {
+		document.Exclude = &p.Exclude
+	}
+	return document, nil
+}
