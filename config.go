@@ -88,6 +88,7 @@ type Client struct {
 	verifiers   *verifiers
 	origin      origin
 	environment string
+	allowHTTP   bool
 	credentials Credentials
 	follow      *http.Client // follows redirects within the origin
 	stay        *http.Client // hands redirects back
@@ -104,6 +105,7 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		environment: config.Environment,
 		credentials: config.Credentials,
+		allowHTTP:   config.UnsafeAllowHTTP,
 		maxBody:     config.MaxResponseBytes,
 		logger:      config.Logger,
 		now:         config.Now,

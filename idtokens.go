@@ -31,6 +31,7 @@ func (c *Client) IDTokenVerifier(clientID string) (*idtoken.Verifier, error) {
 		HTTPClient:       c.HTTPClient(),
 		ConfigurationURL: c.baseURL + ".well-known/openid-configuration",
 		Now:              c.now,
+		UnsafeAllowHTTP:  c.allowHTTP,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("globusauth: verifier of ID tokens: %w", err)

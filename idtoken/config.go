@@ -73,6 +73,10 @@ type Config struct {
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
+	// UnsafeAllowHTTP accepts plain http on hosts that are not loopback addresses.
+	// Whoever is on the way can then put keys of their own in place, and sign as
+	// anybody.
+	UnsafeAllowHTTP bool
 	// UnsafeSkipSignature accepts any signature and algorithm, none included: the
 	// claims then prove nothing.
 	UnsafeSkipSignature bool
@@ -121,17 +125,17 @@ func (c *Config) complete() error {
 	if c.Issuer == "" {
 		c.Issuer = defaultIssuer
 	}
-	if _, err := parseURL(c.Issuer); err != nil {
+	if _, err := parseURL(c.Issuer, c.UnsafeAllowHTTP); err != nil {
 		return fmt.Errorf("Issuer: %w", err) //nolint:staticcheck // It is the name of a field.
 	}
 	if c.ConfigurationURL == "" {
 		c.ConfigurationURL = strings.TrimSuffix(c.Issuer, "/") + configurationPath
 	}
-	if _, err := parseURL(c.ConfigurationURL); err != nil {
+	if _, err := parseURL(c.ConfigurationURL, c.UnsafeAllowHTTP); err != nil {
 		return fmt.Errorf("ConfigurationURL: %w", err)
 	}
 	if c.JWKSURL != "" {
-		if _, err := parseURL(c.JWKSURL); err != nil {
+		if _, err := parseURL(c.JWKSURL, c.UnsafeAllowHTTP); err != nil {
 			return fmt.Errorf("JWKSURL: %w", err)
 		}
 	}

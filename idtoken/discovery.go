@@ -113,12 +113,12 @@ func (s *source) parseConfiguration(text []byte, needKeys bool) (*configuration,
 // checkKeysURL refuses a jwks_uri on a host that neither the issuer nor the caller
 // named: whoever can change the document shall not choose whose keys count.
 func (s *source) checkKeysURL(text string) error {
-	location, err := parseURL(text)
+	location, err := parseURL(text, s.allowHTTP)
 	if err != nil {
 		return err
 	}
 	for _, trusted := range []string{s.issuer, s.configurationURL} {
-		if base, err := parseURL(trusted); err == nil && sameOrigin(base, location) {
+		if base, err := parseURL(trusted, s.allowHTTP); err == nil && sameOrigin(base, location) {
 			return nil
 		}
 	}
@@ -126,15 +126,15 @@ func (s *source) checkKeysURL(text string) error {
 }
 
 // parseURL reads an absolute URL that may be fetched: https, or http on a loopback
-// host, without user information or fragment. Errors do not repeat it.
-func parseURL(text string) (*url.URL, error) {
+// host or if allowHTTP, without user information or fragment. Errors do not repeat it.
+func parseURL(text string, allowHTTP bool) (*url.URL, error) {
 	location, err := url.Parse(text)
 	switch {
 	case err != nil || location.Host == "" || location.Opaque != "":
 		return nil, errors.New("not an absolute URL")
 	case location.User != nil || location.Fragment != "":
 		return nil, errors.New("a URL with user information or a fragment")
-	case location.Scheme == "https", location.Scheme == "http" && isLoopback(location.Hostname()):
+	case location.Scheme == "https", location.Scheme == "http" && (allowHTTP || isLoopback(location.Hostname())):
 		return location, nil
 	}
 	return nil, fmt.Errorf("%s is not on https (http is for loopback hosts only)", printURL(text))

@@ -28,6 +28,7 @@ type source struct {
 
 	issuer           string
 	configurationURL string
+	allowHTTP        bool           // also off the loopback hosts
 	jwksURL          string         // empty: as the configuration says
 	allowed          []string       // names of the algorithms that the verifier allows
 	fixed            *configuration // given by hand
@@ -64,6 +65,7 @@ func newSource(config Config, algorithms []algorithm) (*source, error) {
 		cache:            cachePolicy{config.MinFreshness, config.MaxFreshness, config.StaleIfError},
 		issuer:           config.Issuer,
 		configurationURL: config.ConfigurationURL,
+		allowHTTP:        config.UnsafeAllowHTTP,
 		jwksURL:          config.JWKSURL,
 	}
 	for _, a := range algorithms {

@@ -2,8 +2,11 @@ package idtoken_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -305,4 +308,33 @@ func TestFetchTimeLimit(t *testing.T) {
 			t.Errorf("after %s: %v", time.Since(begin), err)
 		}
 	})
+}
+
+// Plain http off the loopback hosts has to be asked for, and then works, keys
+// included.
+func TestPlainHTTPHasToBeAskedFor(t *testing.T) {
+	t.Parallel()
+	config := idtoken.Config{ClientID: "client", Issuer: "http://auth.internal:8080"}
+	if _, err := idtoken.New(config); err == nil || !strings.Contains(err.Error(), "http is for loopback hosts only") {
+		t.Fatalf("New = %v", err)
+	}
+	config.UnsafeAllowHTTP = true
+	var asked []string
+	config.HTTPClient = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		asked = append(asked, req.URL.String())
+		body := `{"issuer":"http://auth.internal:8080","jwks_uri":"http://auth.internal:8080/jwk.json","id_token_signing_alg_values_supported":["RS512"]}`
+		if strings.HasSuffix(req.URL.Path, "jwk.json") {
+			body = `{"keys":[]}`
+		}
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
+	})}
+	verifier, err := idtoken.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS512","typ":"JWT"}`))
+	_, err = verifier.Verify(t.Context(), header+"."+base64.RawURLEncoding.EncodeToString([]byte(`{}`))+".AAAA", idtoken.Expect{NoNonce: true})
+	if err == nil || len(asked) != 2 || asked[1] != "http://auth.internal:8080/jwk.json" {
+		t.Errorf("%v after asking %q", err, asked)
+	}
 }
