@@ -190,6 +190,9 @@ func (e *engine) whoSignsIn(a *authorization, current *session) (*identity, erro
 			return nil, missingIdentity("There are no users.")
 		}
 	}
+	if a.params.LoginHint == "" {
+		person = a.required.prefer(person)
+	}
 	return e.effectiveIdentity(a, person)
 }
 

@@ -137,6 +137,17 @@ func (r requirement) excluded(s *session) *identity {
 	return nil
 }
 
+// prefer returns the identity of a person that all policies admit; the one given
+// if there is none better.
+func (r requirement) prefer(person *identity) *identity {
+	for _, i := range person.identitySet() {
+		if !slices.ContainsFunc(r.policies, func(p *policy) bool { return !p.admits(i) }) {
+			return i
+		}
+	}
+	return person
+}
+
 func filter(list []*identity, keep func(*identity) bool) []*identity {
 	var kept []*identity
 	for _, i := range list {
