@@ -117,7 +117,7 @@ func (c *cache) learn(b *batch, learned []*entry) {
 	defer c.mu.Unlock()
 	delete(c.running, b)
 	set := func(text string, e *entry) {
-		if _, ok := b.overtaken[text]; !ok && text != "" {
+		if _, ok := b.overtaken[text]; !ok {
 			c.entries.Set(text, e)
 		}
 	}
@@ -128,8 +128,13 @@ func (c *cache) learn(b *batch, learned []*entry) {
 			// The caller's key may be a piece of something large.
 			set(strings.Clone(b.calls[i].key.text), e)
 		default:
-			set(lower(e.identity.ID), e)
-			set(lower(e.identity.Username), e)
+			// A username in the form of an ID would answer for somebody else.
+			if isID(e.identity.ID) {
+				set(lower(e.identity.ID), e)
+			}
+			if k, err := parseKey(e.identity.Username); err == nil && k.kind == username {
+				set(k.text, e)
+			}
 		}
 	}
 }

@@ -25,13 +25,21 @@
 // # Lookups
 //
 // [Map.Get] is for one key, [Map.GetMany] for a list, [Map.All] for more than
-// one wants to hold in memory. A failed request costs the answers of its own
-// keys only. Keys given to [Map.Add] are asked for when a request has room.
+// one wants to hold in memory. Keys given to [Map.Add] are asked for when a
+// request has room.
+//
+// A failed request costs the answers of its own keys only. One that the service
+// calls malformed is asked for in halves, so that a single bad key costs itself.
+// A service that answers 429 is asked less: the number of requests at once is
+// halved, grows again by one with every ten successes, and nothing more is sent
+// before the time that Retry-After names. Up to a minute of that is waited for,
+// in place of the keys' failing.
 //
 // # The cache
 //
 // A record is found by its ID and by its username, however it was asked for.
-// Records are kept for [Config.TTL], the absence of one for [Config.MissTTL],
+// If the service has two records for one username, the first of its answer
+// counts. Records are kept for [Config.TTL], the absence of one for [Config.MissTTL],
 // and at most [Config.CacheSize] of them. Maps may share a cache
 // ([Config.Share]).
 //

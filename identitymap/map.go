@@ -70,9 +70,7 @@ type Stats struct {
 // goes on as long as one of them waits. Keys given to [Map.Add] travel with it.
 //
 // Errors: [ErrNotFound]; the context's; what the request failed with, such as
-// an [*apierror.Error].
-//
-// [*apierror.Error]: https://pkg.go.dev/github.com/globusauth/globusauth/apierror#Error
+// an *apierror.Error.
 func (m *Map) Get(ctx context.Context, key string) (Identity, error) {
 	// The usual case, in as few steps as there are; look has all of them.
 	if e, ok := m.cache.entries.GetIfPresent(key); ok && e.plain && !m.providers {
@@ -158,14 +156,8 @@ func (m *Map) Add(key string) bool {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.calls[k]; ok {
-		return false
-	}
-	if m.knows(k) {
-		return false
-	}
 	list := &m.pending[k.kind]
-	if list.has(k) {
+	if m.calls[k] != nil || list.has(k) || m.knows(k) {
 		return false
 	}
 	list.add(k, strings.Clone(key))
@@ -173,8 +165,8 @@ func (m *Map) Add(key string) bool {
 }
 
 // Pending returns the keys that were added and not yet asked for: usernames,
-// then IDs, the oldest first.
-// GetMany(ctx, m.Pending()) asks for all of them at once.
+// then IDs, the oldest first. GetMany(ctx, m.Pending()) asks for all of them at
+// once.
 func (m *Map) Pending() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

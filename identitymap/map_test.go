@@ -1,9 +1,7 @@
 package identitymap_test
 
 import (
-	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -13,8 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/globusauth/globusauth"
-	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/identitymap"
 )
@@ -38,82 +34,6 @@ func TestNew(t *testing.T) {
 	} {
 		if _, err := identitymap.New(config); err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("error %v, want one with %q", err, reason)
-		}
-	}
-}
-
-func TestKeys(t *testing.T) {
-	t.Parallel()
-	const canonical = "46bd0f56-e24f-11e5-a510-131bef46955c"
-	for _, test := range []struct{ key, kind, sent string }{
-		{canonical, "ids", canonical},
-		{"46BD0F56-E24F-11E5-A510-131BEF46955C", "ids", canonical},
-		{"alice@example.edu", "usernames", "alice@example.edu"},
-		{"Alice@Example.EDU", "usernames", "alice@example.edu"},
-		{"a b+c%d&e=f#g/h?@example.edu", "usernames", "a b+c%d&e=f#g/h?@example.edu"},
-		{canonical + "@clients.auth.globus.org", "usernames", canonical + "@clients.auth.globus.org"},
-		{"ÉMILE@example.edu", "usernames", "Émile@example.edu"},
-		{"\u212aelvin@example.edu", "usernames", "\u212aelvin@example.edu"}, // the Kelvin sign is not k
-		{"a@b@example.edu", "usernames", "a@b@example.edu"},
-	} {
-		t.Run(test.key, func(t *testing.T) {
-			t.Parallel()
-			s := newService()
-			_, err := s.newMap(t, identitymap.Config{}).Get(t.Context(), test.key)
-			if !errors.Is(err, identitymap.ErrNotFound) {
-				t.Errorf("error %v, want ErrNotFound", err)
-			}
-			log := s.log()
-			if len(log) != 1 || log[0].kind != test.kind || !slices.Equal(log[0].keys, []string{test.sent}) {
-				t.Errorf("asked %+v, want %s %q", log, test.kind, test.sent)
-			}
-		})
-	}
-}
-
-func TestKeysThatNameNobody(t *testing.T) {
-	t.Parallel()
-	s := newService(person(1, "alice@example.edu"))
-	m := s.newMap(t, identitymap.Config{})
-	for key, reason := range map[string]string{
-		"":                                       "neither an identity ID",
-		"alice":                                  "neither an identity ID",
-		"@example.edu":                           "neither an identity ID",
-		"alice@":                                 "neither an identity ID",
-		"{46bd0f56-e24f-11e5-a510-131bef46955c}": "neither an identity ID",
-		"urn:uuid:46bd0f56-e24f-11e5-a510-131bef46955c": "neither an identity ID",
-		"46bd0f56e24f11e5a510131bef46955c":              "neither an identity ID",
-		"46bd0f56-e24f-11e5-a510-131bef46955g":          "neither an identity ID",
-		"46bd0f56-e24f-11e5-a510_131bef46955c":          "neither an identity ID",
-		"alice@example.edu,bob@example.edu":             "comma",
-		"alice@example.edu\n":                           "control character",
-		"ali\x00ce@example.edu":                         "control character",
-		"ali\xffce@example.edu":                         "UTF-8",
-		strings.Repeat("a", 1100) + "@example.edu":      "longer than",
-	} {
-		who, err := m.Get(t.Context(), key)
-		if !errors.Is(err, identitymap.ErrNotFound) || !strings.Contains(err.Error(), reason) {
-			t.Errorf("%q: error %v, want ErrNotFound with %q", key, err, reason)
-		}
-		if err != nil && (strings.ContainsAny(err.Error(), "\n\x00\xff") || len(err.Error()) > 250) {
-			t.Errorf("%q: the error is not one short line: %q", key, err)
-		}
-		if who != (identitymap.Identity{}) {
-			t.Errorf("%q: got %+v", key, who)
-		}
-		if m.Add(key) {
-			t.Errorf("%q was added", key)
-		}
-		m.Delete(key)
-		// One such key does not cost the others their answer.
-		results, err := m.GetMany(t.Context(), []string{key, "alice@example.edu"})
-		if err != nil || results["alice@example.edu"].Identity.ID != id(1) || !errors.Is(results[key].Err, identitymap.ErrNotFound) {
-			t.Errorf("%q: GetMany %+v, %v", key, results, err)
-		}
-	}
-	for _, r := range s.log() {
-		if !slices.Equal(r.keys, []string{"alice@example.edu"}) {
-			t.Errorf("asked %q", r.keys)
 		}
 	}
 }
@@ -407,62 +327,5 @@ func TestProviders(t *testing.T) {
 	own.Domains[0] = "changed"
 	if who, err := full.Get(ctx, name(3)); err != nil || who.Provider.Domains[0] != "own.example" || len(s.log()) != 3 {
 		t.Errorf("%+v, %v, %d requests", who, err, len(s.log()))
-	}
-}
-
-func TestRecordsThatCannotBeMatched(t *testing.T) {
-	t.Parallel()
-	s := newService(person(1, name(1)), person(2, name(2)))
-	s.fault = func(_ context.Context, _ int, r request) *http.Response {
-		return respond(http.StatusOK, gen.IdentityList{Identities: []gen.Identity{
-			{Username: "", ID: id(2)}, // seen by a token with fewer rights
-			{Username: "USER1@example.edu", ID: id(1)},
-			{Username: "user1@example.edu", ID: id(9)}, // a second one of that name
-			{Username: "stranger@example.edu", ID: id(8)},
-		}})
-	}
-	m := s.newMap(t, identitymap.Config{})
-	if who, err := m.Get(t.Context(), name(1)); err != nil || who.ID != id(1) {
-		t.Errorf("%+v, %v", who, err)
-	}
-	// Not "not found": one of the records may be theirs.
-	_, err := m.Get(t.Context(), name(2))
-	if err == nil || errors.Is(err, identitymap.ErrNotFound) || !strings.Contains(err.Error(), "view_identities") {
-		t.Errorf("error %v", err)
-	}
-	// An ID needs no username to be found.
-	if who, err := m.Get(t.Context(), id(2)); err != nil || who.ID != id(2) {
-		t.Errorf("%+v, %v", who, err)
-	}
-	// What nobody asked for is not taken up.
-	if _, err := m.Get(t.Context(), id(7)); !errors.Is(err, identitymap.ErrNotFound) {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestErrors(t *testing.T) {
-	t.Parallel()
-	s := newService()
-	s.fault = func(context.Context, int, request) *http.Response { return refuse(http.StatusForbidden, "FORBIDDEN") }
-	m := s.newMap(t, identitymap.Config{})
-	_, err := m.Get(t.Context(), name(1))
-	failed, ok := errors.AsType[*apierror.Error](err)
-	if !ok || !errors.Is(err, apierror.ErrForbidden) || failed.StatusCode != http.StatusForbidden {
-		t.Errorf("error %v", err)
-	}
-	if err == nil || !strings.HasPrefix(err.Error(), `identitymap: "user1@example.edu": `) {
-		t.Errorf("error %v", err)
-	}
-	// Not remembered.
-	s.fault = nil
-	if _, err := m.Get(t.Context(), name(1)); !errors.Is(err, identitymap.ErrNotFound) {
-		t.Errorf("error %v", err)
-	}
-	bare, err := globusauth.New(globusauth.Config{HTTPClient: &http.Client{Transport: s}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.newMap(t, identitymap.Config{Client: bare}).Get(t.Context(), name(1)); !errors.Is(err, globusauth.ErrNoCredentials) {
-		t.Errorf("error %v", err)
 	}
 }

@@ -13,9 +13,9 @@ import (
 //
 // Memory does not grow with the number of keys: about twice the keys that
 // [Config.Concurrency] requests hold are read ahead, more only of keys that come
-// again and again. The keys are read on the
-// goroutine that ranges over the result, and a request is sent when it is full
-// or the keys end, so a slow sequence delays the answers.
+// again and again. The keys are read on the goroutine that ranges over the
+// result. A request is sent when it is full or the keys end, and answers that
+// came are yielded when the next key is read, so a slow sequence delays both.
 //
 // When ctx ends, the keys whose answers are outstanding are yielded with its
 // error, and the sequence ends; no more keys are read. Leaving the loop cancels
