@@ -35,6 +35,7 @@ func BenchmarkValidToken(b *testing.B) {
 	ctx := b.Context()
 
 	parallel := func(b *testing.B, step func() bool) {
+		b.Helper()
 		b.ReportAllocs()
 		b.SetParallelism(32) // times GOMAXPROCS
 		b.RunParallel(func(pb *testing.PB) {

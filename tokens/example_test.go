@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -69,8 +67,9 @@ func ExampleNewRefreshing() {
 
 // An http.Client whose token goes to one service only.
 func ExampleNewTransport() {
-	var source tokens.Source // such as a Refreshing
-	source = sourceFunc(func(context.Context) (tokens.Token, error) { return tokens.Token{AccessToken: "secret"}, nil })
+	source := sourceFunc( // or a Refreshing
+		func(context.Context) (tokens.Token, error) { return tokens.Token{AccessToken: "secret"}, nil },
+	)
 	transport, err := tokens.NewTransport(tokens.TransportConfig{
 		Source:         source,
 		ResourceServer: scopes.GroupsResourceServer,
@@ -103,7 +102,7 @@ func ExampleOAuth2() {
 	source := sourceFunc(func(context.Context) (tokens.Token, error) {
 		return tokens.Token{AccessToken: "secret", ResourceServer: "groups.api.globus.org"}, nil
 	})
-	var plain oauth2.TokenSource = tokens.OAuth2(context.Background(), source)
+	plain := tokens.OAuth2(context.Background(), source)
 	token, err := plain.Token()
 	fmt.Println(token.Type(), token.Extra("resource_server"), err)
 	// Output:

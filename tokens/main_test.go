@@ -37,11 +37,11 @@ func fullToken() tokens.Token {
 	}
 }
 
-func mustSet(t testing.TB, list ...tokens.Token) tokens.Set {
-	t.Helper()
+func mustSet(tb testing.TB, list ...tokens.Token) tokens.Set {
+	tb.Helper()
 	set, err := tokens.NewSet(list...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return set
 }

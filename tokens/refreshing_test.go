@@ -76,6 +76,17 @@ func put(t *testing.T, store tokens.Store, set tokens.Set) {
 	}
 }
 
+// holdUpdate keeps others from updating until wait returns.
+func holdUpdate(t *testing.T, store tokens.Store, wait func()) {
+	t.Helper()
+	if _, err := store.Update(t.Context(), testKey(), func(set tokens.Set) (tokens.Set, error) {
+		wait()
+		return set, nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
 func stored(t *testing.T, store tokens.Store) tokens.Token {
 	t.Helper()
 	set, err := store.Load(t.Context(), testKey())
@@ -187,11 +198,7 @@ func TestCancelledWaitersDoNotDisturbTheLast(t *testing.T) {
 				time.Sleep(49 * time.Hour)
 				block, unblock := make(chan struct{}), make(chan struct{})
 				if moment == "before the service is asked" {
-					go store.Update(t.Context(), testKey(), func(set tokens.Set) (tokens.Set, error) {
-						close(block)
-						<-unblock
-						return set, nil
-					})
+					go holdUpdate(t, store, func() { close(block); <-unblock })
 					<-block
 				}
 				ctx, cancel := context.WithCancel(t.Context())
@@ -247,10 +254,7 @@ func TestRefreshNobodyWaitsForIsNotSent(t *testing.T) {
 		s, store, source := loggedIn(t, nil)
 		time.Sleep(49 * time.Hour)
 		unblock := make(chan struct{})
-		go store.Update(t.Context(), testKey(), func(set tokens.Set) (tokens.Set, error) {
-			<-unblock
-			return set, nil
-		})
+		go holdUpdate(t, store, func() { <-unblock })
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

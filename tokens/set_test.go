@@ -11,10 +11,10 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-func threeTokens(t testing.TB) tokens.Set {
-	t.Helper()
+func threeTokens(tb testing.TB) tokens.Set {
+	tb.Helper()
 	return mustSet(
-		t,
+		tb,
 		tokens.Token{AccessToken: "A-transfer", ResourceServer: transfer, Scope: string(scopes.TransferAll)},
 		tokens.Token{AccessToken: "A-auth", ResourceServer: "auth.globus.org", Scope: "email openid profile", IDToken: "i.d.t"},
 		tokens.Token{AccessToken: "A-groups", ResourceServer: "groups.api.globus.org", Scope: "shared " + string(scopes.GroupsAll)},

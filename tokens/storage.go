@@ -50,7 +50,7 @@ func (s Set) MarshalStorage() ([]byte, error) {
 			IDToken:         token.IDToken,
 		}
 	}
-	return stdjson.Marshal(stored)
+	return stdjson.Marshal(stored) //nolint:gosec // writing the secrets is what it is for
 }
 
 // UnmarshalStorage reads what [Set.MarshalStorage] or the official Python SDK

@@ -11,14 +11,14 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-func readFixture(t testing.TB, name string, into any) {
-	t.Helper()
+func readFixture(tb testing.TB, name string, into any) {
+	tb.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := json.Unmarshal(data, into); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 

@@ -30,72 +30,76 @@ const clientID = "7fb58e00-839d-44e3-8047-10a502612dca"
 
 func testKey() tokens.Key { return tokens.Key{ClientID: clientID} }
 
-func open(t testing.TB, config filestore.Config) *filestore.Store {
-	t.Helper()
+func open(tb testing.TB, config filestore.Config) *filestore.Store {
+	tb.Helper()
 	if config.Path == "" && config.AppName == "" {
 		config.AppName = "My App"
 	}
 	if config.Path == "" && config.Dir == "" {
-		config.Dir = t.TempDir()
+		config.Dir = tb.TempDir()
 	}
 	store, err := filestore.New(config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return store
 }
 
-func path(t testing.TB, store *filestore.Store, key tokens.Key) string {
-	t.Helper()
+func path(tb testing.TB, store *filestore.Store, key tokens.Key) string {
+	tb.Helper()
 	file, err := store.Path(key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return file
 }
 
-func one(t testing.TB, access string) tokens.Set {
-	t.Helper()
+func one(tb testing.TB, access string) tokens.Set {
+	tb.Helper()
 	set, err := tokens.NewSet(tokens.Token{
 		AccessToken: access, RefreshToken: "SECRET-REFRESH", ResourceServer: "rs", Scope: "s", Expiry: time.Unix(1700000000, 0),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return set
 }
 
-func put(t testing.TB, store tokens.Store, key tokens.Key, set tokens.Set) {
-	t.Helper()
-	if _, err := store.Update(t.Context(), key, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
-		t.Fatal(err)
+func put(tb testing.TB, store tokens.Store, key tokens.Key, set tokens.Set) {
+	tb.Helper()
+	if _, err := store.Update(tb.Context(), key, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
+		tb.Fatal(err)
 	}
 }
 
 // write makes a token file as another program would.
-func write(t testing.TB, file, content string) {
-	t.Helper()
+func write(tb testing.TB, file, content string) {
+	tb.Helper()
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
-func content(t testing.TB, file string) string {
-	t.Helper()
+func content(tb testing.TB, file string) string {
+	tb.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(data)
 }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) tokens.Store { return open(t, filestore.Config{}) })
+	storetest.Run(t, func(t *testing.T) tokens.Store {
+		t.Helper()
+		return open(t, filestore.Config{})
+	})
 	storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
+		t.Helper()
 		dir := t.TempDir()
 		return open(t, filestore.Config{Dir: dir}), open(t, filestore.Config{Dir: dir})
 	})
@@ -139,7 +143,7 @@ func TestSlugs(t *testing.T) {
 	}
 }
 
-func TestDefaultDir(t *testing.T) { //nolint:paralleltest // sets the environment
+func TestDefaultDir(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	store, err := filestore.New(filestore.Config{AppName: "x"})
@@ -328,11 +332,11 @@ type fixture struct {
 	Paths map[string]string
 }
 
-func readFixture(t testing.TB) fixture {
-	t.Helper()
+func readFixture(tb testing.TB) fixture {
+	tb.Helper()
 	var f fixture
-	if err := json.Unmarshal([]byte(content(t, filepath.Join("testdata", "token_storage.json"))), &f); err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal([]byte(content(tb, filepath.Join("testdata", "token_storage.json"))), &f); err != nil {
+		tb.Fatal(err)
 	}
 	return f
 }

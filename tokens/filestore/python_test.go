@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
 )
@@ -242,11 +244,11 @@ func TestHalfWrittenFileIsReadAgain(t *testing.T) {
 	}
 }
 
-func mustSet(t testing.TB, list ...tokens.Token) tokens.Set {
-	t.Helper()
+func mustSet(tb testing.TB, list ...tokens.Token) tokens.Set {
+	tb.Helper()
 	set, err := tokens.NewSet(list...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return set
 }
@@ -263,7 +265,7 @@ func FuzzFile(f *testing.F) {
 	}
 	f.Add([]byte(`{"data":{"DEFAULT":{"a":{"resource_server":"a","scope":"","access_token":"t","expires_at_seconds":0,"x":1e999}}},"format_version":"2.0","globus-sdk.version":""}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if !json.Valid(data) {
+		if !jsontext.Value(data).IsValid() {
 			return // each takes the 250 ms of TestDamagedFiles
 		}
 		store := open(t, filestore.Config{})

@@ -155,7 +155,7 @@ func TestFullDisk(t *testing.T) {
 			store := open(t, filestore.Config{Path: file, ClientID: clientID})
 			put(t, store, testKey(), one(t, "A"))
 			before := content(t, file)
-			run := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary
+			run := exec.CommandContext(t.Context(), os.Args[0])
 			run.Env = append(os.Environ(), childEnv+"="+what, "FILESTORE_PATH="+file)
 			if output, err := run.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, output)

@@ -27,103 +27,107 @@ const clientID = "7fb58e00-839d-44e3-8047-10a502612dca"
 
 func testKey() tokens.Key { return tokens.Key{ClientID: clientID} }
 
-func open(t testing.TB, config sqlitestore.Config) *sqlitestore.Store {
-	t.Helper()
+func open(tb testing.TB, config sqlitestore.Config) *sqlitestore.Store {
+	tb.Helper()
 	if config.Path == "" && config.AppName == "" {
 		config.AppName = "My App"
 	}
 	if config.Path == "" && config.Dir == "" {
-		config.Dir = t.TempDir()
+		config.Dir = tb.TempDir()
 	}
 	store, err := sqlitestore.New(config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return store
 }
 
-func path(t testing.TB, store *sqlitestore.Store, key tokens.Key) string {
-	t.Helper()
+func path(tb testing.TB, store *sqlitestore.Store, key tokens.Key) string {
+	tb.Helper()
 	file, err := store.Path(key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return file
 }
 
-func one(t testing.TB, access string) tokens.Set {
-	t.Helper()
+func one(tb testing.TB, access string) tokens.Set {
+	tb.Helper()
 	set, err := tokens.NewSet(tokens.Token{
 		AccessToken: access, RefreshToken: "SECRET-REFRESH", ResourceServer: "rs", Scope: "s", Expiry: time.Unix(1700000000, 0),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return set
 }
 
-func put(t testing.TB, store tokens.Store, key tokens.Key, set tokens.Set) {
-	t.Helper()
-	if _, err := store.Update(t.Context(), key, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
-		t.Fatal(err)
+func put(tb testing.TB, store tokens.Store, key tokens.Key, set tokens.Set) {
+	tb.Helper()
+	if _, err := store.Update(tb.Context(), key, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
+		tb.Fatal(err)
 	}
 }
 
 // raw opens a file as another program does, and makes it if need be.
-func raw(t testing.TB, file string) *sql.DB {
-	t.Helper()
+func raw(tb testing.TB, file string) *sql.DB {
+	tb.Helper()
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	made, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := made.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	db, err := sql.Open("sqlite", "file:"+file)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { _ = db.Close() })
+	tb.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
-func execute(t testing.TB, db *sql.DB, statement string, args ...any) {
-	t.Helper()
-	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+func execute(tb testing.TB, db *sql.DB, statement string, args ...any) {
+	tb.Helper()
+	if _, err := db.ExecContext(tb.Context(), statement, args...); err != nil {
+		tb.Fatalf("%s: %v", statement, err)
 	}
 }
 
 // column returns the first column of a query, as text.
-func column(t testing.TB, db *sql.DB, query string) []string {
-	t.Helper()
-	rows, err := db.QueryContext(t.Context(), query)
+func column(tb testing.TB, db *sql.DB, query string) []string {
+	tb.Helper()
+	rows, err := db.QueryContext(tb.Context(), query)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = rows.Close() }()
 	var texts []string
 	for rows.Next() {
 		var text string
 		if err := rows.Scan(&text); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		texts = append(texts, text)
 	}
 	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return texts
 }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) tokens.Store { return open(t, sqlitestore.Config{}) })
+	storetest.Run(t, func(t *testing.T) tokens.Store {
+		t.Helper()
+		return open(t, sqlitestore.Config{})
+	})
 	storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
+		t.Helper()
 		dir := t.TempDir()
 		return open(t, sqlitestore.Config{Dir: dir}), open(t, sqlitestore.Config{Dir: dir})
 	})
@@ -150,31 +154,31 @@ type fixture struct {
 	Paths map[string]string
 }
 
-func readFixture(t testing.TB) fixture {
-	t.Helper()
+func readFixture(tb testing.TB) fixture {
+	tb.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "token_storage.json"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var f fixture
 	if err := json.Unmarshal(data, &f); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return f
 }
 
 // pythons makes a database as the Python SDK did.
-func pythons(t testing.TB, file string, recorded database, rows [][3]string) *sql.DB {
-	t.Helper()
-	db := raw(t, file)
+func pythons(tb testing.TB, file string, recorded database, rows [][3]string) *sql.DB {
+	tb.Helper()
+	db := raw(tb, file)
 	for _, statement := range recorded.Schema {
-		execute(t, db, statement)
+		execute(tb, db, statement)
 	}
 	for attribute, value := range recorded.Internal {
-		execute(t, db, `INSERT INTO sdk_storage_adapter_internal VALUES (?, ?)`, attribute, value)
+		execute(tb, db, `INSERT INTO sdk_storage_adapter_internal VALUES (?, ?)`, attribute, value)
 	}
 	for _, row := range rows {
-		execute(t, db, `INSERT INTO token_storage VALUES (?, ?, ?)`, row[0], row[1], row[2])
+		execute(tb, db, `INSERT INTO token_storage VALUES (?, ?, ?)`, row[0], row[1], row[2])
 	}
 	return db
 }

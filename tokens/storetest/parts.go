@@ -17,7 +17,14 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-func nothingStored(t *testing.T, store tokens.Store) {
+// fresh is a store that nobody has used, and the test it is for.
+type fresh struct {
+	t     *testing.T
+	store tokens.Store
+}
+
+func nothingStored(f fresh) {
+	t, store := f.t, f.store
 	holds(t, store, aKey(), tokens.Set{})
 	keys(t, store)
 	if err := store.Delete(t.Context(), aKey()); err != nil {
@@ -36,7 +43,8 @@ func nothingStored(t *testing.T, store tokens.Store) {
 }
 
 // everyField is why a field added to Token cannot be forgotten by a store.
-func everyField(t *testing.T, store tokens.Store) {
+func everyField(f fresh) {
+	t, store := f.t, f.store
 	full := tokens.Token{}
 	for v, i := reflect.ValueOf(&full).Elem(), 0; i < v.NumField(); i++ {
 		switch v.Field(i).Interface().(type) {
@@ -58,7 +66,8 @@ func everyField(t *testing.T, store tokens.Store) {
 	holds(t, store, aKey(), smaller)
 }
 
-func update(t *testing.T, store tokens.Store) {
+func update(f fresh) {
+	t, store := f.t, f.store
 	put(t, store, aKey(), one("A"))
 	calls := 0
 	got, err := store.Update(t.Context(), aKey(), func(current tokens.Set) (tokens.Set, error) {
@@ -79,7 +88,8 @@ func update(t *testing.T, store tokens.Store) {
 	keys(t, store)
 }
 
-func updateFails(t *testing.T, store tokens.Store) {
+func updateFails(f fresh) {
+	t, store := f.t, f.store
 	put(t, store, aKey(), one("A"))
 	cause := errors.New("no")
 	_, err := store.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) { return one("B"), cause })
@@ -90,7 +100,8 @@ func updateFails(t *testing.T, store tokens.Store) {
 	put(t, store, aKey(), one("C"))
 }
 
-func updatePanics(t *testing.T, store tokens.Store) {
+func updatePanics(f fresh) {
+	t, store := f.t, f.store
 	put(t, store, aKey(), one("A"))
 	func() {
 		defer func() {
@@ -104,7 +115,7 @@ func updatePanics(t *testing.T, store tokens.Store) {
 	put(t, store, aKey(), one("B")) // the lock is free again
 }
 
-func takeTurns(t *testing.T, store tokens.Store) { turns(t, store, store) }
+func takeTurns(f fresh) { turns(f.t, f.store, f.store) }
 
 func turns(t *testing.T, stores ...tokens.Store) {
 	t.Helper()
@@ -157,7 +168,7 @@ func count(t *testing.T, store tokens.Store, key tokens.Key, rounds int) {
 	}
 }
 
-func waitingEnds(t *testing.T, store tokens.Store) { waitFor(t, store, store) }
+func waitingEnds(f fresh) { waitFor(f.t, f.store, f.store) }
 
 // waitFor holds an update in one store and tries another.
 func waitFor(t *testing.T, holder, waiter tokens.Store) {
@@ -204,7 +215,8 @@ func waitFor(t *testing.T, holder, waiter tokens.Store) {
 	put(t, waiter, aKey(), one("C"))
 }
 
-func contextEndsDuring(t *testing.T, store tokens.Store) {
+func contextEndsDuring(f fresh) {
+	t, store := f.t, f.store
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := store.Update(ctx, aKey(), func(tokens.Set) (tokens.Set, error) {
 		cancel()
@@ -230,7 +242,8 @@ func contextEndsDuring(t *testing.T, store tokens.Store) {
 	}
 }
 
-func loadDoesNotWait(t *testing.T, store tokens.Store) {
+func loadDoesNotWait(f fresh) {
+	t, store := f.t, f.store
 	put(t, store, aKey(), one("A"))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -249,7 +262,8 @@ func loadDoesNotWait(t *testing.T, store tokens.Store) {
 	}
 }
 
-func readsAreWhole(t *testing.T, store tokens.Store) {
+func readsAreWhole(f fresh) {
+	t, store := f.t, f.store
 	pair := func(n int) tokens.Set {
 		text := strings.Repeat(strconv.Itoa(n%10), 1000)
 		return must(tokens.NewSet(
@@ -285,7 +299,8 @@ func readsAreWhole(t *testing.T, store tokens.Store) {
 	wg.Wait()
 }
 
-func deletes(t *testing.T, store tokens.Store) {
+func deletes(f fresh) {
+	t, store := f.t, f.store
 	other := aKey()
 	other.Namespace = "other"
 	put(t, store, aKey(), one("A"))
@@ -299,7 +314,8 @@ func deletes(t *testing.T, store tokens.Store) {
 	holds(t, store, aKey(), one("C"))
 }
 
-func deleteTakesTurn(t *testing.T, store tokens.Store) {
+func deleteTakesTurn(f fresh) {
+	t, store := f.t, f.store
 	deleted := make(chan error, 1)
 	_, err := store.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
 		go func() { deleted <- store.Delete(t.Context(), aKey()) }()
@@ -314,7 +330,8 @@ func deleteTakesTurn(t *testing.T, store tokens.Store) {
 	holds(t, store, aKey(), tokens.Set{}) // it came last
 }
 
-func keysApart(t *testing.T, store tokens.Store) {
+func keysApart(f fresh) {
+	t, store := f.t, f.store
 	full := func(client, environment, namespace string) tokens.Key {
 		return tokens.Key{ClientID: client, Environment: environment, Namespace: namespace}
 	}
@@ -344,7 +361,8 @@ func keysApart(t *testing.T, store tokens.Store) {
 	keys(t, store)
 }
 
-func oddNamespaces(t *testing.T, store tokens.Store) {
+func oddNamespaces(f fresh) {
+	t, store := f.t, f.store
 	names := []string{
 		" ", "../../etc/passwd", `a\b`, "userprofile/production/x", `'"; DROP TABLE token_storage;--`, "%s%n", "*?[a-z]",
 		"null", "ünïcödé \U0001f511", strings.Repeat("n", 128), "DEFAULT ", "default", "<script>&", "\u2028",
@@ -362,7 +380,8 @@ func oddNamespaces(t *testing.T, store tokens.Store) {
 	keys(t, store, all...)
 }
 
-func badKeys(t *testing.T, store tokens.Store) {
+func badKeys(f fresh) {
+	t, store := f.t, f.store
 	for name, key := range map[string]tokens.Key{
 		"no client":             {},
 		"path in client":        {ClientID: "../../etc"},
@@ -387,7 +406,8 @@ func badKeys(t *testing.T, store tokens.Store) {
 	keys(t, store)
 }
 
-func oddValues(t *testing.T, store tokens.Store) {
+func oddValues(f fresh) {
+	t, store := f.t, f.store
 	set := must(tokens.NewSet(
 		tokens.Token{AccessToken: `a"b\c'd`, RefreshToken: "<>&", TokenType: "%s", Scope: "[] *", ResourceServer: `"quoted" \ server`, IdentityID: "ü\u2028"},
 		tokens.Token{AccessToken: "no known end", ResourceServer: "null"},
@@ -398,7 +418,8 @@ func oddValues(t *testing.T, store tokens.Store) {
 	holds(t, store, aKey(), set)
 }
 
-func bigSets(t *testing.T, store tokens.Store) {
+func bigSets(f fresh) {
+	t, store := f.t, f.store
 	list := make([]tokens.Token, 200)
 	for i := range list {
 		list[i] = tokens.Token{

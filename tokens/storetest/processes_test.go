@@ -243,7 +243,7 @@ func shareToken(source *tokens.Refreshing) error {
 // start runs this test binary as a child, and returns when it is ready.
 func start(t *testing.T, env ...string) (*exec.Cmd, io.WriteCloser, *strings.Builder) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), env...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

@@ -20,7 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) tokens.Store) {
 	t.Helper()
 	for _, part := range []struct {
 		name string
-		test func(*testing.T, tokens.Store)
+		test func(fresh)
 	}{
 		{"nothing stored", nothingStored},
 		{"every field", everyField},
@@ -42,7 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) tokens.Store) {
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
-			part.test(t, open(t))
+			part.test(fresh{t, open(t)})
 		})
 	}
 }

@@ -33,7 +33,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBrokenStore$") //nolint:gosec // this test binary
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBrokenStore$")
 			child.Env = append(os.Environ(), broken+"="+fault)
 			output, err := child.CombinedOutput()
 			if err == nil || !strings.Contains(string(output), "/"+part) {

@@ -2,16 +2,11 @@ package place
 
 import (
 	"errors"
+	"maps"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// known are the members of a stored token that this module writes.
-var known = [...]string{
-	"resource_server", "identity_id", "scope", "access_token", "refresh_token",
-	"expires_at_seconds", "token_type", "lifetime_seconds", "id_token",
-}
 
 // Overlay puts a stored token over the one it replaces, whose members that
 // nobody here knows are kept.
@@ -26,11 +21,12 @@ func Overlay(before, after jsontext.Value) (jsontext.Value, error) {
 	if err := json.Unmarshal(after, &fresh); err != nil {
 		return nil, err
 	}
-	for _, member := range known {
-		delete(merged, member)
+	for _, ours := range [...]string{
+		"resource_server", "identity_id", "scope", "access_token", "refresh_token",
+		"expires_at_seconds", "token_type", "lifetime_seconds", "id_token",
+	} {
+		delete(merged, ours)
 	}
-	for member, value := range fresh {
-		merged[member] = value
-	}
+	maps.Copy(merged, fresh)
 	return json.Marshal(merged, json.Deterministic(true))
 }

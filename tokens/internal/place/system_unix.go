@@ -41,7 +41,7 @@ func rename(from, to string) error { return os.Rename(from, to) }
 
 // syncDir makes a rename durable.
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.Open(dir) //nolint:gosec // the directory is the caller's to name
 	if err != nil {
 		return err
 	}
