@@ -20,7 +20,7 @@ var controlDescription []byte
 // controlRoutes registers the control API: what a test in another language says
 // to the double itself. Browsers may use it from the double's own pages only.
 func (s *Server) controlRoutes(mux *http.ServeMux) {
-	guard := http.NewCrossOriginProtection()
+	guard := s.sameOrigin()
 	handle := func(pattern string, answer func(r *http.Request) (any, error)) {
 		mux.Handle(pattern, guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxWorld)
@@ -75,6 +75,15 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(text.Bytes())
 	})
+}
+
+// sameOrigin keeps pages of other origins from changing anything.
+func (s *Server) sameOrigin() *http.CrossOriginProtection {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.engine.writeProblem(w, r, forbidden("The request comes from a page of another origin"))
+	}))
+	return guard
 }
 
 // controlProblem makes a mistake in a request of the control API the client's.

@@ -77,26 +77,31 @@ func (r router) HandleFunc(pattern string, handler func(http.ResponseWriter, *ht
 // ServeHTTP answers a request.
 func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) { r.mux.ServeHTTP(w, request) }
 
-// recorder notes the status of an answer.
+// recorder notes the status of an answer, and tells of it before the first byte
+// goes out: who has the answer finds it counted.
 type recorder struct {
 	http.ResponseWriter
 	status int
+	began  func(status int)
 }
 
 // WriteHeader notes the status.
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
-	}
+	r.begin(status)
 	r.ResponseWriter.WriteHeader(status)
 }
 
 // Write notes that the answer began.
 func (r *recorder) Write(p []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
+	r.begin(http.StatusOK)
 	return r.ResponseWriter.Write(p)
+}
+
+func (r *recorder) begin(status int) {
+	if r.status == 0 {
+		r.status = status
+		r.began(status)
+	}
 }
 
 // Unwrap gives [http.ResponseController] the original.
@@ -112,8 +117,11 @@ func (s *Server) surround(operation string, next http.HandlerFunc) http.Handler 
 		c.request = r
 		out := &recorder{ResponseWriter: w}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		defer func() { // also when the connection is dropped
-			s.engine.record(c, out.status, body)
+		out.began = func(status int) { s.engine.record(c, status, body) }
+		defer func() {
+			if out.status == 0 { // the connection is dropped
+				s.engine.record(c, 0, body)
+			}
 			s.logRequest(c, out.status, started)
 		}()
 		if err != nil {

@@ -157,6 +157,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // listen starts the server on a free port of the loopback address.
 func (s *Server) listen() error {
 	s.listener = httptest.NewUnstartedServer(s.handler)
+	s.listener.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // injected faults are no news
 	if s.engine.config.TLS {
 		certs, err := newCertificates()
 		if err != nil {

@@ -100,13 +100,13 @@ type Project struct {
 
 // Policy is an authentication policy.
 type Policy struct {
-	ID            string   `yaml:"id,omitempty"`
-	Project       string   `yaml:"project_id"`
-	Name          string   `yaml:"display_name"`
-	Description   string   `yaml:"description,omitempty"`
-	HighAssurance bool     `yaml:"high_assurance,omitempty"`
-	Timeout       *int     `yaml:"authentication_assurance_timeout,omitempty"` // seconds; nil: none
-	RequiredMFA   bool     `yaml:"required_mfa,omitempty"`
-	Include       []string `yaml:"domain_constraints_include"` // nil is null; an entry may be *.example.edu
-	Exclude       []string `yaml:"domain_constraints_exclude"`
+	ID            string     `yaml:"id,omitempty"`
+	Project       string     `yaml:"project_id"`
+	Name          string     `yaml:"display_name"`
+	Description   string     `yaml:"description,omitempty"`
+	HighAssurance bool       `yaml:"high_assurance,omitempty"`
+	Timeout       *int       `yaml:"authentication_assurance_timeout,omitempty"` // seconds; nil: none
+	RequiredMFA   bool       `yaml:"required_mfa,omitempty"`
+	Include       domainList `yaml:"domain_constraints_include,omitempty"` // a []string; nil is null; an entry may be *.example.edu
+	Exclude       domainList `yaml:"domain_constraints_exclude,omitempty"`
 }

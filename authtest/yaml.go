@@ -44,19 +44,8 @@ func (w World) Write(out io.Writer) error {
 	return nil
 }
 
-// MarshalYAML tells a list of domains that is empty from one that is null.
-func (p Policy) MarshalYAML() (any, error) {
-	type plain Policy
-	document := struct {
-		plain   `yaml:",inline"`
-		Include *[]string `yaml:"domain_constraints_include"`
-		Exclude *[]string `yaml:"domain_constraints_exclude"`
-	}{plain: plain(p)}
-	if p.Include != nil {
-		document.Include = &p.Include
-	}
-	if p.Exclude != nil {
-		document.Exclude = &p.Exclude
-	}
-	return document, nil
-}
+// domainList tells a list that is empty from one that is null when it is written.
+type domainList []string
+
+// IsZero reports whether the list is null.
+func (l domainList) IsZero() bool { return l == nil }
