@@ -106,7 +106,7 @@ func TestConfigIsCopied(t *testing.T) {
 }
 
 // Without a store the tokens of a user are where a Python app of that name keeps its.
-func TestDefaultStore(t *testing.T) { //nolint:paralleltest // it changes the environment
+func TestDefaultStore(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("LOCALAPPDATA", home)

@@ -188,7 +188,22 @@ func (c *core) logout(ctx context.Context, options LogoutOptions) error {
 		return current.Without(gone...), nil
 	})
 	c.changed()
-	return errors.Join(append(problems, err)...)
+	return together(append(problems, err))
+}
+
+// together makes one error, on one line, of those that are not nil.
+func together(list []error) error {
+	var all error
+	for _, err := range list {
+		switch {
+		case err == nil:
+		case all == nil:
+			all = err
+		default:
+			all = fmt.Errorf("%w; %w", all, err)
+		}
+	}
+	return all
 }
 
 // end revokes a token: the access token first, since the other's end does not end it.

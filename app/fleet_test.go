@@ -189,7 +189,7 @@ func runFleet(t *testing.T, told child, processes int) []report {
 	for i := range reports {
 		all.Go(func() {
 			var out, errs bytes.Buffer
-			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$") //nolint:gosec // this program
+			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
 			command.Env = append(os.Environ(), envChild+"="+string(text))
 			command.Stdout, command.Stderr = &out, &errs
 			if err := command.Run(); err != nil {

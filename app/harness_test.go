@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 // person is a login manager: a browser whose user is signed in and says yes.
 type person struct {
 	server *authtest.Server
+	http   *http.Client // in place of the server's
 
 	mu       sync.Mutex
 	username string // "" is the first of the built-in world
@@ -68,7 +69,10 @@ func (p *person) Login(ctx context.Context, start login.Start) (tokens.Set, erro
 		query.Set("login_hint", username)
 		target.RawQuery = query.Encode()
 	}
-	browser := p.server.Client()
+	browser := p.http
+	if browser == nil {
+		browser = p.server.Client()
+	}
 	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
 	if err != nil {

@@ -328,6 +328,12 @@ func TestLogoutWithoutTheService(t *testing.T) {
 	if err := user.Login(t.Context(), app.LoginOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	all := w.Inject(authtest.Fault{Kind: authtest.FaultStatus, Status: http.StatusServiceUnavailable, Operation: "revoke"})
+	if err := user.Logout(t.Context(), app.LogoutOptions{}); !errors.Is(err, apierror.ErrServer) || strings.Contains(err.Error(), "\n") ||
+		strings.Count(err.Error(), "token for ") != 2 {
+		t.Errorf("error %v", err)
+	}
+	w.ClearFaults(all)
 	w.Inject(authtest.Fault{Kind: authtest.FaultStatus, Status: http.StatusServiceUnavailable, Operation: "revoke", Nth: 3})
 	if err := user.Logout(t.Context(), app.LogoutOptions{}); !errors.Is(err, apierror.ErrServer) {
 		t.Errorf("error %v", err)

@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -147,11 +147,11 @@ func (k *consentCheck) check(ctx context.Context, c *core, want scopes.List, ide
 	auth := c.config.Client.WithCredentials(globusauth.TokenSource(s.Refreshing))
 	list, err := auth.GetConsents(ctx, identity, &gen.GetConsentsParams{})
 	if err != nil {
-		return errors.Join(errConsents, err)
+		return fmt.Errorf("find out what has been consented to: %w", err)
 	}
 	forest, err := consents.NewForest(list.Consents)
 	if err != nil {
-		return errors.Join(errConsents, err)
+		return fmt.Errorf("find out what has been consented to: %w", err)
 	}
 	k.mu.Lock()
 	k.forest = forest
@@ -166,5 +166,3 @@ func (k *consentCheck) check(ctx context.Context, c *core, want scopes.List, ide
 	}
 	return required(ErrUnmetScopes, "there is no consent for %s", strings.Join(texts, " "))
 }
-
-var errConsents = errors.New("find out what has been consented to")

@@ -148,7 +148,7 @@ func (web *Web) start(w http.ResponseWriter, r *http.Request, next string) error
 	if web.config.StartOptions != nil {
 		options = web.config.StartOptions(r)
 	}
-	begun, err := web.config.Flow.Start(options...) //nolint:contextcheck // it makes no request
+	begun, err := web.config.Flow.Start(options...)
 	if err != nil {
 		return err
 	}

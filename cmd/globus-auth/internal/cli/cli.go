@@ -70,6 +70,7 @@ type runner struct {
 	Streams
 	getenv  func(string) string
 	baseURL string
+	stored  stored
 }
 
 func (r *runner) root() *cobra.Command {
@@ -82,7 +83,11 @@ scopes and consents, and runs a double of the service for tests.
 Start with "globus-auth quickstart": it shows a whole login, without a network.
 
 Environment:
-  GLOBUS_AUTH_ACCESS_TOKEN     a ready access token for any verb that needs one
+  GLOBUS_AUTH_ACCESS_TOKEN     a ready access token of auth.globus.org, in place of a stored login
+  GLOBUS_AUTH_CLIENT_ID        --client-id
+  GLOBUS_AUTH_CLIENT_SECRET_FILE  --client-secret-file
+  GLOBUS_AUTH_PROFILE          --profile
+  GLOBUS_AUTH_STORE            --store
   GLOBUS_SDK_ENVIRONMENT       the Globus environment, default production
   GLOBUS_SDK_SERVICE_URL_AUTH  another address of the service, such as an emulator
   GLOBUS_SDK_HTTP_TIMEOUT      seconds for one request, default 60, -1 for no limit
@@ -98,7 +103,9 @@ Environment:
 		return usagef("%w; see %q", err, cmd.CommandPath()+" --help")
 	})
 	root.PersistentFlags().StringVar(&r.baseURL, "base-url", "", "address of the service, in place of the environment's")
-	root.AddCommand(r.quickstart(), r.emulator(), r.identities(), r.scopes(), r.consents())
+	r.storedFlags(root)
+	root.AddCommand(r.quickstart(), r.emulator(), r.login(), r.whoami(), r.logout(), r.tokens(), r.token(), r.session(),
+		r.identities(), r.scopes(), r.consents())
 	wrapArgs(root)
 	return root
 }
@@ -136,20 +143,6 @@ func (r *runner) config() (globusauth.Config, error) {
 	}
 	config.AppName = "globus-auth"
 	return config, nil
-}
-
-// client returns a client with the access token of the environment.
-func (r *runner) client() (*globusauth.Client, error) {
-	config, err := r.config()
-	if err != nil {
-		return nil, err
-	}
-	token := r.getenv("GLOBUS_AUTH_ACCESS_TOKEN")
-	if token == "" {
-		return nil, usagef("this needs an access token of auth.globus.org: set GLOBUS_AUTH_ACCESS_TOKEN")
-	}
-	config.Credentials = globusauth.Bearer(token)
-	return globusauth.New(config)
 }
 
 func isLoopback(host string) bool {

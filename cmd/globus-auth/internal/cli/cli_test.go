@@ -48,13 +48,23 @@ func golden(t *testing.T, name string, c command) {
 		c.ctx = t.Context()
 	}
 	code := cli.Run(c.ctx, c.args, cli.Streams{In: strings.NewReader(c.in), Out: &out, Err: &errs}, func(name string) string { return c.env[name] })
-	got := fmt.Sprintf("exit %d\n--- out\n%s--- err\n%s", code, out.String(), errs.String())
+	got := render(code, out.String(), errs.String())
 	if c.clean != nil {
 		got = c.clean(got)
 	}
 	if code != c.code {
 		t.Errorf("exit code %d, want %d\n%s", code, c.code, got)
 	}
+	compare(t, name, got)
+}
+
+func render(code int, out, errs string) string {
+	return fmt.Sprintf("exit %d\n--- out\n%s--- err\n%s", code, out, errs)
+}
+
+// compare compares a text with testdata/NAME.golden.
+func compare(t *testing.T, name, got string) {
+	t.Helper()
 	path := filepath.Join("testdata", name+".golden")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
@@ -78,10 +88,10 @@ func TestUsage(t *testing.T) {
 		"unknown-flag":        {args: []string{"identities", "--colour"}, code: cli.ExitUsage},
 		"scopes-no-argument":  {args: []string{"scopes", "parse"}, code: cli.ExitUsage},
 		"unknown-format":      {args: []string{"identities", "--format", "xml", "a@b"}, code: cli.ExitUsage},
-		"no-token":            {args: []string{"consents", "tree", "alice@example.edu"}, code: cli.ExitUsage},
+		"no-token":            {args: []string{"consents", "tree", "alice@example.edu"}, env: map[string]string{"HOME": "/nonexistent"}, code: cli.ExitFailed},
 		"base-url-not-http":   {args: []string{"--base-url", "ftp://auth.example.org", "identities", "a@b"}, env: map[string]string{"GLOBUS_AUTH_ACCESS_TOKEN": "t"}, code: cli.ExitFailed},
 		"base-url-plain":      {args: []string{"--base-url", "http://auth.example.invalid", "identities", "--help"}},
-		"no-host":             {args: []string{"--base-url", "http://auth.example.invalid", "consents", "tree", "a@b"}, code: cli.ExitUsage},
+		"no-host":             {args: []string{"--base-url", "http://auth.example.invalid", "consents", "tree", "a@b"}, env: map[string]string{"HOME": "/nonexistent"}, code: cli.ExitFailed},
 		"scopes-parse":        {args: []string{"scopes", "parse", "openid a[*c b[d]]  a[b[e]]"}},
 		"scopes-parse-empty":  {args: []string{"scopes", "parse", " "}},
 		"scopes-parse-error":  {args: []string{"scopes", "parse", "a[b"}, code: cli.ExitFailed},

@@ -20,7 +20,7 @@ func (r *runner) consents() *cobra.Command {
 		Short: "Draw the consents of an identity, given by ID or username, as trees",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := r.client()
+			client, err := r.client(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -35,7 +35,7 @@ unless --missing-ok is given.`,
 			if !ok {
 				return usagef("--format %q: it is table, json or jsonl", format)
 			}
-			client, err := r.client()
+			client, err := r.client(cmd.Context())
 			if err != nil {
 				return err
 			}
