@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/identitymap"
 )
 
@@ -256,6 +258,86 @@ func TestNobodyWaitsAnyMore(t *testing.T) {
 		// The key that travelled along was noted again, and travelled again.
 		if s.asked[name(2)] != 2 || len(m.Pending()) != 0 {
 			t.Errorf("asked %v, pending %q", s.asked, m.Pending())
+		}
+	})
+}
+
+// TestCancelledRequestIsNotJoined has a request that takes its time to end.
+func TestCancelledRequestIsNotJoined(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(2)...)
+		s.fault = func(ctx context.Context, number int, _ request) *http.Response {
+			if number == 1 {
+				<-ctx.Done()
+				time.Sleep(time.Second) // virtual
+			}
+			return nil
+		}
+		m := s.newMap(t, identitymap.Config{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := m.Get(ctx, name(1)); !errors.Is(err, context.DeadlineExceeded) || s.underWay() != 1 {
+			t.Errorf("error %v, %d requests under way", err, s.underWay())
+		}
+		if who, err := m.Get(t.Context(), name(1)); err != nil || who.ID != id(1) {
+			t.Errorf("%+v, %v", who, err)
+		}
+		time.Sleep(time.Minute) // virtual
+
+		// Leaving a loop waits for it.
+		s.requests = nil
+		keys := func(yield func(string) bool) {
+			_ = yield(name(0))
+			synctest.Wait()
+			if n := s.underWay(); n != 1 {
+				t.Errorf("%d requests under way", n)
+			}
+			yield("nonsense")
+		}
+		m = s.newMap(t, identitymap.Config{BatchSize: 1})
+		for range m.All(t.Context(), keys) {
+			break
+		}
+		if n := s.underWay(); n != 0 {
+			t.Errorf("%d requests outlive the loop", n)
+		}
+	})
+}
+
+// TestAddedKeyBecomesKnown under its other key, before it was asked for and
+// while a request that fails has it.
+func TestAddedKeyBecomesKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(4)...)
+		m := s.newMap(t, identitymap.Config{})
+		m.Add(id(1))
+		if _, err := m.Get(t.Context(), name(1)); err != nil || len(m.Pending()) != 0 {
+			t.Errorf("%v, pending %q", err, m.Pending())
+		}
+		s.fault = func(_ context.Context, _ int, r request) *http.Response {
+			if r.kind == "ids" {
+				time.Sleep(time.Second) // virtual
+				return refuse(http.StatusInternalServerError, "BROKEN")
+			}
+			return nil
+		}
+		m.Add(id(2))
+		m.Add(id(3))
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := m.Get(t.Context(), id(0)); !errors.Is(err, apierror.ErrServer) {
+				t.Errorf("error %v", err)
+			}
+		})
+		synctest.Wait()
+		if _, err := m.Get(t.Context(), name(2)); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		if got := m.Pending(); !slices.Equal(got, []string{id(3)}) {
+			t.Errorf("pending %q, want only what is not known", got)
 		}
 	})
 }

@@ -255,6 +255,10 @@ func TestRepeatedKeys(t *testing.T) {
 	if n != 200*100 {
 		t.Errorf("%d answers", n)
 	}
+	// Ten repeats of a request's keys are read before it is sent.
+	if n := len(s.log()); n != 20 || len(s.asked) != 200 {
+		t.Errorf("%d requests for %d keys, want 20 for 200", n, len(s.asked))
+	}
 	for key, n := range s.asked {
 		if n != 1 {
 			t.Errorf("%q was asked for %d times", key, n)
