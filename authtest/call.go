@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -27,12 +28,11 @@ func (c *call) failed(p *problem) {
 	c.outcome = p.oauth
 }
 
-// basicCredentials takes the Authorization header apart. The service's SDKs do
-// not form-encode the two parts first, so they are not decoded here. Both
-// results are empty when there is no such header.
+// basicCredentials takes the Authorization header apart. Both results are empty
+// when there is no such header.
 func (c *call) basicCredentials() (id, secret string, given bool) {
-	text, found := strings.CutPrefix(c.request.Header.Get("Authorization"), "Basic ")
-	if !found {
+	scheme, text, _ := strings.Cut(c.request.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Basic") {
 		return "", "", false
 	}
 	decoded, err := base64.StdEncoding.DecodeString(text)
@@ -66,19 +66,34 @@ func (c *call) wantsPage(mode LoginMode) bool {
 }
 
 // clientByBasic returns the client that authenticated with its secret, and with
-// which credential.
+// which credential. Globus' SDKs send ID and secret as they are; OAuth libraries
+// form-encode them first (RFC 6749 section 2.3.1). Both are taken.
 func (e *engine) clientByBasic(c *call) (*client, *credential, error) {
 	id, secret, _ := c.basicCredentials()
-	found := e.clients[id]
-	if found == nil || found.public() {
-		return nil, nil, unauthorized("Basic auth failed")
+	if found, used := e.clientBySecret(id, secret); found != nil {
+		return found, used, nil
 	}
-	for _, credential := range found.credentials {
-		if credential.matches(secret) {
-			return found, credential, nil
+	decodedID, idErr := url.QueryUnescape(id)
+	decodedSecret, secretErr := url.QueryUnescape(secret)
+	if idErr == nil && secretErr == nil {
+		if found, used := e.clientBySecret(decodedID, decodedSecret); found != nil {
+			return found, used, nil
 		}
 	}
 	return nil, nil, unauthorized("Basic auth failed")
+}
+
+func (e *engine) clientBySecret(id, secret string) (*client, *credential) {
+	found := e.clients[id]
+	if found == nil || found.public() {
+		return nil, nil
+	}
+	for _, credential := range found.credentials {
+		if credential.matches(secret) {
+			return found, credential
+		}
+	}
+	return nil, nil
 }
 
 // principal is who calls the API: a token, or a client with its secret.
