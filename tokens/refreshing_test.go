@@ -674,6 +674,64 @@ func TestAnswerThatCouldNotBeStoredGivesWayToALogin(t *testing.T) {
 	})
 }
 
+func TestAnswerThatCouldNotBeStoredGivesWayToALoginThatIsDueItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, _ := loggedIn(t, nil)
+		faulty := &faultyStore{Memory: store, save: errors.New("no space left")}
+		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{Store: faulty, Key: testKey(), ResourceServer: transfer, Refresh: s.Refresh})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(49 * time.Hour)
+		if _, err := source.Token(t.Context()); !errors.Is(err, faulty.save) {
+			t.Fatalf("error %v", err)
+		}
+		faulty.save = nil
+		s.calls = 9
+		put(t, store, mustSet(t, s.issue()))
+		time.Sleep(49 * time.Hour)
+		want(t, source, "A10")
+		if fmt.Sprint(s.sent) != "[R0 R9]" {
+			t.Errorf("sent %v, want the refresh token of the login", s.sent)
+		}
+	})
+}
+
+// Two sources stand for two processes.
+func TestTwoSourcesOneRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, first := loggedIn(t, nil)
+		second, err := tokens.NewRefreshing(tokens.RefreshingConfig{Store: store, Key: testKey(), ResourceServer: transfer, Refresh: s.Refresh})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := want(t, first, "A0")
+		want(t, second, "A0")
+		time.Sleep(49 * time.Hour)
+		var wg sync.WaitGroup
+		wg.Go(func() { want(t, first, "A1") })
+		wg.Go(func() { want(t, second, "A1") })
+		wg.Wait()
+		if next, err := second.Renew(t.Context(), token); err != nil || next.AccessToken != "A1" || s.count() != 1 {
+			t.Errorf("a late rejection of the old token gave %v, %v, %d refreshes", next, err, s.count())
+		}
+		token = want(t, first, "A1") // now both are answered 401
+		for _, source := range []*tokens.Refreshing{first, second} {
+			wg.Go(func() {
+				if next, err := source.Renew(t.Context(), token); err != nil || next.AccessToken != "A2" {
+					t.Errorf("got %v, %v", next, err)
+				}
+			})
+		}
+		wg.Wait()
+		if s.count() != 2 {
+			t.Errorf("%d refreshes, want 2", s.count())
+		}
+	})
+}
+
 func TestGrant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -754,14 +812,20 @@ func TestOnChangeMayUseTheSource(t *testing.T) {
 		var told tokens.Token
 		_, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
 			c.OnChange = func(token tokens.Token) {
+				if told.AccessToken != "" {
+					return
+				}
 				told = token
 				want(t, source, "A1")
+				if next, err := source.Renew(t.Context(), token); err != nil || next.AccessToken != "A2" {
+					t.Errorf("Renew gave %v, %v", next, err)
+				}
 			}
 		})
 		time.Sleep(49 * time.Hour)
 		want(t, source, "A1")
-		if told != stored(t, store) {
-			t.Errorf("told %v", told)
+		if told.AccessToken != "A1" || stored(t, store).AccessToken != "A2" {
+			t.Errorf("told %v, stored %v", told, stored(t, store))
 		}
 	})
 }

@@ -330,6 +330,27 @@ func TestRejectedTokenIsRenewedForTheNextRequestIfTheBodyIsGone(t *testing.T) {
 	expect(t, "headers", headers, []string{"Bearer A", "Bearer B"})
 }
 
+// Not every transport winds a body back by itself, as that of net/http does.
+func TestRepeatedBodyStartsAnew(t *testing.T) {
+	t.Parallel()
+	var bodies []string
+	transport, err := tokens.NewTransport(tokens.TransportConfig{
+		Source: &fixed{token: bearer("A"), next: bearer("B")}, Hosts: []string{"api.example.org"},
+		Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+			body, err := io.ReadAll(req.Body)
+			bodies = append(bodies, string(body))
+			return &http.Response{StatusCode: http.StatusUnauthorized, Body: http.NoBody, Request: req}, err
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := send(t, &http.Client{Transport: transport}, http.MethodPost, "https://api.example.org", strings.NewReader("body")); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "bodies", bodies, []string{"body", "body"})
+}
+
 func TestFailedRenewalLeavesTheAnswer(t *testing.T) {
 	t.Parallel()
 	service := newRecorder(t)

@@ -453,17 +453,36 @@ func TestOthersMayWriteDuringAnUpdate(t *testing.T) {
 	}
 }
 
+// The journal of a killed process outlives a database that somebody removes. It
+// must not be played into the next one.
 func TestJournalWithoutItsDatabase(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{})
-	put(t, store, testKey(), one(t, "A"))
 	file := path(t, store, testKey())
-	if err := errors.Join(os.WriteFile(file+"-journal", []byte("stale"), 0o600), os.Remove(file)); err != nil {
+	db := pythons(t, file, readFixture(t).V2, nil)
+	execute(t, db, `PRAGMA cache_size = 1`) // so that the transaction reaches the disk before its end
+	execute(t, db, `BEGIN`)
+	execute(t, db, `DELETE FROM sdk_storage_adapter_internal`)
+	execute(t, db, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+		INSERT INTO token_storage SELECT 'DEFAULT', i, hex(randomblob(500)) FROM n`)
+	journal, err := os.ReadFile(file + "-journal")
+	if err != nil || len(journal) < 1000 {
+		t.Fatalf("no journal: %d bytes, %v", len(journal), err)
+	}
+	execute(t, db, `ROLLBACK`)
+	if err := errors.Join(db.Close(), os.Remove(file), os.WriteFile(file+"-journal", journal, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	put(t, store, testKey(), one(t, "B"))
-	if _, err := os.Stat(file + "-journal"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("it is still there: %v", err)
+	if got, err := store.Load(t.Context(), testKey()); err != nil || !got.Equal(one(t, "B")) {
+		t.Errorf("%v, %v", got, err)
+	}
+	after := raw(t, file)
+	if got := column(t, after, `PRAGMA integrity_check`); !slices.Equal(got, []string{"ok"}) {
+		t.Errorf("integrity: %q", got)
+	}
+	if got := column(t, after, `SELECT value FROM sdk_storage_adapter_internal ORDER BY attribute`); !slices.Equal(got, []string{"2", "globusauth-go"}) {
+		t.Errorf("the old database came back: %q", got)
 	}
 }
 
