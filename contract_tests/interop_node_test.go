@@ -1,0 +1,215 @@
+//go:build interop
+
+package contract_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/authtest"
+)
+
+const npmInstall = "npm ci --prefix contract_tests/js"
+
+// TestNode runs other people's clients in Node against the command that
+// everybody else would run. Each script has an emulator of its own and becomes
+// one subtest for each of its tests.
+func TestNode(t *testing.T) {
+	t.Parallel()
+	checkNode(t)
+	command := buildCommand(t)
+	for _, script := range []struct {
+		name string
+		args []string // of the emulator
+		// used are operations that the script must have had an answer of, so
+		// that it cannot have talked to anything else.
+		used []string
+	}{
+		{
+			name: "sdk.mjs",
+			used: []string{"authorize", "token", "getUserinfo", "introspect", "revoke", "getIdentity", "getIdentities", "getConsents", "getProject"},
+		},
+		{name: "sdk_login.mjs", used: []string{"authorize", "token", "getIdentities", "revoke"}},
+		{name: "openid.mjs", used: []string{"getOpenIDConfiguration", "getJWKS", "authorize", "token", "getUserinfo", "introspect", "revoke"}},
+		{name: "openid.mjs", args: []string{"--rotate-refresh-tokens"}, used: []string{"token"}},
+	} {
+		t.Run(strings.Join(append([]string{script.name}, script.args...), " "), func(t *testing.T) {
+			t.Parallel()
+			line := startEmulator(t, command, script.args...)
+			for _, result := range runScript(t, script.name, line, script.args) {
+				t.Run(result.Name, func(t *testing.T) { //nolint:paralleltest // It only reports.
+					if result.LeftOut {
+						t.Error("it was left out")
+					}
+					if !result.Passed {
+						t.Error(result.Error)
+					}
+				})
+			}
+			answered := answeredOperations(t, line)
+			for _, operation := range script.used {
+				if !answered[operation] {
+					t.Errorf("the emulator never answered %s", operation)
+				}
+			}
+		})
+	}
+}
+
+// checkNode fails unless Node and the packages of package.json are there.
+func checkNode(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Fatalf("these tests need Node.js 20 or later, with npm: install it and run %q: %v", npmInstall, err)
+	}
+	var wanted struct {
+		DevDependencies map[string]string `json:"devDependencies"`
+	}
+	readJSONFile(t, filepath.Join("js", "package.json"), &wanted)
+	for name, version := range wanted.DevDependencies {
+		var found struct {
+			Version string `json:"version"`
+		}
+		path := filepath.Join("js", "node_modules", filepath.FromSlash(name), "package.json")
+		if _, err := os.Stat(path); err != nil {
+			t.Fatalf("%s is not installed; run %q", name, npmInstall)
+		}
+		if readJSONFile(t, path, &found); found.Version != version {
+			t.Fatalf("%s is installed in version %s, and %s is wanted; run %q", name, found.Version, version, npmInstall)
+		}
+	}
+}
+
+func readJSONFile(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// buildCommand builds globus-auth and returns its path.
+func buildCommand(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "globus-auth")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../cmd/globus-auth")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, output)
+	}
+	return path
+}
+
+// startEmulator runs the emulator until the test ends and returns its first
+// line. It must stop by itself, and without an error, when it is interrupted.
+func startEmulator(t *testing.T, command string, args ...string) string {
+	t.Helper()
+	emulator := exec.Command(command, append([]string{"emulator", "--listen", "127.0.0.1:0"}, args...)...) //nolint:noctx // Cleanup ends it.
+	var log bytes.Buffer
+	emulator.Stderr = &log
+	stdout, err := emulator.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := emulator.Start(); err != nil {
+		t.Fatal(err)
+	}
+	hung := time.AfterFunc(3*time.Minute, func() { _ = emulator.Process.Kill() })
+	reader := bufio.NewReader(stdout)
+	line, err := reader.ReadString('\n')
+	t.Cleanup(func() {
+		defer hung.Stop()
+		_ = emulator.Process.Signal(os.Interrupt)
+		_, _ = io.Copy(io.Discard, reader)
+		if err := emulator.Wait(); err != nil {
+			t.Errorf("the emulator: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("log of the emulator:\n%s", log.String())
+		}
+	})
+	if err != nil {
+		t.Fatalf("the emulator wrote no first line: %v", err)
+	}
+	return line
+}
+
+type scriptResult struct {
+	Name    string `json:"name"`
+	Passed  bool   `json:"passed"`
+	LeftOut bool   `json:"left_out"`
+	Error   string `json:"error"`
+}
+
+// runScript runs a script of node:test and returns what became of its tests.
+func runScript(t *testing.T, name, ready string, args []string) []scriptResult {
+	t.Helper()
+	var known authtest.Ready
+	if err := json.Unmarshal([]byte(ready), &known); err != nil {
+		t.Fatalf("the emulator's first line: %v: %s", err, ready)
+	}
+	script := exec.CommandContext(t.Context(), "node", "--test-reporter=./reporter.mjs", "--test-reporter-destination=stdout", name)
+	script.Dir = "js"
+	script.Env = append(os.Environ(),
+		"GLOBUS_SDK_SERVICE_URL_AUTH="+known.BaseURL, "EMULATOR="+strings.TrimSpace(ready), "EMULATOR_ARGS="+strings.Join(args, " "))
+	var stdout, stderr bytes.Buffer
+	script.Stdout, script.Stderr = &stdout, &stderr
+	ended := script.Run()
+	var results []scriptResult
+	failed := false
+	decoder := json.NewDecoder(&stdout)
+	for decoder.More() {
+		var result scriptResult
+		if err := decoder.Decode(&result); err != nil {
+			t.Fatalf("%s wrote something else than results: %v", name, err)
+		}
+		failed = failed || !result.Passed
+		results = append(results, result)
+	}
+	if len(results) < 5 || ended != nil && !failed {
+		t.Fatalf("%s: %d tests, %v\n%s", name, len(results), ended, stderr.String())
+	}
+	return results
+}
+
+// answeredOperations asks the emulator which operations it has answered well.
+func answeredOperations(t *testing.T, ready string) map[string]bool {
+	t.Helper()
+	var known authtest.Ready
+	if err := json.Unmarshal([]byte(ready), &known); err != nil {
+		t.Fatal(err)
+	}
+	var stats struct {
+		Operations map[string]map[string]int `json:"operations"`
+	}
+	getJSON(t, known.BaseURL+"_authtest/stats", &stats)
+	answered := map[string]bool{}
+	for operation, statuses := range stats.Operations {
+		for status := range statuses {
+			answered[operation] = answered[operation] || status < "400"
+		}
+	}
+	return answered
+}
+
+func getJSON(t *testing.T, url string, into any) {
+	t.Helper()
+	fetch := exec.CommandContext(t.Context(), "node", "-e", "fetch(process.argv[1]).then((r) => r.text()).then((t) => process.stdout.write(t))", url)
+	text, err := fetch.Output()
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", url, err)
+	}
+}
