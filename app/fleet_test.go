@@ -2,141 +2,21 @@ package app_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/filestore"
 )
-
-const (
-	// envChild makes this test program one process of the fleet.
-	envChild = "GLOBUSAUTH_FLEET_CHILD"
-	// envFleet is the size of the fleet test: "long" is 16 processes of 8
-	// goroutines for 30 seconds. Anything else is short.
-	envFleet = "GLOBUSAUTH_FLEET"
-)
-
-// child is what a process of the fleet is told.
-type child struct {
-	BaseURL    string
-	ClientID   string
-	Store      string // "file"
-	Dir        string
-	Goroutines int
-	Time       time.Duration
-}
-
-// report is what it says at its end.
-type report struct {
-	Tokens, Calls int64
-	Distinct      int // tokens that it has seen
-	Errors        []string
-}
-
-func (c child) store() (tokens.Store, error) {
-	if c.Store != "file" {
-		return nil, errors.New("unknown store " + c.Store)
-	}
-	return filestore.New(filestore.Config{AppName: "fleet", Dir: c.Dir})
-}
-
-func (c child) user(config app.Config) (*app.User, error) {
-	store, err := c.store()
-	if err != nil {
-		return nil, err
-	}
-	client, err := globusauth.New(globusauth.Config{BaseURL: c.BaseURL, Timeout: 20 * time.Second})
-	if err != nil {
-		return nil, err
-	}
-	config.Client, config.Store, config.ClientID, config.Scopes = client, store, c.ClientID, scopes.List{scopes.AuthOpenID}
-	return app.NewUser(config)
-}
-
-// childMain runs a process of the fleet, if this is one.
-func childMain() bool {
-	told := os.Getenv(envChild)
-	if told == "" {
-		return false
-	}
-	var c child
-	if err := json.Unmarshal([]byte(told), &c); err != nil {
-		panic(err)
-	}
-	_ = json.NewEncoder(os.Stdout).Encode(c.run())
-	return true
-}
-
-func (c child) run() report {
-	var r report
-	user, err := c.user(app.Config{NoLogin: true})
-	if err != nil {
-		return report{Errors: []string{err.Error()}}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.Time)
-	defer cancel()
-	var mu sync.Mutex
-	seen := map[string]bool{}
-	failed := func(err error) {
-		if ctx.Err() != nil {
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if len(r.Errors) < 5 {
-			r.Errors = append(r.Errors, err.Error())
-		}
-	}
-	source, auth := user.TokenSource(scopes.AuthResourceServer), user.AuthClient()
-	var given, calls atomic.Int64
-	var all sync.WaitGroup
-	for range c.Goroutines {
-		all.Go(func() {
-			pause := time.NewTicker(20 * time.Millisecond)
-			defer pause.Stop()
-			for i := 0; ctx.Err() == nil; i++ {
-				token, err := source.Token(ctx)
-				if err != nil {
-					failed(err)
-				} else {
-					given.Add(1)
-					mu.Lock()
-					seen[token.AccessToken] = true
-					mu.Unlock()
-				}
-				if i%10 == 0 { // that the token works
-					if _, err := auth.GetUserinfo(ctx); err != nil {
-						failed(err)
-					} else {
-						calls.Add(1)
-					}
-				}
-				select {
-				case <-pause.C:
-				case <-ctx.Done():
-				}
-			}
-		})
-	}
-	all.Wait()
-	r.Tokens, r.Calls, r.Distinct = given.Load(), calls.Load(), len(seen)
-	return r
-}
 
 // Many processes with many goroutines share one login whose tokens expire all the
 // time, at a service that rejects the reuse of a refresh token: none is reused, none
@@ -148,10 +28,20 @@ func TestFleet(t *testing.T) {
 	if os.Getenv(envFleet) == "long" {
 		processes, goroutines, duration = 16, 8, 30*time.Second
 	}
+	for _, store := range []string{"file", "sqlite"} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			fleet(t, store, processes, goroutines, duration)
+		})
+	}
+}
+
+func fleet(t *testing.T, store string, processes, goroutines int, duration time.Duration) {
+	t.Helper()
 	const lifetime = 2 * time.Second
 	server := authtest.NewWith(t, authtest.Config{AccessTokenLifetime: lifetime, RotateRefreshTokens: true, RecordedRequests: 1_000_000})
 	told := child{
-		BaseURL: server.BaseURL(), ClientID: server.Ready().NativeClientID, Store: "file", Dir: t.TempDir(),
+		BaseURL: server.BaseURL(), ClientID: server.Ready().NativeClientID, Job: "fleet", Store: store, Dir: t.TempDir(),
 		Goroutines: goroutines, Time: duration,
 	}
 	user, err := told.user(app.Config{Login: &person{server: server}})
@@ -180,17 +70,12 @@ func TestFleet(t *testing.T) {
 
 func runFleet(t *testing.T, told child, processes int) []report {
 	t.Helper()
-	text, err := json.Marshal(told)
-	if err != nil {
-		t.Fatal(err)
-	}
 	reports := make([]report, processes)
 	var all sync.WaitGroup
 	for i := range reports {
 		all.Go(func() {
 			var out, errs bytes.Buffer
-			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
-			command.Env = append(os.Environ(), envChild+"="+string(text))
+			command := told.command(t)
 			command.Stdout, command.Stderr = &out, &errs
 			if err := command.Run(); err != nil {
 				t.Errorf("process %d: %v: %s", i, err, errs.String())
