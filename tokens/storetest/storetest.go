@@ -12,7 +12,7 @@ import (
 
 // patience is how long a step may take that needs no waiting; real time, since a
 // store may use a file system or a network.
-const patience = 5 * time.Second
+const patience = 3 * time.Second
 
 // Run tests one store after another, each fresh from open. It runs its parts as
 // parallel subtests.

@@ -2,6 +2,7 @@ package place
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +19,14 @@ type Replacement struct {
 // Reserve makes a file beside target with room for size bytes. The lock of the
 // target must be held: a temporary file that a killed process left is removed.
 func Reserve(target string, size int) (*Replacement, error) {
+	r, err := reserve(target, size)
+	if err != nil {
+		return nil, fmt.Errorf("nothing was changed, since there is no place to write: %w", err)
+	}
+	return r, nil
+}
+
+func reserve(target string, size int) (*Replacement, error) {
 	name := filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+".tmp")
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
