@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,9 +36,9 @@ func TestNode(t *testing.T) {
 	}{
 		{
 			name: "sdk.mjs",
-			used: []string{"authorize", "token", "getUserinfo", "introspect", "revoke", "getIdentity", "getIdentities", "getConsents", "getProject"},
+			used: []string{"authorize", "token", "getUserinfo", "introspect", "revoke", "getIdentity", "getIdentities", "getConsents", "updateProject"},
 		},
-		{name: "sdk_login.mjs", used: []string{"authorize", "token", "getIdentities", "revoke"}},
+		{name: "sdk_login.mjs", used: []string{"authorize", "token", "getIdentity", "updateProject", "revoke"}},
 		{name: "openid.mjs", used: []string{"getOpenIDConfiguration", "getJWKS", "authorize", "token", "getUserinfo", "introspect", "revoke"}},
 		{name: "openid.mjs", args: []string{"--rotate-refresh-tokens"}, used: []string{"token"}},
 	} {
@@ -204,12 +205,20 @@ func answeredOperations(t *testing.T, ready string) map[string]bool {
 
 func getJSON(t *testing.T, url string, into any) {
 	t.Helper()
-	fetch := exec.CommandContext(t.Context(), "node", "-e", "fetch(process.argv[1]).then((r) => r.text()).then((t) => process.stdout.write(t))", url)
-	text, err := fetch.Output()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := drain(resp.Body)
 	if err == nil {
 		err = json.Unmarshal(text, into)
 	}
 	if err != nil {
-		t.Fatalf("%s: %v", url, err)
+		t.Fatalf("%s: status %d, %v", url, resp.StatusCode, err)
 	}
 }
