@@ -260,6 +260,7 @@ func errorsOf(errs ...error) error {
 }
 
 func lines(b *testing.B, path string) iter.Seq[string] {
+	b.Helper()
 	return func(yield func(string) bool) {
 		file, err := os.Open(path)
 		if err != nil {

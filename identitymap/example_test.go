@@ -24,7 +24,7 @@ func exampleClient() (client *globusauth.Client, stop func()) {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var found []string
-		for _, key := range strings.Split(r.URL.Query().Get("usernames")+r.URL.Query().Get("ids"), ",") {
+		for key := range strings.SplitSeq(r.URL.Query().Get("usernames")+r.URL.Query().Get("ids"), ",") {
 			for _, p := range people {
 				if strings.Contains(p, `"`+key+`"`) {
 					found = append(found, p)

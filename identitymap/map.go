@@ -91,7 +91,7 @@ func (m *Map) get(ctx context.Context, key string) (Identity, error) {
 	w := newWaiter()
 	m.mu.Lock()
 	c := m.join(ctx, w, k, key)
-	m.pump()
+	m.pump() //nolint:contextcheck // a request carries the values of the oldest call that it is about
 	m.mu.Unlock()
 	select {
 	case <-w.wake:

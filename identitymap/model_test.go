@@ -3,6 +3,7 @@ package identitymap_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,7 +30,6 @@ const (
 // what is known, filled from the requests that the service saw.
 type model struct {
 	service *service
-	m       *identitymap.Map
 	clock   atomic.Int64
 
 	known   map[string]knowledge // by canonical key
@@ -265,9 +265,7 @@ func TestModel(t *testing.T) {
 						got, _ := m.GetMany(ctx, list)
 						mu.Lock()
 						defer mu.Unlock()
-						for key, r := range got {
-							results[key] = r
-						}
+						maps.Copy(results, got)
 					})
 				}
 				wg.Wait()

@@ -111,7 +111,7 @@ func (m *Map) run(ctx context.Context, b *batch) {
 	}
 	m.queue[b.kind].unshift(again)
 	m.adapt(errs)
-	m.pump()
+	m.pump() //nolint:contextcheck // a request carries the values of the oldest call that it is about
 }
 
 // comesAgain says whether the service refused a request only for now, and for

@@ -33,11 +33,11 @@ func (m *Map) All(ctx context.Context, keys iter.Seq[string]) iter.Seq2[string, 
 			}
 		}()
 		for text := range keys {
-			if ctx.Err() != nil || !s.add(text) {
+			if ctx.Err() != nil || !s.add(text) { //nolint:contextcheck // it has ctx
 				break
 			}
 		}
-		s.finish()
+		s.finish() //nolint:contextcheck // it has ctx
 	}
 }
 
