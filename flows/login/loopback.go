@@ -144,7 +144,8 @@ func (l Loopback) noBrowser() string {
 	if l.Getenv("SSH_TTY") != "" || l.Getenv("SSH_CONNECTION") != "" {
 		return "this is an SSH session, and the browser of your own machine could not reach it"
 	}
-	first, _, _ := strings.Cut(l.Getenv("BROWSER"), ":")
+	named := l.Getenv("BROWSER")
+	first, _, _ := strings.Cut(named, ":")
 	command, _, _ := strings.Cut(strings.TrimSpace(first), " ")
 	if slices.Contains([]string{"lynx", "www-browser", "links", "elinks", "w3m"}, path.Base(command)) {
 		return "the browser is a text browser"
@@ -152,7 +153,7 @@ func (l Loopback) noBrowser() string {
 	switch runtime.GOOS {
 	case "darwin", "windows", "ios", "android":
 	default:
-		if l.Getenv("DISPLAY") == "" && l.Getenv("WAYLAND_DISPLAY") == "" && l.Getenv("WSL_DISTRO_NAME") == "" {
+		if named == "" && l.Getenv("DISPLAY") == "" && l.Getenv("WAYLAND_DISPLAY") == "" && l.Getenv("WSL_DISTRO_NAME") == "" {
 			return "there is no graphical display"
 		}
 	}

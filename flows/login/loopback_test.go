@@ -355,7 +355,6 @@ func TestLoopbackFallsBack(t *testing.T) {
 	environment := func(values map[string]string) func(string) string {
 		return func(name string) string { return values[name] }
 	}
-	graphical := map[string]string{"DISPLAY": ":0"}
 	cases := map[string]struct {
 		l      login.Loopback
 		reason string
@@ -390,15 +389,17 @@ func TestLoopbackFallsBack(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a desktop", func(t *testing.T) {
-		t.Parallel()
-		got, _ := browse(t, newProvider(t), login.Loopback{Getenv: environment(graphical)}, func(redirect *url.URL, callback url.Values) error {
-			redirect.RawQuery = callback.Encode()
-			_, err := get(redirect.String(), "")
-			return err
+	for name, values := range map[string]map[string]string{"a desktop": {"DISPLAY": ":0"}, "a named browser": {"BROWSER": "firefox:lynx"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, _ := browse(t, newProvider(t), login.Loopback{Getenv: environment(values)}, func(redirect *url.URL, callback url.Values) error {
+				redirect.RawQuery = callback.Encode()
+				_, err := get(redirect.String(), "")
+				return err
+			})
+			mustLogin(t, got)
 		})
-		mustLogin(t, got)
-	})
+	}
 	t.Run("to the command line", func(t *testing.T) {
 		t.Parallel()
 		var out bytes.Buffer

@@ -31,6 +31,7 @@ var ErrFull = errors.New("too many sessions are held in memory")
 const (
 	defaultMaxSessions = 100_000
 	sweepPause         = time.Minute
+	fullPause          = time.Second // somebody who fills it must not keep it busy too
 )
 
 // MemorySessions are the [Sessions] of one process. They end with it. Make one
@@ -69,7 +70,7 @@ func (m *MemorySessions) Put(_ context.Context, key string, data []byte, expiry 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if _, replaces := m.entries[key]; !replaces && len(m.entries) >= m.limit || now.Sub(m.swept) >= sweepPause {
+	if since := now.Sub(m.swept); since >= sweepPause || (len(m.entries) >= m.limit && since >= fullPause) {
 		m.swept = now
 		for key, entry := range m.entries {
 			if !now.Before(entry.expiry) {
