@@ -1,0 +1,205 @@
+// Package examples_test runs every example against the double.
+package examples_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// The tool logs in once, by a code that the person copies; the second run and the job of
+// cron use what is stored; after the logout there is nothing.
+func TestTool(t *testing.T) {
+	t.Parallel()
+	double := authtest.New(t)
+	transfer := service(t, double, `{"DATA":[{"label":"survey data","status":"SUCCEEDED"},{"label":"backup","status":"ACTIVE"}]}`)
+	env := []string{"CLIENT_ID=" + double.Ready().NativeClientID, "HOME=" + t.TempDir(), "LOCALAPPDATA=" + t.TempDir()}
+	tool := func(args ...string) *exec.Cmd {
+		return command(t, double, env, "tool", append([]string{"-no-browser", "-url", transfer.URL}, args...)...)
+	}
+
+	var stderr bytes.Buffer
+	before := tool("-cron")
+	before.Stderr = &stderr
+	if before.Run() == nil {
+		t.Error("the job of cron succeeded without a login")
+	}
+	wantText(t, stderr.String(), "log in first", "a new login is needed")
+
+	const want = "SUCCEEDED survey data\nACTIVE backup\n"
+	if got := logIn(t, double, tool()); got != want {
+		t.Errorf("first run: got %q", got)
+	}
+	if got := succeed(t, tool("-cron")); got != want {
+		t.Errorf("second run: got %q", got)
+	}
+	double.Advance(72 * time.Hour) // the access token ends in the eyes of the service alone
+	if got := succeed(t, tool("-cron")); got != want {
+		t.Errorf("run after an expiry: got %q", got)
+	}
+	if grants := double.Stats().Grants; grants["authorization_code"]["ok"] != 1 || grants["refresh_token"]["ok"] != 1 {
+		t.Errorf("got %v, want one login and one refresh", grants)
+	}
+	succeed(t, tool("-logout"))
+	if tool("-cron").Run() == nil {
+		t.Error("the job of cron succeeded after the logout")
+	}
+}
+
+// logIn plays the person: it opens the link that the program prints, and types the
+// code.
+func logIn(t *testing.T, double *authtest.Server, cmd *exec.Cmd) string {
+	t.Helper()
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var seen strings.Builder
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		seen.WriteString(lines.Text() + "\n")
+		if at := strings.Index(lines.Text(), double.BaseURL()); at >= 0 {
+			target, err := double.Login(t.Context(), "alice@example.edu", lines.Text()[at:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(stdin, target.Query().Get("code")+"\n")
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &seen)
+	}
+	return stdout.String()
+}
+
+// A person signs in to the portal, is greeted by name, and signs out.
+func TestPortal(t *testing.T) {
+	t.Parallel()
+	double := authtest.New(t)
+	address := freeAddress(t)
+	site := "http://" + address
+	client := double.AddClient(authtest.Client{Name: "Portal", Secret: "portal-secret-of-this-test", RedirectURIs: []string{site + "/callback"}})
+	env := []string{"CLIENT_ID=" + client.ID, "CLIENT_SECRET=portal-secret-of-this-test"}
+	serve(t, command(t, double, env, "portal", "-listen", address, "-redirect-uri", site+"/callback"), address)
+
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := double.Client()
+	browser.Jar = jar
+	wantText(t, get(t, browser, site+"/", "").body, "Sign in with Globus")
+	page := get(t, browser, site+"/login?next=/", "")
+	wantText(t, page.body, "Signed in as alice@example.edu.")
+	if page.url != site+"/" {
+		t.Errorf("the login ended at %s", page.url)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, site+"/logout", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", site)
+	wantText(t, do(t, browser, req).body, "Sign in with Globus")
+}
+
+func TestService(t *testing.T) {
+	t.Parallel()
+	double := authtest.New(t)
+	out := succeed(t, command(t, double, credentials(double.Ready()), "service", "alice@example.edu", "nobody@example.edu"))
+	wantText(t, out, "alice@example.edu "+double.Ready().Users[0].IdentityID, "nobody@example.edu is unknown\n")
+
+	var stderr bytes.Buffer
+	bad := command(t, double, []string{"CLIENT_ID=" + double.Ready().ConfidentialClientID, "CLIENT_SECRET=wrong"}, "service", "alice@example.edu")
+	bad.Stderr = &stderr
+	if bad.Run() == nil {
+		t.Error("a wrong secret was accepted")
+	}
+	wantText(t, stderr.String(), "status 401")
+}
+
+func TestResourceServer(t *testing.T) {
+	t.Parallel()
+	double := authtest.New(t)
+	ready := double.Ready()
+	issue := func(scope string, age time.Duration) string {
+		return double.Issue(authtest.Grant{User: "alice@example.edu", Client: ready.NativeClientID, Scopes: []string{scope}, Age: age})[0].AccessToken
+	}
+	good, foreign := issue(ready.DependentGrant.Scope, 0), issue(string(scopes.TransferAll), 0)
+	groups := service(t, double, `[{"name":"climate"}]`, good, foreign)
+	address := freeAddress(t)
+	serve(t, command(t, double, credentials(ready), "resourceserver", "-listen", address, "-scope", ready.DependentGrant.Scope, "-groups", groups.URL), address)
+
+	for _, test := range []struct {
+		name, path, token string
+		status            int
+		want              string
+	}{
+		{"no token", "/whoami", "", http.StatusUnauthorized, "Unauthorized"},
+		{"unknown token", "/whoami", "no-such-token", http.StatusUnauthorized, "Unauthorized"},
+		{"token for another service", "/whoami", foreign, http.StatusUnauthorized, "Unauthorized"},
+		{"expired token", "/whoami", issue(ready.DependentGrant.Scope, 72*time.Hour), http.StatusUnauthorized, "Unauthorized"},
+		{"good token", "/whoami", good, http.StatusOK, `"username":"alice@example.edu"`},
+		{"fresh login", "/reports", good, http.StatusOK, `"for alice@example.edu"`},
+		{"old login", "/reports", issue(ready.DependentGrant.Scope, time.Hour), http.StatusForbidden, `"session_message":"Reports need a recent login."`},
+		{"dependent token", "/groups", good, http.StatusOK, `"climate"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := get(t, double.Client(), "http://"+address+test.path, test.token)
+			if got.status != test.status {
+				t.Errorf("got status %d, want %d", got.status, test.status)
+			}
+			wantText(t, got.body, test.want)
+			if challenge := got.header.Get("WWW-Authenticate"); (challenge != "") != (test.status == http.StatusUnauthorized) {
+				t.Errorf("got WWW-Authenticate %q", challenge)
+			}
+		})
+	}
+}
+
+// The administration makes the project as it should be; a second run finds nothing to
+// do, a third changes one value.
+func TestAdministration(t *testing.T) {
+	t.Parallel()
+	double := authtest.New(t)
+	ready := double.Ready()
+	token := double.Issue(authtest.Grant{User: "alice@example.edu", Client: ready.NativeClientID, Scopes: []string{string(scopes.AuthManageProjects)}})[0].AccessToken
+	administration := func(args ...string) string {
+		return succeed(t, command(t, double, []string{"ACCESS_TOKEN=" + token}, "administration", append([]string{"-project", ready.ProjectID}, args...)...))
+	}
+	out := administration()
+	wantText(t, out, "policy created: laboratory\n", "client created: laboratory API\n", "scope created: Read laboratory data\n")
+	for _, client := range double.Snapshot().Clients {
+		for _, credential := range client.Credentials {
+			if strings.Contains(out, credential.Secret) {
+				t.Error("the output holds a secret")
+			}
+		}
+	}
+	if got := administration(); got != "policy unchanged: laboratory\nclient unchanged: laboratory API\n" {
+		t.Errorf("second run: got %q", got)
+	}
+	wantText(t, administration("-timeout", "600"), "policy updated: timeout 600\n")
+	wantText(t, administration("-timeout", "0"), "policy updated: timeout 0\n")
+	policies := double.Snapshot().Policies
+	if last := policies[len(policies)-1]; last.Timeout != nil || len(last.Include) != 1 {
+		t.Errorf("got %+v, want no timeout and one domain", last)
+	}
+}

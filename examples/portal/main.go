@@ -1,0 +1,102 @@
+// Command portal is a web site that people sign in to with Globus.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+var page = template.Must(template.New("page").Parse(`<!doctype html><title>Portal</title>
+{{if .}}<p>Signed in as {{.}}.</p><form method="post" action="/logout"><button>Sign out</button></form>
+{{else}}<p><a href="/login?next=/">Sign in with Globus</a></p>{{end}}`))
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "portal:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("portal", flag.ContinueOnError)
+	listen := flags.String("listen", "127.0.0.1:8000", "address to listen on")
+	redirectURI := flags.String("redirect-uri", "http://127.0.0.1:8000/callback", "as it is registered")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	config, err := globusauth.FromEnvironment()
+	if err != nil {
+		return err
+	}
+	auth, err := globusauth.New(config)
+	if err != nil {
+		return err
+	}
+	flow := flows.Confidential{
+		Client: auth, ClientID: os.Getenv("CLIENT_ID"), ClientSecret: os.Getenv("CLIENT_SECRET"),
+		Scopes:      scopes.List{scopes.AuthOpenID, scopes.AuthProfile, scopes.AuthEmail},
+		RedirectURI: *redirectURI,
+	}
+	site, err := login.NewWeb(login.WebConfig{
+		Flow:    flow,
+		OnLogin: func(_ *http.Request, set tokens.Set) error { return welcome(set) },
+		OnError: func(r *http.Request, err error) { slog.Warn("login", "path", r.URL.Path, "err", err) },
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /login", site.Start())
+	mux.Handle("GET /callback", site.Callback())
+	mux.Handle("POST /logout", site.Logout())
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		set, err := site.Session(r)
+		if err != nil {
+			http.Error(w, "the session store does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		_ = page.Execute(w, username(r.Context(), auth, set))
+	})
+	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() { <-ctx.Done(); _ = server.Close() }()
+	if err := server.ListenAndServe(); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// welcome may turn a person away by an error.
+func welcome(set tokens.Set) error {
+	token, _ := set.ByResourceServer(scopes.AuthResourceServer)
+	slog.Info("logged in", "identity", token.IdentityID)
+	return nil
+}
+
+// username asks Globus Auth who a session belongs to; "" if to nobody.
+func username(ctx context.Context, auth *globusauth.Client, set tokens.Set) string {
+	token, ok := set.ByResourceServer(scopes.AuthResourceServer)
+	if !ok {
+		return ""
+	}
+	info, err := auth.WithCredentials(globusauth.Bearer(token.AccessToken)).GetUserinfo(ctx)
+	if err != nil {
+		slog.Warn("userinfo", "err", err)
+		return ""
+	}
+	return info.PreferredUsername
+}

@@ -1,0 +1,64 @@
+// Command service resolves usernames as a service account. It has a token whenever it
+// needs one, for as long as it runs.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/identitymap"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "service:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, usernames []string) error {
+	config, err := globusauth.FromEnvironment()
+	if err != nil {
+		return err
+	}
+	config.AppName = "my-service"
+	auth, err := globusauth.New(config)
+	if err != nil {
+		return err
+	}
+	service, err := app.NewService(app.Config{
+		Client: auth, ClientID: os.Getenv("CLIENT_ID"), ClientSecret: os.Getenv("CLIENT_SECRET"),
+		Scopes: scopes.List{scopes.AuthViewIdentities},
+	})
+	if err != nil {
+		return err
+	}
+	// Not needed, but shows at the start whether the secret is right.
+	if err := service.Login(ctx, app.LoginOptions{}); err != nil {
+		return err
+	}
+	people, err := identitymap.New(identitymap.Config{Client: service.AuthClient()})
+	if err != nil {
+		return err
+	}
+	for username, result := range people.All(ctx, slices.Values(usernames)) {
+		switch {
+		case errors.Is(result.Err, identitymap.ErrNotFound):
+			fmt.Println(username, "is unknown")
+		case result.Err != nil:
+			return result.Err
+		default:
+			fmt.Println(username, result.Identity.ID, result.Identity.Name)
+		}
+	}
+	return nil
+}

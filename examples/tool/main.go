@@ -1,0 +1,107 @@
+// Command tool lists a person's Transfer tasks. The first run logs in, later ones use
+// what is stored.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := run(ctx, os.Args[1:])
+	if errors.Is(err, tokens.ErrLoginRequired) {
+		fmt.Fprintln(os.Stderr, "tool: log in first: run it once in a terminal, without -cron")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tool:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("tool", flag.ContinueOnError)
+	clientID := flags.String("client-id", os.Getenv("CLIENT_ID"), "ID of the native client")
+	address := flags.String("url", "https://transfer.api.globus.org/v0.10/task_list", "what to ask Transfer")
+	noBrowser := flags.Bool("no-browser", false, "print the link, read the code")
+	cron := flags.Bool("cron", false, "never log in: fail instead")
+	logout := flags.Bool("logout", false, "revoke and forget the tokens")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+
+	environment, err := globusauth.FromEnvironment() // production, unless GLOBUS_SDK_* says otherwise
+	if err != nil {
+		return err
+	}
+	environment.AppName = "my-tool"
+	auth, err := globusauth.New(environment)
+	if err != nil {
+		return err
+	}
+	config := app.Config{
+		Client: auth, ClientID: *clientID, Name: "my-tool",
+		Scopes:  scopes.List{scopes.TransferAll},
+		Getenv:  os.Getenv, // to notice SSH and missing desktops
+		NoLogin: *cron,
+	}
+	if *noBrowser {
+		config.Login = login.CommandLine{}
+	}
+	user, err := app.NewUser(config)
+	if err != nil {
+		return err
+	}
+	if *logout {
+		return user.Logout(ctx, app.LogoutOptions{Sweep: true})
+	}
+	target, err := url.Parse(*address)
+	if err != nil {
+		return err
+	}
+	client, err := user.HTTPClient(ctx, scopes.TransferResourceServer, target.Host)
+	if err != nil {
+		return err
+	}
+	return listTasks(ctx, client, *address)
+}
+
+func listTasks(ctx context.Context, client *http.Client, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var list struct {
+		Data []struct {
+			Label  string `json:"label"`
+			Status string `json:"status"`
+		} `json:"DATA"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&list); err != nil {
+		return fmt.Errorf("transfer answered %s: %w", resp.Status, err)
+	}
+	for _, task := range list.Data {
+		fmt.Println(task.Status, task.Label)
+	}
+	return nil
+}
