@@ -9,14 +9,12 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,72 +57,6 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
-}
-
-// clock is a clock that goes fast from a given start.
-func clock(start time.Time) func() time.Time {
-	return func() time.Time { return start.Add(speed * time.Since(start)) }
-}
-
-// issuer is a token endpoint that rotates refresh tokens.
-type issuer struct {
-	*httptest.Server
-
-	now   func() time.Time
-	grace bool // the previous refresh token gets the current answer again
-
-	mu        sync.Mutex
-	count     int
-	current   string
-	previous  string
-	issued    time.Time
-	refused   int
-	premature int
-}
-
-func newIssuer(t *testing.T, now func() time.Time, grace bool) *issuer {
-	t.Helper()
-	s := &issuer{now: now, grace: grace, current: "R0"}
-	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
-	return s
-}
-
-func (s *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sent := r.PostFormValue("refresh_token")
-	again := s.grace && sent == s.previous
-	if sent != s.current && !again {
-		s.refused++
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
-		return
-	}
-	// Stored times are whole seconds, so a token is due up to a second earlier.
-	if again {
-		s.answer(w)
-		return
-	}
-	if due := s.issued.Add(lifetime).Truncate(time.Second).Add(-lifetime / 10); s.now().Before(due) {
-		s.premature++
-	}
-	s.count++
-	s.previous, s.current, s.issued = sent, fmt.Sprintf("R%d", s.count), s.now()
-	s.answer(w)
-}
-
-func (s *issuer) answer(w http.ResponseWriter) {
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"access_token": fmt.Sprintf("A%d", s.count), "refresh_token": s.current, "expires_in": int(lifetime / time.Second),
-	})
-}
-
-func (s *issuer) state() (count, refused, premature int, current, previous string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.count, s.refused, s.premature, s.current, s.previous
 }
 
 func openStore(kind, dir string) (tokens.Store, error) {

@@ -1,0 +1,320 @@
+package tokens_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// holdUpdate keeps others from updating until wait returns.
+func holdUpdate(t *testing.T, store tokens.Store, wait func()) {
+	t.Helper()
+	if _, err := store.Update(t.Context(), testKey(), func(set tokens.Set) (tokens.Set, error) {
+		wait()
+		return set, nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestThousandGoroutinesOneRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _, source := loggedIn(t, nil)
+		time.Sleep(49 * time.Hour)
+		var wg sync.WaitGroup
+		var good atomic.Int64
+		for range 1000 {
+			wg.Go(func() {
+				if token, err := source.Token(t.Context()); err == nil && token.AccessToken == "A1" {
+					good.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if good.Load() != 1000 || s.count() != 1 {
+			t.Errorf("%d of 1000 got the token, %d refreshes", good.Load(), s.count())
+		}
+	})
+}
+
+func TestCancelledWaitersDoNotDisturbTheLast(t *testing.T) {
+	t.Parallel()
+	for _, moment := range []string{"before the service is asked", "while it answers"} {
+		t.Run(moment, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, store, source := loggedIn(t, nil)
+				time.Sleep(49 * time.Hour)
+				block, unblock := make(chan struct{}), make(chan struct{})
+				if moment == "before the service is asked" {
+					go holdUpdate(t, store, func() { close(block); <-unblock })
+					<-block
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				var gaveUp sync.WaitGroup
+				for range 999 {
+					gaveUp.Go(func() {
+						if _, err := source.Token(ctx); !errors.Is(err, context.Canceled) {
+							t.Errorf("error %v, want the context's", err)
+						}
+					})
+				}
+				var last sync.WaitGroup
+				last.Go(func() {
+					if token, err := source.Token(t.Context()); err != nil || token.AccessToken != "A1" {
+						t.Errorf("the last got %v, %v", token, err)
+					}
+				})
+				synctest.Wait()
+				cancel()
+				gaveUp.Wait()
+				close(unblock)
+				last.Wait()
+				if s.count() != 1 {
+					t.Errorf("%d refreshes, want 1", s.count())
+				}
+			})
+		})
+	}
+}
+
+func TestRefreshThatWasSentIsFinishedAndStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, source := loggedIn(t, nil)
+		time.Sleep(49 * time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, err := source.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("error %v, want the context's", err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := stored(t, store); got.RefreshToken != "R1" || s.count() != 1 {
+			t.Errorf("stored %q after %d refreshes: the answer was lost", got.RefreshToken, s.count())
+		}
+		want(t, source, "A1")
+	})
+}
+
+func TestRefreshNobodyWaitsForIsNotSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, source := loggedIn(t, nil)
+		time.Sleep(49 * time.Hour)
+		unblock := make(chan struct{})
+		go holdUpdate(t, store, func() { <-unblock })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := source.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("error %v, want the context's", err)
+		}
+		close(unblock)
+		synctest.Wait()
+		if s.count() != 0 {
+			t.Errorf("%d refreshes for nobody", s.count())
+		}
+		want(t, source, "A1")
+	})
+}
+
+func TestRefreshIsBoundedInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _, source := loggedIn(t, func(c *tokens.RefreshingConfig) { c.Timeout = 10 * time.Second })
+		s.delay = time.Hour
+		time.Sleep(49 * time.Hour)
+		start := time.Now()
+		_, err := source.Token(t.Context())
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 10*time.Second {
+			t.Errorf("error %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+func TestRenew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _, source := loggedIn(t, nil)
+		first := want(t, source, "A0")
+		var wg sync.WaitGroup
+		for range 100 { // all were answered 401 with the same token
+			wg.Go(func() {
+				if token, err := source.Renew(t.Context(), first); err != nil || token.AccessToken != "A1" {
+					t.Errorf("got %v, %v", token, err)
+				}
+			})
+		}
+		wg.Wait()
+		if token, err := source.Renew(t.Context(), first); err != nil || token.AccessToken != "A1" || s.count() != 1 {
+			t.Errorf("a late one got %v, %v after %d refreshes", token, err, s.count())
+		}
+		if token, err := source.Renew(t.Context(), want(t, source, "A1")); err != nil || token.AccessToken != "A2" {
+			t.Errorf("the next rejection got %v, %v", token, err)
+		}
+	})
+}
+
+func TestRenewWhileAReadIsUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, _ := loggedIn(t, nil)
+		slow := &slowStore{Memory: store}
+		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{Store: slow, Key: testKey(), ResourceServer: transfer, Refresh: s.Refresh})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { want(t, source, "A0") })
+		time.Sleep(time.Millisecond) // that one reads now, and will find a token that is still good
+		wg.Go(func() {
+			if token, err := source.Renew(t.Context(), tokens.Token{AccessToken: "A0"}); err != nil || token.AccessToken != "A1" {
+				t.Errorf("got %v, %v; want A1", token, err)
+			}
+		})
+		wg.Wait()
+	})
+}
+
+type slowStore struct{ *tokens.Memory }
+
+func (s *slowStore) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
+	time.Sleep(time.Second)
+	return s.Memory.Load(ctx, key)
+}
+
+func TestChangesByOtherProcessesAreNoticed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var changes []string
+		s, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
+			c.OnChange = func(token tokens.Token) { changes = append(changes, token.AccessToken) }
+		})
+		want(t, source, "A0")
+		s.calls = 5
+		put(t, store, mustSet(t, s.issue())) // another login
+		want(t, source, "A0")
+		time.Sleep(30 * time.Second)
+		want(t, source, "A5")
+		if err := store.Delete(t.Context(), testKey()); err != nil { // a logout
+			t.Fatal(err)
+		}
+		want(t, source, "A5")
+		time.Sleep(30 * time.Second)
+		if _, err := source.Token(t.Context()); !errors.Is(err, tokens.ErrLoginRequired) {
+			t.Fatalf("error %v, want ErrLoginRequired", err)
+		}
+		if fmt.Sprint(changes) != "[A5]" {
+			t.Errorf("OnChange was told %v, want [A5]", changes)
+		}
+	})
+}
+
+func TestLogoutWhileTheTokenIsDueIsRespected(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, source := loggedIn(t, nil)
+		want(t, source, "A0")
+		time.Sleep(48*time.Hour - 30*time.Second) // due, still accepted
+		if err := store.Delete(t.Context(), testKey()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := source.Token(t.Context()); !errors.Is(err, tokens.ErrLoginRequired) || s.count() != 0 {
+			t.Fatalf("error %v after %d refreshes", err, s.count())
+		}
+	})
+}
+
+func TestForget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, store, source := loggedIn(t, nil)
+		want(t, source, "A0")
+		if err := store.Delete(t.Context(), testKey()); err != nil {
+			t.Fatal(err)
+		}
+		want(t, source, "A0")
+		source.Forget()
+		if _, err := source.Token(t.Context()); !errors.Is(err, tokens.ErrLoginRequired) {
+			t.Fatalf("error %v, want ErrLoginRequired", err)
+		}
+	})
+}
+
+func TestForgetWhileARenewalIsUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, store, source := loggedIn(t, nil)
+		time.Sleep(49 * time.Hour)
+		var wg sync.WaitGroup
+		wg.Go(func() { want(t, source, "A1") })
+		synctest.Wait()
+		source.Forget()
+		wg.Wait()
+		if err := store.Delete(t.Context(), testKey()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := source.Token(t.Context()); !errors.Is(err, tokens.ErrLoginRequired) {
+			t.Fatalf("error %v: the renewal put back what was forgotten", err)
+		}
+	})
+}
+
+// Two sources stand for two processes.
+func TestTwoSourcesOneRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, first := loggedIn(t, nil)
+		second, err := tokens.NewRefreshing(tokens.RefreshingConfig{Store: store, Key: testKey(), ResourceServer: transfer, Refresh: s.Refresh})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := want(t, first, "A0")
+		want(t, second, "A0")
+		time.Sleep(49 * time.Hour)
+		var wg sync.WaitGroup
+		wg.Go(func() { want(t, first, "A1") })
+		wg.Go(func() { want(t, second, "A1") })
+		wg.Wait()
+		if next, err := second.Renew(t.Context(), token); err != nil || next.AccessToken != "A1" || s.count() != 1 {
+			t.Errorf("a late rejection of the old token gave %v, %v, %d refreshes", next, err, s.count())
+		}
+		token = want(t, first, "A1") // now both are answered 401
+		for _, source := range []*tokens.Refreshing{first, second} {
+			wg.Go(func() {
+				if next, err := source.Renew(t.Context(), token); err != nil || next.AccessToken != "A2" {
+					t.Errorf("got %v, %v", next, err)
+				}
+			})
+		}
+		wg.Wait()
+		if s.count() != 2 {
+			t.Errorf("%d refreshes, want 2", s.count())
+		}
+	})
+}
+
+func TestCancelledContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _, source := loggedIn(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		time.Sleep(49 * time.Hour)
+		if _, err := source.Token(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+		if s.count() != 0 {
+			t.Errorf("%d refreshes", s.count())
+		}
+	})
+}
