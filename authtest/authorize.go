@@ -41,6 +41,8 @@ const (
 )
 
 // pageProblem is an error that is shown on a page and never reaches the client.
+//
+//nolint:errname // Named like the other answers that are problems.
 type pageProblem struct{ code, detail string }
 
 func (p *pageProblem) Error() string { return "authtest: " + p.code + ": " + p.detail }
@@ -48,6 +50,8 @@ func (p *pageProblem) Error() string { return "authtest: " + p.code + ": " + p.d
 func pageError(code, detail string) error { return &pageProblem{code: code, detail: detail} }
 
 // redirectProblem is an error that goes to the client in the redirect URI.
+//
+//nolint:errname // Named like the other answers that are problems.
 type redirectProblem struct{ code, description string }
 
 func (p *redirectProblem) Error() string { return "authtest: " + p.code + ": " + p.description }
@@ -122,7 +126,7 @@ func (a api) Authorize(ctx context.Context, request server.AuthorizeRequestObjec
 	if err != nil {
 		return a.refuse(checked, err), nil
 	}
-	if c.wantsPage(a.config.Login) {
+	if c.wantsPage(a.config.Login) || c.request.Method == http.MethodPost {
 		return a.signInPage(c, checked), nil
 	}
 	answer, err := a.authorizeAtOnce(c, checked)
@@ -246,7 +250,7 @@ func (e *engine) keepCode(added *code) {
 
 // cookie makes a browser remember its session.
 func (e *engine) cookie(c *call, s *session) *http.Cookie {
-	return &http.Cookie{ //nolint:gosec // Secure is set where there is TLS; a test double often has none.
+	return &http.Cookie{
 		Name: sessionCookie, Value: s.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: strings.HasPrefix(e.base(c.request), "https:"),
 	}

@@ -25,6 +25,7 @@ type consent struct {
 	allowsRefresh bool
 	revocable     bool // alone, because it is an optional dependency
 	automatic     bool
+	label         string // that the person gave it
 	created       time.Time
 	updated       time.Time
 	lastUsed      time.Time

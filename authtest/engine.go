@@ -46,6 +46,7 @@ type engine struct {
 	sessions sessionStore
 
 	keys   keyring
+	pages  pageKeys
 	faults faultList
 	stats  statistics
 	log    requestLog
@@ -68,6 +69,7 @@ func newEngine(config Config) *engine {
 		consents: map[consentKey]*consent{}, lastConsent: 1000,
 		access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, codes: map[string]*code{},
 		sessions: newSessionStore(), stats: newStatistics(), log: newRequestLog(config.RecordedRequests),
+		pages: newPageKeys(),
 	}
 }
 

@@ -29,6 +29,8 @@ func (s *Server) routes() http.Handler {
 		BaseRouter:       router{server: s, mux: mux},
 		ErrorHandlerFunc: e.badParameter,
 	})
+	forms := server.ServerInterfaceWrapper{Handler: strict, ErrorHandlerFunc: e.badParameter}
+	mux.Handle("POST /v2/oauth2/authorize", s.surround("authorize", forms.Authorize)) // of the pages
 	s.addPages(mux)
 	return mux
 }
@@ -118,11 +120,11 @@ func (s *Server) surround(operation string, next http.HandlerFunc) http.Handler 
 		out := &recorder{ResponseWriter: w}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		out.began = func(status int) { s.engine.record(c, status, body) }
-		defer func() {
+		defer func() { //nolint:contextcheck // It gets the request's.
 			if out.status == 0 { // the connection is dropped
 				s.engine.record(c, 0, body)
 			}
-			s.logRequest(c, out.status, started)
+			s.logRequest(r.Context(), c, out.status, started)
 		}()
 		if err != nil {
 			s.engine.writeProblem(out, r, err)
@@ -135,12 +137,12 @@ func (s *Server) surround(operation string, next http.HandlerFunc) http.Handler 
 }
 
 // logRequest writes a line about a request. It holds no query and no body.
-func (s *Server) logRequest(c *call, status int, started time.Time) {
+func (s *Server) logRequest(ctx context.Context, c *call, status int, started time.Time) {
 	logger := s.engine.config.Logger
 	if logger == nil {
 		return
 	}
-	logger.LogAttrs(c.request.Context(), slog.LevelInfo, "request",
+	logger.LogAttrs(ctx, slog.LevelInfo, "request",
 		slog.String("operation", c.operation), slog.String("method", c.request.Method),
 		slog.String("path", c.request.URL.Path), slog.Int("status", status), slog.String("grant", c.grant),
 		slog.String("outcome", c.outcome), slog.Duration("duration", time.Since(started)))
@@ -148,7 +150,7 @@ func (s *Server) logRequest(c *call, status int, started time.Time) {
 
 // listParameters are lists in a query: one parameter joined with commas, which
 // some clients repeat instead.
-var listParameters = []string{ //nolint:gochecknoglobals // Never changes.
+var listParameters = []string{
 	"ids", "usernames", "include", "domains", "scope_strings", "session_required_identities",
 	"session_required_single_domain", "session_required_policies",
 }

@@ -1,0 +1,228 @@
+package authtest
+
+import (
+	"net/http"
+	"net/mail"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// filled is what a person has typed, and what is wrong with it.
+type filled struct {
+	Problem                         string
+	Username, Name, Email, Provider string
+}
+
+// longestField bounds what people type.
+const longestField = 200
+
+// signInAction does what a button of the pages says.
+func (e *engine) signInAction(c *call, a *authorization, v *visit) server.Answer {
+	form := func(name string) string { return strings.TrimSpace(c.request.PostFormValue(name)) }
+	s, person := e.signedIn(c)
+	switch form("action") {
+	case "sign-in":
+		i, problem := e.namedIdentity(form("identity"), form("username"))
+		if problem != "" {
+			return e.loginPage(a, v, s, filled{Problem: problem, Username: form("username")})
+		}
+		return e.signIn(c, a, v, i, form("second_factor") != "", form("keep") != "")
+	case "create":
+		return e.createAction(c, a, v, person)
+	case "link":
+		if person == nil {
+			return seeOther(e.address(v, "", ""))
+		}
+		i, problem := e.namedIdentity(form("identity"), form("username"))
+		if problem != "" {
+			return e.linkPage(a, v, person, filled{Problem: problem, Username: form("username")})
+		}
+		return e.linkAs(c, a, v, i)
+	case "confirm":
+		if v.pending == nil {
+			return seeOther(e.address(v, "", ""))
+		}
+		confirmed, linking := v.pending, v.linking
+		v.pending, v.linking = nil, false
+		return e.enter(c, v, confirmed, true, linking)
+	case "restart": // forget who is signed in
+		e.endSession(s)
+		v.fresh = nil
+		return seeOther(e.address(v, "", ""), e.noCookie(c))
+	case "deny":
+		return redirect(a.back(url.Values{
+			"error": {"access_denied"}, "error_description": {"The person denied the request"},
+		}))
+	case "allow":
+		return e.allowAction(c, a, v)
+	}
+	return e.errorPage(http.StatusBadRequest, "FORM_REFUSED", "The form names no action that there is.")
+}
+
+// namedIdentity finds who is to sign in: the one whose button was pressed, or
+// whose username was typed.
+func (e *engine) namedIdentity(id, username string) (*identity, string) {
+	var found *identity
+	switch {
+	case id != "":
+		found = e.identities[strings.ToLower(id)]
+	case username == "":
+		return nil, "Choose somebody, or type a username."
+	default:
+		found = e.usernames[strings.ToLower(username)]
+	}
+	switch {
+	case found == nil || found.client != nil || found.account == nil:
+		return nil, "Nobody has that username. Check the spelling, or create the user."
+	case found.status == "closed":
+		return nil, "The identity " + found.username + " is closed."
+	}
+	return found, ""
+}
+
+// signIn signs an identity in, after its second factor where one is needed. With
+// keep, the person stays who they are and the identity joins their session.
+func (e *engine) signIn(c *call, a *authorization, v *visit, i *identity, secondFactor, keep bool) server.Answer {
+	_, person := e.signedIn(c)
+	linking := keep && person != nil && person.linkedWith(i)
+	if secondFactor || a.required.needsSecondFactor(i) {
+		v.pending, v.linking = i, linking
+		return seeOther(e.address(v, "", ""))
+	}
+	return e.enter(c, v, i, false, linking)
+}
+
+// linkAs signs an identity in to link it.
+func (e *engine) linkAs(c *call, a *authorization, v *visit, i *identity) server.Answer {
+	if a.required.needsSecondFactor(i) {
+		v.pending, v.linking = i, true
+		return seeOther(e.address(v, "", ""))
+	}
+	return e.enter(c, v, i, false, true)
+}
+
+// needsSecondFactor reports whether a request can only be met by an identity
+// that confirmed a second factor.
+func (r requirement) needsSecondFactor(i *identity) bool {
+	return r.mfa || slices.ContainsFunc(r.policies, func(p *policy) bool { return p.requiredMFA && p.admits(i) })
+}
+
+// enter notes that an identity has signed in. To join is to become one of the
+// identities of who is signed in; otherwise the identity is who is signed in.
+func (e *engine) enter(c *call, v *visit, i *identity, secondFactor, join bool) server.Answer {
+	s, person := e.signedIn(c)
+	if join && person != nil {
+		e.link(person, i)
+	}
+	if s == nil || s.account != i.account {
+		s, person, join = e.newSession(), nil, false // a new cookie with a new person
+	}
+	secondFactor = secondFactor || s.authentications[i].mfa && e.now().Equal(s.authentications[i].at)
+	e.authenticate(s, i, secondFactor)
+	if join && person != nil {
+		s.primary = person
+	}
+	e.keepSession(s)
+	if !slices.Contains(v.fresh, i) {
+		v.fresh = append(v.fresh, i)
+	}
+	return seeOther(e.address(v, "", ""), e.cookie(c, s))
+}
+
+// createAction makes a user, or another identity of the one who is signed in.
+func (e *engine) createAction(c *call, a *authorization, v *visit, person *identity) server.Answer {
+	linking := v.page == "create-link" && person != nil
+	entered := filled{
+		Username: strings.TrimSpace(c.request.PostFormValue("username")), Name: strings.TrimSpace(c.request.PostFormValue("name")),
+		Email: strings.TrimSpace(c.request.PostFormValue("email")), Provider: c.request.PostFormValue("identity_provider"),
+	}
+	added, problem := e.createUser(entered)
+	if problem != "" {
+		entered.Problem = problem
+		return e.createPage(a, v, person, linking, entered)
+	}
+	if linking {
+		return e.linkAs(c, a, v, added)
+	}
+	return e.signIn(c, a, v, added, false, false)
+}
+
+// createUser adds what somebody typed, or says what is wrong with it.
+func (e *engine) createUser(entered filled) (*identity, string) {
+	for _, text := range []string{entered.Username, entered.Name, entered.Email} {
+		if len(text) > longestField {
+			return nil, "That is too long."
+		}
+	}
+	if entered.Email != "" {
+		if parsed, err := mail.ParseAddress(entered.Email); err != nil || parsed.Address != entered.Email {
+			return nil, "The email address is not one."
+		}
+	}
+	username := entered.Username
+	if entered.Provider != "" {
+		at := e.providers[entered.Provider]
+		if at == nil {
+			return nil, "There is no such identity provider."
+		}
+		if !strings.Contains(username, "@") && username != "" && len(at.domains) > 0 {
+			username += "@" + at.domains[0]
+		}
+		if _, domain, _ := strings.Cut(username, "@"); e.providerOf(domain) != at {
+			return nil, at.name + " vouches for usernames of " + strings.Join(at.domains, " and ") + " only."
+		}
+	}
+	added, err := e.addUser(User{Username: username, Name: entered.Name, Email: entered.Email, Provider: entered.Provider})
+	if err != nil {
+		return nil, "This cannot be: " + strings.TrimPrefix(err.Error(), "authtest: ") + "."
+	}
+	return added, ""
+}
+
+// allowAction answers the client with a code, if everything is still as the page
+// showed it.
+func (e *engine) allowAction(c *call, a *authorization, v *visit) server.Answer {
+	s, person := e.signedIn(c)
+	show, effective, refused := e.gate(a, v, s, person)
+	if refused != "" {
+		return show()
+	}
+	if c.request.PostFormValue("identity") != effective.id {
+		return e.consentPage(a, v, s, effective, filled{Problem: "Somebody else has signed in meanwhile. Look again before you allow this."})
+	}
+	narrowed := *a
+	narrowed.scopes = chosen(a.scopes, "", c.request.PostForm["optional"])
+	if len(narrowed.scopes) == 0 {
+		return e.consentPage(a, v, s, effective, filled{Problem: "Choose at least one of them, or deny all."})
+	}
+	label := strings.TrimSpace(c.request.PostFormValue("label"))
+	if len(label) > longestField {
+		return e.consentPage(a, v, s, effective, filled{Problem: "The label is too long."})
+	}
+	e.keepSession(s)
+	answer := e.grantCode(c, &narrowed, s, effective)
+	for _, r := range narrowed.scopes {
+		e.consentFor(effective, a.client, r.scope, nil).label = label
+	}
+	return answer
+}
+
+// endSession signs a browser out. Tokens live on.
+func (e *engine) endSession(s *session) {
+	if s == nil {
+		return
+	}
+	delete(e.sessions.byCookie, s.cookie)
+	e.sessions.cookies = slices.DeleteFunc(e.sessions.cookies, func(value string) bool { return value == s.cookie })
+	e.changed()
+}
+
+// noCookie makes a browser forget its session.
+func (e *engine) noCookie(c *call) *http.Cookie {
+	cookie := e.cookie(c, &session{})
+	cookie.MaxAge = -1
+	return cookie
+}

@@ -1,0 +1,128 @@
+package authtest
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// signInPage leads a person through an authorization request: one page after the
+// other, each decided anew by what the session has and the request needs. Forms
+// are sent to the same address.
+func (e *engine) signInPage(c *call, a *authorization) server.Answer {
+	v := e.visitOf(c.request)
+	if c.request.Method == http.MethodPost {
+		if !e.formAllowed(c.request) {
+			return e.errorPage(http.StatusForbidden, "FORM_REFUSED", "The form was not sent from this page, or it is too old.")
+		}
+		return e.signInAction(c, a, v)
+	}
+	return e.nextPage(c, a, v)
+}
+
+// nextPage shows what comes next, or answers the client when nothing does.
+func (e *engine) nextPage(c *call, a *authorization, v *visit) server.Answer {
+	s, person := e.signedIn(c)
+	silent := a.params.Prompt == "none"
+	if !silent {
+		switch {
+		case v.pending != nil:
+			return e.secondFactorPage(a, v)
+		case v.page == "accounts":
+			return e.loginPage(a, v, s, filled{})
+		case v.page == "create":
+			return e.createPage(a, v, person, false, filled{})
+		case v.page == "link" && person != nil:
+			return e.linkPage(a, v, person, filled{})
+		case v.page == "create-link" && person != nil:
+			return e.createPage(a, v, person, true, filled{})
+		}
+	}
+	shown, effective, refused := e.gate(a, v, s, person)
+	switch {
+	case refused != "" && silent:
+		return e.refuse(a, &redirectProblem{refused, "A page would have to be shown, and prompt=none forbids it"})
+	case refused != "":
+		return shown()
+	case e.agreed(a, effective) && (silent || !a.client.public()):
+		return e.grantCode(c, a, s, effective)
+	case silent:
+		return e.refuse(a, &redirectProblem{"consent_required", "A page would have to be shown, and prompt=none forbids it"})
+	}
+	return e.consentPage(a, v, s, effective, filled{})
+}
+
+// signedIn returns the session of a browser and who signed in last, or nil.
+func (e *engine) signedIn(c *call) (*session, *identity) {
+	s := e.sessionOf(c)
+	if s == nil || s.primary == nil || s.primary.deleted || s.primary.account != s.account {
+		return nil, nil
+	}
+	return s, s.primary
+}
+
+// gate checks that a session meets what a request asks for. When it does, the
+// result is the identity that the client will see; otherwise the error of a
+// request that forbids pages, and the page.
+func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) (show func() server.Answer, effective *identity, refused string) {
+	if person == nil || a.required.login && len(v.fresh) == 0 && len(a.required.identities) == 0 {
+		return func() server.Answer { return e.loginPage(a, v, s, filled{}) }, nil, "login_required"
+	}
+	unmet := func(detail string) (func() server.Answer, *identity, string) {
+		return func() server.Answer { return e.unmetPage(a, v, person, detail) }, nil, "interaction_required"
+	}
+	effective, err := e.effectiveIdentity(a, person)
+	if err != nil {
+		return unmet(detailOf(err))
+	}
+	if i := a.required.excluded(s); i != nil {
+		return func() server.Answer { return e.excludedPage(a, v, i) }, nil, "interaction_required"
+	}
+	required, counted := a.required, s
+	if required.login { // only what was done for this request counts
+		required.login = false
+		counted = s.only(v.fresh)
+	}
+	steps, err := e.missing(required, counted, effective)
+	if err != nil {
+		return unmet(detailOf(err))
+	}
+	_, there := counted.authentications[effective]
+	if !there && !slices.ContainsFunc(steps, func(s step) bool { return s.identity == effective }) {
+		steps = append(steps, step{identity: effective, mfa: a.required.mfa, reason: "The application will see " + effective.username + "."})
+	}
+	if len(steps) > 0 {
+		return func() server.Answer { return e.stepsPage(a, v, person, steps) }, nil, "login_required"
+	}
+	return nil, effective, ""
+}
+
+func detailOf(err error) string {
+	if p, ok := err.(*pageProblem); ok { //nolint:errorlint // Made by the caller's callees, never wrapped.
+		return p.detail
+	}
+	return err.Error()
+}
+
+// only returns a session in which only these identities have signed in.
+func (s *session) only(fresh []*identity) *session {
+	reduced := *s
+	reduced.authentications = map[*identity]authentication{}
+	for _, i := range fresh {
+		if last, there := s.authentications[i]; there {
+			reduced.authentications[i] = last
+		}
+	}
+	return &reduced
+}
+
+// agreed reports whether the person has consented to all of a request before.
+func (e *engine) agreed(a *authorization, person *identity) bool {
+	for _, r := range a.scopes {
+		if !e.approved(person, a.client, r, a.offline, nil) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,171 @@
+package authtest
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// inWords says what a request asks of the person's session.
+func (e *engine) inWords(a *authorization) []string {
+	var words []string
+	r := a.required
+	if r.login {
+		words = append(words, "You have to sign in again, even if you are signed in.")
+	}
+	for _, i := range r.identities {
+		words = append(words, "The identity "+i.username+" has to be signed in.")
+	}
+	if len(r.domains) > 0 {
+		words = append(words, "An identity of "+strings.Join(r.domains, " or ")+" has to be signed in.")
+	}
+	for _, p := range r.policies {
+		words = append(words, p.inWords())
+	}
+	for _, p := range r.projects {
+		words = append(words, "An administrator of the project “"+p.name+"” has to have signed in within the last "+inWords(adminTimeout)+".")
+	}
+	if r.mfa {
+		words = append(words, "Signing in has to be confirmed with a second factor.")
+	}
+	if at := e.providers[a.client.requiredIDP]; at != nil {
+		words = append(words, "The application accepts identities of "+at.name+" only.")
+	}
+	for _, asked := range a.scopes {
+		if domains := asked.scope.requiredDomains; len(domains) > 0 {
+			words = append(words, "“"+asked.scope.name+"” is for people with an identity of "+strings.Join(domains, " or ")+".")
+		}
+	}
+	return words
+}
+
+// inWords says what a policy asks.
+func (p *policy) inWords() string {
+	text := "The policy “" + p.name + "” asks for "
+	switch {
+	case p.highAssurance:
+		text += "a sign-in with the very identity that the application will see"
+	default:
+		text += "a sign-in"
+	}
+	if len(p.include) > 0 {
+		text += ", of " + strings.Join(p.include, " or ")
+	}
+	if len(p.exclude) > 0 {
+		text += ", with no identity of " + strings.Join(p.exclude, " or ") + " signed in"
+	}
+	if p.timeout != nil {
+		text += ", within the last " + inWords(time.Duration(*p.timeout)*time.Second)
+	}
+	if p.requiredMFA {
+		text += ", confirmed with a second factor"
+	}
+	return text + "."
+}
+
+// inWords writes a duration in its two largest units.
+func inWords(d time.Duration) string {
+	var parts []string
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := d / unit.length; n > 0 && len(parts) < 2 {
+			parts = append(parts, plural(int(n), unit.name))
+			d -= n * unit.length
+		}
+	}
+	if len(parts) == 0 {
+		return "0 seconds"
+	}
+	return strings.Join(parts, " and ")
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// stepView is an identity that has to sign in.
+type stepView struct {
+	Identity     identityView
+	Reason       string
+	SecondFactor bool
+}
+
+// stepsPage explains which further sign-ins a request needs.
+func (e *engine) stepsPage(a *authorization, v *visit, person *identity, steps []step) server.Answer {
+	view := struct {
+		flowView
+		Person identityView
+		Steps  []stepView
+	}{flowView: e.flowView(a, v, filled{}), Person: e.identityView(person, nil)}
+	for _, s := range steps {
+		view.Steps = append(view.Steps, stepView{Identity: e.identityView(s.identity, nil), Reason: s.reason, SecondFactor: s.mfa})
+	}
+	return v.flowPage(a, "steps.html", "Sign in once more", view, "")
+}
+
+// unmetPage explains why a person cannot meet what a request asks for, and what
+// would help.
+func (e *engine) unmetPage(a *authorization, v *visit, person *identity, detail string) server.Answer {
+	view := struct {
+		flowView
+		Person   identityView
+		Detail   string
+		Excluded bool
+	}{e.flowView(a, v, filled{}), e.identityView(person, nil), detail, false}
+	return v.flowPage(a, "unmet.html", "Another identity is needed", view, "")
+}
+
+// excludedPage explains that an identity must not be signed in.
+func (e *engine) excludedPage(a *authorization, v *visit, excluded *identity) server.Answer {
+	view := struct {
+		flowView
+		Person   identityView
+		Detail   string
+		Excluded bool
+	}{
+		e.flowView(a, v, filled{}), e.identityView(excluded, nil),
+		"A policy forbids that " + excluded.username + " is signed in. Sign out, and sign in without it.", true,
+	}
+	return v.flowPage(a, "unmet.html", "An identity is not allowed here", view, "")
+}
+
+// consentPage asks a person whether the application may have what it asks for.
+func (e *engine) consentPage(a *authorization, v *visit, s *session, person *identity, entered filled) server.Answer {
+	view := struct {
+		flowView
+		Person     identityView
+		AlsoSigned []string
+		Scopes     []scopeView
+		Offline    bool
+		Label      string
+		Labelled   bool
+		Known      bool
+	}{
+		flowView: e.flowView(a, v, entered), Person: e.identityView(person, nil), Scopes: scopeTree(a.scopes, ""),
+		Offline: a.offline, Label: clip(a.params.PrefillNamedGrant, longestField), Labelled: a.client.public(),
+		Known: e.agreed(a, person),
+	}
+	view.Person.Note = ""
+	for _, i := range person.identitySet()[1:] {
+		if _, there := s.authentications[i]; there {
+			view.AlsoSigned = append(view.AlsoSigned, i.username)
+		}
+	}
+	view.Action = e.address(v, "", "")
+	return v.flowPage(a, "consent.html", "Allow "+view.Client.Name+"?", view, entered.Problem)
+}
+
+// clip shortens a text to a number of bytes, between characters.
+func clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
+}

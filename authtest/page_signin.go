@@ -1,0 +1,240 @@
+package authtest
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// listed bounds how many identities a page lists. Others sign in by typing their
+// username.
+const listed = 50
+
+// flowView is what all pages of an authorization request show.
+type flowView struct {
+	Client       clientView
+	Message      string   // of the application, about the session
+	Requirements []string // in words
+	Action       string   // where the page's forms go
+	FormToken    string
+	Problem      string
+	Entered      filled
+
+	Back   string // addresses of other pages
+	Create string
+	Switch string
+	Link   string
+}
+
+// clientView is the application that asks.
+type clientView struct{ Name, ID, Terms, Privacy, Destination string }
+
+// identityView is one row of a list of identities.
+type identityView struct{ ID, Username, Name, Provider, Initial, Note string }
+
+// choiceView is a link or an option of which one is chosen.
+type choiceView struct {
+	Name, Value, Address string
+	Chosen               bool
+}
+
+func (e *engine) flowView(a *authorization, v *visit, entered filled) flowView {
+	asking := a.client
+	view := flowView{
+		Client: clientView{
+			Name: asking.name, ID: asking.id, Terms: webAddress(asking.termsAndConditions),
+			Privacy: webAddress(asking.privacyPolicy), Destination: destination(a.params.RedirectURI, e.config.BaseURL),
+		},
+		Message: a.required.message, Requirements: e.inWords(a),
+		Action: e.address(v, v.page, v.provider), FormToken: e.formToken(v.browser),
+		Problem: entered.Problem, Entered: entered,
+	}
+	if view.Client.Name == "" {
+		view.Client.Name = asking.id
+	}
+	on := *v // other pages leave a second factor that waits
+	on.pending, on.linking = nil, false
+	view.Back, view.Create = e.address(&on, "", ""), e.address(&on, "create", "")
+	view.Switch, view.Link = e.address(&on, "accounts", ""), e.address(&on, "link", "")
+	return view
+}
+
+// webAddress keeps a link that leads to the web.
+func webAddress(text string) string {
+	if parsed, err := url.Parse(text); err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" {
+		return ""
+	}
+	return text
+}
+
+// destination says in short where an answer goes.
+func destination(redirectURI, base string) string {
+	parsed, err := url.Parse(redirectURI)
+	switch {
+	case err != nil:
+		return ""
+	case strings.HasSuffix(redirectURI, "/v2/web/auth-code") && strings.HasPrefix(redirectURI, base):
+		return "a page that shows a code to copy"
+	case isLoopback(parsed.Hostname()):
+		return "a program on this computer (" + parsed.Host + ")"
+	case parsed.Host != "":
+		return parsed.Host
+	}
+	return "the application " + parsed.Scheme
+}
+
+// flowPage is a page that may end at the client.
+func (v *visit) flowPage(a *authorization, name, title string, view any, problem string) server.Answer {
+	p := page{
+		status: http.StatusOK, name: name, title: title, view: view, cookies: v.browser.cookies(),
+		leaves: true, target: a.params.RedirectURI,
+	}
+	if problem != "" {
+		p.status = http.StatusUnprocessableEntity
+		p.title = "Problem: " + title
+	}
+	return p.answer()
+}
+
+// loginPage lets a person choose who they are.
+func (e *engine) loginPage(a *authorization, v *visit, s *session, entered filled) server.Answer {
+	if entered.Username == "" {
+		entered.Username = a.params.LoginHint
+	}
+	only := v.provider
+	if only == "" {
+		if only = a.client.requiredIDP; only == "" && e.providers[a.client.preselectIDP] != nil {
+			only = a.client.preselectIDP
+		}
+	}
+	view := struct {
+		flowView
+		Providers    []choiceView
+		Identities   []identityView
+		More         int
+		SecondFactor bool
+	}{flowView: e.flowView(a, v, entered), SecondFactor: a.required.mfa}
+	view.Providers = append(view.Providers, choiceView{Name: "All", Address: e.address(v, v.page, "all"), Chosen: only == "" || only == "all"})
+	for _, id := range e.ordered.providers {
+		if id != clientProviderID {
+			view.Providers = append(view.Providers, choiceView{
+				Name: e.providers[id].name, Address: e.address(v, v.page, id), Chosen: only == id,
+			})
+		}
+	}
+	view.Identities, view.More = e.listIdentities(a, s, func(i *identity) bool {
+		return only == "" || only == "all" || i.provider.id == only
+	})
+	return v.flowPage(a, "login.html", "Sign in", view, entered.Problem)
+}
+
+// listIdentities returns the first people that fit: those that the request names
+// before the others.
+func (e *engine) listIdentities(a *authorization, s *session, fits func(*identity) bool) (rows []identityView, more int) {
+	var first []*identity
+	if hinted := e.findIdentity(a.params.LoginHint); hinted != nil && hinted.account != nil {
+		first = append(first, hinted)
+	}
+	first = append(first, a.required.identities...)
+	add := func(i *identity) {
+		switch {
+		case i.status == "closed" || !fits(i):
+		case len(rows) == listed:
+			more++
+		default:
+			rows = append(rows, e.identityView(i, s))
+		}
+	}
+	for _, i := range first {
+		add(i)
+	}
+	for _, person := range e.people {
+		for _, i := range person.identities {
+			if !slices.Contains(first, i) {
+				add(i)
+			}
+		}
+	}
+	return rows, more
+}
+
+func (e *engine) identityView(i *identity, s *session) identityView {
+	view := identityView{ID: i.id, Username: i.username, Name: i.name, Provider: i.provider.name}
+	if view.Name == "" {
+		view.Name = i.username
+	}
+	for _, letter := range view.Name {
+		view.Initial = strings.ToUpper(string(letter))
+		break
+	}
+	if s != nil {
+		if _, there := s.authentications[i]; there {
+			view.Note = "signed in"
+			return view
+		}
+	}
+	if i.account != nil && i.account.identities[0] != i {
+		view.Note = "linked to " + i.account.identities[0].username
+	}
+	return view
+}
+
+// createPage asks for a new user, or for a new identity of the present one.
+func (e *engine) createPage(a *authorization, v *visit, person *identity, linking bool, entered filled) server.Answer {
+	view := struct {
+		flowView
+		Providers []choiceView
+		LinkTo    string
+	}{flowView: e.flowView(a, v, entered)}
+	title := "Create a user"
+	if linking {
+		view.LinkTo, title = person.username, "Create an identity to link"
+	}
+	view.Providers = e.providerChoices(entered.Provider)
+	return v.flowPage(a, "create.html", title, view, entered.Problem)
+}
+
+func (e *engine) providerChoices(chosen string) []choiceView {
+	choices := []choiceView{{Name: "The one of the username's domain", Chosen: chosen == ""}}
+	for _, id := range e.ordered.providers {
+		if id != clientProviderID {
+			p := e.providers[id]
+			choices = append(choices, choiceView{
+				Name: p.name + " (" + strings.Join(p.domains, ", ") + ")", Value: id, Chosen: id == chosen,
+			})
+		}
+	}
+	return choices
+}
+
+// linkPage lets a person add an identity to theirs.
+func (e *engine) linkPage(a *authorization, v *visit, person *identity, entered filled) server.Answer {
+	view := struct {
+		flowView
+		Person     identityView
+		Linked     []identityView
+		Identities []identityView
+		More       int
+		CreateLink string
+	}{flowView: e.flowView(a, v, entered), Person: e.identityView(person, nil), CreateLink: e.address(v, "create-link", "")}
+	for _, i := range person.identitySet()[1:] {
+		row := e.identityView(i, nil)
+		row.Note = ""
+		view.Linked = append(view.Linked, row)
+	}
+	view.Identities, view.More = e.listIdentities(a, nil, func(i *identity) bool { return !i.linkedWith(person) })
+	return v.flowPage(a, "link.html", "Link an identity", view, entered.Problem)
+}
+
+// secondFactorPage asks for the second factor of who signs in.
+func (e *engine) secondFactorPage(a *authorization, v *visit) server.Answer {
+	view := struct {
+		flowView
+		Person identityView
+	}{e.flowView(a, v, filled{}), e.identityView(v.pending, nil)}
+	view.Action = e.address(v, "", "")
+	return v.flowPage(a, "second-factor.html", "Confirm it is you", view, "")
+}

@@ -1,0 +1,96 @@
+package authtest
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/globusauth/globusauth/internal/server"
+)
+
+// AuthCodePage shows an authorization code for copying.
+func (a api) AuthCodePage(_ context.Context, request server.AuthCodePageRequestObject) (server.AuthCodePageResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	params := request.Params
+	view := struct {
+		Code, Client, Person, Label, Life string
+		Error, ErrorDescription           string
+		Warning                           string
+	}{Code: params.Code, Error: params.Error, ErrorDescription: params.ErrorDescription}
+	shown := page{status: http.StatusOK, name: "code.html", title: "Your authorization code", private: true}
+	found := a.codes[params.Code]
+	switch {
+	case params.Error != "":
+		shown.title = "No authorization code"
+	case params.Code == "":
+		return a.errorPage(http.StatusBadRequest, "OAUTH_AUTH_REQUEST_FAILURE", "This page shows an authorization code, and none was given."), nil
+	case found == nil:
+		view.Warning = "This server did not give this code. The program will not be able to use it."
+	case found.used:
+		view.Warning = "This code was used already. Start again in the program."
+	case a.now().Sub(found.issued) >= codeLife:
+		view.Warning = "This code is too old. Start again in the program."
+	default:
+		view.Client, view.Person, view.Life = found.authorization.client.name, found.identity.username, inWords(codeLife)
+		view.Label = found.authorization.params.PrefillNamedGrant
+		if len(found.consents) > 0 {
+			view.Label = found.consents[0].label
+		}
+	}
+	shown.view = view
+	return shown.answer(), nil
+}
+
+// LogoutPage signs the browser out and offers a way back.
+func (a api) LogoutPage(ctx context.Context, request server.LogoutPageRequestObject) (server.LogoutPageResponseObject, error) {
+	c := callFrom(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, person := a.signedIn(c)
+	a.endSession(s)
+	params := request.Params
+	view := struct{ Person, Client, Back, BackName, BackHost, Refused string }{}
+	if person != nil {
+		view.Person = person.username
+	}
+	asking := a.clients[strings.ToLower(params.Client)]
+	if asking != nil {
+		view.Client = asking.name
+	}
+	if params.RedirectURI != "" {
+		if asking != nil && asking.mayReturnTo(params.RedirectURI) {
+			back, _ := url.Parse(params.RedirectURI) // mayReturnTo has parsed it
+			view.Back, view.BackName, view.BackHost = params.RedirectURI, clip(params.RedirectName, longestField), back.Host
+			if view.BackName == "" {
+				view.BackName = asking.name
+			}
+		} else {
+			view.Refused = "The page to return to is not one of a registered application, so there is no link to it."
+		}
+	}
+	return page{
+		status: http.StatusOK, name: "logout.html", title: "You are signed out", view: view,
+		cookies: []*http.Cookie{a.noCookie(c)},
+	}.answer(), nil
+}
+
+// mayReturnTo reports whether a link may lead to an address after signing out: to
+// a site at which the client has a registered redirect URI, or, for native
+// clients, to a program on the person's computer. Portals return to their front
+// page, not to their callback, so only the origin counts.
+func (c *client) mayReturnTo(address string) bool {
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.User != nil {
+		return false
+	}
+	if c.kind == kindPublic && parsed.Scheme == "http" && isLoopback(parsed.Hostname()) {
+		return true
+	}
+	return slices.ContainsFunc(c.redirectURIs, func(uri string) bool {
+		registered, err := url.Parse(uri)
+		return err == nil && registered.Scheme == parsed.Scheme && strings.EqualFold(registered.Host, parsed.Host)
+	})
+}
