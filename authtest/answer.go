@@ -9,9 +9,9 @@ import (
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// reply returns a JSON answer. The document must not share memory with the state
+// reply returns a JSON answer with status 200. The document must not share memory with the state
 // of the server: it is encoded after the lock was given back.
-func reply(status int, document any) server.Answer {
+func reply(document any) server.Answer {
 	return func(w http.ResponseWriter) error {
 		body, err := json.Marshal(document)
 		if err != nil {
@@ -20,14 +20,14 @@ func reply(status int, document any) server.Answer {
 		header := w.Header()
 		header.Set("Content-Type", "application/json")
 		header.Set("Content-Length", strconv.Itoa(len(body)))
-		w.WriteHeader(status)
+		w.WriteHeader(http.StatusOK)
 		_, err = w.Write(body)
 		return err
 	}
 }
 
-// ok is a reply with status 200.
-func ok(document any) (server.Answer, error) { return reply(http.StatusOK, document), nil }
+// ok is a reply as operations return it.
+func ok(document any) (server.Answer, error) { return reply(document), nil }
 
 // redirect sends a browser on.
 func redirect(location string, cookies ...*http.Cookie) server.Answer {

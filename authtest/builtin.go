@@ -17,7 +17,7 @@ const (
 	clientProviderID     = "3a74877b-e2a3-44b1-8958-ede1031b1827"
 	authClientID         = "e0000000-0000-4000-8000-000000000001"
 
-	confidentialSecret = "fake-secret-of-the-built-in-confidential-client" //nolint:gosec // Made up, and public on purpose.
+	confidentialSecret = "fake-secret-of-the-built-in-confidential-client"
 	confidentialURI    = "http://127.0.0.1:8000/callback"
 	builtinFQDN        = "portal.example.edu"
 	jobsScope          = "https://auth.globus.org/scopes/" + confidentialClientID + "/jobs"

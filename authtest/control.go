@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,7 +33,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 				s.engine.writeProblem(w, r, controlProblem(err))
 				return
 			}
-			_ = reply(http.StatusOK, document)(w) // the client went away
+			_ = reply(document)(w) // the client went away
 		})))
 	}
 	handle("GET /_authtest/ready", func(*http.Request) (any, error) { return s.Ready(), nil })
@@ -223,8 +224,7 @@ type requestDocument struct {
 func (s *Server) shortRequests() []requestDocument {
 	requests := s.Requests()
 	documents := make([]requestDocument, 0, len(requests))
-	for n := len(requests) - 1; n >= 0; n-- {
-		r := requests[n]
+	for _, r := range slices.Backward(requests) {
 		documents = append(documents, requestDocument{
 			Time: r.Time, Operation: r.Operation, Method: r.Method, Path: r.Path, Query: withoutSecrets(r.Query),
 			Form: withoutSecrets(r.Form), Status: r.Status, UserAgent: r.Header.Get("User-Agent"),

@@ -21,7 +21,7 @@ func (e *engine) dependentTokens(asking *client, used *credential, form *gen.Tok
 	nodes, missing := dependencies(subject)
 	if form.Scope != "" {
 		var err error
-		if nodes, missing, err = e.restrict(subject, nodes, form.Scope); err != nil {
+		if nodes, missing, err = e.restrict(nodes, form.Scope); err != nil {
 			return nil, err
 		}
 	}
@@ -60,7 +60,7 @@ func dependencies(subject *accessToken) (nodes []*consent, missing []string) {
 }
 
 // restrict picks the consents that a request names.
-func (e *engine) restrict(subject *accessToken, nodes []*consent, text string) (kept []*consent, missing []string, err error) {
+func (e *engine) restrict(nodes []*consent, text string) (kept []*consent, missing []string, err error) {
 	graph, err := scopes.Parse(text)
 	if err != nil {
 		return nil, nil, oauthProblem("invalid_scope", "The scope cannot be read: "+err.Error())

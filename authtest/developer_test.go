@@ -1,6 +1,7 @@
 package authtest_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -168,9 +169,7 @@ func TestDeveloperRefusals(t *testing.T) {
 	}
 	newScope := func(members object) object {
 		scope := object{"name": "n", "description": "d", "scope_suffix": "s"}
-		for name, value := range members {
-			scope[name] = value
-		}
+		maps.Copy(scope, members)
 		return object{"scope": scope}
 	}
 	scopesPath := "/v2/api/clients/" + p.ready.ConfidentialClientID + "/scopes"

@@ -184,7 +184,7 @@ func (s *Server) answer(c *call, w *recorder, r *http.Request, body []byte, next
 	if fault == nil {
 		fault = &Fault{}
 	}
-	switch fault.Kind {
+	switch fault.Kind { //nolint:exhaustive // The others come after the answer.
 	case FaultLatency:
 		wait(r, fault.Latency)
 	case FaultDropBefore:
@@ -255,7 +255,7 @@ func (h *heldAnswer) Write(p []byte) (int, error) {
 
 // send sends the answer, as broken as the fault says.
 func (h *heldAnswer) send(w http.ResponseWriter, r *http.Request, fault *Fault) {
-	switch fault.Kind {
+	switch fault.Kind { //nolint:exhaustive // The others came before the answer, or leave it as it is.
 	case FaultDropAfter:
 		panic(http.ErrAbortHandler)
 	case FaultMalformed:

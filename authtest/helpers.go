@@ -74,15 +74,25 @@ func (s *Server) AddClient(client Client) Client {
 // AddProject adds a project and returns the entry with its ID.
 func (s *Server) AddProject(project Project) Project {
 	s.must(s.Add(World{Projects: []Project{project}}))
-	projects := s.Snapshot().Projects
-	return projects[len(projects)-1]
+	e := s.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.ordered.projects) == 0 {
+		return project
+	}
+	return e.projects[e.ordered.projects[len(e.ordered.projects)-1]].entry()
 }
 
 // AddPolicy adds a policy and returns the entry with its ID.
 func (s *Server) AddPolicy(policy Policy) Policy {
 	s.must(s.Add(World{Policies: []Policy{policy}}))
-	policies := s.Snapshot().Policies
-	return policies[len(policies)-1]
+	e := s.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.ordered.policies) == 0 {
+		return policy
+	}
+	return e.policies[e.ordered.policies[len(e.ordered.policies)-1]].entry()
 }
 
 // Link makes two identities, named by username or ID, one person's.

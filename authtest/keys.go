@@ -22,7 +22,7 @@ import (
 var testKeyPEM []byte
 
 // testKey is parsed once per process.
-var testKey = sync.OnceValues(func() (*signingKey, error) { return parseKey(testKeyPEM) }) //nolint:gochecknoglobals // Never changes.
+var testKey = sync.OnceValues(func() (*signingKey, error) { return parseKey(testKeyPEM) })
 
 const (
 	keyBits  = 2048

@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/globusauth/globusauth/scopes"
@@ -90,7 +91,7 @@ func (e *engine) addRegistered(r *requested, path []*scope) {
 		return
 	}
 	for _, registered := range r.scope.dependents {
-		if registered.scope.deleted || contains(path, registered.scope) {
+		if registered.scope.deleted || slices.Contains(path, registered.scope) {
 			continue
 		}
 		asked := false
@@ -107,15 +108,6 @@ func (e *engine) addRegistered(r *requested, path []*scope) {
 		e.addRegistered(&below, append(path, registered.scope))
 		r.needs = append(r.needs, below)
 	}
-}
-
-func contains(path []*scope, s *scope) bool {
-	for _, each := range path {
-		if each == s {
-			return true
-		}
-	}
-	return false
 }
 
 // serverOf returns the resource server of a scope string.

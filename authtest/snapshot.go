@@ -110,18 +110,10 @@ func (s *Server) Snapshot() World {
 		world.Clients = append(world.Clients, e.clients[id].entry())
 	}
 	for _, id := range e.ordered.projects {
-		p := e.projects[id]
-		world.Projects = append(world.Projects, Project{
-			ID: p.id, Name: p.name, ContactEmail: p.contactEmail, AdminIDs: slices.Clone(p.adminIDs),
-			AdminGroupIDs: slices.Clone(p.adminGroupIDs), AdminPolicy: p.adminPolicy,
-		})
+		world.Projects = append(world.Projects, e.projects[id].entry())
 	}
 	for _, id := range e.ordered.policies {
-		p := e.policies[id]
-		world.Policies = append(world.Policies, Policy{
-			ID: p.id, Project: p.project.id, Name: p.name, Description: p.description, HighAssurance: p.highAssurance,
-			Timeout: p.timeout, RequiredMFA: p.requiredMFA, Include: slices.Clone(p.include), Exclude: slices.Clone(p.exclude),
-		})
+		world.Policies = append(world.Policies, e.policies[id].entry())
 	}
 	for _, f := range e.faults {
 		world.Faults = append(world.Faults, *f)
@@ -139,6 +131,20 @@ func (i *identity) entry() User {
 		user.LastLogin = i.lastLogin.Unix()
 	}
 	return user
+}
+
+func (p *project) entry() Project {
+	return Project{
+		ID: p.id, Name: p.name, ContactEmail: p.contactEmail, AdminIDs: slices.Clone(p.adminIDs),
+		AdminGroupIDs: slices.Clone(p.adminGroupIDs), AdminPolicy: p.adminPolicy,
+	}
+}
+
+func (p *policy) entry() Policy {
+	return Policy{
+		ID: p.id, Project: p.project.id, Name: p.name, Description: p.description, HighAssurance: p.highAssurance,
+		Timeout: p.timeout, RequiredMFA: p.requiredMFA, Include: slices.Clone(p.include), Exclude: slices.Clone(p.exclude),
+	}
 }
 
 func (c *client) entry() Client {

@@ -204,7 +204,7 @@ func TestExpiredTokensAreForgotten(t *testing.T) {
 	}
 }
 
-func TestManyUsers(t *testing.T) {
+func TestManyUsers(t *testing.T) { //nolint:paralleltest // It measures the memory of the process.
 	if testing.Short() {
 		t.Skip("seeds 100,000 users")
 	}
@@ -319,7 +319,7 @@ func TestSeedFileOfTheWorld(t *testing.T) {
 	if err := os.WriteFile(path, []byte(written(t, authtest.DefaultWorld())), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.Open(path) //nolint:gosec // Made above.
+	file, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}

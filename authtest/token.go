@@ -76,7 +76,7 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 	}
 	c.outcome = "ok"
 	if c.grant == grantDependent {
-		return reply(200, documents), nil
+		return reply(documents), nil
 	}
 	if claims != nil { // signing takes a while: not under the lock
 		if documents[0].IDToken, err = claims.sign(key, documents[0].AccessToken); err != nil {
@@ -86,7 +86,7 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 	document := documents[0]
 	others := append([]tokenDocument{}, documents[1:]...)
 	document.OtherTokens = &others
-	return reply(200, document), nil
+	return reply(document), nil
 }
 
 func knownGrant(name string) bool {

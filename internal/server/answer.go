@@ -1,3 +1,5 @@
+// Package server is the interface of Globus Auth for a server, generated from the
+// API's description, for the test double.
 package server
 
 import "net/http"
