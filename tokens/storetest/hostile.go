@@ -100,7 +100,7 @@ func oddValues(f fresh) {
 
 func bigSets(f fresh) {
 	t, store := f.t, f.store
-	list := make([]tokens.Token, 200)
+	list := make([]tokens.Token, 60)
 	for i := range list {
 		list[i] = tokens.Token{
 			AccessToken: strings.Repeat("a", 4000) + strconv.Itoa(i), RefreshToken: strings.Repeat("r", 4000),
