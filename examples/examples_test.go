@@ -185,7 +185,10 @@ func TestAdministration(t *testing.T) {
 		return succeed(t, command(t, double, []string{"ACCESS_TOKEN=" + token}, "administration", append([]string{"-project", ready.ProjectID}, args...)...))
 	}
 	out := administration()
-	wantText(t, out, "policy created: laboratory\n", "client created: laboratory API\n", "scope created: Read laboratory data\n")
+	wantText(t, out, "policy created: laboratory\n", "client created: laboratory API\n", "first [redacted]}\n", "/read\n")
+	if got := strings.Count(out, "scope created: "); got != 1 {
+		t.Errorf("got %d scopes, want 1:\n%s", got, out)
+	}
 	for _, client := range double.Snapshot().Clients {
 		for _, credential := range client.Credentials {
 			if strings.Contains(out, credential.Secret) {

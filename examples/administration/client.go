@@ -58,10 +58,12 @@ func createScope(ctx context.Context, auth *globusauth.Client, clientID string) 
 	if err != nil {
 		return err
 	}
-	for _, scope := range append(answer.Scopes, answer.Scope) { // the service answers with either
-		if scope.ID != "" {
-			fmt.Println("scope created:", scope.Name)
-		}
+	made := answer.Scopes // the service answers with one of the two
+	if len(made) == 0 {
+		made = []gen.Scope{answer.Scope}
+	}
+	for _, scope := range made {
+		fmt.Println("scope created:", scope.ScopeString)
 	}
 	return nil
 }
