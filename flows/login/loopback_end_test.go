@@ -1,0 +1,212 @@
+package login_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// noFallback ends a test that falls back.
+type noFallback struct{ t *testing.T }
+
+func (f noFallback) Login(context.Context, login.Start) (tokens.Set, error) {
+	f.t.Error("fell back")
+	return tokens.Set{}, errTest
+}
+
+// marked is a fallback that says that it was asked.
+type marked struct{ redirectURI *string }
+
+func (m marked) Login(_ context.Context, start login.Start) (tokens.Set, error) {
+	begun, err := start("")
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	target, err := url.Parse(begun.URL())
+	*m.redirectURI = target.Query().Get("redirect_uri")
+	return tokens.Set{}, errors.Join(errTest, err)
+}
+
+func TestLoopbackTimeoutAndContext(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	var out bytes.Buffer
+	stuck := make(chan struct{})
+	l := login.Loopback{Out: &out, Timeout: time.Millisecond, Open: func(string) error { <-stuck; return nil }}
+	_, err := l.Login(t.Context(), login.Native(p.native(t)))
+	if !errors.Is(err, login.ErrTimeout) {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var redirectURI string
+	l = login.Loopback{Out: io.Discard, Open: func(target string) error {
+		redirectURI, _, _ = p.authorize(target)
+		cancel()
+		return nil
+	}}
+	_, err = l.Login(ctx, login.Native(p.native(t)))
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := get(redirectURI, ""); err == nil {
+		t.Error("something still listens")
+	}
+	close(stuck)
+}
+
+// A connection on which nothing comes does not keep the login from ending.
+func TestLoopbackIdleConnection(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	var idle net.Conn
+	got, _ := browse(t, p, login.Loopback{}, func(redirect *url.URL, callback url.Values) error {
+		var err error
+		if idle, err = new(net.Dialer).DialContext(context.Background(), "tcp", redirect.Host); err != nil {
+			return err
+		}
+		redirect.RawQuery = callback.Encode()
+		_, err = get(redirect.String(), "")
+		return err
+	})
+	mustLogin(t, got)
+	_ = idle.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := idle.Read(make([]byte, 1)); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the idle connection: %v", err)
+	}
+	_ = idle.Close()
+}
+
+func TestLoopbackFallsBack(t *testing.T) {
+	t.Parallel()
+	environment := func(values map[string]string) func(string) string {
+		return func(name string) string { return values[name] }
+	}
+	cases := map[string]struct {
+		l      login.Loopback
+		reason string
+	}{
+		"no browser opens": {login.Loopback{Open: func(string) error { return errTest }}, "no browser opens"},
+		"SSH terminal":     {login.Loopback{Getenv: environment(map[string]string{"SSH_TTY": "/dev/pts/0", "DISPLAY": ":0"})}, "SSH session"},
+		"SSH command":      {login.Loopback{Getenv: environment(map[string]string{"SSH_CONNECTION": "a b c d", "DISPLAY": ":0"})}, "SSH session"},
+		"text browser":     {login.Loopback{Getenv: environment(map[string]string{"BROWSER": "/usr/bin/lynx -x:firefox", "DISPLAY": ":0"})}, "text browser"},
+	}
+	if runtime.GOOS == "linux" {
+		cases["no display"] = struct {
+			l      login.Loopback
+			reason string
+		}{login.Loopback{Getenv: environment(nil)}, "no graphical display"}
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			var redirectURI string
+			l := test.l
+			l.Out, l.Fallback = &out, marked{&redirectURI}
+			if l.Open == nil {
+				l.Open = func(string) error { t.Error("opened a browser"); return nil }
+			}
+			_, err := l.Login(t.Context(), login.Native((&provider{}).offline(t)))
+			if !errors.Is(err, errTest) || redirectURI != "http://127.0.0.1:1/v2/web/auth-code" {
+				t.Errorf("error %v, redirect URI %q", err, redirectURI)
+			}
+			if !strings.Contains(out.String(), "without opening a browser: "+test.reason) && !strings.Contains(out.String(), test.reason) {
+				t.Errorf("shown: %s", out.String())
+			}
+		})
+	}
+	for name, values := range map[string]map[string]string{"a desktop": {"DISPLAY": ":0"}, "a named browser": {"BROWSER": "firefox:lynx"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, _ := browse(t, newProvider(t), login.Loopback{Getenv: environment(values)}, func(redirect *url.URL, callback url.Values) error {
+				redirect.RawQuery = callback.Encode()
+				_, err := get(redirect.String(), "")
+				return err
+			})
+			mustLogin(t, got)
+		})
+	}
+	t.Run("to the command line", func(t *testing.T) {
+		t.Parallel()
+		var out bytes.Buffer
+		l := login.Loopback{Open: func(string) error { return errTest }, Out: &out, Timeout: time.Second}
+		_, err := l.Login(t.Context(), login.Native((&provider{}).offline(t)))
+		// The standard input of a test is empty, or nobody types.
+		if (!errors.Is(err, login.ErrNoInput) && !errors.Is(err, login.ErrTimeout)) || !strings.Contains(out.String(), "Please authenticate with Globus here:") {
+			t.Errorf("error %v, shown %s", err, out.String())
+		}
+	})
+}
+
+func TestLoopbackCannotListen(t *testing.T) {
+	t.Parallel()
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	port := taken.Addr().(*net.TCPAddr).Port
+	for name, test := range map[string]struct {
+		l    login.Loopback
+		want string
+	}{
+		"port taken":       {login.Loopback{Port: port}, "address already in use"},
+		"every address":    {login.Loopback{Host: "0.0.0.0"}, `the Host is "0.0.0.0"`},
+		"another machine":  {login.Loopback{Host: "example.edu"}, `the Host is "example.edu"`},
+		"negative port":    {login.Loopback{Port: -1}, "the Port -1"},
+		"impossible port":  {login.Loopback{Port: 70000}, "the Port 70000"},
+		"flow is no flow":  {login.Loopback{}, "ClientID is empty"},
+		"nothing can show": {login.Loopback{Out: failingWriter{}}, "made by the test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := test.l
+			if l.Out == nil {
+				l.Out = io.Discard
+			}
+			l.Fallback = noFallback{t}
+			flow := (&provider{}).offline(t)
+			if name == "flow is no flow" {
+				flow.ClientID = ""
+			}
+			_, err := l.Login(t.Context(), login.Native(flow))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+// A fixed port can be used again by the next login.
+func TestLoopbackFixedPort(t *testing.T) {
+	t.Parallel()
+	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	_ = free.Close()
+	p := newProvider(t)
+	for range 2 {
+		got, _ := browse(t, p, login.Loopback{Port: port}, func(redirect *url.URL, callback url.Values) error {
+			if redirect.Port() != fmt.Sprint(port) {
+				return fmt.Errorf("redirect %v", redirect)
+			}
+			redirect.RawQuery = callback.Encode()
+			_, err := get(redirect.String(), "")
+			return err
+		})
+		mustLogin(t, got)
+	}
+}

@@ -1,0 +1,180 @@
+package login_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// Of many callbacks with one state at once, one is served.
+func TestWebReplayAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	redirect, callback := v.start("/login")
+	var served sync.Map
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() { served.Store(i, v.get(redirect+"?"+callback.Encode()).status) })
+	}
+	all.Wait()
+	count := map[any]int{}
+	served.Range(func(_, status any) bool { count[status]++; return true })
+	if count[http.StatusSeeOther] != 1 || count[http.StatusBadRequest] != 7 || p.provider.count() != 1 {
+		t.Errorf("answers %v, %d exchanges", count, p.provider.count())
+	}
+}
+
+func TestWebRefusesOpenRedirects(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	for _, next := range []string{
+		"https://evil.example/", "//evil.example", `/\evil.example`, `\/evil.example`, "/\t/evil.example", "/\n/evil.example", "evil.example",
+		"javascript:alert(1)", " /jobs", "/\u2028x", "/ok\r\nSet-Cookie: a=b", "/" + strings.Repeat("a", 3000), "///evil.example", "/%zz",
+	} {
+		got := v.get("/login?next=" + url.QueryEscape(next))
+		if got.status != http.StatusBadRequest || got.header.Get("Location") != "" || strings.Contains(got.body, "evil") {
+			t.Errorf("next %q: %v", next, got)
+		}
+	}
+	for _, next := range []string{"/", "/jobs/1?a=b&c=//d", "/%2F%2Fevil.example"} {
+		redirect, callback := v.start("/login?next=" + url.QueryEscape(next))
+		if got := v.get(redirect + "?" + callback.Encode()).header.Get("Location"); got != next {
+			t.Errorf("next %q led to %q", next, got)
+		}
+	}
+}
+
+// Somebody else's callback logs nobody in: it does not belong to this browser.
+func TestWebLoginCSRF(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	attacker, victim := p.visitor(), p.visitor()
+	redirect, callback := attacker.start("/login")
+	victim.start("/login") // the victim has a cookie of its own
+	if got := victim.get(redirect + "?" + callback.Encode()); got.status != http.StatusBadRequest {
+		t.Errorf("callback: %v", got)
+	}
+	if victim.who() != "" || p.provider.count() != 0 {
+		t.Error("the victim is logged in")
+	}
+	// It is still the attacker's, to be used once.
+	if got := attacker.get(redirect + "?" + callback.Encode()); got.status != http.StatusSeeOther {
+		t.Errorf("callback: %v", got)
+	}
+}
+
+// A session number that was planted before the login is not the one after it.
+func TestWebSessionFixation(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	v.login()
+	site, err := url.Parse(p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := v.Jar.Cookies(site)
+	thief := p.visitor()
+	thief.Jar.SetCookies(site, before)
+	if thief.who() != "access-SECRET-1" {
+		t.Fatal("cookies do not carry the session")
+	}
+	v.login()
+	if thief.who() != "" || v.who() != "access-SECRET-2" {
+		t.Errorf("old session %q, new %q", thief.who(), v.who())
+	}
+}
+
+func TestWebLogoutRefuses(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	v.login()
+	if got := v.get("/logout"); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != http.MethodPost {
+		t.Errorf("GET: %v", got)
+	}
+	for _, header := range []http.Header{
+		{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Origin": {"https://evil.example"}}, {"Origin": {"null"}},
+	} {
+		if got := v.send(http.MethodPost, "/logout", header); got.status != http.StatusForbidden {
+			t.Errorf("%v: %v", header, got)
+		}
+	}
+	if v.who() == "" {
+		t.Error("logged out")
+	}
+	if got := v.send(http.MethodPost, "/logout", http.Header{"Origin": {p.URL}}); got.status != http.StatusSeeOther || v.who() != "" {
+		t.Errorf("own page: %v", got)
+	}
+}
+
+func TestWebCallbackRefuses(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, nil)
+	v := p.visitor()
+	redirect, callback := v.start("/login")
+	for name, test := range map[string]struct {
+		method, query string
+		want          int
+	}{
+		"POST":        {http.MethodPost, callback.Encode(), http.StatusMethodNotAllowed},
+		"empty":       {http.MethodGet, "", http.StatusBadRequest},
+		"no state":    {http.MethodGet, "code=" + callback.Get("code"), http.StatusBadRequest},
+		"two states":  {http.MethodGet, callback.Encode() + "&state=x", http.StatusBadRequest},
+		"not a query": {http.MethodGet, callback.Encode() + "&x=%zz", http.StatusBadRequest},
+	} {
+		if got := v.send(test.method, redirect+"?"+test.query, nil); got.status != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	denied := url.Values{"error": {"access_denied"}, "error_description": {"<i>no</i>"}, "state": callback["state"]}
+	got := v.get(redirect + "?" + denied.Encode())
+	if got.status != http.StatusForbidden || !strings.Contains(got.body, "&lt;i&gt;no&lt;/i&gt;") {
+		t.Errorf("denied: %v", got)
+	}
+	told := p.errors()
+	if len(told) != 6 || !errors.Is(told[5], apierror.ErrAccessDenied) {
+		t.Errorf("told %v", told)
+	}
+	// The login was forgotten before it was finished.
+	if got := v.get(redirect + "?" + callback.Encode()); got.status != http.StatusBadRequest || p.provider.count() != 0 {
+		t.Errorf("after a failure: %v", got)
+	}
+}
+
+func TestNewWebRefuses(t *testing.T) {
+	t.Parallel()
+	flow := flows.Confidential{
+		Client: (&provider{}).offline(t).Client, ClientID: clientID, ClientSecret: clientSecret,
+		Scopes: scopes.List{scopes.TransferAll}, RedirectURI: "https://portal.example/cb",
+	}
+	for name, test := range map[string]struct {
+		change func(*login.WebConfig)
+		want   string
+	}{
+		"no client":          {func(c *login.WebConfig) { c.Flow.Client = nil }, "Client is nil"},
+		"no redirect URI":    {func(c *login.WebConfig) { c.Flow.RedirectURI = "" }, "RedirectURI"},
+		"negative time":      {func(c *login.WebConfig) { c.SessionTime = -1 }, "SessionTime is negative"},
+		"elsewhere":          {func(c *login.WebConfig) { c.AfterLogin = "//evil.example" }, "AfterLogin"},
+		"elsewhere, log out": {func(c *login.WebConfig) { c.AfterLogout = "https://evil.example" }, "AfterLogout"},
+	} {
+		config := login.WebConfig{Flow: flow}
+		test.change(&config)
+		if _, err := login.NewWeb(config); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, test.want)
+		}
+	}
+	if _, err := login.NewWeb(login.WebConfig{Flow: flow}); err != nil {
+		t.Error(err)
+	}
+}
