@@ -221,6 +221,9 @@ func (e *engine) addProject(p Project) (*project, error) {
 	if added.adminPolicy == "" {
 		added.adminPolicy = e.random.uuid()
 	}
+	if added.contactEmail == "" {
+		added.contactEmail = "contact@example.org"
+	}
 	e.keepProject(added)
 	return added, nil
 }

@@ -134,6 +134,9 @@ func (e *engine) addScope(owner *client, s Scope) (*scope, error) {
 	if added.name == "" {
 		added.name = text[strings.LastIndexAny(text, "/:")+1:]
 	}
+	if added.description == "" {
+		added.description = added.name + "."
+	}
 	e.keepScope(added)
 	return added, nil
 }

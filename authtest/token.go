@@ -314,18 +314,20 @@ func (e *engine) issueTokens(i issue, issuer string) ([]tokenDocument, *idClaims
 }
 
 // wantsRefresh reports whether a refresh token goes with a token: offline access
-// was asked for, or the consent says that the resource server needs one, and all
-// its scopes allow it.
+// was asked for, or the resource server registered that it needs one, and all its
+// scopes allow it.
 func (i issue) wantsRefresh(token *accessToken) bool {
-	if i.session == nil && !i.offline {
-		return false
-	}
-	for _, given := range token.consents {
-		if !given.scope.allowsRefresh || !i.offline && (given.parent == nil || !given.allowsRefresh) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(token.consents, func(given *consent) bool {
+		return !given.scope.allowsRefresh || !i.offline && !given.requiresRefresh()
+	})
+}
+
+// requiresRefresh reports whether the scope above was registered as needing
+// refresh tokens for this one.
+func (c *consent) requiresRefresh() bool {
+	return c.parent != nil && slices.ContainsFunc(c.parent.scope.dependents, func(d dependency) bool {
+		return d.scope == c.scope && d.requiresRefresh
+	})
 }
 
 func (e *engine) tokenDocument(token *accessToken, refresh string) tokenDocument {

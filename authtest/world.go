@@ -74,7 +74,7 @@ type Scope struct {
 	Scope             string       `yaml:"scope,omitempty"`  // the whole string
 	Suffix            string       `yaml:"suffix,omitempty"` // short for https://auth.globus.org/scopes/{client}/{suffix}
 	Name              string       `yaml:"name,omitempty"`
-	Description       string       `yaml:"description,omitempty"`
+	Description       string       `yaml:"description,omitempty"` // empty: made of the name
 	DependsOn         []Dependency `yaml:"depends_on,omitempty"`
 	Hidden            bool         `yaml:"hidden,omitempty"`              // not advertised
 	DenyRefreshTokens bool         `yaml:"deny_refresh_tokens,omitempty"` // allows_refresh_token is false
@@ -92,8 +92,8 @@ type Dependency struct {
 type Project struct {
 	ID            string   `yaml:"id,omitempty"`
 	Name          string   `yaml:"display_name"`
-	ContactEmail  string   `yaml:"contact_email,omitempty"`
-	AdminIDs      []string `yaml:"admin_ids,omitempty"` // identity IDs or usernames
+	ContactEmail  string   `yaml:"contact_email,omitempty"` // empty: made up
+	AdminIDs      []string `yaml:"admin_ids,omitempty"`     // identity IDs or usernames
 	AdminGroupIDs []string `yaml:"admin_group_ids,omitempty"`
 	AdminPolicy   string   `yaml:"admin_policy,omitempty"` // ID that stands for "an administrator signed in recently"
 }
