@@ -1,0 +1,153 @@
+package docs_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sourceComment names the file that a block of Go code is taken from.
+var sourceComment = regexp.MustCompile(`^<!-- source: (\S+) -->$`)
+
+// block is a block of Go code in a document.
+type block struct {
+	line   int // of its fence
+	source string
+	code   []string
+}
+
+// blocks finds the Go code of a document.
+func blocks(document string) []block {
+	var found []block
+	var fence, before string
+	inside := false
+	for n, line := range slices.All(strings.Split(document, "\n")) {
+		text := strings.TrimSpace(line)
+		switch {
+		case !inside && strings.HasPrefix(text, "```"):
+			inside, fence = true, strings.TrimPrefix(text, "```")
+			if fence == "go" {
+				b := block{line: n + 1}
+				if match := sourceComment.FindStringSubmatch(before); match != nil {
+					b.source = match[1]
+				}
+				found = append(found, b)
+			}
+		case inside && text == "```":
+			inside, before = false, ""
+		case inside && fence == "go":
+			last := &found[len(found)-1]
+			last.code = append(last.code, text)
+		case !inside && text != "":
+			before = text
+		}
+	}
+	return found
+}
+
+// occurs reports whether the lines of a document follow one another in a source.
+// Neither indentation nor empty lines count. A line "..." stands for any lines. Where the
+// source handles an error in three lines, the document may leave that out.
+func occurs(code, source []string) bool {
+	code, source = trimmed(code), trimmed(source)
+	for start := range source {
+		if len(code) > 0 && follows(code, source[start:]) {
+			return true
+		}
+	}
+	return false
+}
+
+func follows(code, source []string) bool {
+	switch {
+	case len(code) == 0:
+		return true
+	case code[0] == "...":
+		for skipped := range len(source) + 1 {
+			if follows(code[1:], source[skipped:]) {
+				return true
+			}
+		}
+		return false
+	case len(source) == 0:
+		return false
+	case code[0] == source[0]:
+		return follows(code[1:], source[1:])
+	}
+	return len(source) > 3 && source[0] == "if err != nil {" && source[2] == "}" && follows(code, source[3:])
+}
+
+func trimmed(lines []string) []string {
+	var kept []string
+	for _, line := range lines {
+		if line = strings.TrimSpace(line); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	return kept
+}
+
+// Code in the documents is code of a file that is compiled and tested.
+func TestCode(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob("guides/*.md")
+	if err != nil || len(documents) < 6 {
+		t.Fatalf("%d guides: %v", len(documents), err)
+	}
+	seen := 0
+	for _, name := range append(documents, "../README.md") {
+		document, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range blocks(string(document)) {
+			seen++
+			if b.source == "" {
+				t.Errorf("%s:%d: no comment <!-- source: FILE --> before the code", name, b.line)
+				continue
+			}
+			source, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(b.source)))
+			if err != nil {
+				t.Errorf("%s:%d: %v", name, b.line, err)
+				continue
+			}
+			if !occurs(b.code, strings.Split(string(source), "\n")) {
+				t.Errorf("%s:%d: the code is not in %s", name, b.line, b.source)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d blocks of code found", seen)
+	}
+}
+
+// The comparison notices what it must.
+func TestCodeComparison(t *testing.T) {
+	t.Parallel()
+	source := strings.Split("\ta := one()\n\n\tif err != nil {\n\t\treturn err\n\t}\n\tb := two()\n\tc := three()\n", "\n")
+	for _, test := range []struct {
+		code string
+		want bool
+	}{
+		{"a := one()", true},
+		{"a := one()\n    b := two()", true},
+		{"a := one()\nif err != nil {\n\treturn err\n}\nb := two()", true},
+		{"a := one()\n...\nc := three()", true},
+		{"a := one()\nc := three()", false},
+		{"b := two()\na := one()", false},
+		{"a := one()\nb := 2", false},
+		{"...", true},
+		{"", false},
+	} {
+		if got := occurs(strings.Split(test.code, "\n"), source); got != test.want {
+			t.Errorf("%q: got %v, want %v", test.code, got, test.want)
+		}
+	}
+	found := blocks("<!-- source: a.go -->\n\n```go\nx\n```\n\n```go\ny\n```\n\n```sh\nz\n```\n")
+	if len(found) != 2 || found[0].source != "a.go" || found[1].source != "" || found[1].line != 7 {
+		t.Errorf("got %+v", found)
+	}
+}

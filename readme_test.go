@@ -1,0 +1,55 @@
+package globusauth_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// The ten lines of the README, with a double in place of Globus Auth.
+func TestReadme(t *testing.T) {
+	double := authtest.New(t)
+	t.Setenv("GLOBUS_SDK_SERVICE_URL_AUTH", double.BaseURL())
+	ctx, clientID := t.Context(), double.Ready().NativeClientID
+	out := &strings.Builder{}
+	readLine := func() string { // the person opens the link, logs in, and copies the code
+		target, err := double.Login(ctx, "alice@example.edu", regexp.MustCompile(`http\S+`).FindString(out.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return target.Query().Get("code")
+	}
+
+	config, err := globusauth.FromEnvironment() // production, unless it says otherwise
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth, err := globusauth.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	native := flows.Native{
+		Client: auth, ClientID: clientID, RefreshTokens: true,
+		Scopes: scopes.List{scopes.AuthOpenID, scopes.TransferAll},
+	}
+	login, err := native.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(out, "Open", login.URL(), "and paste the code:")
+	set, err := login.FinishCode(ctx, readLine()) // state, PKCE, nonce, signature: all checked here
+	if err != nil {
+		t.Fatal(err)
+	}
+	transfer, ok := set.ByResourceServer(scopes.TransferResourceServer)
+
+	if !ok || transfer.Scope != string(scopes.TransferAll) || transfer.RefreshToken == "" {
+		t.Errorf("got %v, %v", transfer, ok)
+	}
+}
