@@ -32,7 +32,7 @@ const (
 type child struct {
 	BaseURL    string
 	ClientID   string
-	Job        string // "fleet" or "kill"
+	Job        string // "fleet", "kill" or "live"
 	Store      string // "file" or "sqlite"
 	Dir        string
 	Goroutines int
@@ -76,8 +76,8 @@ func childMain() bool {
 	if err := json.Unmarshal([]byte(told), &c); err != nil {
 		panic(err)
 	}
-	if c.Job == "kill" {
-		c.refresh()
+	if c.Job != "fleet" {
+		c.refresh(c.Job == "kill")
 		return true
 	}
 	_ = json.NewEncoder(os.Stdout).Encode(c.run())

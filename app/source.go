@@ -25,11 +25,14 @@ var (
 )
 
 // Token returns a token that is not due for renewal.
-func (s *source) Token(ctx context.Context) (tokens.Token, error) {
+func (s *source) Token(ctx context.Context) (token tokens.Token, err error) {
+	// Named results save a copy of the token.
 	if s.checked.Load() == s.core.epoch.Load()+1 {
-		token, err := s.Refreshing.Token(ctx)
-		if err == nil || !errors.Is(err, tokens.ErrLoginRequired) {
-			return token, err
+		if token, err = s.Refreshing.Token(ctx); err == nil {
+			return token, nil
+		}
+		if !errors.Is(err, tokens.ErrLoginRequired) {
+			return tokens.Token{}, err
 		}
 	}
 	return s.prepare(ctx)
