@@ -300,10 +300,11 @@ func (e *engine) createInstance(body gen.ClientCreate) (server.CreateClientRespo
 	}
 	added.id = e.random.uuid()
 	e.keepClient(added)
-	first := e.addCredential(added, "Auto-created at client creation")
+	first := e.addCredential(added, "Auto-created at client creation").document(true)
+	first.Created = "" // the service leaves it out here
 	return ok(map[string]any{
 		"client":   added.document(),
-		"included": map[string]any{"client_credential": first.document(true)},
+		"included": map[string]any{"client_credential": first},
 	})
 }
 

@@ -14,7 +14,7 @@ type credentialDocument struct {
 	ID      string  `json:"id"`
 	Name    string  `json:"name"`
 	Client  string  `json:"client"`
-	Created string  `json:"created"`
+	Created string  `json:"created,omitempty"`
 	Secret  *string `json:"secret"`
 }
 
