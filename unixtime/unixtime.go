@@ -75,7 +75,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	}
 	buffer = append(buffer, '.')
 	for unit := int64(100_000); microseconds > 0; unit /= 10 {
-		buffer = append(buffer, byte('0'+microseconds/unit))
+		buffer = append(buffer, byte('0'+microseconds/unit)) //nolint:gosec // one decimal digit
 		microseconds %= unit
 	}
 	return buffer, nil

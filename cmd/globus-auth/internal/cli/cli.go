@@ -34,7 +34,7 @@ type Streams struct {
 // with what it has, when ctx does.
 func Run(ctx context.Context, args []string, streams Streams, getenv func(string) string) int {
 	run := &runner{Streams: streams, getenv: getenv}
-	root := run.root()
+	root := run.root() //nolint:contextcheck // the commands get the context when they run
 	root.SetArgs(args)
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
@@ -153,5 +153,5 @@ func isLoopback(host string) bool {
 // isTerminal reports whether a stream is one that a person looks at.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits an int
+	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -159,7 +159,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler, rea
 	if shutdown := server.Shutdown(grace); shutdown != nil {
 		_ = server.Close()
 	}
-	<-failed
+	_ = <-failed // http.ErrServerClosed
 	return err
 }
 

@@ -97,7 +97,9 @@ func TestEmulatorRefuses(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing.yaml")
 	for name, c := range map[string]command{
-		"emulator-remote":     {args: []string{"emulator", "--listen", "0.0.0.0:0"}, code: cli.ExitUsage, clean: func(s string) string { return regexp.MustCompile(`\[::\]:\d+|0\.0\.0\.0:\d+`).ReplaceAllString(s, "ANY:PORT") }},
+		"emulator-remote": {args: []string{"emulator", "--listen", "0.0.0.0:0"}, code: cli.ExitUsage, clean: func(s string) string {
+			return regexp.MustCompile(`\[::\]:\d+|0\.0\.0\.0:\d+`).ReplaceAllString(s, "ANY:PORT")
+		}},
 		"emulator-format":     {args: []string{"emulator", "--format", "xml"}, code: cli.ExitUsage},
 		"emulator-log":        {args: []string{"emulator", "--log", "loud"}, code: cli.ExitUsage},
 		"emulator-login":      {args: []string{"emulator", "--listen", "127.0.0.1:0", "--login", "never"}, code: cli.ExitFailed},

@@ -18,8 +18,8 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/flows"
-	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/identitymap"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
