@@ -7,6 +7,7 @@ import (
 // addPages registers what is not an operation of the API's description.
 func (s *Server) addPages(mux *http.ServeMux) {
 	s.controlRoutes(mux)
+	s.pageRoutes(mux)
 	mux.HandleFunc("/", s.other)
 }
 
