@@ -1,12 +1,14 @@
 package authtest
 
 import (
+	"bytes"
 	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
 	"sync"
 
+	"github.com/yuin/goldmark"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/globusauth/globusauth/spec"
@@ -296,34 +298,11 @@ func (s specSchema) members() []referenceMember {
 	return list
 }
 
-// prose turns the description's paragraphs, lists and code marks into HTML.
-// Everything else is shown as it is.
+// prose renders a description, which is CommonMark. HTML in it is left out.
 func prose(text string) template.HTML {
-	var html strings.Builder
-	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
-		if paragraph = strings.TrimSpace(paragraph); paragraph == "" {
-			continue
-		}
-		if strings.HasPrefix(paragraph, "- ") || strings.HasPrefix(paragraph, "* ") {
-			html.WriteString("<ul>")
-			for item := range strings.SplitSeq("\n"+paragraph[2:], "\n"+paragraph[:2]) {
-				html.WriteString("<li>" + codeMarks(strings.TrimSpace(item)) + "</li>")
-			}
-			html.WriteString("</ul>")
-			continue
-		}
-		html.WriteString("<p>" + codeMarks(paragraph) + "</p>")
+	var html bytes.Buffer
+	if err := goldmark.Convert([]byte(text), &html); err != nil { // a buffer takes everything: cannot happen
+		return template.HTML(template.HTMLEscapeString(text)) //nolint:gosec // Escaped.
 	}
-	return template.HTML(html.String()) //nolint:gosec // Escaped piece by piece.
-}
-
-func codeMarks(text string) string {
-	var html strings.Builder
-	for n, piece := range strings.Split(template.HTMLEscapeString(text), "`") {
-		if n%2 == 1 {
-			piece = "<code>" + piece + "</code>"
-		}
-		html.WriteString(piece)
-	}
-	return html.String()
+	return template.HTML(html.String()) //nolint:gosec // The renderer escapes what it does not know.
 }

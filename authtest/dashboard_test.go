@@ -1,0 +1,148 @@
+package authtest_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/authtest"
+)
+
+func TestDashboardShows(t *testing.T) {
+	t.Parallel()
+	p, s := pages(t)
+	response := p.login("openid "+transferAll, "access_type", "offline")
+	p.introspect(text(response, "access_token"))
+	s.open("/").sees(
+		"alice@example.edu", "alice@globusid.org", "Alice Adams", "Example portal", p.ready.ConfidentialClientID,
+		"hybrid_confidential_client_resource_server", p.ready.ConfidentialRedirectURI, "transfer.api.globus.org "+transferAll,
+		"access", "refresh", "2 days", "POST /v2/oauth2/token/introspect", "include=session_info,identity_set_detail", "RS512",
+	)
+	body := textOf(s.doc)
+	for _, secret := range []string{
+		text(response, "access_token"), text(response, "refresh_token"), p.ready.ConfidentialClientSecret, verifier,
+	} {
+		if strings.Contains(body, secret) {
+			t.Errorf("the dashboard shows a secret whole: %s", secret)
+		}
+		if !strings.Contains(body, secret[:10]) {
+			t.Errorf("the dashboard does not show the beginning of a secret: %s", secret)
+		}
+	}
+}
+
+func TestDashboardButtons(t *testing.T) {
+	t.Parallel()
+	p, s := pages(t)
+	response := p.login("openid")
+	valid := func() bool {
+		return p.do("GET", "/v2/oauth2/userinfo", bearer(text(response, "access_token")), nil).status == http.StatusOK
+	}
+	if !valid() {
+		t.Fatal("the token is not good at the start")
+	}
+	s.open("/").press("Expire").sees("The token has expired", "No tokens yet")
+	if valid() {
+		t.Error("the token is good after it was expired")
+	}
+	response = p.login("openid")
+	s.open("/").press("Revoke").sees("The consent is revoked", "No consents yet")
+	if valid() {
+		t.Error("the token is good after its consent was revoked")
+	}
+	keys := string(p.do("GET", "/jwk.json", "", nil).body)
+	s.press("Rotate keys").sees("A new key signs from now on")
+	if string(p.do("GET", "/jwk.json", "", nil).body) == keys {
+		t.Error("the keys are the same after they were rotated")
+	}
+	before := p.server.Now()
+	s.press("Advance", "by", "36h30m").sees("The clock has moved", "1 day and 12 hours ahead")
+	if moved := p.server.Now().Sub(before); moved < 36*time.Hour || moved > 37*time.Hour {
+		t.Errorf("the clock moved by %v, want 36h30m", moved)
+	}
+	s.press("Inject the fault", "operation", "getJWKS", "status", "503", "retry_after", "7", "times", "1").
+		sees("The fault is set", "Answer with an error status 503, Retry-After 7, operation getJWKS, 1 time")
+	p.http = p.server.Client() // faults are not in the description
+	if a := p.do("GET", "/jwk.json", "", nil); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "7" {
+		t.Errorf("status = %d, Retry-After = %q with the fault", a.status, a.header.Get("Retry-After"))
+	}
+	s.press("Inject the fault", "kind", "latency", "latency", "1ms", "client", p.ready.NativeClientID, "nth", "3", "probability", "0.5").
+		sees("Answer late, 1ms, client "+p.ready.NativeClientID+", request number 3, probability 0.5")
+	s.open("/").sees("applied 1").press("Clear: Answer late")
+	if left := p.server.Faults(); len(left) != 1 || left[0].Kind != authtest.FaultStatus {
+		t.Errorf("faults = %+v, want the other one", left)
+	}
+	s.press("Clear all faults").sees("Nothing goes wrong")
+	s.press("Forget requests").sees("No requests yet")
+	if requests := p.server.Requests(); len(requests) != 0 {
+		t.Errorf("%d requests are remembered", len(requests))
+	}
+}
+
+func TestDashboardRefuses(t *testing.T) {
+	t.Parallel()
+	p, s := pages(t)
+	p.login("openid")
+	for name, c := range map[string]struct {
+		button string
+		fields []string
+		want   string
+	}{
+		"duration":    {"Advance", []string{"by", "tomorrow"}, "a duration such as"},
+		"too far":     {"Advance", []string{"by", "999999h"}, "ten years at most"},
+		"token":       {"Expire", []string{"token", "nonsense"}, "The token is not there any more"},
+		"consent":     {"Revoke", []string{"consent", "x"}, "The consent is not there any more"},
+		"no consent":  {"Revoke", []string{"consent", "1"}, "The consent is not there any more"},
+		"action":      {"Rotate keys", []string{"action", "explode"}, "no action that there is"},
+		"kind":        {"Inject the fault", []string{"kind", "explode"}, "there is no fault"},
+		"status":      {"Inject the fault", []string{"kind", "status", "status", "200"}, "is not between 400 and 599"},
+		"not numeric": {"Inject the fault", []string{"kind", "status", "status", "many"}, "“many” is not a number"},
+		"probability": {"Inject the fault", []string{"kind", "status", "probability", "2"}, "from 0 to 1"},
+		"latency":     {"Inject the fault", []string{"kind", "latency", "latency", "long"}, "The latency is a duration"},
+		"no latency":  {"Inject the fault", []string{"kind", "slow_body", "latency", "-1s"}, "needs a positive latency"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSurfer(t, p).open("/").press(c.button, c.fields...).sees("That did not work", c.want)
+			if s.status != http.StatusUnprocessableEntity {
+				t.Errorf("status = %d, want 422", s.status)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		if faults := p.server.Faults(); len(faults) != 0 {
+			t.Errorf("faults = %+v, want none", faults)
+		}
+	})
+	if s.send(http.MethodGet, "/", nil, http.Header{"Accept": {"application/json"}}); s.status != http.StatusOK {
+		t.Errorf("status = %d", s.status)
+	}
+}
+
+// What the dashboard changes is saved before it says so.
+func TestDashboardSaves(t *testing.T) {
+	t.Parallel()
+	saved := 0
+	p := newPeer(t, authtest.Config{Save: func(authtest.World) error {
+		saved++
+		return nil
+	}})
+	s := newSurfer(t, p).open("/")
+	before := saved
+	s.press("Advance", "by", "1h")
+	if saved != before+1 {
+		t.Errorf("saved %d times after a button, want once", saved-before)
+	}
+}
+
+func TestDashboardOfALargeWorld(t *testing.T) {
+	t.Parallel()
+	world := authtest.DefaultWorld()
+	for n := range 1000 {
+		world.Users = append(world.Users, authtest.User{Username: "user" + strings.Repeat("x", n%7) + time.Duration(n).String() + "@example.edu"})
+	}
+	p := newPeer(t, authtest.Config{World: &world})
+	s := newSurfer(t, p).open("/").sees("And 903 more")
+	s.authorize("openid").sees("954 more are not listed").press("Sign in", "username", world.Users[900].Username).sees("Allow", world.Users[900].Username)
+}
