@@ -11,13 +11,15 @@ import (
 
 func TestDashboardShows(t *testing.T) {
 	t.Parallel()
-	p, s := pages(t)
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	p := newPeer(t, authtest.Config{Now: func() time.Time { return now }})
+	s := newSurfer(t, p)
 	response := p.login("openid "+transferAll, "access_type", "offline")
 	p.introspect(text(response, "access_token"))
 	s.open("/").sees(
 		"alice@example.edu", "alice@globusid.org", "Alice Adams", "Example portal", p.ready.ConfidentialClientID,
 		"hybrid_confidential_client_resource_server", p.ready.ConfidentialRedirectURI, "transfer.api.globus.org "+transferAll,
-		"access", "refresh", "2 days", "POST /v2/oauth2/token/introspect", "include=session_info,identity_set_detail", "RS512",
+		"access", "refresh", "2 days Expire", "2030-01-02 03:04:05 UTC", "POST /v2/oauth2/token/introspect", "include=session_info,identity_set_detail", "RS512",
 	)
 	body := textOf(s.doc)
 	for _, secret := range []string{
@@ -68,7 +70,7 @@ func TestDashboardButtons(t *testing.T) {
 		t.Errorf("status = %d, Retry-After = %q with the fault", a.status, a.header.Get("Retry-After"))
 	}
 	s.press("Inject the fault", "kind", "latency", "latency", "1ms", "client", p.ready.NativeClientID, "nth", "3", "probability", "0.5").
-		sees("Answer late, 1ms, client "+p.ready.NativeClientID+", request number 3, probability 0.5")
+		sees("Answer late, 1ms, client " + p.ready.NativeClientID + ", request number 3, probability 0.5")
 	s.open("/").sees("applied 1").press("Clear: Answer late")
 	if left := p.server.Faults(); len(left) != 1 || left[0].Kind != authtest.FaultStatus {
 		t.Errorf("faults = %+v, want the other one", left)

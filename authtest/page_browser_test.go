@@ -190,8 +190,8 @@ func (s *surfer) form(button string, fields ...string) (action string, form url.
 			switch {
 			case n.Data == "input" && (attribute(n, "type") != "checkbox" || has(n, "checked")):
 				form.Add(name, value)
-			case n.Data == "option" && has(n, "selected"):
-				form.Set(attribute(n.Parent, "name"), value)
+			case n.Data == "option" && n.Parent.Data == "select" && (has(n, "selected") || !form.Has(attribute(n.Parent, "name"))):
+				form.Set(attribute(n.Parent, "name"), value) // the first unless another is chosen
 			}
 		}
 		if name := attribute(b, "name"); name != "" {
