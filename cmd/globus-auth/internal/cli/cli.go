@@ -83,15 +83,15 @@ scopes and consents, and runs a double of the service for tests.
 Start with "globus-auth quickstart": it shows a whole login, without a network.
 
 Environment:
-  GLOBUS_AUTH_ACCESS_TOKEN     a ready access token of auth.globus.org, in place of a stored login
-  GLOBUS_AUTH_CLIENT_ID        --client-id
+  GLOBUS_AUTH_ACCESS_TOKEN        a ready access token of auth.globus.org, in place of a stored login
+  GLOBUS_AUTH_CLIENT_ID           --client-id
   GLOBUS_AUTH_CLIENT_SECRET_FILE  --client-secret-file
-  GLOBUS_AUTH_PROFILE          --profile
-  GLOBUS_AUTH_STORE            --store
-  GLOBUS_SDK_ENVIRONMENT       the Globus environment, default production
-  GLOBUS_SDK_SERVICE_URL_AUTH  another address of the service, such as an emulator
-  GLOBUS_SDK_HTTP_TIMEOUT      seconds for one request, default 60, -1 for no limit
-  GLOBUS_SDK_VERIFY_SSL        on, off, or a file of CA certificates`,
+  GLOBUS_AUTH_PROFILE             --profile
+  GLOBUS_AUTH_STORE               --store
+  GLOBUS_SDK_ENVIRONMENT          the Globus environment, default production
+  GLOBUS_SDK_SERVICE_URL_AUTH     another address of the service, such as an emulator
+  GLOBUS_SDK_HTTP_TIMEOUT         seconds for one request, default 60, -1 for no limit
+  GLOBUS_SDK_VERIFY_SSL           on, off, or a file of CA certificates`,
 		Version:           globusauth.Version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
