@@ -177,7 +177,7 @@ func (s *surfer) follow(text string) *surfer {
 func (s *surfer) form(button string, fields ...string) (action string, form url.Values) {
 	s.tb.Helper()
 	for _, b := range s.elements(func(n *html.Node) bool { return n.Data == "button" }) {
-		if !strings.Contains(textOf(b), button) && attribute(b, "aria-label") != button {
+		if !strings.Contains(textOf(b), button) && !strings.HasPrefix(attribute(b, "aria-label"), button) {
 			continue
 		}
 		parent := b
