@@ -151,3 +151,39 @@ func TestCodeComparison(t *testing.T) {
 		t.Errorf("got %+v", found)
 	}
 }
+
+var (
+	// link is a link of a document to a file of the project.
+	link       = regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)]*)?\)`)
+	inlineCode = regexp.MustCompile("`[^`\n]+`")
+)
+
+// Links between documents lead somewhere.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	var documents []string
+	for _, pattern := range []string{"*.md", "*/*.md", "../*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, found...)
+	}
+	seen := 0
+	for _, name := range documents {
+		document, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := inlineCode.ReplaceAllString(string(document), "")
+		for _, match := range link.FindAllStringSubmatch(text, -1) {
+			seen++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(match[1]))); err != nil {
+				t.Errorf("%s: the link to %s leads nowhere", name, match[1])
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d links found", seen)
+	}
+}
