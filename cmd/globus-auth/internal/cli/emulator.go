@@ -159,7 +159,9 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler, rea
 	if shutdown := server.Shutdown(grace); shutdown != nil {
 		_ = server.Close()
 	}
-	_ = <-failed // http.ErrServerClosed
+	if served := <-failed; err == nil && !errors.Is(served, http.ErrServerClosed) {
+		err = served
+	}
 	return err
 }
 
