@@ -1,7 +1,10 @@
 package authtest_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
@@ -124,6 +127,13 @@ func TestCodeRules(t *testing.T) {
 		p.server.Advance(time.Minute)
 		p.want(p.exchange(code), 400)
 	})
+	t.Run("short verifier", func(t *testing.T) {
+		t.Parallel()
+		p := newPeer(t, authtest.Config{})
+		hash := sha256.Sum256([]byte("short"))
+		code := p.callback(p.authorizeQuery("openid", "code_challenge", base64.RawURLEncoding.EncodeToString(hash[:]))).Get("code")
+		p.want(p.do("POST", "/v2/oauth2/token", "", form(p, code, "code_verifier", "short")), 400)
+	})
 	t.Run("twice", func(t *testing.T) {
 		t.Parallel()
 		p := newPeer(t, authtest.Config{})
@@ -243,6 +253,30 @@ func TestSessionLivesInTheBrowser(t *testing.T) {
 	}
 	if got := login("prompt", "login"); got-first < 599 {
 		t.Errorf("auth_time moved by %v s with prompt=login, want 600", got-first)
+	}
+	p.server.Advance(10 * time.Minute)
+	if got := login("prompt", "login", "session_required_identities", "alice@example.edu"); got-first < 1199 {
+		t.Errorf("auth_time moved by %v s with prompt=login and the identity named, want 1200", got-first)
+	}
+}
+
+func TestHighAssurance(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, authtest.Config{})
+	minute := 60
+	plain := p.server.AddPolicy(authtest.Policy{Project: p.ready.ProjectID, Name: "somebody", Timeout: &minute})
+	high := p.server.AddPolicy(authtest.Policy{Project: p.ready.ProjectID, Name: "the identity itself", Timeout: &minute, HighAssurance: true})
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.http.Jar = jar
+	p.login("openid")
+	p.server.Advance(2 * time.Minute)
+	login := p.login(p.ready.DependentGrant.Scope, "login_hint", "alice@example.edu", "session_required_identities", "alice@globusid.org")
+	evaluations := inner(t, p.introspected(text(login, "access_token"), plain.ID+","+high.ID), "policy_evaluations")
+	if inner(t, evaluations, plain.ID)["evaluation"] != true || inner(t, evaluations, high.ID)["evaluation"] != false {
+		t.Errorf("a linked identity is fresh, the token's own is not: %v", evaluations)
 	}
 }
 

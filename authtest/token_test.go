@@ -184,6 +184,13 @@ func TestConsents(t *testing.T) {
 	p.want(p.do("GET", path+"?all=True", strong, nil), 200)
 	bob := bearer(text(p.login("openid", "login_hint", "bob@example.edu"), "access_token"))
 	p.want(p.do("GET", path, bob, nil), 403)
+	p.server.Issue(authtest.Grant{User: "alice@example.edu", Client: p.ready.ConfidentialClientID, Scopes: []string{"profile"}})
+	for query, want := range map[string]int{"": 4, "?all=true": 5} {
+		document := p.want(p.do("GET", path+query, strong, nil), 200).json(t)
+		if list, _ := document["consents"].([]any); len(list) != want {
+			t.Errorf("%q: %d consents, want %d; those of another client only with all", query, len(list), want)
+		}
+	}
 }
 
 func TestIdentities(t *testing.T) {
@@ -225,6 +232,18 @@ func TestIdentities(t *testing.T) {
 	for query, want := range map[string]int{"domains=example.edu,globusid.org": 200, "ids=" + p.ready.IdentityProvider.ID: 200, "": 400, "ids=x&domains=y": 400} {
 		p.want(p.do("GET", "/v2/api/identity_providers?"+query, full, nil), want)
 	}
+}
+
+func TestIntrospectionIsForTheAudience(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, authtest.Config{})
+	login := p.login(transferAll, "access_type", "offline")
+	for _, name := range []string{"access_token", "refresh_token"} {
+		if got := p.introspected(text(login, name), ""); got["active"] != false || len(got) != 1 {
+			t.Errorf("%s of another client for another service: %v", name, got)
+		}
+	}
+	p.want(p.do("POST", "/v2/oauth2/token/introspect", "", url.Values{"token": {text(login, "access_token")}}), 401)
 }
 
 func TestTokensDieWithWhatTheyStandOn(t *testing.T) {
