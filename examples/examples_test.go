@@ -137,37 +137,49 @@ func TestService(t *testing.T) {
 func TestResourceServer(t *testing.T) {
 	t.Parallel()
 	double := authtest.New(t)
-	ready := double.Ready()
+	api := double.AddClient(authtest.Client{Name: "API", Secret: "api-secret-of-this-test", Scopes: []authtest.Scope{
+		{Suffix: "jobs", DependsOn: []authtest.Dependency{{Scope: string(scopes.GroupsViewMyGroups)}}},
+		{Suffix: "other"},
+	}})
 	issue := func(scope string, age time.Duration) string {
-		return double.Issue(authtest.Grant{User: "alice@example.edu", Client: ready.NativeClientID, Scopes: []string{scope}, Age: age})[0].AccessToken
+		return double.Issue(authtest.Grant{User: "alice@example.edu", Client: double.Ready().NativeClientID, Scopes: []string{scope}, Age: age})[0].AccessToken
 	}
-	good, foreign := issue(ready.DependentGrant.Scope, 0), issue(string(scopes.TransferAll), 0)
+	jobs, other := api.Scopes[0].Scope, api.Scopes[1].Scope
+	good, foreign := issue(jobs, 0), issue(string(scopes.TransferAll), 0)
 	groups := service(t, double, `[{"name":"climate"}]`, good, foreign)
-	address := freeAddress(t)
-	serve(t, command(t, double, credentials(ready), "resourceserver", "-listen", address, "-scope", ready.DependentGrant.Scope, "-groups", groups.URL), address)
+	start := func(args ...string) (address string) {
+		address = freeAddress(t)
+		env := []string{"CLIENT_ID=" + api.ID, "CLIENT_SECRET=api-secret-of-this-test"}
+		serve(t, command(t, double, env, "resourceserver", append([]string{"-listen", address, "-scope", jobs, "-groups", groups.URL}, args...)...), address)
+		return "http://" + address
+	}
+	plain, strict := start(), start("-policy", double.Ready().PolicyID, "-max-age", "24h")
 
 	for _, test := range []struct {
-		name, path, token string
-		status            int
-		want              string
+		name, site, path, token string
+		status                  int
+		want                    string
 	}{
-		{"no token", "/whoami", "", http.StatusUnauthorized, "Unauthorized"},
-		{"unknown token", "/whoami", "no-such-token", http.StatusUnauthorized, "Unauthorized"},
-		{"token for another service", "/whoami", foreign, http.StatusUnauthorized, "Unauthorized"},
-		{"expired token", "/whoami", issue(ready.DependentGrant.Scope, 72*time.Hour), http.StatusUnauthorized, "Unauthorized"},
-		{"good token", "/whoami", good, http.StatusOK, `"username":"alice@example.edu"`},
-		{"fresh login", "/reports", good, http.StatusOK, `"for alice@example.edu"`},
-		{"old login", "/reports", issue(ready.DependentGrant.Scope, time.Hour), http.StatusForbidden, `"session_message":"Reports need a recent login."`},
-		{"dependent token", "/groups", good, http.StatusOK, `"climate"`},
+		{"no token", plain, "/whoami", "", http.StatusUnauthorized, "Unauthorized"},
+		{"unknown token", plain, "/whoami", "no-such-token", http.StatusUnauthorized, "Unauthorized"},
+		{"token for another service", plain, "/whoami", foreign, http.StatusUnauthorized, "Unauthorized"},
+		{"expired token", plain, "/whoami", issue(jobs, 72*time.Hour), http.StatusUnauthorized, "Unauthorized"},
+		{"token with another scope", plain, "/whoami", issue(other, 0), http.StatusForbidden, "Forbidden"},
+		{"good token", plain, "/whoami", good, http.StatusOK, `"username":"alice@example.edu"`},
+		{"fresh login", plain, "/reports", good, http.StatusOK, `"for alice@example.edu"`},
+		{"old login", plain, "/reports", issue(jobs, time.Hour), http.StatusForbidden, `"session_message":"Reports need a recent login."`},
+		{"policy", strict, "/reports", good, http.StatusOK, `"for alice@example.edu"`},
+		{"policy not met", strict, "/reports", issue(jobs, 2*time.Hour), http.StatusForbidden, `"session_required_policies":["` + double.Ready().PolicyID + `"]`},
+		{"dependent token", plain, "/groups", good, http.StatusOK, `"climate"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := get(t, double.Client(), "http://"+address+test.path, test.token)
+			got := get(t, double.Client(), test.site+test.path, test.token)
 			if got.status != test.status {
 				t.Errorf("got status %d, want %d", got.status, test.status)
 			}
 			wantText(t, got.body, test.want)
-			if challenge := got.header.Get("WWW-Authenticate"); (challenge != "") != (test.status == http.StatusUnauthorized) {
+			if challenge := got.header.Get("WWW-Authenticate"); (challenge != "") != (test.want == http.StatusText(test.status)) {
 				t.Errorf("got WWW-Authenticate %q", challenge)
 			}
 		})
