@@ -139,7 +139,7 @@ func (s *Server) controlExpire(r *http.Request) (any, error) {
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
 	}
-	if !s.ExpireToken(body.Token) {
+	if !s.engine.expireToken(body.Token) {
 		return nil, notFound("There is no such token")
 	}
 	return map[string]any{"expired": true}, nil
@@ -153,13 +153,11 @@ func (s *Server) controlRevoke(r *http.Request) (any, error) {
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
 	}
-	s.engine.mu.Lock()
-	known := s.engine.findIdentity(body.User) != nil
-	s.engine.mu.Unlock()
+	revoked, known := s.engine.revokeConsents(body.User, body.Scopes)
 	if !known {
 		return nil, notFound("There is no user '" + body.User + "'")
 	}
-	return map[string]any{"revoked": s.RevokeConsents(body.User, body.Scopes...)}, nil
+	return map[string]any{"revoked": revoked}, nil
 }
 
 func (s *Server) controlInject(r *http.Request) (any, error) {

@@ -246,8 +246,14 @@ func (e *engine) issueByHand(g Grant) ([]Issued, error) {
 // ExpireToken ends the life of an access or refresh token now and reports whether
 // there was one.
 func (s *Server) ExpireToken(value string) bool {
-	e := s.engine
+	found := s.engine.expireToken(value)
+	s.must(s.sync())
+	return found
+}
+
+func (e *engine) expireToken(value string) bool {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	found := false
 	if token := e.access[value]; token != nil {
 		e.dropAccess(token)
@@ -258,8 +264,6 @@ func (s *Server) ExpireToken(value string) bool {
 		found = true
 	}
 	e.changed()
-	e.mu.Unlock()
-	s.must(s.sync())
 	return found
 }
 
@@ -267,22 +271,28 @@ func (s *Server) ExpireToken(value string) bool {
 // to; with scopes, only the consents to these. Tokens that stand on them die. It
 // returns how many there were.
 func (s *Server) RevokeConsents(user string, scopes ...string) int {
-	e := s.engine
-	e.mu.Lock()
-	owner := e.findIdentity(user)
-	revoked := 0
-	if owner != nil {
-		for _, c := range slices.Clone(owner.consents) {
-			if !c.revoked && (len(scopes) == 0 || slices.Contains(scopes, c.scope.text)) {
-				e.revokeConsent(c)
-				revoked++
-			}
-		}
-	}
-	e.mu.Unlock()
-	if owner == nil {
+	revoked, known := s.engine.revokeConsents(user, scopes)
+	if !known {
 		s.fail("authtest: revoke consents: there is no user %q", user)
 	}
 	s.must(s.sync())
 	return revoked
+}
+
+// revokeConsents returns how many consents there were, and whether the user is
+// known.
+func (e *engine) revokeConsents(user string, scopes []string) (revoked int, known bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	owner := e.findIdentity(user)
+	if owner == nil {
+		return 0, false
+	}
+	for _, c := range slices.Clone(owner.consents) {
+		if !c.revoked && (len(scopes) == 0 || slices.Contains(scopes, c.scope.text)) {
+			e.revokeConsent(c)
+			revoked++
+		}
+	}
+	return revoked, true
 }

@@ -213,6 +213,7 @@ func TestSessionLivesInTheBrowser(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	var cookie string
+	identity := p.ready.Users[0].IdentityID // whose sign-in is looked at
 	login := func(more ...string) float64 {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), "GET", p.server.BaseURL()+"v2/oauth2/authorize?"+p.authorizeQuery(p.ready.DependentGrant.Scope, more...).Encode(), nil)
@@ -243,7 +244,7 @@ func TestSessionLivesInTheBrowser(t *testing.T) {
 			t.Error("introspection discloses the session cookie")
 		}
 		authentications := inner(t, inner(t, document, "session_info"), "authentications")
-		at, _ := inner(t, authentications, p.ready.Users[0].IdentityID)["auth_time"].(float64)
+		at, _ := inner(t, authentications, identity)["auth_time"].(float64)
 		return at
 	}
 	first := login()
@@ -255,8 +256,14 @@ func TestSessionLivesInTheBrowser(t *testing.T) {
 		t.Errorf("auth_time moved by %v s with prompt=login, want 600", got-first)
 	}
 	p.server.Advance(10 * time.Minute)
-	if got := login("prompt", "login", "session_required_identities", "alice@example.edu"); got-first < 1199 {
-		t.Errorf("auth_time moved by %v s with prompt=login and the identity named, want 1200", got-first)
+	identity = "f0000000-0000-4000-8000-000000000011"
+	linked := login("login_hint", "alice@example.edu", "session_required_identities", identity)
+	p.server.Advance(10 * time.Minute)
+	if got := login("login_hint", "alice@example.edu", "session_required_identities", identity); got != linked {
+		t.Errorf("auth_time of the linked identity moved by %v s although it was signed in", got-linked)
+	}
+	if got := login("login_hint", "alice@example.edu", "session_required_identities", identity, "prompt", "login"); got-linked < 599 {
+		t.Errorf("auth_time of the linked identity moved by %v s with prompt=login, want 600", got-linked)
 	}
 }
 

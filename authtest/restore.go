@@ -110,7 +110,7 @@ func (r reader) consent(entry consentState) error {
 	c := &consent{
 		id: entry.ID, identity: e.identities[entry.Identity], client: e.clients[entry.Client], scope: e.scopes[entry.Scope],
 		parent: r.consents[entry.Parent], allowsRefresh: entry.AllowsRefresh, revocable: entry.Revocable,
-		automatic: entry.Automatic, created: entry.Created, updated: entry.Updated, lastUsed: entry.LastUsed,
+		automatic: entry.Automatic, label: entry.Label, created: entry.Created, updated: entry.Updated, lastUsed: entry.LastUsed,
 	}
 	id := fmt.Sprint(entry.ID)
 	switch {

@@ -48,6 +48,7 @@ type consentState struct {
 	AllowsRefresh bool      `yaml:"allows_refresh,omitempty"`
 	Revocable     bool      `yaml:"atomically_revocable,omitempty"`
 	Automatic     bool      `yaml:"auto_approved,omitempty"`
+	Label         string    `yaml:"label,omitempty"`
 	Created       time.Time `yaml:"created"`
 	Updated       time.Time `yaml:"updated"`
 	LastUsed      time.Time `yaml:"last_used"`
@@ -285,7 +286,7 @@ func compareText(a, b string) int {
 func (w *writer) consent(c *consent) {
 	entry := consentState{
 		ID: c.id, Identity: c.identity.id, Client: c.client.id, Scope: c.scope.id, AllowsRefresh: c.allowsRefresh,
-		Revocable: c.revocable, Automatic: c.automatic, Created: c.created, Updated: c.updated, LastUsed: c.lastUsed,
+		Revocable: c.revocable, Automatic: c.automatic, Label: c.label, Created: c.created, Updated: c.updated, LastUsed: c.lastUsed,
 	}
 	if c.parent != nil {
 		entry.Parent = c.parent.id
