@@ -216,6 +216,10 @@ func TestIdentities(t *testing.T) {
 	if got := get(full, "ids="+text(made[0].(map[string]any), "id")+"&ids="+p.ready.Users[1].IdentityID); len(got) != 2 {
 		t.Errorf("repeated ids: %v", got)
 	}
+	other := bearer(text(token(t, p.login("openid "+transferAll), "transfer.api.globus.org"), "access_token"))
+	if a := p.do("GET", "/v2/api/identities?usernames=bob%40example.edu", other, nil); a.status != 401 || !strings.Contains(string(a.body), "is for transfer.api.globus.org") {
+		t.Errorf("with a token for another service: %d %s", a.status, a.body)
+	}
 	for query, reason := range map[string]string{
 		"": "Exactly one of", "ids=x&usernames=y": "Exactly one of", "ids=nonsense": "not a UUID", "usernames=bob": "has no domain",
 	} {
