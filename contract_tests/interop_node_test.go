@@ -46,7 +46,7 @@ func TestNode(t *testing.T) {
 			t.Parallel()
 			line := startEmulator(t, command, script.args...)
 			for _, result := range runScript(t, script.name, line, script.args) {
-				t.Run(result.Name, func(t *testing.T) { //nolint:paralleltest // It only reports.
+				t.Run(result.Name, func(t *testing.T) {
 					if result.LeftOut {
 						t.Error("it was left out")
 					}
@@ -125,7 +125,7 @@ func startEmulator(t *testing.T, command string, args ...string) string {
 	if err := emulator.Start(); err != nil {
 		t.Fatal(err)
 	}
-	hung := time.AfterFunc(3*time.Minute, func() { _ = emulator.Process.Kill() })
+	hung := time.AfterFunc(10*time.Minute, func() { _ = emulator.Process.Kill() })
 	reader := bufio.NewReader(stdout)
 	line, err := reader.ReadString('\n')
 	t.Cleanup(func() {
@@ -214,6 +214,7 @@ func getJSON(t *testing.T, url string, into any) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = resp.Body.Close() }()
 	text, err := drain(resp.Body)
 	if err == nil {
 		err = json.Unmarshal(text, into)

@@ -70,7 +70,7 @@ func TestPythonLoginsAgainstTheDouble(t *testing.T) {
 			} else {
 				headers["Authorization"] = "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":"+clientSecret))
 			}
-			r := p.form("/v2/oauth2/token", form.Encode(), headers)
+			r := p.form(form.Encode(), headers)
 			for server, token := range pythonTokens(r) {
 				offline := asked.Get("access_type") == "offline"
 				if (token["refresh_token"] != nil) != offline {
@@ -100,89 +100,90 @@ func TestPythonWire(t *testing.T) {
 			"client_id": {clientID}, "grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {strings.Repeat("a", 43)},
 			"redirect_uri": {"http://127.0.0.1:5000"},
 		}
-		return p.form("/v2/oauth2/token", form.Encode(), nil)
+		return p.form(form.Encode(), nil)
 	}
-	for name, test := range map[string]func(t *testing.T){
-		"a token for every service, with the scopes that were asked for": func(t *testing.T) {
-			r := login(newPythonPeer(t, "native"), "openid profile email "+transfer)
-			tokens := pythonTokens(r)
-			if tokens["auth.globus.org"]["scope"] != "openid profile email" || tokens["transfer.api.globus.org"]["scope"] != transfer {
-				t.Errorf("tokens: %v", tokens)
-			}
-			if r.ok()["resource_server"] != "auth.globus.org" || r.ok()["id_token"] == nil {
-				t.Error("the ID token is not at the top, with the token for Globus Auth")
-			}
-		},
-		"a client's own tokens carry openid profile email": func(t *testing.T) {
-			p := newPythonPeer(t, "Confidential")
-			tokens := pythonTokens(p.form("/v2/oauth2/token", "grant_type=client_credentials&scope=openid+profile+email", basic))
-			if got := tokens["auth.globus.org"]["scope"]; got != "openid profile email" {
-				t.Errorf("scope %v", got)
-			}
-		},
-		"a refresh token works again and again": func(t *testing.T) {
-			p := newPythonPeer(t, "native")
-			token := pythonTokens(login(p, "openid "+transfer))["transfer.api.globus.org"]
-			for range 3 {
-				refresh, _ := token["refresh_token"].(string)
-				r := p.form("/v2/oauth2/token", "refresh_token="+refresh+"&grant_type=refresh_token&client_id="+clientID, nil)
-				pythonRefreshed(p, r)
-				token = r.ok()
-			}
-		},
-		"consents with a token that has openid alone": func(t *testing.T) {
-			p := newPythonPeer(t, "native")
-			login(p, transfer+"[*https://auth.globus.org/scopes/"+id1+"/data_access]").ok()
-			token, _ := login(p, "openid").ok()["access_token"].(string)
-			r := p.get("/v2/api/identities/"+id1+"/consents", "all=False", token)
-			pythonConsentList(p, r)
-			var depths []int
-			for _, consent := range r.list("consents") {
-				path, _ := consent["dependency_path"].([]any)
-				depths = append(depths, len(path))
-			}
-			if !slices.Contains(depths, 2) {
-				t.Errorf("no consent below another: %s", r.body)
-			}
-			p.get("/v2/api/identities/"+id1+"/consents", "all=True", token).refusedWith(http.StatusForbidden, "FORBIDDEN")
-		},
-		"a long URL": func(t *testing.T) {
-			p := newPythonPeer(t, "native")
-			data := strings.Repeat("*https://auth.globus.org/scopes/"+id1+"/data_access ", 60)
-			if got := login(p, transfer+"["+strings.TrimSpace(data)+"]").ok()["scope"]; got != transfer {
-				t.Errorf("scope %v", got)
-			}
-		},
-		"errors": func(t *testing.T) {
-			p := newPythonPeer(t, "native")
-			p.get("/v2/oauth2/userinfo", "", "dead").refusedWith(http.StatusUnauthorized, "UNAUTHORIZED")
-			p.get("/v2/api/projects", "", "").refusedWith(http.StatusUnauthorized, "UNAUTHORIZED")
-			p.get("/v2/api/policies/"+pythonTool, "", p.token()).refusedWith(http.StatusNotFound, "NOT_FOUND")
-			p.get("/v2/nowhere", "", p.token()).refusedWith(http.StatusNotFound, "NOT_FOUND")
-			p.form("/v2/oauth2/token", "refresh_token=dead&grant_type=refresh_token&client_id="+clientID, nil).
-				oauthError(http.StatusBadRequest, "invalid_grant")
-			p.form("/v2/oauth2/token", "grant_type=x&client_id="+clientID, nil).oauthError(http.StatusBadRequest, "unsupported_grant_type")
-			p.form("/v2/oauth2/token", "grant_type=client_credentials&scope=openid", basic).refusedWith(http.StatusUnauthorized, "UNAUTHORIZED")
-		},
-		"a consent that is missing": func(t *testing.T) {
-			p := newPythonPeer(t, "Confidential")
-			token := p.double.Issue(authtest.Grant{User: pythonUser, Client: pythonTool, Scopes: []string{pythonScope}})[0].AccessToken
-			if p.double.RevokeConsents(pythonUser, "a") != 1 {
-				t.Fatal("no consent to revoke")
-			}
-			r := p.form("/v2/oauth2/token", "grant_type=urn%3Aglobus%3Aauth%3Agrant_type%3Adependent_token&token="+token, basic)
-			r.refusedWith(http.StatusForbidden, "DEPENDENT_CONSENT_REQUIRED")
-			sameMembers(t, "", pythonRecorded(t, "oauth2_token_extra/dependent_consent_required"), r.json)
-		},
-		"a name in another letter case is found under its own": func(t *testing.T) {
-			p := newPythonPeer(t, "native")
-			r := p.get("/v2/api/identities", "usernames="+strings.ToUpper("a@b.c")+"&provision=false", p.token())
-			pythonUsernames("a@b.c")(p, r)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t)
-		})
-	}
+	t.Run("a token for every service, with the scopes that were asked for", func(t *testing.T) {
+		t.Parallel()
+		r := login(newPythonPeer(t, "native"), "openid profile email "+transfer)
+		tokens := pythonTokens(r)
+		if tokens["auth.globus.org"]["scope"] != "openid profile email" || tokens["transfer.api.globus.org"]["scope"] != transfer {
+			t.Errorf("tokens: %v", tokens)
+		}
+		if r.ok()["resource_server"] != "auth.globus.org" || r.ok()["id_token"] == nil {
+			t.Error("the ID token is not at the top, with the token for Globus Auth")
+		}
+	})
+	t.Run("a client's own tokens carry openid profile email", func(t *testing.T) {
+		t.Parallel()
+		p := newPythonPeer(t, "Confidential")
+		tokens := pythonTokens(p.form("grant_type=client_credentials&scope=openid+profile+email", basic))
+		if got := tokens["auth.globus.org"]["scope"]; got != "openid profile email" {
+			t.Errorf("scope %v", got)
+		}
+	})
+	t.Run("a refresh token works again and again", func(t *testing.T) {
+		t.Parallel()
+		p := newPythonPeer(t, "native")
+		token := pythonTokens(login(p, "openid "+transfer))["transfer.api.globus.org"]
+		for range 3 {
+			refresh, _ := token["refresh_token"].(string)
+			r := p.form("refresh_token="+refresh+"&grant_type=refresh_token&client_id="+clientID, nil)
+			pythonRefreshed(p, r)
+			token = r.ok()
+		}
+	})
+	t.Run("consents with a token that has openid alone", func(t *testing.T) {
+		t.Parallel()
+		p := newPythonPeer(t, "native")
+		login(p, transfer+"[*https://auth.globus.org/scopes/"+id1+"/data_access]").ok()
+		token, _ := login(p, "openid").ok()["access_token"].(string)
+		r := p.get("/v2/api/identities/"+id1+"/consents", "all=False", token)
+		pythonConsentList(p, r)
+		var depths []int
+		for _, consent := range r.list("consents") {
+			path, _ := consent["dependency_path"].([]any)
+			depths = append(depths, len(path))
+		}
+		if !slices.Contains(depths, 2) {
+			t.Errorf("no consent below another: %s", r.body)
+		}
+		p.get("/v2/api/identities/"+id1+"/consents", "all=True", token).refusedWith(http.StatusForbidden, "FORBIDDEN")
+	})
+	t.Run("a long URL", func(t *testing.T) {
+		t.Parallel()
+		p := newPythonPeer(t, "native")
+		data := strings.Repeat("*https://auth.globus.org/scopes/"+id1+"/data_access ", 60)
+		if got := login(p, transfer+"["+strings.TrimSpace(data)+"]").ok()["scope"]; got != transfer {
+			t.Errorf("scope %v", got)
+		}
+	})
+	t.Run("errors", func(t *testing.T) {
+		t.Parallel()
+		p := newPythonPeer(t, "native")
+		p.get("/v2/oauth2/userinfo", "", "dead").refusedWith(http.StatusUnauthorized, "UNAUTHORIZED")
+		p.get("/v2/api/projects", "", "").refusedWith(http.StatusUnauthorized, "UNAUTHORIZED")
+		p.get("/v2/api/policies/"+pythonTool, "", p.token()).refusedWith(http.StatusNotFound, "NOT_FOUND")
+		p.get("/v2/nowhere", "", p.token()).refusedWith(http.StatusNotFound, "NOT_FOUND")
+		p.form("refresh_token=dead&grant_type=refresh_token&client_id="+clientID, nil).
+			oauthError(http.StatusBadRequest, "invalid_grant")
+		p.form("grant_type=x&client_id="+clientID, nil).oauthError(http.StatusBadRequest, "unsupported_grant_type")
+		p.form("grant_type=client_credentials&scope=openid", basic).refusedWith(http.StatusUnauthorized, "UNAUTHORIZED")
+	})
+	t.Run("a consent that is missing", func(t *testing.T) {
+		t.Parallel()
+		p := newPythonPeer(t, "Confidential")
+		token := p.double.Issue(authtest.Grant{User: pythonUser, Client: pythonTool, Scopes: []string{pythonScope}})[0].AccessToken
+		if p.double.RevokeConsents(pythonUser, "a") != 1 {
+			t.Fatal("no consent to revoke")
+		}
+		r := p.form("grant_type=urn%3Aglobus%3Aauth%3Agrant_type%3Adependent_token&token="+token, basic)
+		r.refusedWith(http.StatusForbidden, "DEPENDENT_CONSENT_REQUIRED")
+		sameMembers(t, "", pythonRecorded(t, "oauth2_token_extra/dependent_consent_required"), r.json)
+	})
+	t.Run("a name in another letter case is found under its own", func(t *testing.T) {
+		t.Parallel()
+		p := newPythonPeer(t, "native")
+		r := p.get("/v2/api/identities", "usernames="+strings.ToUpper("a@b.c")+"&provision=false", p.token())
+		pythonUsernames("a@b.c")(p, r)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -171,17 +172,15 @@ func (p *pythonPeer) send(r pythonRequest) pythonResult {
 	return result
 }
 
-// form sends a form to the token endpoints, as a confidential client if basic.
-func (p *pythonPeer) form(path, form string, headers map[string]string) pythonResult {
+// form sends a form to the token endpoint.
+func (p *pythonPeer) form(form string, headers map[string]string) pythonResult {
 	p.t.Helper()
 	all := map[string]string{
 		"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded",
 		"X-Globus-Client-Info": "product=python-sdk,version=4.9.0",
 	}
-	for name, value := range headers {
-		all[name] = value
-	}
-	return p.send(pythonRequest{Method: http.MethodPost, Path: path, Headers: all, RawForm: form})
+	maps.Copy(all, headers)
+	return p.send(pythonRequest{Method: http.MethodPost, Path: "/v2/oauth2/token", Headers: all, RawForm: form})
 }
 
 // get reads a path with a token.
