@@ -216,6 +216,26 @@ func TestDeveloperRefusals(t *testing.T) {
 	}
 }
 
+func TestWhatIsInUseStays(t *testing.T) {
+	t.Parallel()
+	p, alice := developer(t)
+	owner := p.server.AddClient(authtest.Client{Name: "owner", Secret: "s", Project: p.ready.ProjectID, Scopes: []authtest.Scope{{Suffix: "a"}}})
+	user := p.server.AddClient(authtest.Client{Name: "user", Secret: "s", Project: p.ready.ProjectID, Scopes: []authtest.Scope{{
+		Suffix: "b", DependsOn: []authtest.Dependency{{Scope: owner.Scopes[0].Scope}},
+	}}})
+	for _, path := range []string{"/v2/api/scopes/" + owner.Scopes[0].ID, "/v2/api/clients/" + owner.ID} {
+		if a := p.do("DELETE", path, alice, nil); a.status != 409 || !strings.Contains(string(a.body), user.Scopes[0].Scope) {
+			t.Errorf("%s: answer %d %s, want 409 with the scope that depends on it", path, a.status, a.body)
+		}
+	}
+	circle := object{"scope": object{"dependent_scopes": []object{{"scope": user.Scopes[0].ID, "optional": true, "requires_refresh_token": false}}}}
+	if a := p.do("PUT", "/v2/api/scopes/"+owner.Scopes[0].ID, alice, circle); a.status != 400 || !strings.Contains(string(a.body), "circles") {
+		t.Errorf("circle: answer %d %s", a.status, a.body)
+	}
+	p.want(p.do("DELETE", "/v2/api/scopes/"+user.Scopes[0].ID, alice, nil), 200)
+	p.want(p.do("DELETE", "/v2/api/clients/"+owner.ID, alice, nil), 200)
+}
+
 func TestAdministratorMustBeFresh(t *testing.T) {
 	t.Parallel()
 	p, alice := developer(t)
