@@ -12,38 +12,58 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/globusauth/globusauth/authtest"
+	_ "github.com/globusauth/globusauth/identitymap" // the programs use it
 )
 
-// bin is where TestMain puts the programs.
-var bin string
+// bin is where the programs are built, by the first test that needs one.
+var (
+	bin   string
+	built sync.Once
+)
 
 func TestMain(m *testing.M) {
-	os.Exit(buildAndRun(m))
+	os.Exit(inFolder(m))
 }
 
-func buildAndRun(m *testing.M) int {
+func inFolder(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "examples")
 	if err != nil {
 		panic(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	bin = dir
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", dir+string(filepath.Separator),
-		"./tool", "./portal", "./service", "./resourceserver", "./administration")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		panic(err)
-	}
 	return m.Run()
+}
+
+func build(t *testing.T) {
+	t.Helper()
+	// Files that a test reads are what go test looks at to see whether an old result is
+	// still good.
+	sources, err := filepath.Glob("*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range sources {
+		if _, err := os.ReadFile(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator),
+		"./tool", "./portal", "./service", "./resourceserver", "./administration")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 }
 
 // command prepares a program with an environment that points to the double.
 func command(t *testing.T, double *authtest.Server, env []string, name string, args ...string) *exec.Cmd {
 	t.Helper()
+	built.Do(func() { build(t) })
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
