@@ -1,0 +1,48 @@
+//go:build interop
+
+package contract_test
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// TestBrowser drives the pages of the emulator with Chromium. Screenshots of
+// every page are in /screenshots, which is not kept.
+func TestBrowser(t *testing.T) {
+	checkNode(t)
+	t.Setenv("CHROMIUM", findChromium(t))
+	line := startEmulator(t, buildCommand(t))
+	for _, result := range runScript(t, "browser.mjs", line, nil) {
+		t.Run(result.Name, func(t *testing.T) {
+			if result.LeftOut {
+				t.Error("it was left out")
+			}
+			if !result.Passed {
+				t.Error(result.Error)
+			}
+		})
+	}
+	answered := answeredOperations(t, line)
+	for _, operation := range []string{"authorize", "token", "authCodePage", "logoutPage", "getUserinfo", "getConsents"} {
+		if !answered[operation] {
+			t.Errorf("the emulator never answered %s", operation)
+		}
+	}
+}
+
+// findChromium fails unless there is a browser: CHROMIUM, or one in the path.
+func findChromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
+		if name == "" {
+			continue
+		}
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("this test needs Chromium: run 'apt-get install chromium', or name one in CHROMIUM")
+	return ""
+}
