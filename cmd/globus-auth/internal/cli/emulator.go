@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -56,6 +57,7 @@ signs in anybody, without a password.`,
 	flags.StringVar(&o.log, "log", "text", "request log on standard error: text, json or none")
 	flags.StringVar(&o.login, "login", "", "auto: a login page for nobody, page: for everyone; by default for who accepts text/html")
 	flags.BoolVar(&o.config.Deterministic, "deterministic", false, "the same IDs and tokens in every run")
+	flags.BoolVar(&o.config.KeyIDs, "key-ids", false, "give signing keys and ID tokens a key ID, which Globus Auth does not")
 	flags.DurationVar(&o.config.AccessTokenLifetime, "access-token-lifetime", 0, "how long access tokens live (default 48h)")
 	flags.BoolVar(&o.config.RotateRefreshTokens, "rotate-refresh-tokens", false, "each refresh gives a new refresh token, and the old one dies")
 	flags.DurationVar(&o.config.RefreshTokenGrace, "refresh-token-grace", 0, "how long a refresh token still works after its first use")
@@ -73,7 +75,7 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 	}
 	defer func() { _ = listener.Close() }()
 	if config.BaseURL = o.publicURL; config.BaseURL == "" {
-		config.BaseURL = "http://" + listener.Addr().String()
+		config.BaseURL = "http://" + reachable(listener.Addr())
 	}
 	if addr, ok := listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
 		if !o.allowRemote {
@@ -86,6 +88,14 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 		return err
 	}
 	return serve(ctx, listener, double.Handler(), func() error { return r.announce(double.Ready(), o.format) })
+}
+
+// reachable names an address that a client on this machine can use.
+func reachable(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return addr.String()
 }
 
 func (r *runner) emulatorConfig(o emulatorOptions) (authtest.Config, error) {

@@ -82,13 +82,7 @@ func TestEmulator(t *testing.T) {
 	if code := stop(); code != cli.ExitOK {
 		t.Errorf("exit code %d after an interruption", code)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, baseURL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if resp, err := client.Do(req); err == nil {
-		_ = resp.Body.Close()
+	if _, err := get(t, baseURL); err == nil {
 		t.Error("it still answers")
 	}
 }
@@ -111,6 +105,38 @@ func TestEmulatorRefuses(t *testing.T) {
 			golden(t, name, c)
 		})
 	}
+}
+
+func TestEmulatorForOtherMachinesNamesAnAddressThatWorksHere(t *testing.T) {
+	t.Parallel()
+	line, _ := emulate(t, "--listen", "0.0.0.0:0", "--allow-remote", "--key-ids")
+	var ready struct {
+		BaseURL string `json:"base_url"`
+	}
+	if err := json.Unmarshal([]byte(line), &ready); err != nil || !strings.HasPrefix(ready.BaseURL, "http://127.0.0.1:") {
+		t.Fatalf("base_url %q, %v", ready.BaseURL, err)
+	}
+	resp, err := get(t, ready.BaseURL+"jwk.json")
+	if err != nil || !strings.Contains(resp, `"kid"`) {
+		t.Errorf("%v: %s", err, resp)
+	}
+}
+
+// get reads a document on a connection of its own.
+func get(t *testing.T, address string) (string, error) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	return string(body), err
 }
 
 func TestEmulatorForAPerson(t *testing.T) {
