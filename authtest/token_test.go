@@ -135,6 +135,13 @@ func TestDependentConsent(t *testing.T) {
 		t.Errorf("restricted to Transfer, offline: %v %v", list, err)
 	}
 	p.want(ask("scope", "nonsense"), 400)
+	p.server.AddClient(authtest.Client{ID: "0d000000-0000-4000-8000-000000000001", Name: "thief", Secret: "s"})
+	stolen := p.do("POST", "/v2/oauth2/token", basic("0d000000-0000-4000-8000-000000000001", "s"), url.Values{
+		"grant_type": {"urn:globus:auth:grant_type:dependent_token"}, "token": {access},
+	})
+	if p.want(stolen, 400); string(stolen.body) != `{"error":"invalid_grant"}` {
+		t.Errorf("for a client that the token is not for: %s", stolen.body)
+	}
 	if p.server.RevokeConsents("alice@example.edu", transferAll) != 1 {
 		t.Fatal("nothing was revoked")
 	}
