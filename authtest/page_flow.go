@@ -88,7 +88,7 @@ func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) 
 	if err != nil {
 		return unmet(detailOf(err))
 	}
-	_, there := counted.authentications[effective]
+	_, there := s.authentications[effective]
 	if !there && !slices.ContainsFunc(steps, func(s step) bool { return s.identity == effective }) {
 		steps = append(steps, step{identity: effective, mfa: a.required.mfa, reason: "The application will see " + effective.username + "."})
 	}

@@ -203,6 +203,14 @@ func TestPageRequirements(t *testing.T) {
 		"single domain": {[]string{"session_required_single_domain", "globusid.org,example.org"}, func(_ *peer, s *surfer) {
 			s.sees("globusid.org or example.org").press("alice@example.edu Example").sees("Sign in once more").press("alice@globusid.org").sees("Allow")
 		}},
+		"prompt and identity": {[]string{"session_required_identities", "alice@globusid.org", "prompt", "login"}, func(_ *peer, s *surfer) {
+			address := s.at.String()
+			for range 2 { // being signed in from the time before does not count
+				s.open(address).press("alice@globusid.org").sees("Allow", "alice@globusid.org")
+			}
+			s.follow("Use another account").press("alice@example.edu Example").sees("Allow", "alice@example.edu")
+			s.open(address).sees("Sign in once more", "You have to sign in again").press("alice@globusid.org").sees("Allow", "alice@example.edu")
+		}},
 		"prompt": {[]string{"prompt", "login"}, func(_ *peer, s *surfer) {
 			address := s.at.String()
 			s.sees("You have to sign in again").press("Carol Clark").sees("Allow", "carol@globusid.org")
