@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -13,12 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/globusauth/globusauth/authtest"
 )
@@ -175,20 +172,15 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler, rea
 	return err
 }
 
-// maxWorld bounds a seed file: about a million users.
-const maxWorld = 1 << 30
-
 func readWorld(path string) (authtest.World, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return authtest.World{}, err
 	}
 	defer func() { _ = file.Close() }()
-	decoder := yaml.NewDecoder(io.LimitReader(file, maxWorld))
-	decoder.KnownFields(true)
-	var world authtest.World
-	if err := decoder.Decode(&world); err != nil {
-		return authtest.World{}, fmt.Errorf("%s is no description of a world: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+	world, err := authtest.ReadWorld(file)
+	if err != nil {
+		return authtest.World{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return world, nil
 }
@@ -196,16 +188,12 @@ func readWorld(path string) (authtest.World, error) {
 // writeWorld replaces the file in one step, so that a crash leaves the old or
 // the new state.
 func writeWorld(path string, world authtest.World) error {
-	text, err := yaml.Marshal(world)
-	if err != nil {
-		return err
-	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(temporary.Name()) }()
-	_, err = temporary.Write(text)
+	err = world.Write(temporary)
 	if err == nil {
 		err = temporary.Sync()
 	}
