@@ -2,6 +2,7 @@ package authtest_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -80,9 +81,7 @@ func (s *surfer) send(method, address string, form url.Values, header http.Heade
 			request.Header.Set("Origin", origin)
 			request.Header.Set("Sec-Fetch-Site", "same-origin")
 		}
-		for name, values := range header {
-			request.Header[name] = values
-		}
+		maps.Copy(request.Header, header)
 		response, err := s.client.Do(request)
 		if err != nil {
 			s.tb.Fatal(err)

@@ -63,7 +63,7 @@ type referenceSchema struct {
 type referenceType struct{ Prefix, Name, Schema, Suffix string }
 
 // apiReference is read once per process, when somebody looks.
-var apiReference = sync.OnceValues(readReference) //nolint:gochecknoglobals // Never changes.
+var apiReference = sync.OnceValues(readReference)
 
 // referencePage shows the API reference.
 func referencePage() (page, error) {
@@ -302,7 +302,7 @@ func (s specSchema) members() []referenceMember {
 func prose(text string) template.HTML {
 	var html bytes.Buffer
 	if err := goldmark.Convert([]byte(text), &html); err != nil { // a buffer takes everything: cannot happen
-		return template.HTML(template.HTMLEscapeString(text)) //nolint:gosec // Escaped.
+		return template.HTML(template.HTMLEscapeString(text)) // escaped
 	}
-	return template.HTML(html.String()) //nolint:gosec // The renderer escapes what it does not know.
+	return template.HTML(html.String()) // the renderer escapes what it does not know
 }

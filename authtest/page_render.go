@@ -26,7 +26,7 @@ type pageSet struct {
 }
 
 // pageTemplates are parsed once per process, when the first page is shown.
-var pageTemplates = sync.OnceValues(loadPages) //nolint:gochecknoglobals // Never changes.
+var pageTemplates = sync.OnceValues(loadPages)
 
 func loadPages() (*pageSet, error) {
 	css, err := pageFiles.ReadFile("pages/style.css")
@@ -36,7 +36,7 @@ func loadPages() (*pageSet, error) {
 	sum := sha256.Sum256(css)
 	set := &pageSet{
 		pages: map[string]*template.Template{},
-		style: template.CSS(css), //nolint:gosec // Our own file.
+		style: template.CSS(css), // our own file
 		hash:  "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'",
 	}
 	layout, err := template.ParseFS(pageFiles, "pages/layout.html")

@@ -42,7 +42,7 @@ func newPageKeys() pageKeys {
 func (k *pageKeys) mac(purpose string, texts ...string) string {
 	hash := hmac.New(sha256.New, k.secret[:])
 	for _, text := range append([]string{purpose}, texts...) {
-		length := uint32(len(text)) //nolint:gosec // Bounded by the size of a request.
+		length := uint32(len(text))
 		hash.Write([]byte{byte(length >> 24), byte(length >> 16), byte(length >> 8), byte(length)})
 		hash.Write([]byte(text))
 	}
@@ -62,7 +62,7 @@ func (e *engine) browserOf(r *http.Request) browser {
 		return browser{id: cookie.Value}
 	}
 	id := rand.Text()
-	return browser{id: id, cookie: &http.Cookie{ //nolint:gosec // Secure is set where there is TLS; a test double often has none.
+	return browser{id: id, cookie: &http.Cookie{
 		Name: browserCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: strings.HasPrefix(e.base(r), "https:"),
 	}}

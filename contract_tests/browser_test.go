@@ -14,18 +14,9 @@ func TestBrowser(t *testing.T) {
 	checkNode(t)
 	t.Setenv("CHROMIUM", findChromium(t))
 	line := startEmulator(t, buildCommand(t))
-	for _, result := range runScript(t, "browser.mjs", line, nil) {
-		t.Run(result.Name, func(t *testing.T) {
-			if result.LeftOut {
-				t.Error("it was left out")
-			}
-			if !result.Passed {
-				t.Error(result.Error)
-			}
-		})
-	}
+	report(t, runScript(t, "browser.mjs", line, nil))
 	answered := answeredOperations(t, line)
-	for _, operation := range []string{"authorize", "token", "authCodePage", "logoutPage", "getUserinfo", "getConsents"} {
+	for _, operation := range []string{"authorize", "token", "authCodePage", "logoutPage", "getUserinfo", "getConsents"} { //nolint:paralleltest // Runs nothing.
 		if !answered[operation] {
 			t.Errorf("the emulator never answered %s", operation)
 		}
