@@ -45,16 +45,7 @@ func TestNode(t *testing.T) {
 		t.Run(strings.Join(append([]string{script.name}, script.args...), " "), func(t *testing.T) {
 			t.Parallel()
 			line := startEmulator(t, command, script.args...)
-			for _, result := range runScript(t, script.name, line, script.args) {
-				t.Run(result.Name, func(t *testing.T) {
-					if result.LeftOut {
-						t.Error("it was left out")
-					}
-					if !result.Passed {
-						t.Error(result.Error)
-					}
-				})
-			}
+			report(t, runScript(t, script.name, line, script.args))
 			answered := answeredOperations(t, line)
 			for _, operation := range script.used {
 				if !answered[operation] {
@@ -150,6 +141,21 @@ type scriptResult struct {
 	Passed  bool   `json:"passed"`
 	LeftOut bool   `json:"left_out"`
 	Error   string `json:"error"`
+}
+
+// report makes a subtest of every test that a script ran.
+func report(t *testing.T, results []scriptResult) {
+	t.Helper()
+	for _, result := range results {
+		t.Run(result.Name, func(t *testing.T) {
+			if result.LeftOut {
+				t.Error("it was left out")
+			}
+			if !result.Passed {
+				t.Error(result.Error)
+			}
+		})
+	}
 }
 
 // runScript runs a script of node:test and returns what became of its tests.
