@@ -16,7 +16,7 @@ func TestBrowser(t *testing.T) {
 	line := startEmulator(t, buildCommand(t))
 	report(t, runScript(t, "browser.mjs", line, nil))
 	answered := answeredOperations(t, line)
-	for _, operation := range []string{"authorize", "token", "authCodePage", "logoutPage", "getUserinfo", "getConsents"} { //nolint:paralleltest // Runs nothing.
+	for _, operation := range []string{"authorize", "token", "authCodePage", "logoutPage", "getUserinfo", "getConsents"} {
 		if !answered[operation] {
 			t.Errorf("the emulator never answered %s", operation)
 		}
