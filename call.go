@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,13 +23,29 @@ type operation struct {
 	retry retryClass
 }
 
-// Response is an answer as it came.
+// Response is an answer as it came. The header of a login's redirect and the body
+// of a token request hold secrets, so that it prints, logs and encodes as its
+// status and size alone.
 type Response struct {
 	StatusCode int
 	Header     http.Header
-	// Body is the whole body. That of a token request holds secrets.
+	// Body is the whole body.
 	Body []byte
 }
+
+func (r Response) summary() string {
+	return fmt.Sprintf("globusauth.Response(status %d, %d bytes)", r.StatusCode, len(r.Body))
+}
+
+// Format prints status and size, whatever the verb.
+func (r Response) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, r.summary()) }
+
+// LogValue logs status and size.
+func (r Response) LogValue() slog.Value { return slog.StringValue(r.summary()) }
+
+// MarshalText writes status and size, also for encoding/json and the like. It
+// cannot be read back.
+func (r Response) MarshalText() ([]byte, error) { return []byte(r.summary()), nil }
 
 // call sends a request and decodes the answer of a success.
 func call[T any](c *Client, op operation, req *http.Request, buildErr error, opts []CallOption) (*T, error) {

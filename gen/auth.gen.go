@@ -614,6 +614,10 @@ func (v IntrospectRequest) Format(state fmt.State, verb rune) {
 // LogValue is what Format prints.
 func (v IntrospectRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
+// MarshalText writes what Format prints, also for encoding/json and the like: on
+// the wire the value is a form.
+func (v IntrospectRequest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
+
 // Introspection What a token stands for. When `active` is false, there is nothing else.
 type Introspection struct {
 	// Active Whether the token is valid, and the caller may know.
@@ -1060,6 +1064,10 @@ func (v RevokeRequest) Format(state fmt.State, verb rune) {
 // LogValue is what Format prints.
 func (v RevokeRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
+// MarshalText writes what Format prints, also for encoding/json and the like: on
+// the wire the value is a form.
+func (v RevokeRequest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
+
 // Scope A scope that a client owns as a resource server.
 type Scope struct {
 	// Advertised Whether others can find the scope.
@@ -1259,6 +1267,10 @@ func (v TokenRequest) Format(state fmt.State, verb rune) {
 
 // LogValue is what Format prints.
 func (v TokenRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
+
+// MarshalText writes what Format prints, also for encoding/json and the like: on
+// the wire the value is a form.
+func (v TokenRequest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
 
 // TokenResponse Tokens, one for each resource server: the first at the top level, the others in `other_tokens`. Which one is on
 // top is not defined; search for the resource server.

@@ -2,6 +2,10 @@ package gen_test
 
 import (
 	"bytes"
+	"encoding"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -35,6 +39,13 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 			}
 			if _, ok := value.(slog.LogValuer); ok {
 				slog.New(slog.NewJSONHandler(&out, nil)).Info("value", "value", value)
+			}
+			if _, ok := value.(encoding.TextMarshaler); ok { // a form on the wire: its JSON is nobody's but a log's
+				if err := errors.Join(json.NewEncoder(&out).Encode(value), xml.NewEncoder(&out).Encode(value)); err != nil {
+					t.Fatal(err)
+				}
+			} else if reflect.TypeOf(value).Name() == "TokenRequest" {
+				t.Error("a form has no MarshalText")
 			}
 			if got := out.String(); strings.Contains(got, secret) || strings.Contains(got, fmt.Sprintf("%x", secret)) || !strings.Contains(got, "[redacted]") {
 				t.Errorf("printed as %s", got)

@@ -194,12 +194,14 @@ func (s Set) forgetRefresh(resourceServer string) Set {
 }
 
 // Format writes the set without its secrets, whatever the verb.
-func (s Set) Format(f fmt.State, _ rune) {
+func (s Set) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.describe()) }
+
+func (s Set) describe() string {
 	parts := make([]string, 0, len(s.list()))
 	for _, token := range s.list() {
 		parts = append(parts, token.describe())
 	}
-	_, _ = io.WriteString(f, "{"+strings.Join(parts, "; ")+"}")
+	return "{" + strings.Join(parts, "; ") + "}"
 }
 
 // LogValue returns the tokens without their secrets, grouped by resource server.
@@ -220,6 +222,10 @@ func (s Set) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(byName)
 }
+
+// MarshalText writes the tokens without their secrets, for encoding/xml and the
+// like. It cannot be read back.
+func (s Set) MarshalText() ([]byte, error) { return []byte(s.describe()), nil }
 
 // UnmarshalJSON always fails: the form that [Set.MarshalJSON] writes has lost the
 // secrets. Use [UnmarshalStorage].

@@ -31,8 +31,9 @@ const (
 //
 // A Token is an immutable value: copies share nothing that can be changed, so it
 // may be passed between goroutines freely. It hides its secrets when printed
-// (any fmt verb), logged (slog) or encoded as JSON; [Set.MarshalStorage] is the
-// form that keeps them.
+// (any fmt verb), logged (slog) or encoded as JSON, XML or the like;
+// [Set.MarshalStorage] is the form that keeps them. In an unexported field of
+// another struct, where package fmt cannot ask it, keep it in a [Set].
 type Token struct {
 	// AccessToken is the secret sent in the Authorization header.
 	AccessToken string
@@ -168,6 +169,10 @@ func (t Token) MarshalJSON() ([]byte, error) {
 		hide(t.AccessToken), hide(t.RefreshToken), hide(t.IDToken),
 	})
 }
+
+// MarshalText writes the token without its secrets, for encoding/xml and the
+// like. It cannot be read back.
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.describe()), nil }
 
 // UnmarshalJSON always fails: the form that [Token.MarshalJSON] writes has lost
 // the secrets. Use [UnmarshalStorage].
