@@ -35,7 +35,7 @@ type code struct {
 }
 
 const (
-	codeLife      = time.Minute
+	codeLife      = 10 * time.Minute // the most that RFC 6749 section 4.1.2 recommends, and enough to copy one by hand
 	maxCodes      = 10000
 	sessionCookie = "authtest_session"
 )
@@ -238,7 +238,7 @@ func (e *engine) grantCode(c *call, a *authorization, s *session, person *identi
 // notice when somebody uses them again.
 func (e *engine) keepCode(added *code) {
 	now := e.now()
-	for len(e.codeList) > 0 && (now.Sub(e.codeList[0].issued) > 10*codeLife || len(e.codeList) >= maxCodes) {
+	for len(e.codeList) > 0 && (now.Sub(e.codeList[0].issued) > 2*codeLife || len(e.codeList) >= maxCodes) {
 		delete(e.codes, e.codeList[0].value)
 		e.codeList[0] = nil
 		e.codeList = e.codeList[1:]

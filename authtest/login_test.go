@@ -124,7 +124,7 @@ func TestCodeRules(t *testing.T) {
 		t.Parallel()
 		p := newPeer(t, authtest.Config{})
 		code := p.callback(p.authorizeQuery("openid")).Get("code")
-		p.server.Advance(time.Minute)
+		p.server.Advance(10 * time.Minute)
 		p.want(p.exchange(code), 400)
 	})
 	t.Run("short verifier", func(t *testing.T) {
