@@ -20,7 +20,9 @@ import (
 //	duplicate          a JSON object names a member twice
 //	typ                a JWT of another kind (RFC 8725 section 3.11)
 //	crit               a header extension that must be understood and is not
-//	alg                an algorithm that the provider or the configuration does not allow; none and HMAC never are
+//	alg                an algorithm that the provider or the configuration does not allow, or no word of one
+//	alg none           not signed at all; never allowed
+//	alg hmac           signed with a shared secret (HS256 and the like), as which a forger can use a public key; never allowed
 //	key                no published key fits the algorithm and the kid
 //	signature          no fitting key verifies the signature
 //	iss                another issuer, or none
@@ -55,6 +57,8 @@ const (
 	errType            = CheckError("typ")
 	errCritical        = CheckError("crit")
 	errAlgorithm       = CheckError("alg")
+	errAlgorithmNone   = CheckError("alg none")
+	errAlgorithmHMAC   = CheckError("alg hmac")
 	errKey             = CheckError("key")
 	errSignature       = CheckError("signature")
 	errIssuer          = CheckError("iss")

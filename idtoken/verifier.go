@@ -87,12 +87,12 @@ func (v *Verifier) verify(ctx context.Context, raw string, expect Expect) (*Clai
 	return &parsed.Claims, nil
 }
 
-// errSignature verifies the signature with the known keys and, when none of them
+// checkSignature verifies the signature with the known keys and, when none of them
 // does, with newer ones if there are any to be had.
 func (v *Verifier) checkSignature(ctx context.Context, token *compactToken) error {
 	chosen := findAlgorithm(v.algorithms, token.header.Algorithm)
 	if chosen == nil {
-		return refuse(errAlgorithm, "%s is not an allowed signature algorithm", quote(token.header.Algorithm))
+		return refuseAlgorithm(token.header.Algorithm)
 	}
 	signature, err := decodePart(token.signature)
 	if err != nil {
@@ -117,6 +117,18 @@ func (v *Verifier) checkSignature(ctx context.Context, token *compactToken) erro
 		return err
 	}
 	return newer.verify(chosen, token, signature)
+}
+
+// refuseAlgorithm tells the two ways to forge a token by its header alone from a
+// key or a configuration that does not fit.
+func refuseAlgorithm(name string) error {
+	switch upper := strings.ToUpper(name); {
+	case upper == "NONE":
+		return refuse(errAlgorithmNone, "the token is not signed")
+	case strings.HasPrefix(upper, "HS"):
+		return refuse(errAlgorithmHMAC, "%s signs with a shared secret, and Globus Auth shares none", quote(name))
+	}
+	return refuse(errAlgorithm, "%s is not an allowed signature algorithm", quote(name))
 }
 
 // compactToken is a token in compact form, split once. Payload and signature are

@@ -81,10 +81,10 @@ func TestVerifyRefuses(t *testing.T) {
 		at      time.Duration // after the issue
 		want    idtoken.CheckError
 	}{
-		{name: "alg none", raw: unsigned, want: "alg"},
-		{name: "alg None", header: object{"alg": "None"}, want: "alg"},
+		{name: "alg none", raw: unsigned, want: "alg none"},
+		{name: "alg None", header: object{"alg": "None"}, want: "alg none"},
 		{name: "no alg", header: object{"alg": nil}, want: "alg"},
-		{name: "HS256 keyed with the public key", raw: hmacWithPublicKey, want: "alg"},
+		{name: "HS256 keyed with the public key", raw: hmacWithPublicKey, want: "alg hmac"},
 		{name: "RS256 where RS512 is announced", header: object{"alg": "RS256"}, want: "alg"},
 		{name: "RS512 where RS256 is configured", change: func(c *idtoken.Config) { c.Algorithms = []string{"RS256"} }, want: "alg"},
 		{name: "ES512 where RS512 is announced", header: object{"alg": "ES512"}, want: "alg"},
