@@ -278,11 +278,11 @@ func parseBaseURL(raw string, allowHTTP bool) (string, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "":
-		return "", fmt.Errorf("%q is not an absolute URL", raw)
+		return "", errors.New("it is not an absolute URL such as https://auth.globus.org/") // and may hold a password all the same
 	case u.User != nil:
 		return "", errors.New("the URL holds a user name or password; use Credentials")
 	case u.RawQuery != "" || u.Fragment != "":
-		return "", fmt.Errorf("%q has a query or a fragment", raw)
+		return "", fmt.Errorf("the URL of %q has a query or a fragment; leave it out", u.Host)
 	case u.Scheme == "https":
 	case u.Scheme != "http":
 		return "", fmt.Errorf("%q has the scheme %q; it must be https", raw, u.Scheme)
