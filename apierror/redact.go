@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -69,7 +70,14 @@ func newRedactor(secrets []string) redactor {
 		if len(secret) < minSecret {
 			continue
 		}
-		r.forms = append(r.forms, secret, url.QueryEscape(secret), url.PathEscape(secret), clean(secret, len(secret)))
+		r.forms = append(r.forms, url.QueryEscape(secret), url.PathEscape(secret))
+		if utf8.ValidString(secret) { // what is printed is valid, and must not be cut within a character
+			r.forms = append(r.forms, secret)
+		}
+		// Of a secret without printable text nothing is left, and nothing is everywhere.
+		if cleaned := clean(secret, len(secret)); len(cleaned) >= minSecret {
+			r.forms = append(r.forms, cleaned)
+		}
 	}
 	slices.SortFunc(r.forms, func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
