@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,9 +131,14 @@ func TestLeavingTheLoop(t *testing.T) { //nolint:paralleltest // looks at all go
 	} {
 		before := goleak.IgnoreCurrent()
 		s := newService(crowd(100)...)
+		second := make(chan struct{})
+		arrived := sync.OnceFunc(func() { close(second) })
 		s.fault = func(ctx context.Context, number int, _ request) *http.Response {
 			if number > 1 {
+				arrived()
 				<-ctx.Done()
+			} else { // no answer, and so no leaving, before others are on their way
+				<-second
 			}
 			return nil
 		}
