@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/maypok86/otter/v2/stats"
+
 	"github.com/globusauth/globusauth"
 )
 
@@ -61,7 +63,8 @@ func New(config Config) (*Map, error) {
 		provision: config.Provision,
 		providers: config.Providers,
 		batchSize: config.BatchSize,
-		calls:     map[key]*call{},
+		hits:      stats.NewCounter(),
+		calls:     map[string]*call{},
 		running:   map[*batch]struct{}{},
 	}
 	if m.client == nil {

@@ -60,7 +60,7 @@ type batch struct {
 // join makes w wait for k: with others, if it is on its way already. The
 // caller holds mu, and calls pump after its last join.
 func (m *Map) join(ctx context.Context, w *waiter, k key, text string) *call {
-	if c := m.calls[k]; c != nil {
+	if c := m.calls[k.text]; c != nil {
 		m.shared.Add(1)
 		c.waiting = append(c.waiting, waiting{w, text})
 		if c.batch != nil {
@@ -79,7 +79,7 @@ func (m *Map) join(ctx context.Context, w *waiter, k key, text string) *call {
 	m.arrivals++
 	c := &call{key: k, ctx: ctx, number: m.arrivals}
 	c.waiting = append(c.inline[:0], waiting{w, text})
-	m.calls[k] = c
+	m.calls[k.text] = c
 	m.queue[k.kind].push(c)
 	return c
 }
@@ -95,8 +95,8 @@ func (m *Map) leave(c *call, w *waiter) *batch {
 	left := before - len(c.waiting)
 	b := c.batch
 	if b == nil {
-		if len(c.waiting) == 0 && m.calls[c.key] == c {
-			delete(m.calls, c.key) // the queue drops it when it comes by
+		if len(c.waiting) == 0 && m.calls[c.key.text] == c {
+			delete(m.calls, c.key.text) // the queue drops it when it comes by
 		}
 		return nil
 	}
@@ -144,10 +144,10 @@ func (m *Map) leaveAll(w *waiter) (lost []string, cancelled []*batch) {
 // detach takes c out of what can be joined. A key that was only added is noted
 // again.
 func (m *Map) detach(c *call) {
-	if m.calls[c.key] != c {
+	if m.calls[c.key.text] != c {
 		return
 	}
-	delete(m.calls, c.key)
+	delete(m.calls, c.key.text)
 	if c.added != "" && len(c.waiting) == 0 && !m.knows(c.key) {
 		m.pending[c.key.kind].add(c.key, c.added)
 	}
@@ -155,8 +155,8 @@ func (m *Map) detach(c *call) {
 
 // answer gives c's answer to all who wait for it.
 func (m *Map) answer(c *call, e *entry, err error) {
-	if m.calls[c.key] == c {
-		delete(m.calls, c.key)
+	if m.calls[c.key.text] == c {
+		delete(m.calls, c.key.text)
 	}
 	for _, w := range c.waiting {
 		w.waiter.deliver(answer{w.key, e, err})

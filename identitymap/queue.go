@@ -1,5 +1,7 @@
 package identitymap
 
+import "slices"
+
 // queue holds the calls of one kind that no request has taken yet.
 type queue struct {
 	calls []*call
@@ -10,7 +12,7 @@ func (q *queue) push(c *call) { q.calls = append(q.calls, c) }
 
 // unshift puts calls back in front, in their order.
 func (q *queue) unshift(calls []*call) {
-	q.calls = append(append(make([]*call, 0, len(calls)+len(q.calls)-q.head), calls...), q.calls[q.head:]...)
+	q.calls = slices.Replace(q.calls, 0, q.head, calls...)
 	q.head = 0
 }
 

@@ -79,7 +79,7 @@ func (m *Map) gather(k kind) *batch {
 	}
 	for _, p := range m.pending[k].take(space.take) {
 		c := &call{key: p.key, added: p.text, batch: b}
-		m.calls[p.key] = c
+		m.calls[p.key.text] = c
 		b.calls = append(b.calls, c)
 	}
 	return b
@@ -109,7 +109,9 @@ func (m *Map) run(ctx context.Context, b *batch) {
 			m.answer(c, nil, err)
 		}
 	}
-	m.queue[b.kind].unshift(again)
+	if len(again) > 0 {
+		m.queue[b.kind].unshift(again)
+	}
 	m.adapt(errs)
 	m.pump() //nolint:contextcheck // a request carries the values of the oldest call that it is about
 }
