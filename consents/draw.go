@@ -3,8 +3,8 @@ package consents
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode"
 )
 
 // drawDepth limits the indentation of a drawing. Real trees have four levels.
@@ -12,8 +12,9 @@ const drawDepth = 64
 
 // String draws the trees, one line for each consent, sorted by consent ID: the
 // scope with a * if it can be revoked alone, the consent ID, the client and, if
-// it is not "approved", the status. Characters that are not printable are
-// replaced. Of a tree deeper than 64 the lower part is only counted. An empty
+// it is not "approved", the status. Text that holds anything but printable ASCII
+// without blanks is quoted and escaped, so that no name can pass for a part of
+// the drawing. Of a tree deeper than 64 the lower part is only counted. An empty
 // forest is an empty string.
 func (f *Forest) String() string {
 	var b strings.Builder
@@ -55,11 +56,11 @@ func (f *Forest) describe(at int) string {
 	if consent.AtomicallyRevocable {
 		mark = "*"
 	}
-	text := fmt.Sprintf("%s%s (consent %d, client %s", mark, consent.ScopeName, consent.ID, consent.Client)
-	if status := string(consent.Status); status != "approved" {
-		text += ", status " + status
+	text := fmt.Sprintf("%s%s (consent %d, client %s", mark, quoteOdd(consent.ScopeName), consent.ID, quoteOdd(consent.Client))
+	if status := string(consent.Status); status != "approved" && status != "" {
+		text += ", status " + quoteOdd(status)
 	}
-	return printable(text + ")")
+	return text + ")"
 }
 
 // count returns how many consents there are in some trees.
@@ -71,12 +72,11 @@ func (f *Forest) count(trees []int) int {
 	return len(all)
 }
 
-// printable keeps what a service sends from steering a terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
+// quoteOdd quotes what is not a plain word.
+func quoteOdd(text string) string {
+	odd := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' }
+	if text == "" || strings.ContainsFunc(text, odd) {
+		return strconv.QuoteToASCII(text)
+	}
+	return text
 }

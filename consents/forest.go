@@ -43,8 +43,9 @@ type Node struct {
 }
 
 // NewForest arranges consents in trees. The parent of a consent is the last but
-// one in its dependency path, a path of one is a root. The order of the list does
-// not matter, and the list is copied.
+// one in its dependency path, a path of one is a root; what stands before is not
+// looked at. A consent without a scope name has its place and meets nothing. The
+// order of the list does not matter, and the list is copied.
 //
 // The error matches [ErrMissingParent], [ErrCycle] or [ErrMalformed] and names the
 // consent.
@@ -153,8 +154,8 @@ func (f *Forest) Find(id int64) (Node, bool) {
 	return Node{forest: f, at: i}, true
 }
 
-// Edges yields every consent that has a parent, after its parent, sorted by the
-// child's consent ID.
+// Edges yields every consent that has a parent, as the pair of parent and child,
+// sorted by the child's consent ID.
 func (f *Forest) Edges() iter.Seq2[Node, Node] {
 	return func(yield func(parent, child Node) bool) {
 		for i := range f.nodes {

@@ -103,8 +103,8 @@ func TestVectors(t *testing.T) {
 			}
 		}
 	}
-	if checked < 90 {
-		t.Errorf("only %d checks", checked)
+	if checked != 110 {
+		t.Errorf("%d checks", checked)
 	}
 }
 
@@ -191,6 +191,11 @@ func TestForestErrors(t *testing.T) {
 		{"own parent", []gen.Consent{consent(1, 1), consent(2, 2, 2)}, consents.ErrCycle, "2 depends on 2, by"},
 		{"two parents", []gen.Consent{consent(1, 2, 1), consent(2, 1, 2)}, consents.ErrCycle, " depends on "},
 		{"below a cycle", []gen.Consent{consent(1, 5, 1), consent(4, 5, 4), consent(5, 4, 5)}, consents.ErrCycle, "5 depends on"},
+		{
+			"far below a cycle",
+			[]gen.Consent{consent(1, 2, 1), consent(2, 3, 2), consent(3, 4, 3), consent(4, 5, 4), consent(5, 4, 5)},
+			consents.ErrCycle, "4 depends on 5 depends on 4, by",
+		},
 	}
 	for _, test := range tests {
 		forest, err := consents.NewForest(test.list)

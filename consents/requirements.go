@@ -19,7 +19,8 @@ type Missing struct {
 }
 
 // String returns the path in the grammar of scopes, with the missing scope
-// innermost.
+// innermost. It is for people: the optional marks are gone, so a request asks for
+// the element itself again.
 func (m Missing) String() string {
 	if len(m.Path) == 0 {
 		return ""
@@ -31,8 +32,9 @@ func (m Missing) String() string {
 // package comment for what that means. An empty list is met by any forest. The
 // error is that of [scopes.Parse] for an element.
 func (f *Forest) Meets(required scopes.List) (bool, error) {
-	missing, err := f.Missing(required)
-	return err == nil && len(missing) == 0, err
+	met := true
+	err := f.compare(required, func(_ int, _ *matcher, _ scopes.Node, s shortfall) { met = met && s.count == 0 })
+	return err == nil && met, err
 }
 
 // Missing returns what is required and not consented to, in the order of the
@@ -42,6 +44,19 @@ func (f *Forest) Meets(required scopes.List) (bool, error) {
 // for an element.
 func (f *Forest) Missing(required scopes.List) ([]Missing, error) {
 	var missing []Missing
+	err := f.compare(required, func(element int, m *matcher, scope scopes.Node, s shortfall) {
+		for _, path := range m.paths(nil, s, scope, nil) {
+			missing = append(missing, Missing{Element: element, Path: path})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return missing, nil
+}
+
+// compare tells what the forest lacks of every scope that is required.
+func (f *Forest) compare(required scopes.List, tell func(element int, m *matcher, scope scopes.Node, s shortfall)) error {
 	roots := make(map[string][]int)
 	for _, root := range f.roots {
 		name := f.nodes[root].consent.ScopeName
@@ -50,17 +65,18 @@ func (f *Forest) Missing(required scopes.List) ([]Missing, error) {
 	for i, element := range required {
 		graph, err := scopes.Parse(string(element))
 		if err != nil {
-			return nil, fmt.Errorf("consents: required scope %d of the list: %w", i, err)
+			return fmt.Errorf("consents: required scope %d of the list: %w", i, err)
 		}
-		m := matcher{forest: f, needs: make(map[string]need)}
+		m := &matcher{forest: f, needs: make(map[string]need)}
+		seen := make(map[string]bool) // a scope and the same as optional are one here
 		for _, scope := range graph.Roots() {
-			s := m.match(roots[scope.Name()], scope)
-			for _, path := range m.paths(nil, s, scope, nil) {
-				missing = append(missing, Missing{Element: i, Path: path})
+			if !seen[scope.Name()] {
+				seen[scope.Name()] = true
+				tell(i, m, scope, m.match(roots[scope.Name()], scope))
 			}
 		}
 	}
-	return missing, nil
+	return nil
 }
 
 // matcher compares trees with the scopes of one graph. It looks at every consent
@@ -91,17 +107,26 @@ func (m *matcher) match(candidates []int, scope scopes.Node) shortfall {
 		return shortfall{count: 1, absent: true}
 	}
 	need := m.need(scope)
+	if len(need.dependencies) == 0 {
+		return shortfall{}
+	}
 	least := shortfall{count: math.MaxInt}
 	for _, candidate := range candidates {
-		groups := make(map[string][]int)
+		var groups map[string][]int // most candidates have none
 		for _, child := range m.forest.nodes[candidate].children {
 			name := m.forest.nodes[child].consent.ScopeName
 			if _, needed := need.byName[name]; needed {
+				if groups == nil {
+					groups = make(map[string][]int)
+				}
 				groups[name] = append(groups[name], child)
 			}
 		}
-		s := shortfall{count: len(need.dependencies) - len(groups), below: make(map[string]shortfall, len(groups))}
+		s := shortfall{count: len(need.dependencies) - len(groups)}
 		for name, group := range groups {
+			if s.below == nil {
+				s.below = make(map[string]shortfall, len(groups))
+			}
 			s.below[name] = m.match(group, need.byName[name])
 			s.count += s.below[name].count
 		}

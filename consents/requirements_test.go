@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -27,6 +28,7 @@ func TestMissing(t *testing.T) {
 		{"a root that is only a child", []string{"A", "A/B"}, scopes.List{"B"}, "0 B"},
 		{"everything below a missing one is left out", []string{"A"}, scopes.List{"A[B[C D] E]"}, "0 A[B]; 0 A[E]"},
 		{"deep", []string{"A", "A/B", "A/B/C"}, scopes.List{"A[B[C[D] E]]"}, "0 A[B[C[D]]]; 0 A[B[E]]"},
+		{"required and optional", nil, scopes.List{"*A A[B]"}, "0 A"},
 		{"optional counts", []string{"A"}, scopes.List{"*A[*B]"}, "0 A[B]"},
 		{"two trees as two elements", []string{"A", "A/B", "A'", "A'/C"}, scopes.List{"A[B]", "A[C]"}, ""},
 		{"two trees as one element", []string{"A", "A/B", "A'", "A'/C"}, scopes.List{"A[B] A[C]"}, "0 A[C]"},
@@ -75,17 +77,45 @@ func TestDraw(t *testing.T) {
 	}
 	list[1].AtomicallyRevocable = true
 	list[2].Status = "denied\x1b[2J"
+	list[4].Status = ""
 	list[5].ScopeName = "F\n\u202egnp.exe"
+	list = append(list, gen.Consent{ID: 7, DependencyPath: []int64{7}, ScopeName: "x (consent 8, client y)", Status: "approved"})
 	const want = "" +
 		"A (consent 1, client c)\n" +
 		"├── *B (consent 2, client c)\n" +
-		"│   ├── C (consent 3, client c, status denied\ufffd[2J)\n" +
+		"│   ├── C (consent 3, client c, status \"denied\\x1b[2J\")\n" +
 		"│   └── D (consent 4, client c)\n" +
 		"└── E (consent 5, client c)\n" +
-		"F\ufffd\ufffdgnp.exe (consent 6, client c)\n"
+		"\"F\\n\\u202egnp.exe\" (consent 6, client c)\n" +
+		"\"x (consent 8, client y)\" (consent 7, client \"\")\n"
 	if got := mustForest(t, list).String(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
+}
+
+// A forest may be asked by several goroutines at once; the race detector says
+// whether that is so.
+func TestSharedForest(t *testing.T) {
+	t.Parallel()
+	forest := mustForest(t, chain(t, "A", "A/B", "A/B/C", "D"))
+	want := forest.String()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			ok, err := forest.Meets(scopes.List{"A[B[C]]", "D"})
+			missing, _ := forest.Missing(scopes.List{"A[B[C E]]"})
+			node, _ := forest.Find(2)
+			node.Consent().DependencyPath[0] = 9
+			clear(forest.Trees())
+			for range forest.Edges() {
+				continue
+			}
+			if !ok || err != nil || len(missing) != 1 || forest.String() != want || forest.Depth() != 3 {
+				t.Error("a shared forest changed")
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // A hostile answer must not use up the stack, the memory or the time.

@@ -2,8 +2,10 @@ package scopes_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/globusauth/globusauth/scopes"
 )
@@ -82,4 +84,47 @@ func BenchmarkPrint(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkLinear handles hostile texts of 16 KiB, 64 times in a row, and of 1
+// MiB once. "x-growth" is the ratio of the times: 1 for what is linear, more for
+// what falls out of the processor's caches, and 64 for what is quadratic.
+func BenchmarkLinear(b *testing.B) {
+	const times = 64
+	small, large := hostile(mebibyte/times), hostile(mebibyte)
+	for name := range small {
+		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
+			var ratios []float64
+			for b.Loop() {
+				start := time.Now()
+				for range times {
+					handle(b, small[name])
+				}
+				between := time.Now()
+				handle(b, large[name])
+				ratios = append(ratios, float64(time.Since(between))/float64(between.Sub(start)))
+			}
+			slices.Sort(ratios)
+			b.ReportMetric(ratios[len(ratios)/2], "x-growth")
+		})
+	}
+}
+
+// handle parses a text, prints and compares it, and merges it with itself as a
+// list.
+func handle(b *testing.B, text string) {
+	b.Helper()
+	graph, err := scopes.Parse(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	list := graph.List()
+	merged, err := scopes.Merge(list, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	again, err := merged.Graph()
+	if err != nil || !graph.Equal(again) || !graph.Contains(again) {
+		b.Fatal("not the same")
+	}
 }

@@ -14,8 +14,8 @@
 //	if err := want.Validate(); err != nil { ... }
 //	text := want.String() // for the scope parameter of a request
 //
-// Building joins text and checks nothing, so that it needs no error in every
-// expression. [List.Validate] checks everything at once and says where the
+// Building needs no error in every expression: what cannot be one scope is put
+// in quotes, and [List.Validate] checks everything at once and says where the
 // fault is. The flows call it before a login starts.
 //
 // # The grammar
@@ -46,10 +46,11 @@
 // # Limits
 //
 // Parsing takes linear time. Dependencies may be nested, and may follow one
-// another after merging, 64 levels deep. Text may be 1 MiB long, as read and as
-// written out in full: shared dependencies are repeated at every place, so a
-// short text could otherwise stand for one of astronomical length. What exceeds
-// a limit is an error that matches [ErrTooLarge].
+// another after merging, 64 levels deep, the scope at the top included. Text may
+// be 1 MiB long, as read and as written out in full: shared dependencies are
+// repeated at every place, so a short text could otherwise stand for one of
+// astronomical length. What exceeds a limit is an error that matches
+// [ErrTooLarge].
 //
 // # Scopes in the developer API
 //

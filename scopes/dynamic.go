@@ -11,7 +11,7 @@ import (
 //	scopes.TransferAll.With(scopes.CollectionDataAccess(id).Optional())
 //
 // As with all functions here, an ID that is not a UUID gives a scope that
-// [List.Validate] refuses.
+// [List.Validate] refuses, and the case of one that is does not matter.
 func CollectionDataAccess(collectionID string) Scope {
 	return Scope(urlPrefix + safeID(collectionID) + "/data_access")
 }
@@ -33,15 +33,18 @@ func FlowUser(flowID string) Scope {
 	return Scope(urlPrefix + id + "/flow_" + strings.ReplaceAll(id, "-", "_") + "_user")
 }
 
-// safeID returns a UUID as it is. Anything else is escaped and put in quotes,
-// which no scope name may hold: an ID from outside can then neither add a scope
-// nor pass validation.
+// safeID returns a UUID in lower case, as Globus writes it: the names of scopes
+// are compared exactly. Anything else is quoted: an ID from outside can then
+// neither add a scope nor pass validation.
 func safeID(id string) string {
 	if isUUID(id) {
-		return id
+		return strings.ToLower(id)
 	}
-	return `"` + url.PathEscape(id) + `"`
+	return quoted(id)
 }
+
+// quoted escapes text and puts it in quotes, which no scope name may hold.
+func quoted(text string) string { return `"` + url.PathEscape(text) + `"` }
 
 func isUUID(id string) bool {
 	if len(id) != 36 {

@@ -30,13 +30,14 @@ type ParseError struct {
 	text string
 }
 
-// Error describes the fault in one line. A long text is shortened in it.
+// Error describes the fault in one line. Of a long element it shows what is
+// around the fault.
 func (e *ParseError) Error() string {
 	if e.Element < 0 {
 		return fmt.Sprintf("scopes: parse: %v: byte %d: %s", e.Kind, e.Offset, e.Reason)
 	}
 	return fmt.Sprintf("scopes: list element %d (%q): %v: byte %d: %s",
-		e.Element, shorten(e.text), e.Kind, e.Offset, e.Reason)
+		e.Element, excerpt(e.text, e.Offset), e.Kind, e.Offset, e.Reason)
 }
 
 // Unwrap returns Kind, for errors.Is.
@@ -49,4 +50,18 @@ func shorten(text string) string {
 		return text
 	}
 	return text[:most] + "..."
+}
+
+// excerpt returns what is around a byte of a text.
+func excerpt(text string, at int) string {
+	const around = 40
+	from, to := max(0, at-around), min(len(text), at+around)
+	cut := text[from:to]
+	if from > 0 {
+		cut = "..." + cut
+	}
+	if to < len(text) {
+		cut += "..."
+	}
+	return cut
 }

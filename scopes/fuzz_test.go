@@ -66,6 +66,8 @@ func FuzzList(f *testing.F) {
 	f.Add("openid", "a[b]", "c")
 	f.Add("a[b", "c]", "*d")
 	f.Add("a", "b] c[d", "")
+	f.Add("a", "b", "c] *evil[d")
+	f.Add("a", "b", "c d")
 	f.Fuzz(func(t *testing.T, first, second, dependency string) {
 		list := scopes.List{scopes.Scope(first), scopes.Scope(second).With(scopes.Scope(dependency))}
 		err := list.Validate()
@@ -90,6 +92,14 @@ func FuzzList(f *testing.F) {
 		}
 		if n := len(graph.Roots()); n < 1 || n > 2 {
 			t.Fatalf("%q has %d roots", list, n)
+		}
+		// One argument of With is one dependency.
+		with, err := (scopes.List{scopes.Scope("a-scope").With(scopes.Scope(dependency))}).Graph()
+		if err != nil {
+			return // only the whole list breaks no rule, such as that against cycles
+		}
+		if below := with.Roots()[0].Dependencies(); len(below) != 1 || below[0].Name() != scopes.Scope(dependency).Name() {
+			t.Fatalf("dependency %q became %v", dependency, with)
 		}
 	})
 }

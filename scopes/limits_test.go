@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/globusauth/globusauth/scopes"
@@ -87,6 +88,16 @@ func TestTextLimit(t *testing.T) {
 	if _, err := scopes.Parse(strings.Repeat("a ", mebibyte)); !errors.Is(err, scopes.ErrTooLarge) {
 		t.Errorf("2 MiB that print as one letter: %v, want ErrTooLarge", err)
 	}
+	var many scopes.List
+	for range mebibyte/2 + 1 {
+		many = append(many, "a")
+	}
+	if err := many.Validate(); !errors.Is(err, scopes.ErrTooLarge) {
+		t.Errorf("1 MiB and a byte, blanks between the elements included: %v, want ErrTooLarge", err)
+	}
+	if err := many[1:].Validate(); err != nil {
+		t.Errorf("two bytes less: %v", err)
+	}
 	half := scopes.Scope(full[:mebibyte/2])
 	list := scopes.List{half, "y" + half}
 	if err := list.Validate(); !errors.Is(err, scopes.ErrTooLarge) {
@@ -145,8 +156,7 @@ func numbered(format string, size int) string {
 }
 
 // Memory grows as the text does: 16 times the text, at most 16 times the bytes
-// and only logarithmically more allocations. Anything quadratic in time would
-// keep the larger texts busy for minutes.
+// and only logarithmically more allocations. BenchmarkLinear shows it of time.
 //
 //nolint:paralleltest // Counts allocations of the process.
 func TestLinear(t *testing.T) {
@@ -178,6 +188,25 @@ func TestLinear(t *testing.T) {
 		}
 		t.Logf("%-20s %10d %10d bytes, %5d %5d allocations", name, bytesSmall, bytesLarge, mallocsSmall, mallocsLarge)
 	}
+}
+
+// All that a graph offers may be used by several goroutines at once; the race
+// detector says whether that is so.
+func TestSharedGraph(t *testing.T) {
+	t.Parallel()
+	graph := mustParse(t, "z[b *a] y[z[*c]] openid")
+	want := graph.String()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			roots := graph.Roots()
+			clear(roots[0].Dependencies())
+			if graph.String() != want || graph.List().String() != want || !graph.Equal(graph) || !graph.Contains(graph) || len(roots) != 3 {
+				t.Error("a shared graph changed")
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestHostileIsStable(t *testing.T) {

@@ -1,6 +1,10 @@
 package scopes
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+)
 
 const (
 	// maxDepth is the longest chain of dependencies. Real ones have three.
@@ -182,7 +186,7 @@ func (b *builder) checkClose(element int, text string, i, depth int, filled bool
 	case !filled:
 		return b.fail(ErrSyntax, element, i, "empty brackets; name a dependency or remove them")
 	case i+1 < len(text) && text[i+1] != ' ' && text[i+1] != ']':
-		return b.fail(ErrSyntax, element, i+1, "%q directly after ']'; put a blank between two scopes", text[i+1])
+		return b.fail(ErrSyntax, element, i+1, "%s directly after ']'; put a blank between two scopes", show(text[i+1]))
 	}
 	return nil
 }
@@ -197,12 +201,21 @@ func (b *builder) failName(element int, text string, i int, optional bool) error
 	}
 	switch c := text[i]; {
 	case c == '\t', c == '\n', c == '\r':
-		return b.fail(ErrSyntax, element, i, "%q in the text; separate scopes with blanks", c)
-	case c >= 0x80:
-		return b.fail(ErrSyntax, element, i, "byte 0x%02x is not ASCII and cannot be part of a scope", c)
+		return b.fail(ErrSyntax, element, i, "%s in the text; separate scopes with blanks", show(c))
+	case c == '"':
+		return b.fail(ErrSyntax, element, i,
+			"'\"' cannot be part of a scope; if you did not write it, it marks an ID that is not a UUID or a dependency that is not one scope")
 	default:
-		return b.fail(ErrSyntax, element, i, "%q cannot be part of a scope (RFC 6749 section 3.3)", c)
+		return b.fail(ErrSyntax, element, i, "%s cannot be part of a scope (RFC 6749 section 3.3)", show(c))
 	}
+}
+
+// show writes a byte for a message. Beyond ASCII it may be a piece of a letter.
+func show(c byte) string {
+	if c < utf8.RuneSelf {
+		return strconv.QuoteRune(rune(c))
+	}
+	return fmt.Sprintf("byte 0x%02x, which is not ASCII,", c)
 }
 
 // isDelimiter reports whether the byte ends a name.

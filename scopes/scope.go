@@ -28,15 +28,44 @@ func (s Scope) Optional() Scope {
 
 // With returns the scope with more dependencies, behind those it has. Without
 // arguments it returns the scope unchanged.
+//
+// Each argument stays one dependency: what is not exactly one scope, such as
+// "a b" or "a] b[c" from outside, is put in quotes, which [List.Validate]
+// refuses.
 func (s Scope) With(dependencies ...Scope) Scope {
 	if len(dependencies) == 0 {
 		return s
 	}
-	more := List(dependencies).String()
+	sealed := make(List, len(dependencies))
+	for i, dependency := range dependencies {
+		sealed[i] = dependency.sealed()
+	}
+	more := sealed.String()
 	if head, ok := strings.CutSuffix(string(s), "]"); ok {
 		return Scope(head + " " + more + "]")
 	}
 	return Scope(string(s) + "[" + more + "]")
+}
+
+// sealed returns a scope that cannot end the brackets it is put in, or stand for
+// more than one dependency, and quotes one that could.
+func (s Scope) sealed() Scope {
+	depth := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		}
+		if depth < 0 || depth == 0 && s[i] == ' ' {
+			return Scope(quoted(string(s)))
+		}
+	}
+	if depth != 0 || s == "" {
+		return Scope(quoted(string(s)))
+	}
+	return s
 }
 
 // List is a list of scopes, as a login or a token request asks for them. Each
@@ -75,7 +104,7 @@ func (l List) Validate() error {
 // that no element can close a bracket of another or smuggle in a second scope.
 // An empty list gives an empty graph. The error is a [*ParseError].
 func (l List) Graph() (*Graph, error) {
-	total := 0
+	total := max(0, len(l)-1) // the blanks between them
 	for _, s := range l {
 		total += len(s)
 	}
