@@ -228,7 +228,7 @@ func fromPython(
 
 	// Scope
 	use(scopes.TransferAll)
-	// Scope.parse: and `ScopeParser.parse`
+	// Scope.parse: and `ScopeParser.parse`; `foo*bar` and characters outside RFC 6749 are errors here
 	use(scopes.Parse(text))
 	// Scope.with_dependency
 	use(scopes.TransferAll.With(scopes.CollectionDataAccess(id)))
