@@ -22,6 +22,8 @@ const (
 	ExitOK     = 0
 	ExitFailed = 1 // the work was not done, or not all of it
 	ExitUsage  = 2 // the command line is wrong
+
+	ExitInterrupted = 130 // by Ctrl-C or another signal, as shells say it
 )
 
 // Streams are where the command reads and writes.
@@ -43,8 +45,15 @@ func Run(ctx context.Context, args []string, streams Streams, getenv func(string
 	if err == nil {
 		return ExitOK
 	}
-	if !errors.Is(err, errReported) {
+	switch {
+	case errors.Is(err, errReported):
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		_, _ = fmt.Fprintln(streams.Err, "globus-auth: interrupted")
+	default:
 		_, _ = fmt.Fprintf(streams.Err, "globus-auth: %v\n", err)
+	}
+	if ctx.Err() != nil {
+		return ExitInterrupted
 	}
 	if _, usage := errors.AsType[*usageError](err); usage {
 		return ExitUsage
@@ -138,7 +147,7 @@ func (r *runner) config() (globusauth.Config, error) {
 		// Whoever types http means it; the same holds for the variable.
 		config.UnsafeAllowHTTP = true
 	}
-	if u, err := url.Parse(config.BaseURL); err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+	if u, err := url.Parse(config.BaseURL); err == nil && u.Scheme == "http" && u.Host != "" && !isLoopback(u.Hostname()) {
 		_, _ = fmt.Fprintf(r.Err, "globus-auth: warning: tokens travel unencrypted to %s\n", u.Host)
 	}
 	config.AppName = "globus-auth"

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/consents"
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/identitymap"
@@ -17,25 +20,25 @@ func (r *runner) consents() *cobra.Command {
 	all := false
 	tree := &cobra.Command{
 		Use:   "tree IDENTITY",
-		Short: "Draw the consents of an identity, given by ID or username, as trees",
-		Args:  cobra.ExactArgs(1),
+		Short: "Draw the consents of an identity as trees",
+		Long: `Draw the consents of an identity, given by ID or username, as trees: below a consent are
+those that its service needs in turn. A * marks one that can be revoked alone. After the
+scope stand the ID of the consent, its client and, unless it is "approved", its status.
+
+Without --all there are only those given to the client of the token.`,
+		Example: `  globus-auth consents tree alice@example.edu
+  globus-auth consents tree --all 46bd0f56-e24f-11e5-a510-131bef46955c`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := r.client(cmd.Context())
 			if err != nil {
 				return err
 			}
-			people, err := identitymap.New(identitymap.Config{Client: client})
+			id, err := identityID(cmd.Context(), client, args[0])
 			if err != nil {
 				return err
 			}
-			person, err := people.Get(cmd.Context(), args[0])
-			if errors.Is(err, identitymap.ErrNotFound) {
-				return fmt.Errorf("no identity %q", args[0])
-			}
-			if err != nil {
-				return err
-			}
-			return r.drawConsents(cmd, client, person.ID, all)
+			return r.drawConsents(cmd.Context(), client, id, all)
 		},
 	}
 	tree.Flags().BoolVar(&all, "all", false, "all consents, not only those of the token's client; needs the scope view_consents")
@@ -43,18 +46,47 @@ func (r *runner) consents() *cobra.Command {
 	return command
 }
 
-func (r *runner) drawConsents(cmd *cobra.Command, client *globusauth.Client, identityID string, all bool) error {
-	list, err := client.GetConsents(cmd.Context(), identityID, &gen.GetConsentsParams{All: all})
+// identityID returns an ID as it is, and looks up a username.
+func identityID(ctx context.Context, client *globusauth.Client, key string) (string, error) {
+	if len(key) == 36 && uuid.Validate(key) == nil { // its other forms are none of Globus
+		return key, nil
+	}
+	people, err := identitymap.New(identitymap.Config{Client: client})
 	if err != nil {
+		return "", err
+	}
+	person, err := people.Get(ctx, key)
+	if errors.Is(err, identitymap.ErrNotFound) {
+		// The error in it has the reason without the key.
+		return "", fmt.Errorf("%s: %w", shown(key), errors.Unwrap(err))
+	}
+	return person.ID, err
+}
+
+func (r *runner) drawConsents(ctx context.Context, client *globusauth.Client, identityID string, all bool) error {
+	list, err := client.GetConsents(ctx, identityID, &gen.GetConsentsParams{All: all})
+	switch {
+	case errors.Is(err, apierror.ErrForbidden):
+		return fmt.Errorf("%w; it takes a token of that person, and for --all one with the scope view_consents", err)
+	case err != nil:
 		return err
+	case list.Consents == nil:
+		return fmt.Errorf("GetConsents: %w: it holds no list of consents", globusauth.ErrMalformedResponse)
 	}
 	forest, err := consents.NewForest(list.Consents)
+	if errors.Is(err, consents.ErrMissingParent) && !all {
+		return fmt.Errorf("%w; try --all", err)
+	}
 	if err != nil {
 		return err
 	}
 	if len(forest.Trees()) == 0 {
-		_, _ = fmt.Fprintln(r.Err, "no consents")
-		return nil
+		hint := ""
+		if !all {
+			hint = " given to this client; --all shows those of others"
+		}
+		_, err := fmt.Fprintf(r.Err, "globus-auth: %s has no consents%s\n", identityID, hint)
+		return err
 	}
 	_, err = fmt.Fprint(r.Out, forest)
 	return err

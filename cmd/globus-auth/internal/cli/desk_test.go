@@ -22,6 +22,7 @@ type desk struct {
 	server *authtest.Server
 	env    map[string]string
 	tell   func(redirectURI string, callback url.Values) string // what is typed; nil: the code
+	in     io.Reader                                            // standard input, in place of what is typed
 	hint   string                                               // who logs in
 	last   url.Values                                           // the parameters of the last login
 }
@@ -70,8 +71,12 @@ func (d *desk) runWith(ctx context.Context, args ...string) result {
 			}
 		}
 	}()
+	var in io.Reader = inReader
+	if d.in != nil {
+		in = d.in
+	}
 	code := cli.Run(ctx, append([]string{"--base-url", d.server.BaseURL()}, args...),
-		cli.Streams{In: inReader, Out: outWriter, Err: &errs}, func(name string) string { return d.env[name] })
+		cli.Streams{In: in, Out: outWriter, Err: &errs}, func(name string) string { return d.env[name] })
 	_, _ = outWriter.Close(), inReader.Close()
 	<-read
 	return result{code, out.String(), errs.String()}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -28,7 +29,11 @@ func TestQuickstart(t *testing.T) {
 
 func TestQuickstartAgainstWhatIsNoEmulator(t *testing.T) {
 	t.Parallel()
-	golden(t, "quickstart-elsewhere", command{args: []string{"quickstart", "--base-url", service(t)}, code: cli.ExitFailed, clean: cleanQuickstart})
+	for _, body := range []string{`{"base_url":"http://127.0.0.1/"}`, `[]`, `<html>`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+		golden(t, "quickstart-elsewhere", command{args: []string{"quickstart", "--base-url", server.URL}, code: cli.ExitFailed, clean: cleanQuickstart})
+		server.Close()
+	}
 }
 
 // emulate runs the emulator until stop is called and returns its first line.

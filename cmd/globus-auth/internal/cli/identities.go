@@ -1,19 +1,15 @@
 package cli
 
 import (
-	"bufio"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"slices"
-	"strings"
-	"text/tabwriter"
+	"strconv"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/identitymap"
 )
 
@@ -24,15 +20,20 @@ func (r *runner) identities() *cobra.Command {
 		Use:   "identities [KEY...]",
 		Short: "Look up identities by username or ID",
 		Long: `Look up identities by username or ID, mixed as you like: as arguments, or one a line
-on standard input. Answers come in the order in which the service gives them.
+on standard input.
 
-A key that names nobody is reported on standard error, and the exit code is 1
-unless --missing-ok is given.`,
+A table has the order of the keys. So have json and jsonl when the keys are arguments;
+otherwise they are written as answers come, a hundred keys at a time, and hold nothing
+back. Each object has the key it answers in "key".
+
+A key that names nobody is reported on standard error, and the exit code is 1 unless
+--missing-ok is given. Interrupted with Ctrl-C, the command prints what it has, and the
+exit code is 130.`,
 		Example: `  globus-auth identities alice@example.edu go@globusid.org
   globus-auth identities --format jsonl < usernames.txt > people.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			print, ok := map[string]func(io.Writer) printer{"table": newTable, "json": newJSONArray, "jsonl": newJSONLines}[format]
-			if !ok {
+			out := r.printer(format)
+			if out == nil {
 				return usagef("--format %q: it is table, json or jsonl", format)
 			}
 			client, err := r.client(cmd.Context())
@@ -43,8 +44,11 @@ unless --missing-ok is given.`,
 			if err != nil {
 				return err
 			}
-			input := &keys{args: args, in: r.In}
-			return r.lookUp(cmd, people, input, print(r.Out), missingOK)
+			l := &lookup{
+				runner: r, keys: &keys{args: args, in: r.In}, out: out,
+				ordered: len(args) > 0 || format == "table", missingOK: missingOK,
+			}
+			return l.run(cmd.Context(), people)
 		},
 	}
 	command.Flags().StringVar(&format, "format", "table", "table, json or jsonl")
@@ -53,146 +57,172 @@ unless --missing-ok is given.`,
 	return command
 }
 
-func (r *runner) lookUp(cmd *cobra.Command, people *identitymap.Map, input *keys, out printer, missingOK bool) error {
-	bar := r.progress(len(input.args))
-	var failed, missing int
-	for key, result := range people.All(cmd.Context(), input.all()) {
-		_ = bar.Add(1)
-		switch {
-		case result.Err == nil:
-			if err := out.print(result.Identity); err != nil {
-				return err
-			}
-		case errors.Is(result.Err, identitymap.ErrNotFound):
-			missing++
-			_, _ = fmt.Fprintf(r.Err, "globus-auth: %s: not found\n", key)
-		case cmd.Context().Err() != nil:
-			failed++
-		default:
-			failed++
-			_, _ = fmt.Fprintf(r.Err, "globus-auth: %s: %v\n", key, result.Err)
-		}
+// lookup is one run of the verb.
+type lookup struct {
+	*runner
+	keys      *keys
+	out       printer
+	ordered   bool // answers are held back and printed in the order of the keys
+	missingOK bool
+
+	bar            *progress
+	found, missing int
+	failed         failures
+}
+
+func (l *lookup) run(ctx context.Context, people *identitymap.Map) error {
+	if len(l.keys.args) == 0 && isTerminal(l.In) {
+		_, _ = fmt.Fprintln(l.Err, "globus-auth: reading keys, one a line; Ctrl-D ends them")
 	}
-	_ = bar.Finish()
+	if isTerminal(l.Err) && (l.ordered || !isTerminal(l.Out)) {
+		l.bar = newProgress(l.Err, len(l.keys.args))
+	}
+	gaveUp, err := l.ask(ctx, people)
 	// What was found is printed also after an interruption.
-	if err := out.end(); err != nil {
+	if err := errors.Join(err, l.out.end()); err != nil {
 		return err
 	}
+	return l.conclude(ctx, gaveUp)
+}
+
+// ask looks up the keys and prints what is found. It gives up when an error is
+// what all other keys would meet too.
+func (l *lookup) ask(ctx context.Context, people *identitymap.Map) (gaveUp bool, err error) {
+	var order []string
+	results := map[string]identitymap.Result{}
+	keys := func(yield func(string) bool) {
+		for key := range l.keys.all(ctx) {
+			if l.ordered {
+				order = append(order, key)
+			}
+			if !yield(key) {
+				return
+			}
+		}
+	}
+	for key, result := range people.All(ctx, keys) {
+		l.bar.step()
+		gaveUp = l.count(ctx, key, result.Err)
+		if l.ordered {
+			results[key] = result
+		} else if err := l.print(key, result); err != nil {
+			return false, err
+		}
+		if gaveUp {
+			break
+		}
+	}
+	l.bar.end()
+	for _, key := range order {
+		if result, ok := results[key]; ok {
+			if err := l.print(key, result); err != nil {
+				return false, err
+			}
+		}
+	}
+	return gaveUp, nil
+}
+
+// count keeps the books, and reports whether there is no use in going on: the
+// service refuses the token, or cannot be reached from the beginning.
+func (l *lookup) count(ctx context.Context, key string, err error) (hopeless bool) {
 	switch {
-	case cmd.Context().Err() != nil:
-		return errors.New("interrupted; the answers above are not all")
-	case input.err != nil:
-		return fmt.Errorf("read keys: %w", input.err)
-	case failed > 0 || (missing > 0 && !missingOK):
+	case err == nil:
+		l.found++
+		return false
+	case errors.Is(err, identitymap.ErrNotFound):
+		l.missing++
+		return false
+	}
+	l.failed.add(key, err)
+	switch _, refused := errors.AsType[*apierror.Error](err); {
+	case ctx.Err() != nil:
+		return false
+	case refused:
+		return errors.Is(err, apierror.ErrUnauthorized) || errors.Is(err, apierror.ErrForbidden)
+	}
+	return l.found+l.missing == 0
+}
+
+// print writes an identity, or that there is none.
+func (l *lookup) print(key string, result identitymap.Result) error {
+	switch {
+	case result.Err == nil:
+		return l.out.print(key, result.Identity)
+	case errors.Is(result.Err, identitymap.ErrNotFound):
+		l.bar.clear()
+		// The error in it has the reason without the key.
+		_, _ = fmt.Fprintf(l.Err, "globus-auth: %s: %v\n", shown(key), errors.Unwrap(result.Err))
+	}
+	return nil
+}
+
+// conclude says how it ended.
+func (l *lookup) conclude(ctx context.Context, gaveUp bool) error {
+	counts := fmt.Sprintf("%d found, %d not found", l.found, l.missing)
+	if ctx.Err() != nil && (l.failed.keys > 0 || !l.keys.ended) {
+		return fmt.Errorf("interrupted: %s, the other keys have no answer", counts)
+	}
+	l.failed.print(l.Err)
+	switch {
+	case gaveUp:
+		return fmt.Errorf("gave up, since every other key would fail in the same way: %s", counts)
+	case l.keys.err != nil:
+		return fmt.Errorf("read keys: %w; until then %s", l.keys.err, counts)
+	case l.failed.keys > 0:
+		return fmt.Errorf("%s, %d without an answer", counts, l.failed.keys)
+	case l.missing > 0 && !l.missingOK:
 		return errReported
 	}
 	return nil
 }
 
-// progress is a bar on a terminal, and nothing where none is or the work is
-// short.
-func (r *runner) progress(known int) *progressbar.ProgressBar {
-	total := -1
-	if known > 0 {
-		total = known
-	}
-	if !isTerminal(r.Err) || isTerminal(r.Out) || (known > 0 && known < 1000) {
-		return progressbar.DefaultSilent(int64(total))
-	}
-	return progressbar.NewOptions(total, progressbar.OptionSetWriter(r.Err), progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(), progressbar.OptionSetItsString("identities"), progressbar.OptionClearOnFinish())
+// failures are keys without an answer, together with those that failed for the
+// same reason.
+type failures struct {
+	keys   int
+	causes []failure
 }
 
-// keys are the arguments, or else the lines of standard input.
-type keys struct {
-	args []string
-	in   io.Reader
-	err  error
+type failure struct {
+	err   error // of the request, without the key
+	first string
+	keys  int
 }
 
-func (k *keys) all() iter.Seq[string] {
-	if len(k.args) > 0 {
-		return slices.Values(k.args)
-	}
-	return func(yield func(string) bool) {
-		lines := bufio.NewScanner(k.in)
-		for lines.Scan() {
-			if key := strings.TrimSpace(lines.Text()); key != "" && !yield(key) {
-				return
-			}
+func (f *failures) add(key string, err error) {
+	f.keys++
+	cause := errors.Unwrap(err)
+	// The keys of a request carry one error. Several are on their way at once.
+	for i := len(f.causes) - 1; i >= max(0, len(f.causes)-64); i-- {
+		if f.causes[i].err == cause { //nolint:errorlint // the same value, not the same class
+			f.causes[i].keys++
+			return
 		}
-		k.err = lines.Err()
 	}
+	f.causes = append(f.causes, failure{cause, key, 1})
 }
 
-// printer writes identities in one format.
-type printer interface {
-	print(identity identitymap.Identity) error
-	end() error
-}
-
-type table struct {
-	w    *tabwriter.Writer
-	rows int
-}
-
-func newTable(out io.Writer) printer { return &table{w: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)} }
-
-func (t *table) print(i identitymap.Identity) error {
-	if t.rows++; t.rows == 1 {
-		_, _ = fmt.Fprintln(t.w, "USERNAME\tID\tNAME\tORGANIZATION\tSTATUS")
-	}
-	_, err := fmt.Fprintf(t.w, "%s\t%s\t%s\t%s\t%s\n", cell(i.Username), cell(i.ID), cell(i.Name), cell(i.Organization), cell(string(i.Status)))
-	return err
-}
-
-func (t *table) end() error { return t.w.Flush() }
-
-// cell keeps a name that somebody chose from moving the cursor.
-func cell(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || (r >= 0x7f && r < 0xa0) {
-			return '?'
+func (f *failures) print(out io.Writer) {
+	const most = 10
+	for i, cause := range f.causes {
+		if i == most {
+			_, _ = fmt.Fprintf(out, "globus-auth: and %d more failed requests\n", len(f.causes)-most)
+			return
 		}
-		return r
-	}, text)
+		keys := shown(cause.first)
+		if cause.keys > 1 {
+			keys += fmt.Sprintf(" and %d more", cause.keys-1)
+		}
+		_, _ = fmt.Fprintf(out, "globus-auth: no answer for %s: %v\n", keys, cause.err)
+	}
 }
 
-type jsonLines struct{ encoder *json.Encoder }
-
-func newJSONLines(out io.Writer) printer { return jsonLines{json.NewEncoder(out)} }
-
-func (j jsonLines) print(i identitymap.Identity) error { return j.encoder.Encode(i) }
-func (jsonLines) end() error                           { return nil }
-
-type jsonArray struct {
-	out  io.Writer
-	rows int
-}
-
-func newJSONArray(out io.Writer) printer { return &jsonArray{out: out} }
-
-func (j *jsonArray) print(i identitymap.Identity) error {
-	separator := ",\n  "
-	if j.rows++; j.rows == 1 {
-		separator = "[\n  "
+// shown quotes a key, cut to what a person can read.
+func shown(key string) string {
+	const most = 80
+	if len(key) > most {
+		key = key[:most] + "..."
 	}
-	text, err := json.Marshal(i)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(j.out, "%s%s", separator, text)
-	return err
-}
-
-func (j *jsonArray) end() error {
-	text := "\n]\n"
-	if j.rows == 0 {
-		text = "[]\n"
-	}
-	_, err := io.WriteString(j.out, text)
-	return err
+	return strconv.QuoteToGraphic(key)
 }

@@ -290,7 +290,7 @@ func TestLoginIsInterrupted(t *testing.T) {
 	d := newDesk(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	d.tell = func(string, url.Values) string { cancel(); return "" }
-	if r := d.runWith(ctx, "login", "--no-browser", "--client-id", d.server.Ready().NativeClientID); r.code != cli.ExitFailed || !strings.Contains(r.errs, "context canceled") {
+	if r := d.runWith(ctx, "login", "--no-browser", "--client-id", d.server.Ready().NativeClientID); r.code != cli.ExitInterrupted || r.errs != "globus-auth: interrupted\n" {
 		t.Errorf("login: %+v", r)
 	}
 }

@@ -50,7 +50,7 @@ func (r *runner) runQuickstart(ctx context.Context) error {
 		return err
 	}
 	config.BaseURL = world.BaseURL
-	client, err := globusauth.New(config)
+	client, err := newClient(config)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (r *runner) quickstartWorld(ctx context.Context) (authtest.Ready, func(), e
 	if err != nil {
 		return authtest.Ready{}, nil, err
 	}
-	client, err := globusauth.New(config)
+	client, err := newClient(config)
 	if err != nil {
 		return authtest.Ready{}, nil, err
 	}
@@ -130,7 +130,7 @@ func (r *runner) quickstartWorld(ctx context.Context) (authtest.Ready, func(), e
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var world authtest.Ready
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&world); resp.StatusCode != http.StatusOK || err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&world); resp.StatusCode != http.StatusOK || err != nil || len(world.Users) == 0 || world.NativeClientID == "" {
 		return authtest.Ready{}, nil, fmt.Errorf("%s is no \"globus-auth emulator\": it does not tell its users and clients (status %d)", client.BaseURL(), resp.StatusCode)
 	}
 	world.BaseURL = client.BaseURL()

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,28 +22,46 @@ dependency. The last line is the canonical text. A mistake is shown with its pla
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			graph, err := scopes.Parse(args[0])
+			if problem, ok := errors.AsType[*scopes.ParseError](err); ok {
+				return fmt.Errorf("%w\n%s", err, pointAt(args[0], problem.Offset))
+			}
 			if err != nil {
 				return err
 			}
+			var text strings.Builder
 			for _, root := range graph.Roots() {
-				r.drawScope(root, 0)
+				drawScope(&text, root, 0)
 			}
-			if text := graph.String(); text != "" {
-				_, _ = fmt.Fprintf(r.Out, "\n%s\n", text)
+			if canonical := graph.String(); canonical != "" {
+				text.WriteString("\n" + canonical + "\n")
 			}
-			return nil
+			_, err = io.WriteString(r.Out, text.String())
+			return err
 		},
 	})
 	return command
 }
 
-func (r *runner) drawScope(node scopes.Node, depth int) {
-	mark := ""
+func drawScope(text *strings.Builder, node scopes.Node, depth int) {
+	text.WriteString(strings.Repeat("  ", depth))
 	if node.Optional() {
-		mark = "*"
+		text.WriteByte('*')
 	}
-	_, _ = fmt.Fprintf(r.Out, "%s%s%s\n", strings.Repeat("  ", depth), mark, node.Name())
+	text.WriteString(node.Name() + "\n")
 	for _, dependency := range node.Dependencies() {
-		r.drawScope(dependency, depth+1)
+		drawScope(text, dependency, depth+1)
 	}
+}
+
+// pointAt shows what is around a byte of a text, and an arrow below it.
+func pointAt(text string, at int) string {
+	const around = 34
+	from, to := max(0, at-around), min(len(text), at+around)
+	line := []byte("  " + text[from:to])
+	for i, c := range line {
+		if c < ' ' || c > '~' {
+			line[i] = '?'
+		}
+	}
+	return string(line) + "\n" + strings.Repeat(" ", 2+at-from) + "^"
 }

@@ -26,6 +26,8 @@ import (
 const (
 	appName   = "globus-auth"
 	maxSecret = 4 << 10
+
+	tokenVariable = "GLOBUS_AUTH_ACCESS_TOKEN"
 )
 
 // stored says which login a command line is about: what the flags that every
@@ -84,7 +86,7 @@ func (r *runner) appConfig() (app.Config, error) {
 	if err != nil {
 		return config, err
 	}
-	if config.Client, err = globusauth.New(base); err != nil {
+	if config.Client, err = newClient(base); err != nil {
 		return config, err
 	}
 	if config.Store, err = r.openStore(s.store); err != nil {
@@ -150,6 +152,14 @@ func errNotLoggedIn(config app.Config) error {
 
 // loggedIn opens the stored login that the command line is about.
 func (r *runner) loggedIn(ctx context.Context) (*session, error) {
+	s, err := r.openLogin(ctx)
+	if err != nil && r.getenv(tokenVariable) != "" {
+		return nil, fmt.Errorf("%w (%s is a token, not a stored login, and does not do for this)", err, tokenVariable)
+	}
+	return s, err
+}
+
+func (r *runner) openLogin(ctx context.Context) (*session, error) {
 	config, err := r.appConfig()
 	if err != nil {
 		return nil, err
@@ -231,26 +241,42 @@ func explain(err error) error {
 	return err
 }
 
+// newClient makes a client of what flags and environment say.
+func newClient(config globusauth.Config) (*globusauth.Client, error) {
+	client, err := globusauth.New(config)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return client, nil
+}
+
 // client returns a client with the access token of the environment, or else with
 // that of the stored login.
 func (r *runner) client(ctx context.Context) (*globusauth.Client, error) {
-	if token := r.getenv("GLOBUS_AUTH_ACCESS_TOKEN"); token != "" {
+	client, _, err := r.open(ctx)
+	return client, err
+}
+
+// open returns the login as well, nil if the token is that of the environment.
+func (r *runner) open(ctx context.Context) (*globusauth.Client, *session, error) {
+	if token := r.getenv(tokenVariable); token != "" {
 		config, err := r.config()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		config.Credentials = globusauth.Bearer(token)
-		return globusauth.New(config)
+		client, err := newClient(config)
+		return client, nil, err
 	}
 	s, err := r.loggedIn(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// A login that does not do is told before anything else.
 	if _, err := s.TokenSource(scopes.AuthResourceServer).Token(ctx); err != nil {
-		return nil, explain(err)
+		return nil, nil, explain(err)
 	}
-	return s.AuthClient(), nil
+	return s.AuthClient(), s, nil
 }
 
 // confidential is the flow of a client with a secret.

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -74,12 +74,12 @@ func rowsOf(set tokens.Set, now time.Time, show bool) []tokenRow {
 }
 
 func (r *runner) tokenTable(rows []tokenRow, show bool) error {
-	w := tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', 0)
-	header := "RESOURCE SERVER\tEXPIRES\tREFRESHABLE\tSCOPES"
+	var t table
+	header := []string{"RESOURCE SERVER", "EXPIRES", "REFRESHABLE", "SCOPES"}
 	if show {
-		header += "\tACCESS TOKEN\tREFRESH TOKEN"
+		header = append(header, "ACCESS TOKEN", "REFRESH TOKEN")
 	}
-	_, _ = fmt.Fprintln(w, header)
+	t.row(header...)
 	for _, row := range rows {
 		expires := row.ExpiresAt
 		if row.Expired {
@@ -89,13 +89,13 @@ func (r *runner) tokenTable(rows []tokenRow, show bool) error {
 		if row.Refreshable {
 			refreshable = "yes"
 		}
-		cells := []string{cell(row.ResourceServer), cell(expires), refreshable, cell(row.Scope)}
+		cells := []string{row.ResourceServer, expires, refreshable, row.Scope}
 		if show {
-			cells = append(cells, cell(row.AccessToken), cell(row.RefreshToken))
+			cells = append(cells, row.AccessToken, row.RefreshToken)
 		}
-		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t"))
+		t.row(cells...)
 	}
-	return w.Flush()
+	return t.print(r.Out)
 }
 
 func (r *runner) token() *cobra.Command {
@@ -103,10 +103,15 @@ func (r *runner) token() *cobra.Command {
 		Use:   "token RESOURCE_SERVER",
 		Short: "Print one usable access token, refreshed if needed",
 		Long: `Print one usable access token for a resource server on standard output, refreshed first if
-it is about to expire. Whoever sees it can use it.`,
+it is about to expire. Whoever sees it can use it. For auth.globus.org it is that of
+GLOBUS_AUTH_ACCESS_TOKEN, if there is one.`,
 		Example: `  curl -H "Authorization: Bearer $(globus-auth token transfer.api.globus.org)" https://transfer.api.globus.org/v0.10/task_list`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if ready := r.getenv(tokenVariable); ready != "" && args[0] == scopes.AuthResourceServer {
+				_, err := fmt.Fprintln(r.Out, ready)
+				return err
+			}
 			s, err := r.loggedIn(cmd.Context())
 			if err != nil {
 				return err

@@ -2,10 +2,10 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,7 +56,7 @@ userinfo endpoint as they came.`,
 
 // introduce shows who somebody is.
 func (r *runner) introduce(info *gen.Userinfo) error {
-	w := tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', 0)
+	var rows table
 	for _, line := range [][2]string{
 		{"Username", info.PreferredUsername},
 		{"ID", info.Sub},
@@ -66,15 +66,15 @@ func (r *runner) introduce(info *gen.Userinfo) error {
 		{"Identity provider", info.IdentityProviderDisplayName},
 	} {
 		if line[1] != "" {
-			_, _ = fmt.Fprintf(w, "%s:\t%s\n", line[0], cell(line[1]))
+			rows.row(line[0]+":", line[1])
 		}
 	}
 	for _, linked := range info.IdentitySet {
 		if linked.Sub != info.Sub {
-			_, _ = fmt.Fprintf(w, "Linked identity:\t%s (%s)\n", cell(linked.Username), cell(linked.Sub))
+			rows.row("Linked identity:", fmt.Sprintf("%s (%s)", linked.Username, linked.Sub))
 		}
 	}
-	return w.Flush()
+	return rows.print(r.Out)
 }
 
 func (r *runner) session() *cobra.Command {
@@ -106,7 +106,7 @@ a secret, the service tells which identities are in the session behind the token
 			if format != "table" && format != "json" {
 				return usagef("--format %q: it is table or json", format)
 			}
-			list, err := r.authentications(cmd)
+			list, err := r.authentications(cmd.Context())
 			if err != nil {
 				return explain(err)
 			}
@@ -115,12 +115,12 @@ a secret, the service tells which identities are in the session behind the token
 				encoder.SetIndent("", "  ")
 				return encoder.Encode(list)
 			}
-			w := tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', 0)
-			_, _ = fmt.Fprintln(w, "USERNAME\tID\tLAST AUTHENTICATION")
+			var rows table
+			rows.row("USERNAME", "ID", "LAST AUTHENTICATION")
 			for _, a := range list {
-				_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", cell(a.Username), cell(a.ID), cell(a.LastAuthenticated))
+				rows.row(a.Username, a.ID, a.LastAuthenticated)
 			}
-			return w.Flush()
+			return rows.print(r.Out)
 		},
 	}
 	command.Flags().StringVar(&format, "format", "table", "table or json")
@@ -128,12 +128,12 @@ a secret, the service tells which identities are in the session behind the token
 }
 
 // authentications are those of the session as far as the service tells.
-func (r *runner) authentications(cmd *cobra.Command) ([]authentication, error) {
-	s, err := r.loggedIn(cmd.Context())
+func (r *runner) authentications(ctx context.Context) ([]authentication, error) {
+	client, s, err := r.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	info, err := s.AuthClient().GetUserinfo(cmd.Context())
+	info, err := client.GetUserinfo(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -142,12 +142,12 @@ func (r *runner) authentications(cmd *cobra.Command) ([]authentication, error) {
 		people = []gen.LinkedIdentity{{Sub: info.Sub, Username: info.PreferredUsername, LastAuthentication: info.LastAuthentication}}
 	}
 	var inSession map[string]gen.SessionAuthentication
-	if s.config.ClientSecret != "" {
-		token, err := s.TokenSource(scopes.AuthResourceServer).Token(cmd.Context())
+	if s != nil && s.config.ClientSecret != "" {
+		token, err := s.TokenSource(scopes.AuthResourceServer).Token(ctx)
 		if err != nil {
 			return nil, err
 		}
-		answer, err := s.confidential().Introspect(cmd.Context(), token.AccessToken, flows.IntrospectOptions{SessionInfo: true})
+		answer, err := s.confidential().Introspect(ctx, token.AccessToken, flows.IntrospectOptions{SessionInfo: true})
 		if err == nil && answer.Active {
 			inSession = answer.SessionInfo.Authentications
 		}
