@@ -199,10 +199,10 @@ func (b *builder) failName(element int, text string, i int, optional bool) error
 	if optional && isDelimiter(text[i]) {
 		return b.fail(ErrSyntax, element, i, "%q directly after '*'; a scope must follow", text[i])
 	}
-	switch c := text[i]; {
-	case c == '\t', c == '\n', c == '\r':
+	switch c := text[i]; c {
+	case '\t', '\n', '\r':
 		return b.fail(ErrSyntax, element, i, "%s in the text; separate scopes with blanks", show(c))
-	case c == '"':
+	case '"':
 		return b.fail(ErrSyntax, element, i,
 			"'\"' cannot be part of a scope; if you did not write it, it marks an ID that is not a UUID or a dependency that is not one scope")
 	default:
