@@ -2,6 +2,7 @@ package identitymap
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -12,19 +13,16 @@ import (
 	"github.com/globusauth/globusauth/gen"
 )
 
-// entry is what is known about a key. It is never changed.
+// entry is what is known about a key. It is never changed once it is cached.
 type entry struct {
 	identity gen.Identity
 	provider *gen.IdentityProvider
 
-	plain        bool // a record and no provider
 	missing      bool // nobody has that key
 	provisioned  bool // ... although the service was told to create them
 	withProvider bool // the provider was asked for
-}
 
-func newEntry(who gen.Identity, provider *gen.IdentityProvider, withProvider bool) *entry {
-	return &entry{identity: who, provider: provider, plain: provider == nil, withProvider: withProvider}
+	asked uint64 // when, in the cache's time
 }
 
 // answers says whether the entry is an answer to what a map asks for under a
@@ -34,15 +32,6 @@ func (e *entry) answers(m *Map, text string) bool {
 		return e.provisioned || !m.provision || isID(text)
 	}
 	return e.withProvider || !m.providers
-}
-
-// get returns a copy of the record that the caller may change.
-func (e *entry) get() Identity {
-	who := Identity{Identity: e.identity}
-	if e.provider != nil {
-		who.Provider = copyProvider(e.provider)
-	}
-	return who
 }
 
 func copyProvider(p *gen.IdentityProvider) *gen.IdentityProvider {
@@ -62,7 +51,10 @@ type cache struct {
 	// mu orders what is learned with what is put and deleted: an answer to a
 	// question asked before a Put or Delete must not undo it.
 	mu      sync.Mutex
+	time    uint64 // counts requests and changes
 	running map[*batch]struct{}
+	changed map[string]uint64 // when keys were put or deleted, as far as requests under way need it
+	kept    int               // of changed, when it was last cleared of others
 }
 
 func newCache(size int, ttl, missTTL time.Duration, now func() time.Time) (*cache, error) {
@@ -85,7 +77,7 @@ func newCache(size int, ttl, missTTL time.Duration, now func() time.Time) (*cach
 	// Entries that ended go when others come. A goroutine that looks for them
 	// would need an owner and an end.
 	entries.StopAllGoroutines()
-	return &cache{entries: entries, running: map[*batch]struct{}{}}, nil
+	return &cache{entries: entries, running: map[*batch]struct{}{}, changed: map[string]uint64{}}, nil
 }
 
 // clock is an injected clock as the cache library wants it.
@@ -107,43 +99,74 @@ func (c *cache) quietly(text string) *entry {
 func (c *cache) begin(b *batch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.time++
+	b.begun = c.time
 	c.running[b] = struct{}{}
 }
 
-// learn stores what a batch brought, except under keys that were put or
-// deleted meanwhile, and ends it.
-func (c *cache) learn(b *batch, learned []*entry) {
+// overtaken says whether a key was put or deleted since a batch was begun.
+func (c *cache) overtaken(b *batch, text string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed[text] > b.begun
+}
+
+// end notes that a batch has handed out its answers.
+func (c *cache) end(b *batch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.running, b)
-	set := func(text string, e *entry) {
-		if _, ok := b.overtaken[text]; !ok {
-			c.entries.Set(text, e)
-		}
-	}
+	c.forgetChanges()
+}
+
+// learn stores what a batch brought.
+func (c *cache) learn(b *batch, learned []*entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for i, e := range learned {
-		switch {
-		case e == nil:
-		case e.missing:
+		if e == nil {
+			continue
+		}
+		e.asked = b.begun
+		if e.missing {
 			// The caller's key may be a piece of something large.
-			set(strings.Clone(b.calls[i].key.text), e)
-		default:
-			// A username in the form of an ID would answer for somebody else.
-			if isID(e.identity.ID) {
-				set(lower(e.identity.ID), e)
-			}
-			if k, err := parseKey(e.identity.Username); err == nil && k.kind == username {
-				set(k.text, e)
-			}
+			c.set(b, strings.Clone(b.calls[i].key.text), e)
+			continue
+		}
+		// A username in the form of an ID would answer for somebody else.
+		if isID(e.identity.ID) {
+			c.set(b, lower(e.identity.ID), e)
+		}
+		if k, err := parseKey(e.identity.Username); err == nil && k.kind == username {
+			c.set(b, k.text, e)
 		}
 	}
+}
+
+// set stores an entry unless something newer or better is known.
+func (c *cache) set(b *batch, text string, e *entry) {
+	if c.changed[text] > b.begun {
+		return
+	}
+	// A record of later beats that nobody was there. A username stays with whom
+	// it found, also when somebody else of that name was looked up by ID.
+	if e.missing || b.kind == identityID && !isID(text) {
+		if known := c.quietly(text); known != nil && !known.missing &&
+			(e.missing && known.asked > e.asked || !e.missing && lower(known.identity.ID) != lower(e.identity.ID)) {
+			return
+		}
+	}
+	c.entries.Set(text, e)
 }
 
 func (c *cache) put(e *entry, keys ...key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range keys {
-		c.overtake(k)
+		c.change(k)
+	}
+	e.asked = c.time
+	for _, k := range keys {
 		c.entries.Set(k.text, e)
 	}
 }
@@ -151,15 +174,31 @@ func (c *cache) put(e *entry, keys ...key) {
 func (c *cache) remove(k key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.overtake(k)
+	c.change(k)
 	c.entries.Invalidate(k.text)
 }
 
-func (c *cache) overtake(k key) {
-	for b := range c.running {
-		if b.overtaken == nil {
-			b.overtaken = map[string]struct{}{}
+// change notes that a key was put or deleted.
+func (c *cache) change(k key) {
+	c.time++
+	if len(c.running) > 0 {
+		c.changed[k.text] = c.time
+		c.forgetChanges()
+	}
+}
+
+// forgetChanges drops what no request under way can undo any more.
+func (c *cache) forgetChanges() {
+	switch {
+	case len(c.changed) == 0:
+	case len(c.running) == 0:
+		c.changed, c.kept = map[string]uint64{}, 0
+	case len(c.changed) > 2*c.kept+100:
+		oldest := c.time
+		for b := range c.running {
+			oldest = min(oldest, b.begun)
 		}
-		b.overtaken[k.text] = struct{}{}
+		maps.DeleteFunc(c.changed, func(_ string, at uint64) bool { return at <= oldest })
+		c.kept = len(c.changed)
 	}
 }

@@ -3,11 +3,19 @@ package identitymap
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/maypok86/otter/v2/stats"
 
 	"github.com/globusauth/globusauth"
+)
+
+// What nobody can mean seriously, and what would overflow.
+const (
+	maxBatchSize   = 1000
+	maxConcurrency = 1000
+	maxCacheSize   = 100_000_000
 )
 
 const (
@@ -32,14 +40,15 @@ type Config struct {
 	Providers bool
 
 	// BatchSize is the largest number of keys in one request; zero means 100,
-	// as the official SDKs do. More is untried.
+	// as the official SDKs do. More is untried; at most 1,000 are allowed.
 	BatchSize int
 	// Concurrency is the largest number of requests on their way at once; zero
-	// means 16. After a 429 the map goes down to fewer and comes back slowly.
+	// means 16, and at most 1,000 are allowed. After a 429 the map goes down to
+	// fewer and comes back slowly.
 	Concurrency int
 
 	// CacheSize is the number of identities that are remembered; zero means
-	// 10,000, about 10 MB.
+	// 10,000, about 10 MB. At most 100,000,000 are allowed.
 	CacheSize int
 	// TTL is how long an identity is remembered; zero means 15 minutes.
 	TTL time.Duration
@@ -52,7 +61,7 @@ type Config struct {
 	Share *Map
 
 	// Now is the clock of the cache; nil means time.Now. It is called from
-	// several goroutines.
+	// several goroutines, and must neither panic nor use the map.
 	Now func() time.Time
 }
 
@@ -71,10 +80,10 @@ func New(config Config) (*Map, error) {
 		return nil, errors.New("identitymap: Config.Client is nil")
 	}
 	var err error
-	if m.batchSize, err = orDefault("BatchSize", config.BatchSize, defaultBatchSize); err != nil {
+	if m.batchSize, err = orDefault("BatchSize", config.BatchSize, defaultBatchSize, maxBatchSize); err != nil {
 		return nil, err
 	}
-	concurrency, err := orDefault("Concurrency", config.Concurrency, defaultConcurrency)
+	concurrency, err := orDefault("Concurrency", config.Concurrency, defaultConcurrency, maxConcurrency)
 	if err != nil {
 		return nil, err
 	}
@@ -86,15 +95,15 @@ func New(config Config) (*Map, error) {
 		m.cache = config.Share.cache
 		return m, nil
 	}
-	size, err := orDefault("CacheSize", config.CacheSize, defaultCacheSize)
+	size, err := orDefault("CacheSize", config.CacheSize, defaultCacheSize, maxCacheSize)
 	if err != nil {
 		return nil, err
 	}
-	ttl, err := orDefault("TTL", config.TTL, defaultTTL)
+	ttl, err := orDefault("TTL", config.TTL, defaultTTL, math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
-	missTTL, err := orDefault("MissTTL", config.MissTTL, defaultMissTTL)
+	missTTL, err := orDefault("MissTTL", config.MissTTL, defaultMissTTL, math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +113,10 @@ func New(config Config) (*Map, error) {
 	return m, nil
 }
 
-func orDefault[T int | time.Duration](field string, value, zero T) (T, error) {
+func orDefault[T int | time.Duration](field string, value, zero, most T) (T, error) {
 	switch {
+	case value > most:
+		return 0, fmt.Errorf("identitymap: Config.%s is %v; at most %v are allowed", field, value, most)
 	case value < 0:
 		return 0, fmt.Errorf("identitymap: Config.%s is negative", field)
 	case value == 0:

@@ -8,13 +8,16 @@ import (
 // call is one key on its way to an answer.
 type call struct {
 	key      key
-	waiting  []waiting
+	waiting  []waiting  // some of them may have left
 	inline   [1]waiting // where waiting usually lives
-	added    string     // the key as it was given to Add; nobody waits for it
+	live     int        // how many of them have not
+	ended    bool       // answered, or nobody waits for it
+	added    string     // the key as it was given to Add, if nobody asked for it at first
 	batch    *batch     // the request that took it, or nil
+	asked    bool       // a request took it before
 	refusals int
 	number   uint64          // in the order of arrival
-	ctx      context.Context //nolint:containedctx // for the values that travel with the request
+	ctx      context.Context //nolint:containedctx // for the values that travel with the request; nil while it is only added
 }
 
 // waiting is somebody who waits for a call, and the key as they wrote it.
@@ -25,8 +28,16 @@ type waiting struct {
 
 // waiter collects answers for one lookup.
 type waiter struct {
-	wake chan struct{} // holds one item when done is not empty
-	done []answer
+	wake  chan struct{} // holds one item when done is not empty
+	done  []answer
+	waits []wait // what it waits for, and some that has ended
+	kept  int    // of waits, when it was last cleared of others
+	left  bool
+}
+
+type wait struct {
+	call *call
+	key  string
 }
 
 type answer struct {
@@ -38,11 +49,24 @@ type answer struct {
 func newWaiter() *waiter { return &waiter{wake: make(chan struct{}, 1)} }
 
 func (w *waiter) deliver(a answer) {
+	if w.left {
+		return
+	}
 	w.done = append(w.done, a)
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
+}
+
+// attach makes w wait for c.
+func (c *call) attach(w *waiter, text string) {
+	c.waiting = append(c.waiting, waiting{w, text})
+	c.live++
+	if c.batch != nil {
+		c.batch.waiting++
+	}
+	w.waits = append(w.waits, wait{c, text})
 }
 
 // batch is one request.
@@ -52,92 +76,94 @@ type batch struct {
 	waiting int // how many wait for its calls
 	cancel  context.CancelFunc
 	ended   chan struct{}
-	// overtaken are the keys that were put or deleted since it was begun. It
-	// is guarded by the cache's lock.
-	overtaken map[string]struct{}
+	begun   uint64 // in the cache's time
 }
 
-// join makes w wait for k: with others, if it is on its way already. The
-// caller holds mu, and calls pump after its last join.
-func (m *Map) join(ctx context.Context, w *waiter, k key, text string) *call {
-	if c := m.calls[k.text]; c != nil {
+// member is a key that somebody asks for, and its canonical form.
+type member struct {
+	key  key
+	text string
+}
+
+// start makes w wait for keys.
+func (m *Map) start(ctx context.Context, w *waiter, members []member) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, member := range members {
+		m.join(ctx, w, member.key, member.text)
+	}
+	if len(w.waits) > 2*w.kept+len(members) {
+		w.waits = slices.DeleteFunc(w.waits, func(x wait) bool { return x.call.ended })
+		w.kept = len(w.waits)
+	}
+	m.pump()
+}
+
+// join makes w wait for k: with others, if it is on its way already, unless it
+// was put or deleted meanwhile.
+func (m *Map) join(ctx context.Context, w *waiter, k key, text string) {
+	c := m.calls[k.text]
+	if c != nil && (c.batch == nil || !m.cache.overtaken(c.batch, k.text)) {
 		m.shared.Add(1)
-		c.waiting = append(c.waiting, waiting{w, text})
-		if c.batch != nil {
-			c.batch.waiting++
+		if c.ctx == nil {
+			m.arrivals++
+			c.ctx, c.number = ctx, m.arrivals
 		}
-		return c
+		c.attach(w, text)
+		return
 	}
 	// The answer may have come since the caller looked.
 	if e := m.cache.quietly(k.text); e != nil && e.answers(m, k.text) {
 		m.shared.Add(1)
 		w.deliver(answer{text, e, nil})
-		return nil
+		return
 	}
-	m.misses.Add(1)
 	m.pending[k.kind].drop(k)
 	m.arrivals++
-	c := &call{key: k, ctx: ctx, number: m.arrivals}
-	c.waiting = append(c.inline[:0], waiting{w, text})
+	c = &call{key: k, ctx: ctx, number: m.arrivals}
+	c.waiting = c.inline[:0]
+	c.attach(w, text)
 	m.calls[k.text] = c
 	m.queue[k.kind].push(c)
-	return c
 }
 
-// leave ends w's wait for c. A request that nobody waits for any more is
-// cancelled and returned.
-func (m *Map) leave(c *call, w *waiter) *batch {
-	if c == nil {
-		return nil
-	}
-	before := len(c.waiting)
-	c.waiting = slices.DeleteFunc(c.waiting, func(o waiting) bool { return o.waiter == w })
-	left := before - len(c.waiting)
-	b := c.batch
-	if b == nil {
-		if len(c.waiting) == 0 && m.calls[c.key.text] == c {
-			delete(m.calls, c.key.text) // the queue drops it when it comes by
+// leave ends all waits of w, which must not be used any more. It returns the
+// keys that w waited for, and the requests that were cancelled because nobody
+// waits for them now.
+func (m *Map) leave(w *waiter) (lost []string, cancelled []*batch) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w.left = true
+	for _, x := range w.waits {
+		c := x.call
+		if c.ended {
+			continue
 		}
-		return nil
-	}
-	if left == 0 {
-		return nil
-	}
-	if b.waiting -= left; b.waiting > 0 {
-		return nil
-	}
-	// Whoever asks from now on asks anew.
-	for _, c := range b.calls {
-		m.detach(c)
-	}
-	b.cancel()
-	return b
-}
-
-// leaveAll ends all waits of w. It returns the keys that w waited for, and the
-// requests that were cancelled.
-func (m *Map) leaveAll(w *waiter) (lost []string, cancelled []*batch) {
-	end := func(c *call) {
-		for _, o := range c.waiting {
-			if o.waiter == w {
-				lost = append(lost, o.key)
+		lost = append(lost, x.key)
+		c.live--
+		if len(c.waiting) > 2*c.live+16 {
+			c.waiting = slices.DeleteFunc(c.waiting, func(o waiting) bool { return o.waiter.left })
+		}
+		switch b := c.batch; {
+		case b == nil && c.live == 0:
+			c.ended = true
+			if m.calls[c.key.text] == c {
+				delete(m.calls, c.key.text)
 			}
-		}
-		if b := m.leave(c, w); b != nil {
+			m.queue[c.key.kind].abandon()
+		case b != nil:
+			if b.waiting--; b.waiting > 0 {
+				continue
+			}
+			// Whoever asks from now on asks anew.
+			for _, c := range b.calls {
+				m.detach(c)
+			}
+			b.cancel()
 			cancelled = append(cancelled, b)
 		}
 	}
-	for i := range m.queue {
-		q := &m.queue[i]
-		for _, c := range q.calls[q.head:] {
-			end(c)
-		}
-	}
-	for b := range m.running {
-		for _, c := range b.calls {
-			end(c)
-		}
-	}
+	w.waits = nil
 	return lost, cancelled
 }
 
@@ -148,7 +174,7 @@ func (m *Map) detach(c *call) {
 		return
 	}
 	delete(m.calls, c.key.text)
-	if c.added != "" && len(c.waiting) == 0 && !m.knows(c.key) {
+	if c.added != "" && c.live == 0 && !m.knows(c.key) {
 		m.pending[c.key.kind].add(c.key, c.added)
 	}
 }
@@ -161,5 +187,27 @@ func (m *Map) answer(c *call, e *entry, err error) {
 	for _, w := range c.waiting {
 		w.waiter.deliver(answer{w.key, e, err})
 	}
-	c.waiting, c.batch = nil, nil
+	c.waiting, c.batch, c.ended = nil, nil, true
+}
+
+// again puts a call whose request was refused for now back to those that no
+// request has taken. It returns nil if somebody else asks for the same key
+// already, who then asks for both.
+func (m *Map) again(c *call) *call {
+	c.batch = nil
+	other := m.calls[c.key.text]
+	if other == nil || other == c {
+		m.calls[c.key.text] = c
+		return c
+	}
+	if other.ctx == nil {
+		other.ctx, other.number = c.ctx, c.number
+	}
+	for _, w := range c.waiting {
+		if !w.waiter.left {
+			other.attach(w.waiter, w.key)
+		}
+	}
+	c.waiting, c.ended = nil, true
+	return nil
 }

@@ -78,7 +78,7 @@ type Stats struct {
 // an *apierror.Error.
 func (m *Map) Get(ctx context.Context, key string) (who Identity, err error) {
 	found, _ := m.cache.entries.GetIfPresent(key)
-	if found == nil || !found.plain || m.providers {
+	if found == nil || found.missing || m.providers {
 		return m.get(ctx, key, found)
 	}
 	// The usual case, in as few steps as there are.
@@ -95,24 +95,22 @@ func (m *Map) get(ctx context.Context, key string, found *entry) (Identity, erro
 	case err != nil:
 		return Identity{}, err
 	case found != nil:
-		return result(key, found, nil)
+		return m.result(key, found, nil)
+	case ctx.Err() != nil:
+		return Identity{}, &keyError{key, ctx.Err()}
 	}
 	w := newWaiter()
-	m.mu.Lock()
-	c := m.join(ctx, w, k, key)
-	m.pump() //nolint:contextcheck // a request carries the values of the oldest call that it is about
-	m.mu.Unlock()
+	m.start(ctx, w, []member{{k, key}})
 	select {
 	case <-w.wake:
 	case <-ctx.Done():
+		m.leave(w)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	// Nobody adds to it any more.
 	if len(w.done) == 0 {
-		m.leave(c, w)
 		return Identity{}, &keyError{key, ctx.Err()}
 	}
-	return result(key, w.done[0].entry, w.done[0].err)
+	return m.result(key, w.done[0].entry, w.done[0].err)
 }
 
 // GetMany returns an answer for every key, as [Map.All] does.
@@ -159,6 +157,7 @@ func (m *Map) GetMany(ctx context.Context, keys []string) (map[string]Result, er
 // the key was noted, which it is not when it is known, on its way or noted
 // already, or can name nobody.
 func (m *Map) Add(key string) bool {
+	key = strings.Clone(key) // it may be a piece of something large
 	k, err := parseKey(key)
 	if err != nil {
 		return false
@@ -169,7 +168,7 @@ func (m *Map) Add(key string) bool {
 	if m.calls[k.text] != nil || list.has(k) || m.knows(k) {
 		return false
 	}
-	list.add(k, strings.Clone(key))
+	list.add(k, key)
 	return true
 }
 
@@ -181,7 +180,7 @@ func (m *Map) Pending() []string {
 	defer m.mu.Unlock()
 	var noted []string
 	for i := range m.pending {
-		m.pending[i].each(func(p pendingEntry) { noted = append(noted, p.text) })
+		noted = append(noted, m.pending[i].keys()...)
 	}
 	return noted
 }
@@ -200,11 +199,11 @@ func (m *Map) Put(identity Identity) error {
 		}
 		keys = append(keys, k)
 	}
-	e := newEntry(identity.Identity, copyProvider(identity.Provider), true)
+	e := &entry{identity: identity.Identity, provider: copyProvider(identity.Provider), withProvider: true}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, k := range keys {
-		m.forget(k)
+		m.pending[k.kind].drop(k)
 	}
 	m.cache.put(e, keys...)
 	return nil
@@ -220,7 +219,7 @@ func (m *Map) Delete(key string) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.forget(k)
+	m.pending[k.kind].drop(k)
 	m.cache.remove(k)
 }
 
@@ -266,21 +265,18 @@ func (m *Map) knows(k key) bool {
 	return e != nil && e.answers(m, k.text)
 }
 
-// forget drops a key that was added, and lets nobody else join a request that
-// is under way. Called with mu held.
-func (m *Map) forget(k key) {
-	m.pending[k.kind].drop(k)
-	if c := m.calls[k.text]; c != nil && c.batch != nil {
-		delete(m.calls, k.text)
-	}
-}
-
-func result(key string, e *entry, err error) (Identity, error) {
+// result makes an answer of what is known, or of why nothing is. The caller may
+// change it.
+func (m *Map) result(key string, e *entry, err error) (Identity, error) {
 	switch {
 	case err != nil:
 		return Identity{}, &keyError{key, err}
 	case e.missing:
 		return Identity{}, &keyError{key, ErrNotFound}
 	}
-	return e.get(), nil
+	who := Identity{Identity: e.identity}
+	if m.providers {
+		who.Provider = copyProvider(e.provider)
+	}
+	return who, nil
 }

@@ -6,6 +6,7 @@ import "slices"
 type queue struct {
 	calls []*call
 	head  int
+	dead  int // how many of calls nobody waits for any more
 }
 
 func (q *queue) push(c *call) { q.calls = append(q.calls, c) }
@@ -16,14 +17,23 @@ func (q *queue) unshift(calls []*call) {
 	q.head = 0
 }
 
+// abandon takes note that nobody waits for one of the calls any more.
+func (q *queue) abandon() {
+	if q.dead++; q.dead > (len(q.calls)-q.head)/2+100 {
+		q.calls = slices.DeleteFunc(q.calls[q.head:], func(c *call) bool { return c.ended })
+		q.head, q.dead = 0, 0
+	}
+}
+
 // front returns the oldest call that somebody waits for, or nil, and drops
 // those before it.
 func (q *queue) front() *call {
 	for q.head < len(q.calls) {
-		if c := q.calls[q.head]; len(c.waiting) > 0 {
+		if c := q.calls[q.head]; !c.ended {
 			return c
 		}
 		q.pop()
+		q.dead--
 	}
 	q.calls, q.head = q.calls[:0], 0
 	return nil
@@ -71,16 +81,22 @@ func (l *pendingList) drop(k key) {
 	delete(l.noted, k.text)
 	if len(l.noted) == 0 {
 		l.entries = nil
+	} else if len(l.entries) > 2*len(l.noted)+100 {
+		l.entries = slices.DeleteFunc(l.entries, l.dropped)
 	}
 }
 
-// each calls f with every key, oldest first.
-func (l *pendingList) each(f func(pendingEntry)) {
+func (l *pendingList) dropped(p pendingEntry) bool { return l.noted[p.key.text] != p.number }
+
+// keys returns the keys as they were written, oldest first.
+func (l *pendingList) keys() []string {
+	var keys []string
 	for _, p := range l.entries {
-		if l.noted[p.key.text] == p.number {
-			f(p)
+		if !l.dropped(p) {
+			keys = append(keys, p.text)
 		}
 	}
+	return keys
 }
 
 // take drops the oldest keys for which fits returns true, and returns them.
@@ -88,7 +104,7 @@ func (l *pendingList) take(fits func(key) bool) []pendingEntry {
 	var taken []pendingEntry
 	for len(l.entries) > 0 {
 		p := l.entries[0]
-		if l.noted[p.key.text] == p.number {
+		if !l.dropped(p) {
 			if !fits(p.key) {
 				break
 			}

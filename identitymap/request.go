@@ -15,15 +15,18 @@ import (
 // pump starts requests while there are keys to ask for and requests to spare.
 // The caller holds mu.
 func (m *Map) pump() {
-	for len(m.running) < m.throttle.limit {
+	for {
 		oldest := m.oldest()
-		if oldest == nil || !m.open() {
+		if oldest == nil || !m.open() || len(m.running) >= m.throttle.limit {
 			return
 		}
 		b := m.gather(oldest.key.kind)
+		if len(b.calls) == 0 {
+			continue
+		}
 		// The request is everybody's: it carries the values of one caller's
 		// context, and ends when nobody waits any more.
-		ctx, cancel := context.WithCancel(context.WithoutCancel(oldest.ctx))
+		ctx, cancel := context.WithCancel(context.WithoutCancel(b.calls[0].ctx))
 		b.cancel = cancel
 		m.running[b] = struct{}{}
 		m.cache.begin(b)
@@ -66,21 +69,39 @@ func (m *Map) open() bool {
 }
 
 // gather makes a batch of the oldest calls of a kind, topped up with keys that
-// were added.
+// were added. Those that became known while they waited get their answer.
 func (m *Map) gather(k kind) *batch {
 	b := &batch{kind: k, ended: make(chan struct{})}
 	space := newRoom(m.batchSize)
 	q := &m.queue[k]
-	for c := q.front(); c != nil && space.take(c.key); c = q.front() {
+	for c := q.front(); c != nil; c = q.front() {
+		if e := m.cache.quietly(c.key.text); e != nil && e.answers(m, c.key.text) {
+			q.pop()
+			m.shared.Add(1)
+			m.answer(c, e, nil)
+			continue
+		}
+		if !space.take(c.key) {
+			break
+		}
 		q.pop()
+		if !c.asked {
+			c.asked = true
+			m.misses.Add(1)
+		}
 		c.batch = b
 		b.calls = append(b.calls, c)
-		b.waiting += len(c.waiting)
+		b.waiting += c.live
+	}
+	if len(b.calls) == 0 {
+		return b
 	}
 	for _, p := range m.pending[k].take(space.take) {
-		c := &call{key: p.key, added: p.text, batch: b}
-		m.calls[p.key.text] = c
-		b.calls = append(b.calls, c)
+		if !m.knows(p.key) {
+			c := &call{key: p.key, added: p.text, batch: b}
+			m.calls[p.key.text] = c
+			b.calls = append(b.calls, c)
+		}
 	}
 	return b
 }
@@ -100,15 +121,17 @@ func (m *Map) run(ctx context.Context, b *batch) {
 		case err == nil:
 			m.answer(c, entries[i], nil)
 			m.unnote(entries[i])
-		case len(c.waiting) > 0 && c.refusals < maxRefusals && comesAgain(err):
-			c.refusals++
-			c.batch = nil
-			again = append(again, c)
+		case c.live > 0 && c.comesAgain(err):
+			if c := m.again(c); c != nil {
+				again = append(again, c)
+			}
 		default:
 			m.detach(c)
 			m.answer(c, nil, err)
 		}
 	}
+	// Until here somebody could have joined one of its calls.
+	m.cache.end(b)
 	if len(again) > 0 {
 		m.queue[b.kind].unshift(again)
 	}
@@ -116,11 +139,21 @@ func (m *Map) run(ctx context.Context, b *batch) {
 	m.pump() //nolint:contextcheck // a request carries the values of the oldest call that it is about
 }
 
-// comesAgain says whether the service refused a request only for now, and for
-// no longer than is waited for.
-func comesAgain(err error) bool {
+// errHeldBack is why a part of a batch was not sent: the service wants a pause.
+var errHeldBack = errors.New("held back")
+
+// comesAgain says whether a call failed only for now. If the service wants a
+// pause that is too long, it fails when it is about to be sent.
+func (c *call) comesAgain(err error) bool {
+	if errors.Is(err, errHeldBack) {
+		return true
+	}
 	refusal, ok := errors.AsType[*apierror.Error](err)
-	return ok && errors.Is(err, apierror.ErrRateLimited) && refusal.RetryAfter > 0 && refusal.RetryAfter <= maxPause
+	if !ok || !errors.Is(err, apierror.ErrRateLimited) || refusal.RetryAfter <= 0 || c.refusals == maxRefusals {
+		return false
+	}
+	c.refusals++
+	return true
 }
 
 // adapt tells the throttle how a batch went.
@@ -160,29 +193,45 @@ func (m *Map) paused(status int, pause time.Duration) {
 	m.throttle.refused(time.Now(), pause, nil)
 }
 
-// maxApart is how many requests more a batch may take when the service refuses
-// it whole: enough to find one key among a hundred.
-const maxApart = 16
+// splitCredit is how many more of a batch's requests may be refused than
+// answered. A bad key among a hundred takes seven; a service that refuses
+// everything is left alone soon.
+const splitCredit = 8
 
 // askApart asks for a batch and returns an entry or an error for each call. A
 // batch that the service calls malformed is asked for in halves, so that a key
 // that it does not like costs itself its answer and not all the others.
 func (m *Map) askApart(ctx context.Context, b *batch) ([]*entry, []error) {
 	entries, errs := make([]*entry, len(b.calls)), make([]error, len(b.calls))
-	more := maxApart
+	credit := splitCredit
+	var held error // why nothing more is sent
 	var ask func(from, to int)
 	ask = func(from, to int) {
-		got, err := m.ask(ctx, b.kind, b.calls[from:to])
+		err := held
+		if err == nil {
+			var got []*entry
+			got, err = m.ask(ctx, b.kind, b.calls[from:to])
+			copy(entries[from:], got)
+		}
 		switch {
 		case err == nil:
-			copy(entries[from:], got)
-		case to-from > 1 && more >= 2 && malformed(err):
-			more -= 2
+			credit++
+			return
+		case errors.Is(err, apierror.ErrRateLimited):
+			held = err
+		case to-from > 1 && credit > 0 && malformed(err):
+			credit--
 			middle := (from + to) / 2
-			ask(from, middle)
-			ask(middle, to)
-		default:
-			for i := from; i < to; i++ {
+			for _, half := range [][2]int{{from, middle}, {middle, to}} {
+				if held == nil && m.isClosed() {
+					held = errHeldBack
+				}
+				ask(half[0], half[1])
+			}
+			return
+		}
+		for i := from; i < to; i++ {
+			if entries[i] == nil {
 				errs[i] = err
 			}
 		}
@@ -191,13 +240,21 @@ func (m *Map) askApart(ctx context.Context, b *batch) ([]*entry, []error) {
 	return entries, errs
 }
 
+// isClosed says whether the service wants a pause.
+func (m *Map) isClosed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.throttle.closed(time.Now()) > 0
+}
+
 // malformed says whether the service took exception to what it was sent.
 func malformed(err error) bool {
 	refusal, ok := errors.AsType[*apierror.Error](err)
 	return ok && (refusal.StatusCode == http.StatusBadRequest || refusal.StatusCode == http.StatusRequestURITooLong)
 }
 
-// ask sends one request and returns what it says about each call.
+// ask sends one request and returns what it says about each call. An error is
+// about those for which it returns nil.
 func (m *Map) ask(ctx context.Context, k kind, calls []*call) ([]*entry, error) {
 	m.requests.Add(1)
 	keys := make([]string, len(calls))
@@ -248,17 +305,18 @@ func (m *Map) match(k kind, calls []*call, list *gen.IdentityList) ([]*entry, er
 		}
 	}
 	entries := make([]*entry, len(calls))
+	var err error
 	for i, c := range calls {
 		who := found[c.key.text]
 		switch {
 		case who != nil:
-			entries[i] = newEntry(*who, providers[who.IdentityProvider], m.providers)
-		case nameless > 0:
-			// Which of the keys it is about cannot be told.
-			return nil, fmt.Errorf("%d of %d identities came without their ID or username, so that it cannot be told who they are; a token with the scope view_identities sees them", nameless, len(list.Identities))
-		default:
+			entries[i] = &entry{identity: *who, provider: providers[who.IdentityProvider], withProvider: m.providers}
+		case nameless == 0:
 			entries[i] = &entry{missing: true, provisioned: m.provision}
+		case err == nil:
+			// It may be one of those; which, cannot be told.
+			err = fmt.Errorf("%d of %d identities came without their ID or username, so that it cannot be told who they are; a token with the scope view_identities sees them", nameless, len(list.Identities))
 		}
 	}
-	return entries, nil
+	return entries, err
 }

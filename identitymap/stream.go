@@ -33,7 +33,11 @@ func (m *Map) All(ctx context.Context, keys iter.Seq[string]) iter.Seq2[string, 
 			}
 		}()
 		for text := range keys {
-			if ctx.Err() != nil || !s.add(text) { //nolint:contextcheck // it has ctx
+			if err := ctx.Err(); err != nil {
+				s.give(text, Result{Err: &keyError{text, err}})
+				break
+			}
+			if !s.add(text) { //nolint:contextcheck // it has ctx
 				break
 			}
 		}
@@ -66,19 +70,14 @@ type group struct {
 	room    room
 }
 
-type member struct {
-	key  key
-	text string
-}
-
 // add takes up one key and says whether to go on.
 func (s *stream) add(text string) bool {
 	k, known, err := s.m.look(text)
 	switch {
 	case err != nil:
-		return s.give(text, Result{Err: err})
+		return s.give(text, Result{Err: err}) && s.collect(false)
 	case known != nil:
-		return s.answer(answer{text, known, nil})
+		return s.answer(answer{text, known, nil}) && s.collect(false)
 	}
 	g := &s.groups[k.kind]
 	if _, ok := g.keys[k.text]; !ok {
@@ -97,12 +96,7 @@ func (s *stream) add(text string) bool {
 
 // submit asks for the members of a group.
 func (s *stream) submit(g *group) {
-	s.m.mu.Lock()
-	for _, member := range g.members {
-		s.m.join(s.ctx, s.waiter, member.key, member.text)
-	}
-	s.m.pump()
-	s.m.mu.Unlock()
+	s.m.start(s.ctx, s.waiter, g.members)
 	s.open += len(g.members)
 	clear(g.members)
 	clear(g.keys)
@@ -173,9 +167,7 @@ func (s *stream) finish() {
 // leave ends the stream's waits, and returns the keys that it waited for when
 // the requests that it was the last to wait for have ended.
 func (s *stream) leave() []string {
-	s.m.mu.Lock()
-	lost, cancelled := s.m.leaveAll(s.waiter)
-	s.m.mu.Unlock()
+	lost, cancelled := s.m.leave(s.waiter)
 	for _, b := range cancelled {
 		<-b.ended
 	}
@@ -183,7 +175,7 @@ func (s *stream) leave() []string {
 }
 
 func (s *stream) answer(a answer) bool {
-	who, err := result(a.key, a.entry, a.err)
+	who, err := s.m.result(a.key, a.entry, a.err)
 	return s.give(a.key, Result{Identity: who, Err: err})
 }
 
