@@ -99,11 +99,19 @@ func (m *Map) start(ctx context.Context, w *waiter, members []member) {
 	m.pump()
 }
 
-// join makes w wait for k: with others, if it is on its way already, unless it
-// was put or deleted meanwhile.
-func (m *Map) join(ctx context.Context, w *waiter, k key, text string) {
+// onItsWay returns the call for a key, or nil. An answer to what was asked before
+// the key was put or deleted is none.
+func (m *Map) onItsWay(k key) *call {
 	c := m.calls[k.text]
-	if c != nil && (c.batch == nil || !m.cache.overtaken(c.batch, k.text)) {
+	if c == nil || c.batch != nil && m.cache.overtaken(c.batch, k.text) {
+		return nil
+	}
+	return c
+}
+
+// join makes w wait for k: with others, if it is on its way already.
+func (m *Map) join(ctx context.Context, w *waiter, k key, text string) {
+	if c := m.onItsWay(k); c != nil {
 		m.shared.Add(1)
 		if c.ctx == nil {
 			m.arrivals++
@@ -120,7 +128,7 @@ func (m *Map) join(ctx context.Context, w *waiter, k key, text string) {
 	}
 	m.pending[k.kind].drop(k)
 	m.arrivals++
-	c = &call{key: k, ctx: ctx, number: m.arrivals}
+	c := &call{key: k, ctx: ctx, number: m.arrivals}
 	c.waiting = c.inline[:0]
 	c.attach(w, text)
 	m.calls[k.text] = c

@@ -127,8 +127,8 @@ func TestKeyThatTheServiceRefuses(t *testing.T) {
 	if _, err := m.GetMany(t.Context(), names(100)); !errors.Is(err, apierror.ErrBadRequest) {
 		t.Errorf("error %v", err)
 	}
-	if n := len(s.log()) - before; n != 17 {
-		t.Errorf("%d requests, want 17", n)
+	if n := len(s.log()) - before; n != 25 {
+		t.Errorf("%d requests, want 25", n)
 	}
 }
 

@@ -165,7 +165,7 @@ func (m *Map) Add(key string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	list := &m.pending[k.kind]
-	if m.calls[k.text] != nil || list.has(k) || m.knows(k) {
+	if m.onItsWay(k) != nil || list.has(k) || m.knows(k) {
 		return false
 	}
 	list.add(k, key)

@@ -150,6 +150,14 @@ func (m *model) checkAll(t *rapid.T, before map[string]knowledge, results map[st
 		case answered[canonical] && failed[canonical] && r.Err != nil && !errors.Is(r.Err, identitymap.ErrNotFound):
 			// It was given twice, and asked for again after a failure.
 			checkFailed(t, key, r.Identity.Identity, r.Err)
+		case failed[canonical] && r.Err == nil:
+			// It was given in two forms: one failed, and before the other was asked
+			// for, its other key had brought the record.
+			k, ok := m.lookup(canonical)
+			if !ok {
+				t.Fatalf("%q failed and was not brought: %+v", key, r)
+			}
+			check(t, key, r.Identity.Identity, r.Err, k)
 		case answered[canonical]:
 			check(t, key, r.Identity.Identity, r.Err, m.truth(canonical))
 		case failed[canonical]:

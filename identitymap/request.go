@@ -196,7 +196,7 @@ func (m *Map) paused(status int, pause time.Duration) {
 // splitCredit is how many more of a batch's requests may be refused than
 // answered. A bad key among a hundred takes seven; a service that refuses
 // everything is left alone soon.
-const splitCredit = 8
+const splitCredit = 12
 
 // askApart asks for a batch and returns an entry or an error for each call. A
 // batch that the service calls malformed is asked for in halves, so that a key

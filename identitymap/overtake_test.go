@@ -1,0 +1,237 @@
+package identitymap_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/identitymap"
+)
+
+// A key that becomes known while it is queued needs no request, and what became
+// known last counts.
+func TestQueuedKeyBecomesKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(4)...)
+		s.latency = time.Second
+		m := s.newMap(t, identitymap.Config{Concurrency: 1})
+		var wg sync.WaitGroup
+		ask := func(key, want string) {
+			wg.Go(func() {
+				if who, err := m.Get(t.Context(), key); err != nil || who.Name != want {
+					t.Errorf("%q: %+v, %v", key, who, err)
+				}
+			})
+			synctest.Wait()
+		}
+		ask(name(1), "Person 1")
+		ask(id(1), "Person 1") // comes with the answer under way
+		ask(name(3), "put")
+		m.Add(id(2))
+		who, known := person(3, name(3)), person(2, name(2))
+		who.Name = "put"
+		for _, p := range []gen.Identity{who, known} {
+			if err := m.Put(identitymap.Identity{Identity: p}); err != nil {
+				t.Error(err)
+			}
+		}
+		wg.Wait()
+		ask(name(3), "put")
+		wg.Wait()
+		if len(s.log()) != 1 || len(m.Pending()) != 0 {
+			t.Errorf("requests %+v, pending %q", s.log(), m.Pending())
+		}
+		if stats := m.Stats(); stats != (identitymap.Stats{Hits: 1, Misses: 1, Shared: 2, Requests: 1}) {
+			t.Errorf("%+v", stats)
+		}
+	})
+}
+
+// A slow answer that nobody has a key does not undo a newer record.
+func TestLateMiss(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService()
+		s.fault = func(_ context.Context, number int, _ request) *http.Response {
+			if number == 1 {
+				time.Sleep(10 * time.Second) // virtual
+				return nil
+			}
+			return respond(http.StatusOK, gen.IdentityList{Identities: []gen.Identity{person(1, name(1))}})
+		}
+		m := s.newMap(t, identitymap.Config{})
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = m.Get(t.Context(), name(1)) })
+		synctest.Wait()
+		if _, err := m.Get(t.Context(), id(1)); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		if _, err := m.Get(t.Context(), name(1)); err != nil {
+			t.Errorf("after the late answer: %v", err)
+		}
+	})
+}
+
+// A username stays with whom it found, although a former holder of it is looked
+// up by ID.
+func TestTwoOfOneUsername(t *testing.T) {
+	t.Parallel()
+	s := newService()
+	first, second := person(1, name(1)), person(9, name(1))
+	s.fault = func(_ context.Context, _ int, r request) *http.Response {
+		list := gen.IdentityList{Identities: []gen.Identity{}}
+		for _, p := range []gen.Identity{first, second} {
+			if r.kind == "usernames" || slices.Contains(r.keys, p.ID) {
+				list.Identities = append(list.Identities, p)
+			}
+		}
+		return respond(http.StatusOK, list)
+	}
+	m := s.newMap(t, identitymap.Config{})
+	for _, key := range []string{name(1), id(9), name(1), id(9)} {
+		want := id(1)
+		if key == id(9) {
+			want = id(9)
+		}
+		if who, err := m.Get(t.Context(), key); err != nil || who.ID != want {
+			t.Errorf("%q is %q, %v", key, who.ID, err)
+		}
+	}
+	if len(s.log()) != 2 {
+		t.Errorf("%d requests", len(s.log()))
+	}
+}
+
+// A Delete through one map keeps the others from joining what was asked before.
+func TestDeleteThroughAnotherMap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(2)...)
+		s.fault = func(_ context.Context, _ int, r request) *http.Response {
+			answer := s.answer(r)
+			time.Sleep(10 * time.Second) // virtual
+			return answer
+		}
+		asks := s.newMap(t, identitymap.Config{})
+		deletes := s.newMap(t, identitymap.Config{Share: asks})
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = asks.Get(t.Context(), name(1)) })
+		synctest.Wait()
+		newer := person(1, name(1))
+		newer.Name = "newer"
+		s.mu.Lock()
+		s.people[name(1)] = newer
+		s.mu.Unlock()
+		deletes.Delete(name(1))
+		if who, err := asks.Get(t.Context(), name(1)); err != nil || who.Name != "newer" {
+			t.Errorf("%+v, %v", who, err)
+		}
+		wg.Wait()
+	})
+}
+
+// A key that is deleted while its request is refused is asked for once for all.
+func TestDeletedWhileRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(2)...)
+		s.latency = time.Second
+		s.fault = func(_ context.Context, number int, _ request) *http.Response {
+			if number <= 2 {
+				return refuse(http.StatusTooManyRequests, "BUSY", "Retry-After", "5")
+			}
+			return nil
+		}
+		m := s.newMap(t, identitymap.Config{})
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				if who, err := m.Get(t.Context(), name(1)); err != nil || who.ID != id(1) {
+					t.Errorf("%+v, %v", who, err)
+				}
+			})
+			synctest.Wait()
+			m.Delete(name(1))
+		}
+		wg.Wait()
+		for _, r := range s.log() {
+			if len(r.keys) != 1 {
+				t.Errorf("asked for %q", r.keys)
+			}
+		}
+		if left := m.Leftovers(); left != "" {
+			t.Errorf("%s are left", left)
+		}
+	})
+}
+
+// An added key that somebody joins while it travels along is theirs too, also
+// when the request is refused for now and its first owner has left.
+func TestJoinedAddition(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(3)...)
+		s.latency = 2 * time.Second
+		s.fault = func(_ context.Context, number int, _ request) *http.Response {
+			if number == 1 {
+				return refuse(http.StatusTooManyRequests, "BUSY", "Retry-After", "1")
+			}
+			return nil
+		}
+		m := s.newMap(t, identitymap.Config{})
+		m.Add(name(1))
+		m.Add(name(2))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = m.Get(ctx, name(0)) }) // takes the others along, and leaves
+		synctest.Wait()
+		if m.Add(name(1)) {
+			t.Error("a key on its way was added")
+		}
+		if who, err := m.Get(t.Context(), name(1)); err != nil || who.ID != id(1) {
+			t.Errorf("%+v, %v", who, err)
+		}
+		wg.Wait()
+		// Nobody waited for it: it was noted again, and went along again.
+		if who, err := m.Get(t.Context(), name(2)); err != nil || who.ID != id(2) || s.asked[name(2)] != 2 {
+			t.Errorf("%+v, %v, asked %v", who, err, s.asked)
+		}
+	})
+}
+
+// What is put and deleted while a request hangs is not remembered for ever.
+func TestBooksOfChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService()
+		s.fault = held
+		m := s.newMap(t, identitymap.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = m.Get(ctx, name(0)) })
+		synctest.Wait()
+		for range 1000 {
+			for n := range 3 {
+				m.Delete(name(n))
+				m.Add(name(n))
+			}
+		}
+		if got := m.Pending(); len(got) != 3 {
+			t.Errorf("pending %q", got)
+		}
+		cancel()
+		wg.Wait()
+		synctest.Wait()
+		if left := m.Leftovers(); left != "" {
+			t.Errorf("%s are left", left)
+		}
+	})
+}
