@@ -29,7 +29,7 @@
 // request has room.
 //
 // A failed request costs the answers of its own keys only. One that the service
-// calls malformed is asked for in halves, so that a single bad key costs itself.
+// calls malformed is asked for in halves, so that a few bad keys cost themselves.
 // A service that answers 429 is asked less: the number of requests at once is
 // halved, grows again by one with every ten successes, and nothing more is sent
 // before the time that Retry-After names. Up to a minute of that is waited for,

@@ -64,9 +64,11 @@ type Stats struct {
 	Hits uint64
 	// Misses are lookups for which the service was asked.
 	Misses uint64
-	// Shared are lookups that joined a request of somebody else.
+	// Shared are lookups that joined others of the same key, or whose answer came
+	// while they waited for a request.
 	Shared uint64
-	// Requests are the calls of GetIdentities, not counting repeats.
+	// Requests are the calls of GetIdentities. The parts in which a malformed
+	// request is asked again count, what the client repeats does not.
 	Requests uint64
 }
 
@@ -117,7 +119,8 @@ func (m *Map) get(ctx context.Context, key string, found *entry) (Identity, erro
 //
 // The error is about keys without an answer, and names some of them; a missing
 // person is an answer. All others have their answers, so look at the map in any
-// case: a key without an answer has in Err why.
+// case: a key without an answer has in Err why. Once ctx has ended that is its
+// error, also for keys that the cache knows.
 func (m *Map) GetMany(ctx context.Context, keys []string) (map[string]Result, error) {
 	results := make(map[string]Result, len(keys))
 	unique := make([]string, 0, len(keys))
@@ -186,7 +189,9 @@ func (m *Map) Pending() []string {
 }
 
 // Put stores an identity under its ID and, if it has one, its username, as if
-// the service had just sent it.
+// the service had just sent it; without a provider, as if the service did not
+// tell that. Who waits for one of these keys gets the answer that is under way.
+// The error is about an identity without an ID, or with a username that is none.
 func (m *Map) Put(identity Identity) error {
 	if !isID(identity.ID) {
 		return &keyError{identity.ID, errors.New("cannot be put: an identity needs its ID")}
