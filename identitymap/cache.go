@@ -3,6 +3,7 @@ package identitymap
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type entry struct {
 	withProvider bool // the provider was asked for
 
 	asked uint64 // when, in the cache's time
+	until int64  // when it ends, by the clock
 }
 
 // answers says whether the entry is an answer to what a map asks for under a
@@ -46,7 +48,9 @@ func copyProvider(p *gen.IdentityProvider) *gen.IdentityProvider {
 
 // cache is what maps remember, and what several of them may share.
 type cache struct {
-	entries *otter.Cache[string, *entry] // under IDs and usernames, whose forms differ
+	entries      *otter.Cache[string, *entry] // under IDs and usernames, whose forms differ
+	now          func() int64                 // in nanoseconds
+	ttl, missTTL time.Duration
 
 	// mu orders what is learned with what is put and deleted: an answer to a
 	// question asked before a Put or Delete must not undo it.
@@ -58,41 +62,49 @@ type cache struct {
 }
 
 func newCache(size int, ttl, missTTL time.Duration, now func() time.Time) (*cache, error) {
-	options := &otter.Options[string, *entry]{
-		MaximumSize: 2 * size,
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *entry]) time.Duration {
-			if e.Value.missing {
-				return missTTL
-			}
-			return ttl
-		}),
-	}
-	if now != nil {
-		options.Clock = clock(now)
-	}
-	entries, err := otter.New(options)
+	entries, err := otter.New(&otter.Options[string, *entry]{MaximumSize: 2 * size})
 	if err != nil {
 		return nil, fmt.Errorf("identitymap: make cache: %w", err)
 	}
-	// Entries that ended go when others come. A goroutine that looks for them
-	// would need an owner and an end.
-	entries.StopAllGoroutines()
-	return &cache{entries: entries, running: map[*batch]struct{}{}, changed: map[string]uint64{}}, nil
+	c := &cache{entries: entries, ttl: ttl, missTTL: missTTL, running: map[*batch]struct{}{}, changed: map[string]uint64{}}
+	if now != nil {
+		c.now = func() int64 { return now().UnixNano() }
+	} else {
+		start := time.Now()
+		c.now = func() int64 { return int64(time.Since(start)) }
+	}
+	return c, nil
 }
 
-// clock is an injected clock as the cache library wants it.
-type clock func() time.Time
+// get returns what is known under a canonical key, or nil. An entry that has
+// ended stays until another takes its place.
+func (c *cache) get(text string) *entry {
+	e, _ := c.entries.GetIfPresent(text)
+	if e == nil || e.until <= c.now() {
+		return nil
+	}
+	return e
+}
 
-func (c clock) NowNano() int64                      { return c().UnixNano() }
-func (c clock) Tick(time.Duration) <-chan time.Time { return nil }
-
-// quietly returns an entry without a mark in the cache's books.
+// quietly is get without a mark in the cache's books.
 func (c *cache) quietly(text string) *entry {
 	found, ok := c.entries.GetEntryQuietly(text)
-	if !ok {
+	if !ok || found.Value.until <= c.now() {
 		return nil
 	}
 	return found.Value
+}
+
+// date says when an entry was asked for, and until when it counts from now on.
+func (c *cache) date(e *entry, asked uint64) {
+	e.asked = asked
+	now, life := c.now(), c.ttl
+	if e.missing {
+		life = c.missTTL
+	}
+	if e.until = now + int64(life); e.until < now {
+		e.until = math.MaxInt64
+	}
 }
 
 // begin notes a batch that is about to be asked for.
@@ -127,7 +139,7 @@ func (c *cache) learn(b *batch, learned []*entry) {
 		if e == nil {
 			continue
 		}
-		e.asked = b.begun
+		c.date(e, b.begun)
 		if e.missing {
 			// The caller's key may be a piece of something large.
 			c.set(b, strings.Clone(b.calls[i].key.text), e)
@@ -165,7 +177,7 @@ func (c *cache) put(e *entry, keys ...key) {
 	for _, k := range keys {
 		c.change(k)
 	}
-	e.asked = c.time
+	c.date(e, c.time)
 	for _, k := range keys {
 		c.entries.Set(k.text, e)
 	}

@@ -96,7 +96,7 @@ func (m *Map) start(ctx context.Context, w *waiter, members []member) {
 		w.waits = slices.DeleteFunc(w.waits, func(x wait) bool { return x.call.ended })
 		w.kept = len(w.waits)
 	}
-	m.pump()
+	m.pump() //nolint:contextcheck // a request carries the values of the oldest call that it is about
 }
 
 // onItsWay returns the call for a key, or nil. An answer to what was asked before
@@ -205,6 +205,7 @@ func (m *Map) again(c *call) *call {
 	c.batch = nil
 	other := m.calls[c.key.text]
 	if other == nil || other == c {
+		m.pending[c.key.kind].drop(c.key)
 		m.calls[c.key.text] = c
 		return c
 	}

@@ -2,7 +2,10 @@ package identitymap_test
 
 import (
 	"errors"
+	"fmt"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -24,6 +27,13 @@ func TestKeys(t *testing.T) {
 		{"ÉMILE@example.edu", "usernames", "Émile@example.edu"},
 		{"\u212aelvin@example.edu", "usernames", "\u212aelvin@example.edu"}, // the Kelvin sign is not k
 		{"a@b@example.edu", "usernames", "a@b@example.edu"},
+		// A to Z from end to end, and nothing next to them.
+		{"A@b.edu", "usernames", "a@b.edu"},
+		{"Z@b.edu", "usernames", "z@b.edu"},
+		{"MAZ@[az`{.edu", "usernames", "maz@[az`{.edu"},
+		{"46bd0f56-e24f-11e5-A510-131bef46955c", "ids", "46bd0f56-e24f-11e5-a510-131bef46955c"},
+		{"46bd0f56-e24f-11e5-a510-131beF469099", "ids", "46bd0f56-e24f-11e5-a510-131bef469099"},
+		{"46bd0f56-e24f-11e5-@510-131bef46955c", "usernames", "46bd0f56-e24f-11e5-@510-131bef46955c"},
 	} {
 		t.Run(test.key, func(t *testing.T) {
 			t.Parallel()
@@ -54,6 +64,10 @@ func TestKeysThatNameNobody(t *testing.T) {
 		"46bd0f56e24f11e5a510131bef46955c":              "neither an identity ID",
 		"46bd0f56-e24f-11e5-a510-131bef46955g":          "neither an identity ID",
 		"46bd0f56-e24f-11e5-a510_131bef46955c":          "neither an identity ID",
+		"46bd0f56-e24f-11e5-`510-131bef46955c":          "neither an identity ID",
+		"46bd0f56-e24f-11e5-a510-131beG46955c":          "neither an identity ID",
+		"46bd0f56-e24f-11e5-a510-131be/46955c":          "neither an identity ID",
+		"46bd0f56-e24f-11e5-a510-131be:46955c":          "neither an identity ID",
 		"alice@example.edu,bob@example.edu":             "comma",
 		"alice@example.edu\n":                           "control character",
 		"ali\x00ce@example.edu":                         "control character",
@@ -84,6 +98,79 @@ func TestKeysThatNameNobody(t *testing.T) {
 		if !slices.Equal(r.keys, []string{"alice@example.edu"}) {
 			t.Errorf("asked %q", r.keys)
 		}
+	}
+}
+
+func TestControlCharacters(t *testing.T) {
+	t.Parallel()
+	s := newService()
+	m := s.newMap(t, identitymap.Config{})
+	for n := range 0x80 {
+		c := string(rune(n))
+		if !unicode.IsControl(rune(n)) {
+			continue
+		}
+		for _, key := range []string{c + "alice@example.edu", "ali" + c + "ce@example.edu", "alice@example.edu" + c} {
+			if _, err := m.Get(t.Context(), key); !errors.Is(err, identitymap.ErrNotFound) || !strings.Contains(err.Error(), "control character") {
+				t.Errorf("%q: error %v", key, err)
+			}
+		}
+	}
+	if log := s.log(); len(log) != 0 {
+		t.Errorf("asked %+v", log)
+	}
+}
+
+// fill says how many keys each request takes: 6,000 bytes, as they stand in the
+// URL and with their commas.
+func fill(keys []string) []int {
+	var sizes []int
+	length := 6000
+	for _, key := range keys {
+		more := len(url.QueryEscape(key)) + len("%2C")
+		if length+more > 6000 {
+			sizes, length = append(sizes, 0), 0
+		}
+		sizes[len(sizes)-1]++
+		length += more
+	}
+	return sizes
+}
+
+// TestRequestsAreFilled with keys that take more room in a URL than others.
+func TestRequestsAreFilled(t *testing.T) {
+	t.Parallel()
+	keys := map[string][]string{"IDs": nil, "short": nil, "to the last byte": nil, "one byte too long": nil, "mixed": nil}
+	for n := range 900 {
+		keys["IDs"] = append(keys["IDs"], id(n))
+		keys["short"] = append(keys["short"], strconv.Itoa(n)+"@b")
+		keys["to the last byte"] = append(keys["to the last byte"], fmt.Sprintf("%029d@b.edu", n))  // 40 bytes, 150 times
+		keys["one byte too long"] = append(keys["one byte too long"], fmt.Sprintf("%06d@b.edu", n)) // 17 bytes, 353 times
+	}
+	for _, c := range "%&#/+'~ ?=;:._-\"<{\u00e9\u212a\U0001f600" {
+		for n := range 100 {
+			key := fmt.Sprintf("%s%d@example.edu", strings.Repeat(string(c), n%40), n)
+			keys[string(c)] = append(keys[string(c)], key)
+			keys["mixed"] = append(keys["mixed"], strconv.Itoa(int(c))+key)
+		}
+	}
+	for title, keys := range keys {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			s := newService()
+			m := s.newMap(t, identitymap.Config{BatchSize: 1000, Concurrency: 1})
+			if _, err := m.GetMany(t.Context(), keys); err != nil {
+				t.Fatal(err)
+			}
+			checkRequests(t, s, 1000)
+			var sizes []int
+			for _, r := range s.log() {
+				sizes = append(sizes, len(r.keys))
+			}
+			if want := fill(keys); !slices.Equal(sizes, want) {
+				t.Errorf("requests of %v keys, want %v", sizes, want)
+			}
+		})
 	}
 }
 

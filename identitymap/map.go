@@ -79,7 +79,7 @@ type Stats struct {
 // Errors: [ErrNotFound]; the context's; what the request failed with, such as
 // an *apierror.Error.
 func (m *Map) Get(ctx context.Context, key string) (who Identity, err error) {
-	found, _ := m.cache.entries.GetIfPresent(key)
+	found := m.cache.get(key)
 	if found == nil || found.missing || m.providers {
 		return m.get(ctx, key, found)
 	}
@@ -242,8 +242,7 @@ func (m *Map) Stats() Stats {
 // look returns what is known about a key, and counts it, or else the key's
 // canonical form.
 func (m *Map) look(text string) (key, *entry, error) {
-	e, _ := m.cache.entries.GetIfPresent(text)
-	return m.lookFurther(text, e)
+	return m.lookFurther(text, m.cache.get(text))
 }
 
 // lookFurther is look when e is what the cache has under text as it is written.
@@ -257,7 +256,7 @@ func (m *Map) lookFurther(text string, e *entry) (key, *entry, error) {
 	if err != nil || e != nil || k.text == text {
 		return k, nil, err
 	}
-	if e, _ = m.cache.entries.GetIfPresent(k.text); e == nil || !e.answers(m, k.text) {
+	if e = m.cache.get(k.text); e == nil || !e.answers(m, k.text) {
 		return k, nil, nil
 	}
 	m.hits.RecordHits(1)

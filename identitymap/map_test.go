@@ -1,10 +1,12 @@
 package identitymap_test
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,29 +16,6 @@ import (
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/identitymap"
 )
-
-func TestNew(t *testing.T) {
-	t.Parallel()
-	client := newService().client(t)
-	first, err := identitymap.New(identitymap.Config{Client: client})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for reason, config := range map[string]identitymap.Config{
-		"Config.Client is nil":            {},
-		"Config.BatchSize is negative":    {Client: client, BatchSize: -1},
-		"Config.Concurrency is negative":  {Client: client, Concurrency: -1},
-		"Config.CacheSize is negative":    {Client: client, CacheSize: -1},
-		"Config.TTL is negative":          {Client: client, TTL: -1},
-		"Config.MissTTL is negative":      {Client: client, MissTTL: -1},
-		"Config.Share brings its own":     {Client: client, Share: first, TTL: time.Hour},
-		"Config.Share brings its own Cac": {Client: client, Share: first, Now: time.Now},
-	} {
-		if _, err := identitymap.New(config); err == nil || !strings.Contains(err.Error(), reason) {
-			t.Errorf("error %v, want one with %q", err, reason)
-		}
-	}
-}
 
 func TestEitherKeyFindsTheRecord(t *testing.T) {
 	t.Parallel()
@@ -91,67 +70,6 @@ func TestGetMany(t *testing.T) {
 	}
 	if results, err = m.GetMany(t.Context(), nil); len(results) != 0 || err != nil {
 		t.Errorf("no keys: %v, %v", results, err)
-	}
-}
-
-func TestCacheEnds(t *testing.T) {
-	t.Parallel()
-	s := newService(person(1, name(1)))
-	start := time.Now()
-	var passed atomic.Int64
-	m := s.newMap(t, identitymap.Config{TTL: time.Hour, MissTTL: time.Minute, Now: func() time.Time { return start.Add(time.Duration(passed.Load())) }})
-	ask := func(key string, requests int) {
-		t.Helper()
-		_, _ = m.Get(t.Context(), key)
-		if n := len(s.log()); n != requests {
-			t.Errorf("%q: %d requests, want %d", key, n, requests)
-		}
-	}
-	ask(name(1), 1)
-	ask(name(2), 2)
-	ask(id(1), 2)
-	passed.Store(int64(59 * time.Second))
-	ask(name(1), 2)
-	ask(name(2), 2)
-	passed.Store(int64(61 * time.Second))
-	ask(name(1), 2)
-	ask(name(2), 3)
-	passed.Store(int64(time.Hour + time.Second))
-	ask(name(1), 4)
-	ask(id(1), 4)
-}
-
-// TestDefaultClock does without Config.Now.
-func TestDefaultClock(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newService(person(1, name(1)))
-		m := s.newMap(t, identitymap.Config{})
-		for _, wait := range []time.Duration{0, 14 * time.Minute, 2 * time.Minute} {
-			time.Sleep(wait) // virtual
-			if _, err := m.Get(t.Context(), name(1)); err != nil {
-				t.Error(err)
-			}
-		}
-		if n := len(s.log()); n != 2 {
-			t.Errorf("%d requests, want 2", n)
-		}
-	})
-}
-
-func TestCacheIsBounded(t *testing.T) {
-	t.Parallel()
-	s := newService(crowd(600)...)
-	m := s.newMap(t, identitymap.Config{CacheSize: 20})
-	for range 3 {
-		if _, err := m.GetMany(t.Context(), names(600)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// Of each round, at most what the cache holds, and what its bookkeeping
-	// has not dropped yet.
-	if hits := m.Stats().Hits; hits > 300 {
-		t.Errorf("%d hits from a cache for 20 identities", hits)
 	}
 }
 
@@ -291,7 +209,7 @@ func TestProviders(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	s := newService(crowd(4)...)
-	provider := gen.IdentityProvider{ID: id(900_001), Name: "Example", ShortName: "ex", Domains: []string{"example.edu"}}
+	provider := gen.IdentityProvider{ID: id(900_001), Name: "Example", ShortName: "ex", AlternativeNames: []string{"Ex"}, Domains: []string{"example.edu"}}
 	s.providers[provider.ID] = provider
 	plain := s.newMap(t, identitymap.Config{})
 	full := s.newMap(t, identitymap.Config{Providers: true, Share: plain})
@@ -304,7 +222,7 @@ func TestProviders(t *testing.T) {
 		if err != nil || who.Provider == nil || cmp.Diff(*who.Provider, provider) != "" {
 			t.Fatalf("%+v, %v", who, err)
 		}
-		who.Provider.Domains[0] = "changed"
+		who.Provider.Domains[0], who.Provider.AlternativeNames[0] = "changed", "changed"
 		who.Provider.Name = "changed"
 	}
 	// The service may not tell.
@@ -319,13 +237,153 @@ func TestProviders(t *testing.T) {
 			t.Errorf("request %d: include=%s, want %s", i, got, want)
 		}
 	}
-	own := provider
-	own.Domains = []string{"own.example"}
+	// What the other map learned stays with it.
+	results, err := plain.GetMany(ctx, []string{name(1), strings.ToUpper(name(1)), id(1)})
+	for key, r := range results {
+		if err != nil || r.Identity.ID != id(1) || r.Identity.Provider != nil {
+			t.Errorf("%q: %+v, %v", key, r, err)
+		}
+	}
+	if who, err := plain.Get(ctx, strings.ToUpper(id(1))); err != nil || who.ID != id(1) || who.Provider != nil || len(s.log()) != 3 {
+		t.Errorf("%+v, %v, %d requests", who, err, len(s.log()))
+	}
+}
+
+func TestPutProvider(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := newService(crowd(4)...)
+	plain := s.newMap(t, identitymap.Config{})
+	full := s.newMap(t, identitymap.Config{Providers: true, Share: plain})
+	own := gen.IdentityProvider{ID: id(900_001), AlternativeNames: []string{"Own"}, Domains: []string{"own.example"}}
 	if err := full.Put(identitymap.Identity{Identity: person(3, name(3)), Provider: &own}); err != nil {
 		t.Fatal(err)
 	}
-	own.Domains[0] = "changed"
-	if who, err := full.Get(ctx, name(3)); err != nil || who.Provider.Domains[0] != "own.example" || len(s.log()) != 3 {
+	own.Domains[0], own.AlternativeNames[0] = "changed", "changed"
+	who, err := full.Get(ctx, name(3))
+	if err != nil || who.Provider == nil || who.Provider.Domains[0] != "own.example" || who.Provider.AlternativeNames[0] != "Own" {
+		t.Errorf("%+v, %v", who, err)
+	}
+	if who, err := plain.Get(ctx, strings.ToUpper(name(3))); err != nil || who.ID != id(3) || who.Provider != nil {
+		t.Errorf("%+v, %v", who, err)
+	}
+	// None is an answer too.
+	if err := plain.Put(identitymap.Identity{Identity: person(2, name(2))}); err != nil {
+		t.Fatal(err)
+	}
+	if who, err := full.Get(ctx, id(2)); err != nil || who.ID != id(2) || who.Provider != nil {
+		t.Errorf("%+v, %v", who, err)
+	}
+	if n := len(s.log()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// TestAddWhatIsOnItsWay also when it waits for its turn.
+func TestAddWhatIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(3)...)
+		s.latency = time.Second
+		m := s.newMap(t, identitymap.Config{Concurrency: 1})
+		var wg sync.WaitGroup
+		for n := range 2 {
+			wg.Go(func() { _, _ = m.Get(t.Context(), name(n)) })
+			synctest.Wait()
+		}
+		for n, want := range []bool{false, false, true} {
+			if got := m.Add(strings.ToUpper(name(n))); got != want {
+				t.Errorf("Add(%d) = %v, want %v", n, got, want)
+			}
+		}
+		if got := m.Pending(); !slices.Equal(got, []string{strings.ToUpper(name(2))}) {
+			t.Errorf("pending %q", got)
+		}
+		wg.Wait()
+	})
+}
+
+// TestAddToProvision: what may yet be created is not known.
+func TestAddToProvision(t *testing.T) {
+	t.Parallel()
+	s := newService()
+	plain := s.newMap(t, identitymap.Config{})
+	makes := s.newMap(t, identitymap.Config{Provision: true, Share: plain})
+	if _, err := plain.GetMany(t.Context(), []string{name(1), id(1)}); err != nil {
+		t.Fatal(err)
+	}
+	if plain.Add(name(1)) || plain.Add(id(1)) || makes.Add(id(1)) {
+		t.Error("added, although it is known that nobody is there")
+	}
+	if !makes.Add(name(1)) {
+		t.Error("not added, although the service may create it")
+	}
+	if who, err := makes.Get(t.Context(), name(1)); err != nil || who.Username != name(1) || plain.Add(name(1)) || makes.Add(name(1)) {
+		t.Errorf("%+v, %v", who, err)
+	}
+}
+
+// TestIDInAnotherForm would answer for somebody else.
+func TestIDInAnotherForm(t *testing.T) {
+	t.Parallel()
+	s := newService(gen.Identity{ID: "bob@example.edu", Username: "alice@example.edu"})
+	m := s.newMap(t, identitymap.Config{})
+	for range 2 {
+		if who, err := m.Get(t.Context(), "alice@example.edu"); err != nil || who.ID != "bob@example.edu" {
+			t.Errorf("%+v, %v", who, err)
+		}
+	}
+	if who, err := m.Get(t.Context(), "bob@example.edu"); !errors.Is(err, identitymap.ErrNotFound) || len(s.log()) != 2 {
 		t.Errorf("%+v, %v, %d requests", who, err, len(s.log()))
+	}
+}
+
+func TestLossNamesThreeKeys(t *testing.T) {
+	t.Parallel()
+	for n, want := range []string{
+		1: `no answer for 1 of 1 keys ("user0@example.edu"): `,
+		2: `no answer for 2 of 2 keys ("user0@example.edu", "user1@example.edu"): `,
+		3: `no answer for 3 of 3 keys ("user0@example.edu", "user1@example.edu", "user2@example.edu"): `,
+		4: `no answer for 4 of 4 keys ("user0@example.edu", "user1@example.edu", "user2@example.edu" and 1 more): `,
+		9: `no answer for 9 of 9 keys ("user0@example.edu", "user1@example.edu", "user2@example.edu" and 6 more): `,
+	} {
+		s := newService()
+		s.fault = func(context.Context, int, request) *http.Response { return refuse(http.StatusForbidden, "FORBIDDEN") }
+		_, err := s.newMap(t, identitymap.Config{}).GetMany(t.Context(), names(n))
+		if want == "" {
+			continue
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), "identitymap: "+want) || strings.Contains(err.Error(), "failed requests") {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+// TestAskedApart: which refusals a smaller request may escape.
+func TestAskedApart(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]int{
+		http.StatusBadRequest:            1 + 2 + 4,
+		http.StatusRequestURITooLong:     1 + 2 + 4,
+		http.StatusForbidden:             1,
+		http.StatusRequestEntityTooLarge: 1,
+		http.StatusInternalServerError:   1,
+	} {
+		s := newService(crowd(100)...)
+		s.fault = func(_ context.Context, _ int, r request) *http.Response {
+			if len(r.keys) > 25 {
+				return refuse(status, "REFUSED")
+			}
+			return nil
+		}
+		results, err := s.newMap(t, identitymap.Config{}).GetMany(t.Context(), names(100))
+		if (err == nil) != (want > 1) || len(s.log()) != want {
+			t.Errorf("%d: %v, %d requests, want %d", status, err, len(s.log()), want)
+		}
+		for key, r := range results {
+			if err == nil && r.Identity.Username != key {
+				t.Errorf("%d: %q: %+v", status, key, r)
+			}
+		}
 	}
 }

@@ -172,6 +172,34 @@ func TestDeletedWhileRefused(t *testing.T) {
 	})
 }
 
+// A key that is deleted and added while its request is refused is not asked for
+// as both.
+func TestAddedWhileRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(2)...)
+		s.latency = time.Second
+		s.fault = func(_ context.Context, number int, _ request) *http.Response {
+			if number == 1 {
+				return refuse(http.StatusTooManyRequests, "BUSY", "Retry-After", "1")
+			}
+			return nil
+		}
+		m := s.newMap(t, identitymap.Config{})
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = m.Get(t.Context(), name(0)) })
+		synctest.Wait()
+		m.Delete(name(0))
+		if !m.Add(name(0)) {
+			t.Error("what is on its way will not be remembered, so that it can be added")
+		}
+		wg.Wait()
+		if log := s.log(); len(log) != 2 || len(log[1].keys) != 1 || len(m.Pending()) != 0 {
+			t.Errorf("%+v, pending %q", log, m.Pending())
+		}
+	})
+}
+
 // An added key that somebody joins while it travels along is theirs too, also
 // when the request is refused for now and its first owner has left.
 func TestJoinedAddition(t *testing.T) {

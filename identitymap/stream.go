@@ -37,11 +37,11 @@ func (m *Map) All(ctx context.Context, keys iter.Seq[string]) iter.Seq2[string, 
 				s.give(text, Result{Err: &keyError{text, err}})
 				break
 			}
-			if !s.add(text) { //nolint:contextcheck // it has ctx
+			if !s.add(text) {
 				break
 			}
 		}
-		s.finish() //nolint:contextcheck // it has ctx
+		s.finish()
 	}
 }
 

@@ -25,7 +25,8 @@ type moody struct {
 	version map[int]int // of each person's record
 }
 
-func (s *moody) answer(t *testing.T, ctx context.Context, r request) *http.Response {
+func (s *moody) answer(ctx context.Context, t *testing.T, r request) *http.Response {
+	t.Helper()
 	if len(slices.Compact(slices.Sorted(slices.Values(r.keys)))) != len(r.keys) {
 		t.Errorf("a key stands twice in %q", r.keys)
 	}
@@ -92,7 +93,7 @@ func stress(t *testing.T, seed uint64) {
 		mood.version[n] = 1
 	}
 	s := newService()
-	s.fault = func(ctx context.Context, _ int, r request) *http.Response { return mood.answer(t, ctx, r) }
+	s.fault = func(ctx context.Context, _ int, r request) *http.Response { return mood.answer(ctx, t, r) }
 	config := identitymap.Config{BatchSize: 1 + random.IntN(4), Concurrency: 1 + random.IntN(4), TTL: time.Hour, MissTTL: 2 * time.Second}
 	if random.IntN(2) == 0 {
 		config.CacheSize = 3

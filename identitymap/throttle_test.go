@@ -196,3 +196,151 @@ func TestRefusedForGood(t *testing.T) {
 		}
 	})
 }
+
+// waves answers all requests that arrive together alike, and counts them.
+type waves struct {
+	statuses []int // then 200
+
+	mu    sync.Mutex
+	last  time.Time
+	sizes []int
+}
+
+func (w *waves) fault(context.Context, int, request) *http.Response {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := time.Now(); now != w.last {
+		w.last = now
+		w.sizes = append(w.sizes, 0)
+	}
+	n := len(w.sizes) - 1
+	w.sizes[n]++
+	if n >= len(w.statuses) || w.statuses[n] == http.StatusOK {
+		return nil
+	}
+	return refuse(w.statuses[n], "REFUSED", "Retry-After", "1")
+}
+
+// TestRequestsAtOnce says how many requests are sent together when those before
+// were answered so or so.
+func TestRequestsAtOnce(t *testing.T) {
+	t.Parallel()
+	const ok, limited, broken, busy = http.StatusOK, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable
+	for _, test := range []struct {
+		name     string
+		retry    int // as in the client's policy
+		statuses []int
+		want     []int
+	}{
+		{"no trouble", -1, nil, []int{16, 16, 16, 16}},
+		// One burst counts once; then one more after every ten successes.
+		{"a refused burst", -1, []int{limited}, []int{16, 8, 8, 9, 10, 11, 12, 13, 15, 16, 16, 16}},
+		{"two refused bursts", -1, []int{limited, limited}, []int{16, 8, 4, 4, 4, 5, 5, 6}},
+		{"many refused bursts", -1, []int{limited, limited, limited, limited, limited, limited}, []int{16, 8, 4, 2, 1, 1, 1, 1}},
+		{"successes before a refusal", -1, []int{limited, ok, limited}, []int{16, 8, 8, 4, 4, 4, 5, 5}},
+		{"failures are no successes", -1, []int{limited, broken, broken, broken}, []int{16, 8, 8, 8, 8, 8, 9, 10}},
+		// The client repeats what it sent, and the map sends fewer afterwards.
+		{"the client waits after a refused burst", 5, []int{limited}, []int{16, 16, 9, 10, 11}},
+		{"the client waits for a busy service", 5, []int{busy}, []int{16, 16, 16, 16}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newService(crowd(300)...)
+				s.latency = time.Second
+				w := &waves{statuses: test.statuses}
+				s.fault = w.fault
+				m := s.newMap(t, identitymap.Config{BatchSize: 1, Client: s.clientWith(t, globusauth.RetryPolicy{MaxRetries: test.retry})})
+				_, err := m.GetMany(t.Context(), names(300))
+				if failed := slices.Contains(test.statuses, broken); (err != nil) != failed {
+					t.Errorf("error %v", err)
+				}
+				if got := w.sizes[:len(test.want)]; !slices.Equal(got, test.want) {
+					t.Errorf("%v requests at once, want %v", got, test.want)
+				}
+			})
+		})
+	}
+}
+
+// TestTwoPauses: of two that the service asks for, the one that ends later
+// counts.
+func TestTwoPauses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		first, second string // after one and two seconds
+		want          time.Duration
+	}{
+		{"30", "1", 31 * time.Second},
+		{"30", "29", 31 * time.Second},
+		{"30", "30", 32 * time.Second},
+		{"1", "30", 32 * time.Second},
+	} {
+		t.Run(test.first+" "+test.second, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newService(crowd(4)...)
+				start := time.Now()
+				var resumed time.Duration
+				s.fault = func(_ context.Context, number int, _ request) *http.Response {
+					if number > 2 {
+						if resumed == 0 {
+							resumed = time.Since(start)
+						}
+						return nil
+					}
+					time.Sleep(time.Duration(number) * time.Second) // virtual
+					return refuse(http.StatusTooManyRequests, "RATE_LIMITED", "Retry-After", []string{test.first, test.second}[number-1])
+				}
+				m := s.newMap(t, identitymap.Config{BatchSize: 1, Concurrency: 2})
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					time.Sleep(10 * time.Second) // virtual
+					if _, err := m.Get(t.Context(), id(3)); err != nil {
+						t.Error(err)
+					}
+				})
+				if _, err := m.GetMany(t.Context(), names(3)); err != nil {
+					t.Error(err)
+				}
+				wg.Wait()
+				if resumed != test.want {
+					t.Errorf("went on after %v, want %v", resumed, test.want)
+				}
+			})
+		})
+	}
+}
+
+// TestPauseOfAPatientClient: a long pause that the client waits through itself
+// delays the keys of others, and fails none.
+func TestPauseOfAPatientClient(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(2)...)
+		s.fault = func(_ context.Context, number int, _ request) *http.Response {
+			if number == 1 {
+				return refuse(http.StatusTooManyRequests, "RATE_LIMITED", "Retry-After", "600")
+			}
+			return nil
+		}
+		m := s.newMap(t, identitymap.Config{Client: s.clientWith(t, globusauth.RetryPolicy{MaxDelay: time.Hour})})
+		start := time.Now()
+		var wg sync.WaitGroup
+		for n := range 2 {
+			wg.Go(func() {
+				if who, err := m.Get(t.Context(), name(n)); err != nil || who.ID != id(n) {
+					t.Errorf("%+v, %v", who, err)
+				}
+				if took := time.Since(start); took != 10*time.Minute {
+					t.Errorf("took %v", took)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if n := len(s.log()); n != 3 {
+			t.Errorf("%d requests, want 3", n)
+		}
+	})
+}
