@@ -334,27 +334,32 @@ func BenchmarkGet(b *testing.B) {
 				}
 			}
 		}
+		// Long enough for each to have the processor's caches to itself, and for
+		// the start of goroutines not to count.
+		const rounds = 50
 		b.Run(kind, func(b *testing.B) {
 			b.ReportAllocs()
-			besides(b, people, ours, theirs)
+			besides(b, rounds*people, repeated(rounds, ours), repeated(rounds, theirs))
 		})
-		// Long enough for the start of the goroutines not to count.
-		const rounds = 50
 		b.Run(kind+"-parallel", func(b *testing.B) {
-			besides(b, rounds*people*runtime.GOMAXPROCS(0), inParallel(rounds, ours), inParallel(rounds, theirs))
+			besides(b, rounds*people*runtime.GOMAXPROCS(0), inParallel(repeated(rounds, ours)), inParallel(repeated(rounds, theirs)))
 		})
 	}
 }
 
-func inParallel(rounds int, f func()) func() {
+func repeated(rounds int, f func()) func() {
+	return func() {
+		for range rounds {
+			f()
+		}
+	}
+}
+
+func inParallel(f func()) func() {
 	return func() {
 		var wg sync.WaitGroup
 		for range runtime.GOMAXPROCS(0) {
-			wg.Go(func() {
-				for range rounds {
-					f()
-				}
-			})
+			wg.Go(f)
 		}
 		wg.Wait()
 	}
