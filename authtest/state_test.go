@@ -150,6 +150,15 @@ func TestReadWorld(t *testing.T) {
 	}
 }
 
+// Programs write JSON with surrogate pairs for letters beyond U+FFFF.
+func TestReadWorldOfJSON(t *testing.T) {
+	t.Parallel()
+	world, err := authtest.ReadWorld(strings.NewReader(`{"users": [{"username": "a@b.c", "name": "\ud83d\ude00 \u0041", "last_authentication": 1700000000}]}`))
+	if err != nil || len(world.Users) != 1 || world.Users[0].Name != "😀 A" || world.Users[0].LastLogin != 1_700_000_000 {
+		t.Errorf("%+v, %v", world.Users, err)
+	}
+}
+
 func FuzzReadWorld(f *testing.F) {
 	var builtin bytes.Buffer
 	if err := authtest.DefaultWorld().Write(&builtin); err != nil {

@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
 )
 
 // maxWorld bounds a document that is read.
 const maxWorld = 1 << 30
 
-// ReadWorld reads a seed or a snapshot, a YAML document with the members of
-// [World]. A member that is not known is an error: it is misspelt, as a rule.
+// ReadWorld reads a seed or a snapshot, a YAML or JSON document with the members
+// of [World]. A member that is not known is an error: it is misspelt, as a rule.
 func ReadWorld(r io.Reader) (World, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxWorld+1))
 	if err != nil {
@@ -21,6 +22,10 @@ func ReadWorld(r io.Reader) (World, error) {
 	}
 	if len(text) > maxWorld {
 		return World{}, errors.New("authtest: read the world: the document is longer than 1 GiB")
+	}
+	// JSON is YAML but for one thing: how it escapes letters beyond U+FFFF.
+	if plain := jsontext.Value(bytes.Clone(text)); plain.Format() == nil {
+		text = plain
 	}
 	var world World
 	decoder := yaml.NewDecoder(bytes.NewReader(text))

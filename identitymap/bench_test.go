@@ -334,20 +334,21 @@ func BenchmarkGet(b *testing.B) {
 				}
 			}
 		}
-		// Long enough for each to have the processor's caches to itself, and for
-		// the start of goroutines not to count.
-		const rounds = 50
 		b.Run(kind, func(b *testing.B) {
 			b.ReportAllocs()
-			besides(b, rounds*people, repeated(rounds, ours), repeated(rounds, theirs))
+			besides(b, rounds*people, repeated(ours), repeated(theirs))
 		})
 		b.Run(kind+"-parallel", func(b *testing.B) {
-			besides(b, rounds*people*runtime.GOMAXPROCS(0), inParallel(repeated(rounds, ours)), inParallel(repeated(rounds, theirs)))
+			besides(b, rounds*people*runtime.GOMAXPROCS(0), inParallel(repeated(ours)), inParallel(repeated(theirs)))
 		})
 	}
 }
 
-func repeated(rounds int, f func()) func() {
+// rounds are enough for each of two to have the processor's caches to itself,
+// and for the start of goroutines not to count.
+const rounds = 50
+
+func repeated(f func()) func() {
 	return func() {
 		for range rounds {
 			f()
