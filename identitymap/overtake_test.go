@@ -2,6 +2,7 @@ package identitymap_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -200,6 +201,100 @@ func TestAddedWhileRefused(t *testing.T) {
 	})
 }
 
+// The same when another request has taken the addition along, is refused itself,
+// and left by who sent it: whoever waits for the first is served by the second.
+func TestAddedAndTakenWhileRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(2)...)
+		s.fault = func(_ context.Context, number int, _ request) *http.Response {
+			time.Sleep(time.Duration(1+number) * time.Second) // virtual
+			if number <= 2 {
+				return refuse(http.StatusTooManyRequests, "BUSY", "Retry-After", "1")
+			}
+			return nil
+		}
+		m := s.newMap(t, identitymap.Config{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if who, err := m.Get(t.Context(), name(0)); err != nil || who.ID != id(0) {
+				t.Errorf("%+v, %v", who, err)
+			}
+		})
+		synctest.Wait()
+		m.Delete(name(0))
+		m.Add(name(0))
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+			defer cancel()
+			if _, err := m.Get(ctx, name(1)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("error %v", err)
+			}
+		})
+		wg.Wait()
+		if left := m.Leftovers(); left != "" {
+			t.Errorf("%s are left", left)
+		}
+	})
+}
+
+// What was refused for now goes before what came later.
+func TestRefusedGoFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(3)...)
+		s.latency = time.Second
+		s.fault = func(_ context.Context, number int, _ request) *http.Response {
+			if number == 1 {
+				return refuse(http.StatusTooManyRequests, "BUSY", "Retry-After", "1")
+			}
+			return nil
+		}
+		m := s.newMap(t, identitymap.Config{Concurrency: 1, BatchSize: 1})
+		var wg sync.WaitGroup
+		for n := range 3 {
+			wg.Go(func() { _, _ = m.Get(t.Context(), name(n)) })
+			synctest.Wait()
+		}
+		wg.Wait()
+		var order []string
+		for _, r := range s.log() {
+			order = append(order, r.keys...)
+		}
+		if want := []string{name(0), name(0), name(1), name(2)}; !slices.Equal(order, want) {
+			t.Errorf("asked for %q, want %q", order, want)
+		}
+	})
+}
+
+// An addition stays noted while it is not known, and does not travel once
+// another map has learned it.
+func TestAdditionsAndWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(3)...)
+		s.latency = time.Second
+		m := s.newMap(t, identitymap.Config{})
+		other := s.newMap(t, identitymap.Config{Share: m})
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = m.Get(t.Context(), name(1)) })
+		synctest.Wait()
+		m.Delete(id(1)) // so that the answer under way is not remembered as it
+		m.Add(id(1))
+		m.Add(id(2))
+		wg.Wait()
+		if got := m.Pending(); !slices.Equal(got, []string{id(1), id(2)}) {
+			t.Errorf("pending %q", got)
+		}
+		if _, err := other.Get(t.Context(), id(2)); err != nil {
+			t.Error(err)
+		}
+		if _, err := m.Get(t.Context(), id(0)); err != nil || s.asked[id(1)] != 1 || s.asked[id(2)] != 1 {
+			t.Errorf("%v, asked %v", err, s.asked)
+		}
+	})
+}
+
 // An added key that somebody joins while it travels along is theirs too, also
 // when the request is refused for now and its first owner has left.
 func TestJoinedAddition(t *testing.T) {
@@ -260,6 +355,22 @@ func TestBooksOfChanges(t *testing.T) {
 		synctest.Wait()
 		if left := m.Leftovers(); left != "" {
 			t.Errorf("%s are left", left)
+		}
+
+		// But as long as it matters, however much comes after it.
+		s.fault = func(context.Context, int, request) *http.Response {
+			time.Sleep(time.Second) // virtual
+			return nil
+		}
+		s.people[name(10)] = person(10, name(10))
+		wg.Go(func() { _, _ = m.Get(t.Context(), name(10)) })
+		synctest.Wait()
+		for n := range 1000 {
+			m.Delete(name(10 + n))
+		}
+		wg.Wait()
+		if _, err := m.Get(t.Context(), name(10)); err != nil || s.asked[name(10)] != 2 {
+			t.Errorf("%v, asked %d times", err, s.asked[name(10)])
 		}
 	})
 }
