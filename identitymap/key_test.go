@@ -198,7 +198,9 @@ func FuzzKeys(f *testing.F) {
 		if !isLine(err.Error()) {
 			t.Errorf("error %q", err)
 		}
-		again, _ := m.GetMany(t.Context(), []string{text, strings.ToUpper(text)})
+		sent := len(s.log())
+		upper := strings.ToUpper(text) // which makes valid UTF-8 of what was none
+		again, _ := m.GetMany(t.Context(), []string{text, upper})
 		if r, ok := again[text]; !ok || !errors.Is(r.Err, identitymap.ErrNotFound) {
 			t.Errorf("%+v", again)
 		}
@@ -206,7 +208,7 @@ func FuzzKeys(f *testing.F) {
 			if len(r.keys) != 1 || r.kind != "ids" && r.kind != "usernames" || r.urlLength > 6300 {
 				t.Fatalf("request %+v", r)
 			}
-			if i == 0 && !strings.EqualFold(r.keys[0], text) {
+			if !strings.EqualFold(r.keys[0], text) && (i < sent || !strings.EqualFold(r.keys[0], upper)) {
 				t.Errorf("asked for %q", r.keys)
 			}
 		}
