@@ -46,7 +46,7 @@ type Identity struct {
 	// when the service does not tell.
 	Provider *gen.IdentityProvider `json:"provider,omitempty"`
 	// A size of whole 16 bytes: otherwise the last two moves of a copy overlap,
-	// and reading it waits for both. That is a tenth of a cached lookup.
+	// and reading it waits for both. That is a seventh of a cached lookup.
 	_ [8]byte
 }
 

@@ -78,8 +78,10 @@ func (l *lookup) run(ctx context.Context, people *identitymap.Map) error {
 		l.bar = newProgress(l.Err, len(l.keys.args))
 	}
 	gaveUp, err := l.ask(ctx, people)
-	// What was found is printed also after an interruption.
-	if err := errors.Join(err, l.out.end()); err != nil {
+	if err == nil {
+		err = l.out.end() // what was found is printed also after an interruption
+	}
+	if err != nil {
 		return err
 	}
 	return l.conclude(ctx, gaveUp)
@@ -134,11 +136,12 @@ func (l *lookup) count(ctx context.Context, key string, err error) (hopeless boo
 		l.missing++
 		return false
 	}
-	l.failed.add(key, err)
-	switch _, refused := errors.AsType[*apierror.Error](err); {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
+		l.failed.keys++ // for no other reason
 		return false
-	case refused:
+	}
+	l.failed.add(key, err)
+	if _, refused := errors.AsType[*apierror.Error](err); refused {
 		return errors.Is(err, apierror.ErrUnauthorized) || errors.Is(err, apierror.ErrForbidden)
 	}
 	return l.found+l.missing == 0
@@ -160,10 +163,10 @@ func (l *lookup) print(key string, result identitymap.Result) error {
 // conclude says how it ended.
 func (l *lookup) conclude(ctx context.Context, gaveUp bool) error {
 	counts := fmt.Sprintf("%d found, %d not found", l.found, l.missing)
+	l.failed.print(l.Err)
 	if ctx.Err() != nil && (l.failed.keys > 0 || !l.keys.ended) {
 		return fmt.Errorf("interrupted: %s, the other keys have no answer", counts)
 	}
-	l.failed.print(l.Err)
 	switch {
 	case gaveUp:
 		return fmt.Errorf("gave up, since every other key would fail in the same way: %s", counts)

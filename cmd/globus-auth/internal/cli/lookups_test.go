@@ -246,7 +246,7 @@ func TestLookupsSayWhatCannotBeReadOrWritten(t *testing.T) {
 		var errs bytes.Buffer
 		code := cli.Run(t.Context(), append([]string{"--base-url", d.server.BaseURL()}, args...),
 			cli.Streams{In: strings.NewReader(""), Out: full, Err: &errs}, environment(d.env).get)
-		if code != cli.ExitFailed || !strings.Contains(errs.String(), "disk full") {
+		if code != cli.ExitFailed || strings.Count(errs.String(), "disk full") != 1 {
 			t.Errorf("%q: exit %d, %s", args, code, errs.String())
 		}
 	}

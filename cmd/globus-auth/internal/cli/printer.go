@@ -106,13 +106,12 @@ func encode(value any) ([]byte, error) {
 		return nil, err
 	}
 	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	plain := func(r rune) bool { return unicode.IsPrint(r) }
-	if bytes.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+	if bytes.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
 		return text, nil
 	}
 	var escaped bytes.Buffer
 	for _, r := range string(text) {
-		if plain(r) {
+		if unicode.IsPrint(r) {
 			escaped.WriteRune(r)
 			continue
 		}
