@@ -108,7 +108,6 @@ func (p page) write(w http.ResponseWriter) error {
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src "+set.hash+"; img-src data:; form-action "+p.formAction()+
 		"; frame-ancestors 'none'; base-uri 'none'")
-	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	// Without a referrer browsers send forms with the origin "null", which could

@@ -8,14 +8,12 @@ import (
 func (s *Server) addPages(mux *http.ServeMux) {
 	s.controlRoutes(mux)
 	s.pageRoutes(mux)
-	mux.HandleFunc("/", s.other)
-}
-
-// other answers every path that nothing else does.
-func (s *Server) other(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodOptions {
-		preflight(w, r)
-		return
-	}
-	s.engine.writeProblem(w, r, notFound("There is no "+r.Method+" "+r.URL.Path))
+	// Every path that nothing else answers.
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions {
+			s.preflight(mux, w, r)
+			return
+		}
+		s.engine.writeProblem(w, r, notFound("There is no "+r.Method+" "+r.URL.Path))
+	})
 }

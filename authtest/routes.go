@@ -32,7 +32,7 @@ func (s *Server) routes() http.Handler {
 	forms := server.ServerInterfaceWrapper{Handler: strict, ErrorHandlerFunc: e.badParameter}
 	mux.Handle("POST /v2/oauth2/authorize", s.surround("authorize", forms.Authorize)) // of the pages
 	s.addPages(mux)
-	return mux
+	return s.guardHost(mux)
 }
 
 // malformed keeps errors that are known and says of others that the request
@@ -171,30 +171,4 @@ func normalizeQuery(r *http.Request) {
 	if changed {
 		r.URL.RawQuery = query.Encode()
 	}
-}
-
-// allowOrigin lets browsers of any origin read the answer, as the service does.
-// Cookies are not let through.
-func allowOrigin(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Origin") == "" {
-		return
-	}
-	header := w.Header()
-	header.Set("Access-Control-Allow-Origin", "*")
-	header.Set("Access-Control-Expose-Headers", "Retry-After")
-}
-
-// preflight answers what a browser asks before it calls from another origin.
-func preflight(w http.ResponseWriter, r *http.Request) {
-	allowOrigin(w, r)
-	header := w.Header()
-	header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
-	asked := r.Header.Get("Access-Control-Request-Headers")
-	if asked == "" {
-		asked = "Authorization, Content-Type, X-Globus-Client-Info"
-	}
-	header.Set("Access-Control-Allow-Headers", asked)
-	header.Set("Access-Control-Max-Age", "600")
-	header.Add("Vary", "Access-Control-Request-Headers")
-	w.WriteHeader(http.StatusNoContent)
 }

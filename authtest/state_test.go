@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -307,19 +306,6 @@ func TestControlAPI(t *testing.T) {
 	_ = answer.Body.Close()
 	if answer.StatusCode != http.StatusForbidden {
 		t.Errorf("a page of another origin got %d, want 403", answer.StatusCode)
-	}
-}
-
-func TestBrowsersOfOtherOrigins(t *testing.T) {
-	t.Parallel()
-	s := authtest.New(t)
-	request := httptest.NewRequestWithContext(t.Context(), "OPTIONS", s.BaseURL()+"v2/oauth2/token", nil)
-	request.Header.Set("Origin", "http://localhost:3000")
-	request.Header.Set("Access-Control-Request-Headers", "x-globus-client-info")
-	answer := httptest.NewRecorder()
-	s.Handler().ServeHTTP(answer, request)
-	if answer.Code != 204 || answer.Header().Get("Access-Control-Allow-Origin") != "*" || answer.Header().Get("Access-Control-Allow-Headers") != "x-globus-client-info" {
-		t.Errorf("preflight: %d %v", answer.Code, answer.Header())
 	}
 }
 
