@@ -177,6 +177,17 @@ func (c *Client) WithCredentials(credentials Credentials) *Client {
 // BaseURL returns the address of the service, ending in a slash.
 func (c *Client) BaseURL() string { return c.baseURL }
 
+// Address returns BaseURL where it is not the environment's own address, and
+// else nothing. It is part of the key under which tokens are stored, so that what one
+// service issued is never sent to another.
+func (c *Client) Address() string {
+	own, err := authURL(c.environment)
+	if err == nil && originOf(own) == c.origin && strings.Count(c.baseURL, "/") == strings.Count(own, "/") {
+		return ""
+	}
+	return c.baseURL
+}
+
 // Environment returns the name of the environment the client was made for.
 func (c *Client) Environment() string { return c.environment }
 

@@ -190,3 +190,23 @@ func readJSON(t *testing.T, path string, into any) {
 		t.Fatal(err)
 	}
 }
+
+func TestClientAddress_EnvironmentsOwnIsEmpty(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ environment, base, want string }{
+		{"", "", ""},
+		{"preview", "", ""},
+		{"", "https://AUTH.globus.org:443", ""},
+		{"", "https://auth.globus.org/proxy", "https://auth.globus.org/proxy/"},
+		{"", "https://auth.preview.globus.org", "https://auth.preview.globus.org/"},
+		{"of-its-own", "http://127.0.0.1:1", "http://127.0.0.1:1/"},
+	} {
+		client, err := globusauth.New(globusauth.Config{Environment: row.environment, BaseURL: row.base})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := client.Address(); got != row.want {
+			t.Errorf("environment %q, base %q: address %q, want %q", row.environment, row.base, got, row.want)
+		}
+	}
+}

@@ -93,7 +93,7 @@ func headerName(name string) string {
 }
 
 func (c Config) key() tokens.Key {
-	return tokens.Key{ClientID: c.ClientID, Environment: c.Client.Environment(), Namespace: c.Namespace}
+	return tokens.Key{ClientID: c.ClientID, Environment: c.Client.Environment(), Address: c.Client.Address(), Namespace: c.Namespace}
 }
 
 // fileStore is the store of a user who named none.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -105,7 +106,7 @@ func TestConfigIsCopied(t *testing.T) {
 	}
 }
 
-// Without a store the tokens of a user are where a Python app of that name keeps its.
+// Without a store the tokens of a user are in the directory of a Python app of that name.
 func TestDefaultStore(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
@@ -115,12 +116,15 @@ func TestDefaultStore(t *testing.T) {
 	if err := user.Login(t.Context(), app.LoginOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(home, ".globus", "app", w.Ready().NativeClientID, "my-tool", "tokens.json")
+	dir := filepath.Join(home, ".globus", "app", w.Ready().NativeClientID, "my-tool")
 	if runtime.GOOS == "windows" {
-		path = filepath.Join(home, "globus", "app", w.Ready().NativeClientID, "my-tool", "tokens.json")
+		dir = filepath.Join(home, "globus", "app", w.Ready().NativeClientID, "my-tool")
 	}
-	if _, err := os.Stat(path); err != nil {
-		t.Error(err)
+	if files, err := filepath.Glob(filepath.Join(dir, "tokens@*.json")); err != nil || len(files) != 1 {
+		t.Errorf("files %v, %v; want one for the address of the server", files, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "tokens.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file of the environment's own address: %v", err)
 	}
 	again := w.user(t, func(c *app.Config) { c.Store = nil; c.Name = "My Tool"; c.NoLogin = true })
 	token(t, again.TokenSource(scopes.TransferResourceServer))

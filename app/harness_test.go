@@ -170,7 +170,9 @@ func (w *world) service(tb testing.TB, change func(*app.Config)) *app.Service {
 	return service
 }
 
-func (w *world) key() tokens.Key { return tokens.Key{ClientID: w.Ready().NativeClientID} }
+func (w *world) key() tokens.Key {
+	return tokens.Key{ClientID: w.Ready().NativeClientID, Address: w.client.Address()}
+}
 
 // stored is what a resource server's token is in the store.
 func (w *world) stored(tb testing.TB, resourceServer string) tokens.Token {

@@ -171,7 +171,7 @@ func TestServiceRejectedToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.Update(t.Context(), tokens.Key{ClientID: w.Ready().ConfidentialClientID}, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
+	if _, err := other.Update(t.Context(), tokens.Key{ClientID: w.Ready().ConfidentialClientID, Address: w.client.Address()}, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.service(t, func(c *app.Config) { c.Store = other; c.Scopes = append(c.Scopes, scopes.AuthOpenID) }).Logout(t.Context(), app.LogoutOptions{}); err != nil {

@@ -77,7 +77,7 @@ func TestNativeAgainstTheDouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := tokens.NewMemory()
-	key := tokens.Key{ClientID: native.ClientID}
+	key := tokens.Key{ClientID: native.ClientID, Address: client.Address()}
 	if _, err := store.Update(t.Context(), key, func(current tokens.Set) (tokens.Set, error) { return current.Merge(set), nil }); err != nil {
 		t.Fatal(err)
 	}

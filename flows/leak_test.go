@@ -363,7 +363,7 @@ func (l *leaky) driveSources(client *globusauth.Client, native flows.Native, por
 	} {
 		_, err := from(tokens.RefreshingConfig{})
 		l.look(name, err)
-		kept, err := from(tokens.RefreshingConfig{Store: stored(l.t, token), ResourceServer: token.ResourceServer})
+		kept, err := from(tokens.RefreshingConfig{Store: stored(l.t, client.Address(), token), ResourceServer: token.ResourceServer})
 		if err != nil {
 			l.t.Fatal(err)
 		}

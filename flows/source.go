@@ -60,6 +60,7 @@ func (c client) fill(config *tokens.RefreshingConfig) error {
 	if config.Key.Environment == "" {
 		config.Key.Environment = c.auth.Environment()
 	}
+	config.Key.Address = c.auth.Address()
 	if config.Now == nil {
 		config.Now = c.auth.Now
 	}

@@ -20,14 +20,14 @@ import (
 )
 
 // stored puts the token of a login into a store of its own.
-func stored(tb testing.TB, token tokens.Token) *tokens.Memory {
+func stored(tb testing.TB, address string, token tokens.Token) *tokens.Memory {
 	tb.Helper()
 	set, err := tokens.NewSet(token)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	store := tokens.NewMemory()
-	if _, err := store.Update(tb.Context(), tokens.Key{ClientID: clientID}, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
+	if _, err := store.Update(tb.Context(), tokens.Key{ClientID: clientID, Address: address}, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
 		tb.Fatal(err)
 	}
 	return store
@@ -42,7 +42,7 @@ func TestSourceRefreshesOnceForAll(t *testing.T) {
 	for name, from := range map[string]interface {
 		Source(config tokens.RefreshingConfig) (*tokens.Refreshing, error)
 	}{"native": p.native(t), "confidential": p.confidential(t)} {
-		store := stored(t, old)
+		store := stored(t, p.URL, old)
 		source, err := from.Source(tokens.RefreshingConfig{Store: store, ResourceServer: scopes.TransferResourceServer})
 		if err != nil {
 			t.Fatal(err)
@@ -61,7 +61,7 @@ func TestSourceRefreshesOnceForAll(t *testing.T) {
 		if n := len(p.received()) - before; n != 1 {
 			t.Errorf("%s: %d requests for 50 callers, want 1", name, n)
 		}
-		set, err := store.Load(t.Context(), tokens.Key{ClientID: clientID})
+		set, err := store.Load(t.Context(), tokens.Key{ClientID: clientID, Address: p.URL})
 		if token, _ := set.ByResourceServer(scopes.TransferResourceServer); err != nil || token.RefreshToken != "refresh-SECRET-new" || token.IdentityID != alice {
 			t.Errorf("%s: stored %v, %v", name, token, err)
 		}
@@ -74,7 +74,7 @@ func TestSourceSaysWhenANewLoginIsNeeded(t *testing.T) {
 	p.answer = func(received) (int, any) { return http.StatusBadRequest, object{"error": "invalid_grant"} }
 	old := current
 	old.Expiry = p.clock.Now().Add(-time.Hour)
-	source, err := p.native(t).Source(tokens.RefreshingConfig{Store: stored(t, old), ResourceServer: scopes.TransferResourceServer})
+	source, err := p.native(t).Source(tokens.RefreshingConfig{Store: stored(t, p.URL, old), ResourceServer: scopes.TransferResourceServer})
 	if err != nil {
 		t.Fatal(err)
 	}

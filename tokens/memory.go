@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -115,14 +114,6 @@ func (m *Memory) Keys(ctx context.Context) ([]Key, error) {
 			keys = append(keys, key)
 		}
 	}
-	slices.SortFunc(keys, compareKeys)
+	slices.SortFunc(keys, Key.Compare)
 	return keys, nil
-}
-
-func compareKeys(a, b Key) int {
-	return cmp.Or(
-		cmp.Compare(a.ClientID, b.ClientID),
-		cmp.Compare(a.Environment, b.Environment),
-		cmp.Compare(a.Namespace, b.Namespace),
-	)
 }

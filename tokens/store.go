@@ -1,9 +1,11 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,13 +29,19 @@ var (
 	ErrLocked = errors.New("another process holds the lock")
 )
 
-// Key says whose tokens: those a client got, in one environment of the service,
-// for one namespace. Namespaces keep several users of one client apart.
+// Key says whose tokens: those a client got, in one environment of the service at
+// one address, for one namespace. Namespaces keep several users of one client apart.
 type Key struct {
 	// ClientID is the OAuth2 client the tokens were issued to. Required.
 	ClientID string
 	// Environment is the service's environment. Empty means "production".
 	Environment string
+	// Address is the base URL of a service at an address of its own, such as an
+	// emulator; [globusauth.Client.Address] returns it. Empty means the
+	// environment's own address. A token issued at one address is never found under another.
+	//
+	// [globusauth.Client.Address]: https://pkg.go.dev/github.com/globusauth/globusauth#Client.Address
+	Address string
 	// Namespace is free text. Empty means "DEFAULT", which is where apps keep
 	// their tokens.
 	Namespace string
@@ -42,7 +50,9 @@ type Key struct {
 // Normal checks the key and returns it with its defaults filled in. Every store
 // calls it first, so that all accept the same keys: ClientID and Environment are made
 // of ASCII letters, digits, '.', '_' and '-' and do not begin with a '.' or '-'; Namespace is
-// valid UTF-8 without control characters; none is longer than 128 bytes.
+// valid UTF-8 without control characters; Address is an http or https URL without user, query and
+// fragment, returned in lower case up to the path, without the scheme's default port, and with one
+// slash at its end. None is longer than 128 bytes.
 func (k Key) Normal() (Key, error) {
 	if k.ClientID == "" {
 		return Key{}, errors.New("tokens: key: the client ID is empty")
@@ -59,6 +69,7 @@ func (k Key) Normal() (Key, error) {
 	}{
 		{"client ID", k.ClientID, notNameChar},
 		{"environment", k.Environment, notNameChar},
+		{"address", k.Address, unicode.IsControl},
 		{"namespace", k.Namespace, unicode.IsControl},
 	} {
 		switch {
@@ -75,7 +86,45 @@ func (k Key) Normal() (Key, error) {
 			return Key{}, fmt.Errorf("tokens: key: %q begins with %q", name, name[0])
 		}
 	}
+	address, err := normalAddress(k.Address)
+	if err != nil {
+		return Key{}, fmt.Errorf("tokens: key: the address: %w", err)
+	}
+	k.Address = address
 	return k, nil
+}
+
+// normalAddress returns the one spelling of a base URL.
+func normalAddress(raw string) (string, error) {
+	if raw == "" {
+		return "", nil
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return "", errors.New("it is not an absolute http or https URL") // and may hold a password
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return "", fmt.Errorf("the URL of %q has a user, a query or a fragment", u.Host)
+	}
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/") + "/", nil
+}
+
+// Compare orders keys by client, environment, address and namespace, as
+// [Store.Keys] returns them.
+func (k Key) Compare(other Key) int {
+	return cmp.Or(
+		cmp.Compare(k.ClientID, other.ClientID),
+		cmp.Compare(k.Environment, other.Environment),
+		cmp.Compare(k.Address, other.Address),
+		cmp.Compare(k.Namespace, other.Namespace),
+	)
 }
 
 // notNameChar reports what must not stand in a client ID or environment, since

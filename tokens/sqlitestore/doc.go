@@ -12,7 +12,9 @@
 //
 // (on Windows below %LOCALAPPDATA%\globus\app), and the key's namespace is the
 // SDK's, "DEFAULT" for apps. With a path of its own, a store is one file for one
-// client.
+// client. Tokens of a service at an address of its own are never in a file that
+// Python reads, but beside it in one that is named after the address
+// ("tokens@http%3a%2f%2f127.0.0.1%3a8080%2f.db").
 //
 // # What is promised
 //

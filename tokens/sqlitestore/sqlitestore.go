@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/globusauth/globusauth/tokens"
@@ -32,6 +33,9 @@ type Config struct {
 	ClientID string
 	// Environment is the environment they are for. Empty means "production".
 	Environment string
+	// Address is the address of the service that issued them. Empty means the
+	// environment's own. Keys of another are refused.
+	Address string
 
 	// LockTimeout is how long to wait for the lock at most. Zero means 30 seconds.
 	LockTimeout time.Duration
@@ -54,7 +58,7 @@ func New(config Config) (*Store, error) {
 	}
 	where, err := place.New(place.Config{
 		AppName: config.AppName, Dir: config.Dir,
-		Path: config.Path, ClientID: config.ClientID, Environment: config.Environment,
+		Path: config.Path, ClientID: config.ClientID, Environment: config.Environment, Address: config.Address,
 		Extension: ".db",
 	})
 	if err != nil {
@@ -219,7 +223,7 @@ func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) {
 		}
 		keys = append(keys, found...)
 	}
-	place.SortKeys(keys)
+	slices.SortFunc(keys, tokens.Key.Compare)
 	return keys, errors.Join(problems...)
 }
 

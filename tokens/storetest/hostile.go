@@ -20,6 +20,9 @@ func keysApart(f fresh) {
 		full("a", "production", "DEFAULT"),
 		full("a", "production", "default"),
 		full("a", "production", "n"),
+		{ClientID: "a", Environment: "production", Address: "http://127.0.0.1:8080/", Namespace: "DEFAULT"},
+		{ClientID: "a", Environment: "production", Address: "https://auth.example.org/A/", Namespace: "DEFAULT"},
+		{ClientID: "a", Environment: "production", Address: "https://auth.example.org/a/", Namespace: "DEFAULT"},
 		full("b", "production", "DEFAULT"),
 		full("b.c", "sandbox", "n"),
 	}
@@ -32,7 +35,8 @@ func keysApart(f fresh) {
 	keys(t, store, sorted...)
 	holds(t, store, tokens.Key{ClientID: "a"}, one("1")) // the defaults
 	put(t, store, tokens.Key{ClientID: "b"}, one("new"))
-	holds(t, store, sorted[4], one("new"))
+	holds(t, store, sorted[7], one("new"))
+	holds(t, store, tokens.Key{ClientID: "a", Address: "HTTPS://Auth.Example.ORG:443/A"}, one("5")) // another spelling
 	for _, key := range sorted {
 		if err := store.Delete(t.Context(), key); err != nil {
 			t.Fatalf("Delete: %v", err)
@@ -70,6 +74,10 @@ func badKeys(f fresh) {
 		"dots":                  {ClientID: ".."},
 		"NUL in client":         {ClientID: "a\x00"},
 		"path in environment":   {ClientID: "c", Environment: "../x"},
+		"address without host":  {ClientID: "c", Address: "/a"},
+		"address with password": {ClientID: "c", Address: "https://u:p@h/"},
+		"address with query":    {ClientID: "c", Address: "https://h/?q"},
+		"address of a file":     {ClientID: "c", Address: "file://h/"},
 		"NUL in namespace":      {ClientID: "c", Namespace: "a\x00b"},
 		"line in namespace":     {ClientID: "c", Namespace: "a\nb"},
 		"not UTF-8":             {ClientID: "c", Namespace: "\xff"},

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/globusauth/globusauth/tokens"
@@ -23,6 +23,7 @@ type Config struct {
 	Path        string
 	ClientID    string
 	Environment string
+	Address     string
 	Extension   string // ".json"
 }
 
@@ -41,7 +42,7 @@ func New(config Config) (*Place, error) {
 		if config.AppName != "" || config.Dir != "" {
 			return nil, errors.New("path is set beside AppName or Dir: choose one")
 		}
-		p.only, err = tokens.Key{ClientID: config.ClientID, Environment: config.Environment}.Normal()
+		p.only, err = tokens.Key{ClientID: config.ClientID, Environment: config.Environment, Address: config.Address}.Normal()
 		if err != nil {
 			return nil, fmt.Errorf("path needs the client its tokens are for: %w", err)
 		}
@@ -50,8 +51,8 @@ func New(config Config) (*Place, error) {
 		}
 		return p, nil
 	}
-	if config.ClientID != "" || config.Environment != "" {
-		return nil, errors.New("ClientID and Environment go with Path only: keys name them otherwise")
+	if config.ClientID != "" || config.Environment != "" || config.Address != "" {
+		return nil, errors.New("ClientID, Environment and Address go with Path only: keys name them otherwise")
 	}
 	if p.slug, err = Slug(config.AppName); err != nil {
 		return nil, err
@@ -74,17 +75,66 @@ func (p *Place) File(key tokens.Key) (string, tokens.Key, error) {
 		return "", key, err
 	}
 	if p.config.Path != "" {
-		if key.ClientID != p.only.ClientID || key.Environment != p.only.Environment {
-			return "", key, fmt.Errorf("%s holds the tokens of client %s in %s, not of client %s in %s",
-				p.config.Path, p.only.ClientID, p.only.Environment, key.ClientID, key.Environment)
+		if want := (tokens.Key{ClientID: key.ClientID, Environment: key.Environment, Address: key.Address, Namespace: p.only.Namespace}); want != p.only {
+			return "", key, fmt.Errorf("%s holds the tokens of %s, not of %s", p.config.Path, whose(p.only), whose(key))
 		}
 		return p.config.Path, key, nil
 	}
-	name := "tokens" + p.config.Extension
+	name := "tokens"
 	if key.Environment != production {
 		name = key.Environment + "-" + name
 	}
+	if key.Address != "" {
+		name += "@" + escape(key.Address)
+	}
+	if name += p.config.Extension; len(name) > maxName {
+		return "", key, fmt.Errorf("the address %s is too long for the name of a file: set Path", key.Address)
+	}
 	return filepath.Join(p.config.Dir, key.ClientID, p.slug, name), key, nil
+}
+
+// maxName leaves room for the names of locks and temporary files, within the 255
+// bytes of most file systems.
+const maxName = 200
+
+func whose(key tokens.Key) string {
+	text := fmt.Sprintf("client %s in %s", key.ClientID, key.Environment)
+	if key.Address != "" {
+		text += " at " + key.Address
+	}
+	return text
+}
+
+// escape makes a name of an address that is the only one also where the file system
+// ignores case. url.PathUnescape reads it back.
+func escape(address string) string {
+	var name strings.Builder
+	for _, c := range []byte(address) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '.', c == '-', c == '_':
+			name.WriteByte(c)
+		default:
+			fmt.Fprintf(&name, "%%%02x", c)
+		}
+	}
+	return name.String()
+}
+
+// key reads back what File made the name of a file of; the zero key for other files.
+func (p *Place) key(client, name string) tokens.Key {
+	stem, ok := strings.CutSuffix(name, p.config.Extension)
+	stem, escaped, _ := strings.Cut(stem, "@")
+	address, err := url.PathUnescape(escaped)
+	key := tokens.Key{ClientID: client, Environment: production, Address: address}
+	if stem != "tokens" {
+		key.Environment, ok = strings.CutSuffix(stem, "-tokens")
+	}
+	path, key, fileErr := p.File(key)
+	if !ok || err != nil || fileErr != nil || filepath.Base(path) != name {
+		return tokens.Key{}
+	}
+	key.Namespace = ""
+	return key
 }
 
 // Found is a file that exists, and whose it is; the key has no namespace yet.
@@ -116,17 +166,8 @@ func (p *Place) Files() ([]Found, error) {
 			return nil, err
 		}
 		for _, file := range files {
-			key := tokens.Key{ClientID: client.Name(), Environment: production}
-			if name := file.Name(); name != "tokens"+p.config.Extension {
-				environment, ok := strings.CutSuffix(name, "-tokens"+p.config.Extension)
-				if !ok || environment == production {
-					continue
-				}
-				key.Environment = environment
-			}
-			if path, normal, err := p.File(key); err == nil {
-				normal.Namespace = ""
-				found = append(found, Found{Path: path, Key: normal})
+			if key := p.key(client.Name(), file.Name()); key != (tokens.Key{}) {
+				found = append(found, Found{Path: filepath.Join(dir, file.Name()), Key: key})
 			}
 		}
 	}
@@ -136,14 +177,4 @@ func (p *Place) Files() ([]Found, error) {
 func notADirectory(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && !info.IsDir() || err != nil && !errors.Is(err, fs.ErrPermission)
-}
-
-// SortKeys puts keys in the order that stores promise.
-func SortKeys(keys []tokens.Key) {
-	slices.SortFunc(keys, func(a, b tokens.Key) int {
-		return slices.Compare(
-			[]string{a.ClientID, a.Environment, a.Namespace},
-			[]string{b.ClientID, b.Environment, b.Namespace},
-		)
-	})
 }

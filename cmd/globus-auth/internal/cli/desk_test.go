@@ -7,12 +7,15 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/cmd/globus-auth/internal/cli"
+	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/filestore"
 )
 
 // desk is somebody's machine: a home directory, the environment, and a double in
@@ -25,6 +28,20 @@ type desk struct {
 	in     io.Reader                                            // standard input, in place of what is typed
 	hint   string                                               // who logs in
 	last   url.Values                                           // the parameters of the last login
+}
+
+// tokenFile is where the command keeps the login.
+func (d *desk) tokenFile() string {
+	d.t.Helper()
+	store, err := filestore.New(filestore.Config{AppName: "globus-auth", Dir: filepath.Join(d.env["HOME"], ".globus", "app")})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	path, err := store.Path(tokens.Key{ClientID: d.server.Ready().NativeClientID, Address: d.server.BaseURL()})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return path
 }
 
 func newDesk(t *testing.T) *desk {

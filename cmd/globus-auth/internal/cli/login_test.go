@@ -29,7 +29,7 @@ func TestLogin(t *testing.T) {
 	if d.last.Get("access_type") != "offline" || !strings.HasPrefix(d.last.Get("prefill_named_grant"), "globus-auth") {
 		t.Errorf("asked for %v", d.last)
 	}
-	path := filepath.Join(d.env["HOME"], ".globus", "app", d.server.Ready().NativeClientID, "globus-auth", "tokens.json")
+	path := d.tokenFile()
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
@@ -300,7 +300,7 @@ func TestDeadLogin(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.login()
-	path := filepath.Join(d.env["HOME"], ".globus", "app", d.server.Ready().NativeClientID, "globus-auth", "tokens.json")
+	path := d.tokenFile()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

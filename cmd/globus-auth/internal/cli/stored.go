@@ -169,7 +169,9 @@ func (r *runner) openLogin(ctx context.Context) (*session, error) {
 			return nil, err
 		}
 	}
-	set, err := config.Store.Load(ctx, tokens.Key{ClientID: config.ClientID, Environment: config.Client.Environment(), Namespace: config.Namespace})
+	set, err := config.Store.Load(ctx, tokens.Key{
+		ClientID: config.ClientID, Environment: config.Client.Environment(), Address: config.Client.Address(), Namespace: config.Namespace,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -211,13 +213,15 @@ func onlyClient(ctx context.Context, config app.Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	want, err := tokens.Key{ClientID: "any", Environment: config.Client.Environment(), Namespace: config.Namespace}.Normal()
+	want, err := tokens.Key{
+		ClientID: "any", Environment: config.Client.Environment(), Address: config.Client.Address(), Namespace: config.Namespace,
+	}.Normal()
 	if err != nil {
 		return "", usagef("--profile: %w", err)
 	}
 	var clients []string
 	for _, key := range keys {
-		if key.Environment == want.Environment && key.Namespace == want.Namespace {
+		if key.Environment == want.Environment && key.Address == want.Address && key.Namespace == want.Namespace {
 			clients = append(clients, key.ClientID)
 		}
 	}
