@@ -69,8 +69,12 @@ func (c CommandLine) Login(ctx context.Context, start Start) (tokens.Set, error)
 			_, _ = io.WriteString(c.Out, "\n")
 			return tokens.Set{}, err
 		}
-		// The exchange is not cut off when the time to type is over.
-		set, err := finish(ctx, login, line)
+		callback, err := readAnswer(line, login.URL())
+		var set tokens.Set
+		if err == nil {
+			// The exchange is not cut off when the time to type is over.
+			set, err = finish(ctx, login, callback)
+		}
 		if err == nil || !mistyped(err) {
 			return set, err
 		}
@@ -95,19 +99,6 @@ func mistyped(err error) bool {
 		return true
 	}
 	return false
-}
-
-// finish completes the login with what was typed.
-func finish(ctx context.Context, login flows.Login, typed string) (tokens.Set, error) {
-	callback, err := readAnswer(typed, login.URL())
-	switch {
-	case err != nil:
-		return tokens.Set{}, err
-	case callback.Has("state") || callback.Has("error"):
-		return login.Finish(ctx, callback)
-	}
-	// FinishCode refuses a login whose redirect brings back a state.
-	return login.FinishCode(ctx, callback.Get("code"))
 }
 
 // readAnswer understands a code, or the address that a browser was sent to

@@ -111,7 +111,7 @@ func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, error) {
 	for {
 		select {
 		case callback := <-r.callback:
-			set, err := login.Finish(ctx, callback)
+			set, err := finish(ctx, login, callback)
 			r.answer(err)
 			return set, err
 		case err := <-opened:

@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/tokens"
 )
 
-const defaultTimeout = time.Hour
+const (
+	defaultTimeout = time.Hour
+	// finishGrace is how long an exchange that was sent may go on after its caller
+	// has stopped waiting.
+	finishGrace = 30 * time.Second
+)
 
 var (
 	// ErrTimeout says that the person did not finish in time.
@@ -20,10 +26,13 @@ var (
 	ErrNoInput = errors.New("the input ended and no code came; log in where a code can be typed")
 )
 
-// Manager brings a person through one login. [CommandLine] and [Loopback] are two.
+// Manager brings a person through one login. [CommandLine], [Loopback] and [Func]
+// are three.
 type Manager interface {
-	// Login starts a login, waits for the person and finishes. It waits no longer
-	// than ctx.
+	// Login starts a login, waits for the person and finishes. It waits for the
+	// person no longer than ctx. Once the code is sent, it waits for the response (at
+	// most 30 s after ctx has ended) and returns its tokens, which exist by then:
+	// store or revoke them.
 	Login(ctx context.Context, start Start) (tokens.Set, error)
 }
 
@@ -52,6 +61,49 @@ func Confidential(flow flows.Confidential, options ...flows.StartOption) Start {
 		}
 		return flow.Start(options...)
 	}
+}
+
+// Func is the [Manager] that leaves the person to a function. It is called with
+// the link, and returns the address to which the browser was sent after the login.
+type Func func(ctx context.Context, link string) (callback *url.URL, err error)
+
+var _ Manager = Func(nil)
+
+// Login calls the function, and finishes with the address that it returns.
+func (f Func) Login(ctx context.Context, start Start) (tokens.Set, error) {
+	login, err := start("")
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	callback, err := f(ctx, login.URL())
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	return finish(ctx, login, callback.Query())
+}
+
+// finish completes the login with what came to its redirect URI, or with the code
+// alone where the service's own page shows it. The end of ctx does not interrupt an
+// exchange: its code is used up and its tokens are issued.
+func finish(ctx context.Context, login flows.Login, callback url.Values) (tokens.Set, error) {
+	if ctx.Err() != nil {
+		return tokens.Set{}, ended(ctx, "the login")
+	}
+	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(finishGrace):
+			cancel()
+		case <-detached.Done():
+		}
+	})
+	defer stop()
+	if callback.Has("state") || callback.Has("error") {
+		return login.Finish(detached, callback)
+	}
+	// FinishCode refuses a login whose redirect brings back a state.
+	return login.FinishCode(detached, callback.Get("code"))
 }
 
 // limit bounds how long a person may take.

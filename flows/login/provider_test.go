@@ -41,6 +41,7 @@ type provider struct {
 	exchanges int
 	revoked   []string
 	refuse    string // if set, the error of every exchange
+	exchanged func() // if set, called before an exchange is answered
 }
 
 func newProvider(tb testing.TB) *provider {
@@ -58,6 +59,9 @@ func (p *provider) token(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.exchanges++
+	if p.exchanged != nil {
+		p.exchanged()
+	}
 	code := r.PostFormValue("code")
 	begun, known := p.codes[code]
 	delete(p.codes, code)
@@ -168,3 +172,23 @@ func (p *provider) transport(tb testing.TB) http.RoundTripper {
 type refusing struct{}
 
 func (refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, errTest }
+
+// hanging is a client whose requests end with their contexts.
+func hanging() *http.Client {
+	return &http.Client{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})}
+}
+
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// writerFunc is told what is written.
+type writerFunc func(text string)
+
+func (f writerFunc) Write(text []byte) (int, error) {
+	f(string(text))
+	return len(text), nil
+}
