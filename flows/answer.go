@@ -44,14 +44,14 @@ func complete(token *tokens.Token, now time.Time) error {
 	seconds := int64(token.Lifetime)
 	switch {
 	case token.AccessToken == "":
-		return refuse(errToken, "the answer holds no access_token for %q", token.ResourceServer)
+		return refuse(ErrToken, "the answer holds no access_token for %q", token.ResourceServer)
 	case token.ResourceServer == "":
-		return refuse(errToken, "the answer does not say for which resource server its token is")
+		return refuse(ErrToken, "the answer does not say for which resource server its token is")
 	case token.TokenType != "" && !strings.EqualFold(token.TokenType, "Bearer"):
 		// RFC 6749 section 7.1: one must not use a token of a type one does not know.
-		return refuse(errToken, "the token for %q is of the type %q; only Bearer is known", token.ResourceServer, token.TokenType)
+		return refuse(ErrToken, "the token for %q is of the type %q; only Bearer is known", token.ResourceServer, token.TokenType)
 	case seconds < 0 || seconds > maxExpiresIn:
-		return refuse(errToken, "the token for %q has an expires_in of %d seconds", token.ResourceServer, seconds)
+		return refuse(ErrToken, "the token for %q has an expires_in of %d seconds", token.ResourceServer, seconds)
 	}
 	token.Lifetime = time.Duration(seconds) * time.Second
 	if seconds > 0 {

@@ -24,14 +24,14 @@ func TestFinishRefusesBadAnswers(t *testing.T) {
 		want   error
 		text   string
 	}{
-		"no access token":      {good(object{"access_token": ""}), flows.CheckError("token"), "access_token"},
-		"no resource server":   {good(object{"resource_server": ""}), flows.CheckError("token"), "resource server"},
-		"empty object":         {object{}, flows.CheckError("token"), "access_token"},
-		"empty list":           {[]object{}, flows.CheckError("token"), "access_token"},
-		"MAC token":            {good(object{"token_type": "mac"}), flows.CheckError("token"), "Bearer"},
-		"negative life":        {good(object{"expires_in": -1}), flows.CheckError("token"), "expires_in"},
-		"life of a millennium": {good(object{"expires_in": 31_536_000_000}), flows.CheckError("token"), "expires_in"},
-		"bad other token":      {good(object{"other_tokens": []object{good(object{"access_token": ""})}}), flows.CheckError("token"), "access_token"},
+		"no access token":      {good(object{"access_token": ""}), flows.ErrToken, "access_token"},
+		"no resource server":   {good(object{"resource_server": ""}), flows.ErrToken, "resource server"},
+		"empty object":         {object{}, flows.ErrToken, "access_token"},
+		"empty list":           {[]object{}, flows.ErrToken, "access_token"},
+		"MAC token":            {good(object{"token_type": "mac"}), flows.ErrToken, "Bearer"},
+		"negative life":        {good(object{"expires_in": -1}), flows.ErrToken, "expires_in"},
+		"life of a millennium": {good(object{"expires_in": 31_536_000_000}), flows.ErrToken, "expires_in"},
+		"bad other token":      {good(object{"other_tokens": []object{good(object{"access_token": ""})}}), flows.ErrToken, "access_token"},
 		"one server twice":     {good(object{"other_tokens": []object{good(nil)}}), nil, "two tokens"},
 		"line end in a token":  {good(object{"access_token": "a\r\nb"}), nil, "RFC 6749"},
 	} {

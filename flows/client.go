@@ -74,7 +74,7 @@ func (c client) refresh(ctx context.Context, current tokens.Token, opts []globus
 		current.ResourceServer = list[0].ResourceServer
 	}
 	if len(list) != 1 || list[0].ResourceServer != current.ResourceServer {
-		return tokens.Set{}, refuse(errResourceServer, "asked for one token for %q, got %s", current.ResourceServer, namesOf(list))
+		return tokens.Set{}, refuse(ErrResourceServer, "asked for one token for %q, got %s", current.ResourceServer, namesOf(list))
 	}
 	if err := c.verifyRefreshed(ctx, &list[0], current); err != nil {
 		return tokens.Set{}, err
@@ -111,7 +111,7 @@ func (c client) verifyRefreshed(ctx context.Context, fresh *tokens.Token, before
 		return err
 	}
 	if before.IdentityID != "" && before.IdentityID != claims.Subject {
-		return refuse(errIdentity, "the refreshed token is for identity %q, the one before was for %q; log in again", claims.Subject, before.IdentityID)
+		return refuse(ErrIdentity, "the refreshed token is for identity %q, the one before was for %q; log in again", claims.Subject, before.IdentityID)
 	}
 	fresh.IdentityID = claims.Subject
 	return nil

@@ -7,54 +7,52 @@ import (
 	"github.com/globusauth/globusauth/apierror"
 )
 
-// CheckError names the check that refused a login or an answer. It is
-// comparable: test for one with errors.Is(err, flows.CheckError("state")), or get
-// the name with errors.AsType[flows.CheckError]. After any of the first two
-// groups a new login may succeed; the same one may not.
-//
-// Of a login and its callback:
-//
-//	expired            the login is older than LoginTimeout
-//	state missing      the callback carries no state
-//	state              the callback answers another login, or a forged one
-//	iss                the callback comes from another server (RFC 9207)
-//	repeated           the callback holds a parameter twice
-//	code and error     the callback reports success and failure
-//	code missing       the callback holds neither code nor error, or the code is empty
-//	code               the code has characters or a length that no code has
-//	code page          FinishCode on a login whose redirect brings state back
-//	not started        a zero Login
-//	stored             what Resume was given is not a login of this client
-//
-// Of an answer of the token endpoint:
-//
-//	token              no access token, no resource server, or one of another kind than Bearer
-//	id_token missing   openid was asked for and no ID token came
-//	identity           a refreshed token is for another person than the one before
-//	resource server    a refreshed token is for another resource server than the one before
-type CheckError string
+// CheckError is the check that refused a login or a response. Compare with errors.Is,
+// such as errors.Is(err, flows.ErrState), or get the name, say for a metric, with
+// errors.AsType[flows.CheckError]. It is comparable; its only values are the
+// variables of this package.
+type CheckError struct{ name string }
 
 // Error returns the name of the check.
-func (e CheckError) Error() string { return string(e) }
+func (e CheckError) Error() string { return e.name }
 
-// ErrExpired is the check of a login that was finished too late.
-const ErrExpired = CheckError("expired")
+// The checks of a login and its callback. A new login may succeed.
+var (
+	// ErrExpired: the login is older than its LoginTimeout.
+	ErrExpired = CheckError{"expired"}
+	// ErrStateMissing: the callback carries no state.
+	ErrStateMissing = CheckError{"state missing"}
+	// ErrState: the callback belongs to another login, or is forged.
+	ErrState = CheckError{"state"}
+	// ErrIssuer: the callback comes from another server (RFC 9207).
+	ErrIssuer = CheckError{"iss"}
+	// ErrRepeated: the callback holds a parameter of OAuth2 twice.
+	ErrRepeated = CheckError{"repeated"}
+	// ErrCodeAndError: the callback reports success and failure.
+	ErrCodeAndError = CheckError{"code and error"}
+	// ErrCodeMissing: the callback holds neither code nor error, or the code is empty.
+	ErrCodeMissing = CheckError{"code missing"}
+	// ErrCode: the code has characters or a length that no code has.
+	ErrCode = CheckError{"code"}
+	// ErrCodePage: FinishCode on a login whose redirect brings state back.
+	ErrCodePage = CheckError{"code page"}
+	// ErrNotStarted: a zero Login.
+	ErrNotStarted = CheckError{"not started"}
+	// ErrStored: what Resume was given is not a login of this client.
+	ErrStored = CheckError{"stored"}
+)
 
-const (
-	errStateMissing   = CheckError("state missing")
-	errState          = CheckError("state")
-	errIssuer         = CheckError("iss")
-	errRepeated       = CheckError("repeated")
-	errCodeAndError   = CheckError("code and error")
-	errCodeMissing    = CheckError("code missing")
-	errCode           = CheckError("code")
-	errCodePage       = CheckError("code page")
-	errNotStarted     = CheckError("not started")
-	errStored         = CheckError("stored")
-	errToken          = CheckError("token")
-	errIDTokenMissing = CheckError("id_token missing")
-	errIdentity       = CheckError("identity")
-	errResourceServer = CheckError("resource server")
+// The checks of a response of the token endpoint.
+var (
+	// ErrToken: no usable token for a resource server that was asked for.
+	ErrToken = CheckError{"token"}
+	// ErrIDTokenMissing: openid was asked for and no ID token came.
+	ErrIDTokenMissing = CheckError{"id_token missing"}
+	// ErrIdentity: the tokens are for another identity than the one before, or for
+	// several.
+	ErrIdentity = CheckError{"identity"}
+	// ErrResourceServer: a refreshed token is for another resource server than the one before.
+	ErrResourceServer = CheckError{"resource server"}
 )
 
 // refuse makes the error of one failed check.

@@ -17,7 +17,7 @@ var driven = []string{
 	"Confidential.Format", "Confidential.Introspect", "Confidential.LogValue", "Confidential.MarshalText", "Confidential.Refresh",
 	"Confidential.Resume", "Confidential.Revoke", "Confidential.Source", "Confidential.Start", "HTTPClient",
 	"Introspection.HasScope", "Introspection.Scopes", "Login.Finish", "Login.FinishCode", "Login.Format", "Login.LogValue",
-	"Login.MarshalStorage", "Login.MarshalText", "Login.URL", "Native.Refresh", "Native.Resume", "Native.Revoke",
+	"Login.MarshalStorage", "Login.MarshalText", "Login.RedirectURI", "Login.State", "Login.URL", "Native.Refresh", "Native.Resume", "Native.Revoke",
 	"Native.Source", "Native.Start", "WithAuthorization", "WithParameter", "WithVerifier",
 }
 

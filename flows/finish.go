@@ -79,17 +79,17 @@ func (l Login) finishCode(ctx context.Context, code string) (tokens.Set, error) 
 		return tokens.Set{}, err
 	}
 	if s.flow.redirectURI != s.flow.codePage() {
-		return tokens.Set{}, refuse(errCodePage, "the code came to a redirect URI, and so did state; give all parameters to Finish")
+		return tokens.Set{}, refuse(ErrCodePage, "the code came to a redirect URI, and so did state; give all parameters to Finish")
 	}
 	if code == "" {
-		return tokens.Set{}, refuse(errCodeMissing, "the code is empty; copy it from the page that the browser shows after the login")
+		return tokens.Set{}, refuse(ErrCodeMissing, "the code is empty; copy it from the page that the browser shows after the login")
 	}
 	return s.exchange(ctx, code)
 }
 
 func (l Login) current() (*started, error) {
 	if l.held == nil {
-		return nil, refuse(errNotStarted, "the login is a zero value; get one from Start or Resume")
+		return nil, refuse(ErrNotStarted, "the login is a zero value; get one from Start or Resume")
 	}
 	s := l.held()
 	if !s.flow.auth.Now().Before(s.expiry) {
@@ -107,25 +107,25 @@ func (s *started) checkCallback(callback url.Values) error {
 	switch {
 	case state == "" && code2 != "":
 		// The error may be anybody's. Its code is told, for whoever looks for the reason.
-		return refuse(errStateMissing, "the callback carries no state, so that it is not known whom it comes from; it reports an error (%s)", oauthCode(code2))
+		return refuse(ErrStateMissing, "the callback carries no state, so that it is not known whom it comes from; it reports an error (%s)", oauthCode(code2))
 	case state == "":
-		return refuse(errStateMissing, "the callback carries no state, so that it is not known whom it comes from")
+		return refuse(ErrStateMissing, "the callback carries no state, so that it is not known whom it comes from")
 	case !equal(state, s.state):
-		return refuse(errState, "the callback does not answer this login; was another one started in the same browser?")
+		return refuse(ErrState, "the callback does not answer this login; was another one started in the same browser?")
 	}
 	if iss, present := callback["iss"]; present && !sameIssuer(iss[0], s.flow.auth.Issuer()) {
-		return refuse(errIssuer, "the callback comes from another server than %q", s.flow.auth.Issuer())
+		return refuse(ErrIssuer, "the callback comes from another server than %q", s.flow.auth.Issuer())
 	}
 	_, hasCode := callback["code"]
 	_, hasError := callback["error"]
 	switch {
 	case hasCode && hasError:
-		return refuse(errCodeAndError, "the callback reports success and failure at once")
+		return refuse(ErrCodeAndError, "the callback reports success and failure at once")
 	case hasError:
 		answer := &apierror.Error{Operation: "log in", Code: code2, Message: callback.Get("error_description")}
 		return answer.Redact(s.state, s.nonce, s.verifier, s.flow.secret)
 	case code == "":
-		return refuse(errCodeMissing, "the callback holds neither a code nor an error")
+		return refuse(ErrCodeMissing, "the callback holds neither a code nor an error")
 	}
 	return nil
 }
@@ -143,9 +143,9 @@ func (s *started) checkNotRepeated(callback url.Values) error {
 			continue
 		}
 		if isCallbackParameter(name) {
-			return refuse(errRepeated, "the callback has the parameter %q %d times", name, len(values))
+			return refuse(ErrRepeated, "the callback has the parameter %q %d times", name, len(values))
 		}
-		return refuse(errRepeated, "the callback has a parameter %d times", len(values))
+		return refuse(ErrRepeated, "the callback has a parameter %d times", len(values))
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func oauthCode(text string) string {
 // exchange spends the code and verifies what comes for it.
 func (s *started) exchange(ctx context.Context, code string) (tokens.Set, error) {
 	if len(code) > maxCode || strings.ContainsFunc(code, notVisible) {
-		return tokens.Set{}, refuse(errCode, "the code is longer than %d bytes or has characters that no code has; was it copied whole and alone?", maxCode)
+		return tokens.Set{}, refuse(ErrCode, "the code is longer than %d bytes or has characters that no code has; was it copied whole and alone?", maxCode)
 	}
 	answer, err := s.flow.token(ctx, gen.TokenRequest{
 		GrantType:    gen.GrantTypeAuthorizationCode,
@@ -200,12 +200,12 @@ func (c client) identify(ctx context.Context, list []tokens.Token, nonce string)
 		case err != nil:
 			return tokens.Set{}, err
 		case identity != "" && identity != claims.Subject:
-			return tokens.Set{}, refuse(errIdentity, "the answer holds ID tokens of two identities")
+			return tokens.Set{}, refuse(ErrIdentity, "the answer holds ID tokens of two identities")
 		}
 		identity = claims.Subject
 	}
 	if identity == "" && nonce != "" {
-		return tokens.Set{}, refuse(errIDTokenMissing, "openid was asked for and no ID token came; the login does not say who it is")
+		return tokens.Set{}, refuse(ErrIDTokenMissing, "openid was asked for and no ID token came; the login does not say who it is")
 	}
 	for i := range list {
 		list[i].IdentityID = identity

@@ -95,36 +95,36 @@ func TestFinishRefusesCallback(t *testing.T) {
 		want   error
 		text   string
 	}{
-		"state missing":             {change: url.Values{"state": nil}, want: flows.CheckError("state missing")},
-		"state empty":               {change: url.Values{"state": {""}}, want: flows.CheckError("state missing")},
-		"state wrong":               {change: url.Values{"state": {strings.Repeat("x", 43)}}, want: flows.CheckError("state")},
-		"state shortened":           {change: url.Values{"state": {"x"}}, want: flows.CheckError("state")},
-		"state of the Python SDK":   {change: url.Values{"state": {"_default"}}, want: flows.CheckError("state")},
-		"state twice":               {change: url.Values{"state": {"a", "b"}}, want: flows.CheckError("repeated"), text: `"state" 2 times`},
-		"code twice":                {change: url.Values{"code": {"a", "b"}}, want: flows.CheckError("repeated"), text: `"code" 2 times`},
-		"error twice":               {change: url.Values{"error": {"a", "b"}}, want: flows.CheckError("repeated"), text: `"error" 2 times`},
-		"iss twice":                 {change: url.Values{"iss": {"a", "b"}}, want: flows.CheckError("repeated"), text: `"iss" 2 times`},
-		"a parameter without value": {change: url.Values{"code": {}}, want: flows.CheckError("repeated"), text: `"code" 0 times`},
-		"something else twice":      {change: url.Values{"x": {"a", "b"}}, want: flows.CheckError("repeated")},
-		"code and error":            {change: url.Values{"error": {"access_denied"}}, want: flows.CheckError("code and error")},
-		"code and empty error":      {change: url.Values{"error": {""}}, want: flows.CheckError("code and error")},
-		"empty code and error":      {change: url.Values{"code": {""}, "error": {"access_denied"}}, want: flows.CheckError("code and error")},
-		"neither code nor error":    {change: url.Values{"code": nil}, want: flows.CheckError("code missing")},
-		"empty code":                {change: url.Values{"code": {""}}, want: flows.CheckError("code missing")},
-		"code with a blank":         {change: url.Values{"code": {"a b"}}, want: flows.CheckError("code")},
-		"code with a line end":      {change: url.Values{"code": {"a\r\nb"}}, want: flows.CheckError("code")},
-		"code of 4 kB and more":     {change: url.Values{"code": {strings.Repeat("a", 4097)}}, want: flows.CheckError("code")},
-		"another issuer (mix-up)":   {change: url.Values{"iss": {"https://auth.evil.example"}}, want: flows.CheckError("iss")},
-		"empty issuer":              {change: url.Values{"iss": {""}}, want: flows.CheckError("iss")},
-		"another issuer, and error": {change: url.Values{"code": nil, "error": {"access_denied"}, "iss": {"https://auth.evil.example"}}, want: flows.CheckError("iss")},
+		"state missing":             {change: url.Values{"state": nil}, want: flows.ErrStateMissing},
+		"state empty":               {change: url.Values{"state": {""}}, want: flows.ErrStateMissing},
+		"state wrong":               {change: url.Values{"state": {strings.Repeat("x", 43)}}, want: flows.ErrState},
+		"state shortened":           {change: url.Values{"state": {"x"}}, want: flows.ErrState},
+		"state of the Python SDK":   {change: url.Values{"state": {"_default"}}, want: flows.ErrState},
+		"state twice":               {change: url.Values{"state": {"a", "b"}}, want: flows.ErrRepeated, text: `"state" 2 times`},
+		"code twice":                {change: url.Values{"code": {"a", "b"}}, want: flows.ErrRepeated, text: `"code" 2 times`},
+		"error twice":               {change: url.Values{"error": {"a", "b"}}, want: flows.ErrRepeated, text: `"error" 2 times`},
+		"iss twice":                 {change: url.Values{"iss": {"a", "b"}}, want: flows.ErrRepeated, text: `"iss" 2 times`},
+		"a parameter without value": {change: url.Values{"code": {}}, want: flows.ErrRepeated, text: `"code" 0 times`},
+		"something else twice":      {change: url.Values{"x": {"a", "b"}}, want: flows.ErrRepeated},
+		"code and error":            {change: url.Values{"error": {"access_denied"}}, want: flows.ErrCodeAndError},
+		"code and empty error":      {change: url.Values{"error": {""}}, want: flows.ErrCodeAndError},
+		"empty code and error":      {change: url.Values{"code": {""}, "error": {"access_denied"}}, want: flows.ErrCodeAndError},
+		"neither code nor error":    {change: url.Values{"code": nil}, want: flows.ErrCodeMissing},
+		"empty code":                {change: url.Values{"code": {""}}, want: flows.ErrCodeMissing},
+		"code with a blank":         {change: url.Values{"code": {"a b"}}, want: flows.ErrCode},
+		"code with a line end":      {change: url.Values{"code": {"a\r\nb"}}, want: flows.ErrCode},
+		"code of 4 kB and more":     {change: url.Values{"code": {strings.Repeat("a", 4097)}}, want: flows.ErrCode},
+		"another issuer (mix-up)":   {change: url.Values{"iss": {"https://auth.evil.example"}}, want: flows.ErrIssuer},
+		"empty issuer":              {change: url.Values{"iss": {""}}, want: flows.ErrIssuer},
+		"another issuer, and error": {change: url.Values{"code": nil, "error": {"access_denied"}, "iss": {"https://auth.evil.example"}}, want: flows.ErrIssuer},
 		"too late":                  {after: time.Hour, want: flows.ErrExpired, text: "2027-01-15T09:00:00Z"},
 		"error without state": {
 			change: url.Values{"code": nil, "state": nil, "error": {"access_denied"}},
-			want:   flows.CheckError("state missing"), text: "(access_denied)",
+			want:   flows.ErrStateMissing, text: "(access_denied)",
 		},
 		"error of no known form without state": {
 			change: url.Values{"code": nil, "state": nil, "error": {"<b>"}},
-			want:   flows.CheckError("state missing"), text: "(unknown)",
+			want:   flows.ErrStateMissing, text: "(unknown)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestFinishAllowsRepetitionInItsOwnRedirectURI(t *testing.T) {
 	portal.RedirectURI = redirectURI + "?tab=a&tab=b"
 	login := start(t, portal)
 	callback := p.authorize(t, login)
-	if _, err := login.Finish(t.Context(), with(callback, url.Values{"tab": {"a", "b", "c"}})); !errors.Is(err, flows.CheckError("repeated")) {
+	if _, err := login.Finish(t.Context(), with(callback, url.Values{"tab": {"a", "b", "c"}})); !errors.Is(err, flows.ErrRepeated) {
 		t.Errorf("one more than in the redirect URI: %v", err)
 	}
 	if _, err := login.Finish(t.Context(), with(callback, url.Values{"tab": {"a", "b"}})); err != nil {
@@ -234,7 +234,7 @@ func TestFinishRefusesReplay(t *testing.T) {
 	first, second := start(t, portal), start(t, portal)
 	firstCallback, secondCallback := p.authorize(t, first), p.authorize(t, second)
 
-	if _, err := second.Finish(t.Context(), firstCallback); !errors.Is(err, flows.CheckError("state")) {
+	if _, err := second.Finish(t.Context(), firstCallback); !errors.Is(err, flows.ErrState) {
 		t.Errorf("the callback of another login: %v", err)
 	}
 	// With the right state a stolen code still fails, at PKCE.
@@ -273,7 +273,7 @@ func TestFinishCode(t *testing.T) {
 	login := start(t, p.native(t))
 	code := p.authorize(t, login).Get("code")
 	for wrong, want := range map[string]flows.CheckError{
-		"": "code missing", " \n": "code missing", "two words": "code", strings.Repeat("a", 4097): "code", "ünïcode": "code",
+		"": flows.ErrCodeMissing, " \n": flows.ErrCodeMissing, "two words": flows.ErrCode, strings.Repeat("a", 4097): flows.ErrCode, "ünïcode": flows.ErrCode,
 	} {
 		if _, err := login.FinishCode(t.Context(), wrong); !errors.Is(err, want) {
 			t.Errorf("code of %d bytes: %v, want %v", len(wrong), err, want)
@@ -314,7 +314,7 @@ func TestFinishCodeIsForTheCodePageOnly(t *testing.T) {
 	for name, login := range map[string]flows.Login{
 		"loopback": start(t, loopback), "portal": start(t, p.confidential(t)), "another server's page": start(t, elsewhere),
 	} {
-		if _, err := login.FinishCode(t.Context(), p.authorize(t, login).Get("code")); !errors.Is(err, flows.CheckError("code page")) {
+		if _, err := login.FinishCode(t.Context(), p.authorize(t, login).Get("code")); !errors.Is(err, flows.ErrCodePage) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -326,14 +326,14 @@ func TestFinishCodeIsForTheCodePageOnly(t *testing.T) {
 func TestZeroLogin(t *testing.T) {
 	t.Parallel()
 	var login flows.Login
-	if login.URL() != "" {
-		t.Errorf("URL %q", login.URL())
+	if login.URL() != "" || login.State() != "" || login.RedirectURI() != "" {
+		t.Errorf("URL %q, state %q, redirect URI %q", login.URL(), login.State(), login.RedirectURI())
 	}
 	_, finish := login.Finish(t.Context(), url.Values{"code": {"c"}, "state": {""}})
 	_, finishCode := login.FinishCode(t.Context(), "c")
 	_, store := login.MarshalStorage()
 	for _, err := range []error{finish, finishCode, store} {
-		if !errors.Is(err, flows.CheckError("not started")) {
+		if !errors.Is(err, flows.ErrNotStarted) {
 			t.Errorf("error %v", err)
 		}
 	}

@@ -194,7 +194,7 @@ func FuzzStoredLogin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		login, err := portal.Resume(data)
 		if err != nil {
-			if !errors.Is(err, flows.CheckError("stored")) && !errors.Is(err, flows.ErrExpired) {
+			if !errors.Is(err, flows.ErrStored) && !errors.Is(err, flows.ErrExpired) {
 				t.Errorf("error %v", err)
 			}
 			return
@@ -219,7 +219,7 @@ func FuzzStoredLogin(f *testing.F) {
 		if _, err := portal.Resume(again); err != nil {
 			t.Errorf("%q cannot be read again: %v", again, err)
 		}
-		if _, err := login.Finish(t.Context(), url.Values{"code": {"c"}, "state": {""}}); !errors.Is(err, flows.CheckError("state missing")) {
+		if _, err := login.Finish(t.Context(), url.Values{"code": {"c"}, "state": {""}}); !errors.Is(err, flows.ErrStateMissing) {
 			t.Errorf("%q: %v", data, err)
 		}
 	})

@@ -144,9 +144,9 @@ func TestRefreshRefuses(t *testing.T) {
 		want    error
 	}{
 		"nothing to refresh with": {tokens.Token{ResourceServer: "r", AccessToken: "a"}, nil, tokens.ErrLoginRequired},
-		"another resource server": {current, refreshed(object{"resource_server": "groups.api.globus.org"}), flows.CheckError("resource server")},
-		"two tokens":              {current, refreshed(object{"other_tokens": []object{other}}), flows.CheckError("resource server")},
-		"no token":                {current, refreshed(object{"access_token": ""}), flows.CheckError("token")},
+		"another resource server": {current, refreshed(object{"resource_server": "groups.api.globus.org"}), flows.ErrResourceServer},
+		"two tokens":              {current, refreshed(object{"other_tokens": []object{other}}), flows.ErrResourceServer},
+		"no token":                {current, refreshed(object{"access_token": ""}), flows.ErrToken},
 		"dead, status 400": {current, func(received) (int, any) {
 			return http.StatusBadRequest, object{"error": "invalid_grant"}
 		}, apierror.ErrInvalidGrant},
@@ -185,7 +185,7 @@ func TestRefreshVerifiesTheIDToken(t *testing.T) {
 	}{
 		"good":                  {before: alice},
 		"good, of nobody known": {},
-		"somebody else":         {before: "somebody-else", want: flows.CheckError("identity")},
+		"somebody else":         {before: "somebody-else", want: flows.ErrIdentity},
 		"another audience":      {change: object{"aud": "another"}, before: alice, want: idtoken.CheckError("aud")},
 		"another token's":       {change: object{"at_hash": tokenHash("x")}, before: alice, want: idtoken.CheckError("at_hash")},
 		"keys down":             {before: alice, keysDown: true, kept: true},

@@ -54,7 +54,7 @@ func TestFinishRefusesIDToken(t *testing.T) {
 		idToken func(p *provider, claims object) string
 		want    error
 	}{
-		"none at all": {func(*provider, object) string { return "" }, flows.CheckError("id_token missing")},
+		"none at all": {func(*provider, object) string { return "" }, flows.ErrIDTokenMissing},
 		"alg none": {func(_ *provider, claims object) string {
 			token := sign(signingKey(), object{"alg": "none"}, claims)
 			return token[:strings.LastIndexByte(token, '.')+1]
@@ -209,7 +209,7 @@ func TestFinishRefusesIDTokensOfTwoPeople(t *testing.T) {
 	}
 	login := start(t, p.confidential(t))
 	p.nonce = query(t, login).Get("nonce")
-	if _, err := login.Finish(t.Context(), p.authorize(t, login)); !errors.Is(err, flows.CheckError("identity")) {
+	if _, err := login.Finish(t.Context(), p.authorize(t, login)); !errors.Is(err, flows.ErrIdentity) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -54,6 +54,25 @@ func (l Login) URL() string {
 	return l.held().url
 }
 
+// State is the state parameter that the callback of this login carries: what tells
+// the callbacks of several logins apart. Show it to the person's browser alone. It is
+// empty for a zero Login.
+func (l Login) State() string {
+	if l.held == nil {
+		return ""
+	}
+	return l.held().state
+}
+
+// RedirectURI is where the browser is sent after the login: that of the flow, or the
+// service's code page. It is empty for a zero Login.
+func (l Login) RedirectURI() string {
+	if l.held == nil {
+		return ""
+	}
+	return l.held().flow.redirectURI
+}
+
 // stored is the storage form of a login, less its URL, which only Start's caller
 // needs and which may be too long for a cookie.
 type stored struct {
@@ -76,7 +95,7 @@ type stored struct {
 // log the person in as somebody else.
 func (l Login) MarshalStorage() ([]byte, error) {
 	if l.held == nil {
-		return nil, fmt.Errorf("flows: store login: %w", refuse(errNotStarted, "the login is a zero value; get one from Start"))
+		return nil, fmt.Errorf("flows: store login: %w", refuse(ErrNotStarted, "the login is a zero value; get one from Start"))
 	}
 	s := l.held()
 	data, err := json.Marshal(stored{
@@ -102,33 +121,33 @@ func (f *flow) resume(data []byte) (Login, error) {
 func (f *flow) read(data []byte) (*started, error) {
 	var form stored
 	if len(data) > maxStored {
-		return nil, refuse(errStored, "%d bytes are more than a login has", len(data))
+		return nil, refuse(ErrStored, "%d bytes are more than a login has", len(data))
 	}
 	// The decoder's text could quote the data.
 	if json.Unmarshal(data, &form, json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false)) != nil {
-		return nil, refuse(errStored, "not the JSON that MarshalStorage writes")
+		return nil, refuse(ErrStored, "not the JSON that MarshalStorage writes")
 	}
 	now := f.auth.Now()
 	expiry := time.Unix(form.ExpiresAt, 0)
 	switch {
 	case form.Format != storedFormat:
-		return nil, refuse(errStored, "not in the format %q", storedFormat)
+		return nil, refuse(ErrStored, "not in the format %q", storedFormat)
 	case form.ClientID != f.id:
-		return nil, refuse(errStored, "it was started by another client")
+		return nil, refuse(ErrStored, "it was started by another client")
 	case form.Issuer != f.auth.Issuer():
-		return nil, refuse(errStored, "it was started at another issuer than %q", f.auth.Issuer())
+		return nil, refuse(ErrStored, "it was started at another issuer than %q", f.auth.Issuer())
 	case form.RedirectURI != f.redirectURI:
-		return nil, refuse(errStored, "it was started with another RedirectURI")
+		return nil, refuse(ErrStored, "it was started with another RedirectURI")
 	case checkVerifier(form.Verifier) != nil:
-		return nil, refuse(errStored, "the code verifier is not one (RFC 7636 section 4.1)")
+		return nil, refuse(ErrStored, "the code verifier is not one (RFC 7636 section 4.1)")
 	case !isSecretText(form.State):
-		return nil, refuse(errStored, "the state is not one that Start makes")
+		return nil, refuse(ErrStored, "the state is not one that Start makes")
 	case form.Nonce == "" && asksForIDToken(f.scopes):
-		return nil, refuse(errStored, "the nonce is missing, and the flow asks for an ID token")
+		return nil, refuse(ErrStored, "the nonce is missing, and the flow asks for an ID token")
 	case form.Nonce != "" && !isSecretText(form.Nonce):
-		return nil, refuse(errStored, "the nonce is not one that Start makes")
+		return nil, refuse(ErrStored, "the nonce is not one that Start makes")
 	case expiry.After(now.Add(f.timeout + maxSkew)):
-		return nil, refuse(errStored, "it ends later than LoginTimeout allows; do the clocks of all processes agree?")
+		return nil, refuse(ErrStored, "it ends later than LoginTimeout allows; do the clocks of all processes agree?")
 	case !now.Before(expiry):
 		return nil, expired(expiry)
 	}

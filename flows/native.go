@@ -55,7 +55,7 @@ func (n Native) Start(options ...StartOption) (Login, error) {
 
 // Resume reads a login that [Login.MarshalStorage] wrote, in this process or
 // another, and that a Native with the same Client, ClientID and RedirectURI had
-// started. The error is CheckError("stored"), or [ErrExpired]; it holds nothing
+// started. The error is [ErrStored], or [ErrExpired]; it holds nothing
 // of data.
 func (n Native) Resume(data []byte) (Login, error) {
 	f, err := n.flow()

@@ -28,10 +28,10 @@ func TestResumeInAnotherProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.URL() != "" {
-		t.Errorf("URL %q", again.URL())
+	if again.URL() != "" || again.State() != login.State() || again.RedirectURI() != redirectURI {
+		t.Errorf("URL %q, same state: %t, redirect URI %q", again.URL(), again.State() == login.State(), again.RedirectURI())
 	}
-	if _, err := again.Finish(t.Context(), with(callback, map[string][]string{"state": {"forged"}})); !errors.Is(err, flows.CheckError("state")) {
+	if _, err := again.Finish(t.Context(), with(callback, map[string][]string{"state": {"forged"}})); !errors.Is(err, flows.ErrState) {
 		t.Errorf("forged state: %v", err)
 	}
 	set, err := again.Finish(t.Context(), callback)
@@ -77,7 +77,7 @@ func TestResumeRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const stored = flows.CheckError("stored")
+	stored := flows.ErrStored
 	secret := strings.Repeat("s", 43)
 	for name, test := range map[string]struct {
 		edit func(login object)

@@ -199,7 +199,8 @@ func TestURLOfEnvironments(t *testing.T) {
 			t.Fatal(err)
 		}
 		login := start(t, flows.Native{Client: client, ClientID: clientID, Scopes: wanted})
-		if !strings.HasPrefix(login.URL(), base+"v2/oauth2/authorize?") || query(t, login).Get("redirect_uri") != base+"v2/web/auth-code" {
+		if !strings.HasPrefix(login.URL(), base+"v2/oauth2/authorize?") || login.RedirectURI() != base+"v2/web/auth-code" ||
+			query(t, login).Get("redirect_uri") != login.RedirectURI() || query(t, login).Get("state") != login.State() {
 			t.Errorf("%s: %s", base, login.URL())
 		}
 	}

@@ -94,8 +94,8 @@ func mistyped(err error) bool {
 		return true
 	}
 	check, _ := errors.AsType[flows.CheckError](err)
-	switch string(check) {
-	case "code", "code missing", "code page", "state", "state missing", "repeated":
+	switch check {
+	case flows.ErrCode, flows.ErrCodeMissing, flows.ErrCodePage, flows.ErrState, flows.ErrStateMissing, flows.ErrRepeated:
 		return true
 	}
 	return false

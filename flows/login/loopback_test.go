@@ -248,9 +248,9 @@ func TestLoopbackFailures(t *testing.T) {
 			}, "", apierror.ErrAccessDenied, "&lt;script&gt;alert(1)&lt;/script&gt;",
 		},
 		"refused exchange": {func(c url.Values) url.Values { return c }, "<b>no</b>", apierror.ErrInvalidGrant, "&lt;b&gt;no&lt;/b&gt;"},
-		"no code":          {func(c url.Values) url.Values { return url.Values{"state": c["state"]} }, "", flows.CheckError("code missing"), "neither a code nor an error"},
+		"no code":          {func(c url.Values) url.Values { return url.Values{"state": c["state"]} }, "", flows.ErrCodeMissing, "neither a code nor an error"},
 		"another issuer": {
-			func(c url.Values) url.Values { c.Set("iss", "https://evil.example"); return c }, "", flows.CheckError("iss"), "another server",
+			func(c url.Values) url.Values { c.Set("iss", "https://evil.example"); return c }, "", flows.ErrIssuer, "another server",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
