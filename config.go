@@ -191,6 +191,10 @@ func (c *Client) Address() string {
 // Environment returns the name of the environment the client was made for.
 func (c *Client) Environment() string { return c.environment }
 
+// Logger returns [Config.Logger], for what packages above have to report beside a
+// result; one that discards everything where there is none.
+func (c *Client) Logger() *slog.Logger { return c.logger }
+
 // HTTPClient returns an HTTP client with this client's transport, time limit
 // and certificates and without its credentials, for the key fetches of a
 // verifier.
