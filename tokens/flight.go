@@ -153,7 +153,7 @@ func (r *Refreshing) hold(token Token) *snapshot {
 	switch {
 	case token.Expiry.IsZero():
 	case r.renewable(token):
-		held.until = min(held.until, token.RenewAt().UnixNano())
+		held.until = min(held.until, r.renewAt(token).UnixNano())
 	default:
 		held.until = min(held.until, token.Expiry.UnixNano())
 	}

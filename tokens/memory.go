@@ -69,7 +69,7 @@ func (m *Memory) Update(ctx context.Context, key Key, fn func(current Set) (Set,
 		return Set{}, fmt.Errorf("tokens: update memory: %w", err)
 	}
 	m.mu.Lock()
-	entry.set = next
+	entry.set = next.with(nil)
 	m.mu.Unlock()
 	return next, nil
 }

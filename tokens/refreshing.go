@@ -11,6 +11,7 @@ import (
 
 const (
 	defaultRenewalTimeout = 60 * time.Second
+	defaultRenewBefore    = 60 * time.Second // as the SDKs of the service
 	defaultRecheck        = 30 * time.Second
 	// retryPause is how long a token that is still good is used on after a failed
 	// renewal, before the next attempt.
@@ -48,6 +49,11 @@ type RefreshingConfig struct {
 	// Timeout bounds one Refresh or Grant. Zero means 60 seconds. A refresh token
 	// whose answer is cut off may be spent, so be generous.
 	Timeout time.Duration
+	// RenewBefore is how long before its end a token that can be renewed is renewed, so that
+	// the tokens given out are good for at least that long. Zero means 60 seconds, or
+	// the last tenth of a lifetime shorter than ten minutes. No token is renewed in the
+	// first tenth of its lifetime, however large RenewBefore is.
+	RenewBefore time.Duration
 	// Recheck is how long a token is given out of memory before the store is
 	// read again, which is how a logout or a new login by another process
 	// is noticed while the token is still good. Zero means 30 seconds.
@@ -124,6 +130,8 @@ func NewRefreshing(config RefreshingConfig) (*Refreshing, error) {
 		return fail("both Refresh and Grant are nil")
 	case config.Timeout < 0:
 		return fail("Timeout is negative")
+	case config.RenewBefore < 0:
+		return fail("RenewBefore is negative")
 	case config.Recheck < 0:
 		return fail("Recheck is negative")
 	}
@@ -188,11 +196,45 @@ func (r *Refreshing) renewable(token Token) bool {
 // due reports whether the token should be replaced. One that cannot be replaced
 // is used to its end.
 func (r *Refreshing) due(token Token, now int64) bool {
-	if token.Expiry.IsZero() {
+	switch {
+	case token.Expiry.IsZero():
 		return false
+	case !r.renewable(token):
+		return now >= token.Expiry.UnixNano()
 	}
-	if r.renewable(token) {
-		return now >= token.RenewAt().UnixNano()
+	at := r.renewAt(token)
+	// One from the future was issued while a clock was ahead, so it ends earlier than it says.
+	return now >= at.UnixNano() || (token.Lifetime > 0 && now < at.Add(-token.Lifetime).UnixNano())
+}
+
+// renewAt returns when a token with an expiry that can be renewed is due.
+func (r *Refreshing) renewAt(token Token) time.Time {
+	margin := r.config.RenewBefore
+	if margin == 0 {
+		margin = defaultRenewBefore
+		if token.Lifetime > 0 {
+			margin = min(margin, token.Lifetime/10)
+		}
+	} else if token.Lifetime > 0 {
+		margin = min(margin, token.Lifetime-token.Lifetime/10)
 	}
-	return now >= token.Expiry.UnixNano()
+	return token.Expiry.Add(-margin)
+}
+
+// Wait returns when no renewal is in flight any more: what the service has
+// returned is stored by then. A program calls it before it exits, after it has
+// stopped to ask for tokens, since a renewal whose response is not stored loses the login. It
+// waits no longer than ctx, and then returns an error that wraps the context's.
+func (r *Refreshing) Wait(ctx context.Context) error {
+	for {
+		f := r.flight.Load()
+		if f == nil {
+			return nil
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return fmt.Errorf("tokens: token for %q: wait for a renewal that is in flight: %w", r.config.ResourceServer, ctx.Err())
+		}
+	}
 }

@@ -230,10 +230,64 @@ func TestClockThatJumps(t *testing.T) {
 		shift.Store(int64(49 * time.Hour)) // woke up after two days
 		want(t, source, "A1")
 		shift.Store(int64(-1000 * time.Hour)) // and NTP says it was all a mistake
-		want(t, source, "A1")
+		want(t, source, "A2")                 // A1 ends long before its expiry
+		want(t, source, "A2")
 		s.calls = 5
 		put(t, store, mustSet(t, s.issue()))
-		shift.Store(int64(-2000 * time.Hour))
-		want(t, source, "A5") // memory from the future is not trusted for long
+		shift.Store(int64(-1001 * time.Hour))
+		want(t, source, "A6") // memory from the future is not trusted either
 	})
+}
+
+func TestRefreshingToken_LoginMadeWhileTheClockWasAhead(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		ahead time.Duration
+		want  string
+	}{
+		"days":     {72 * time.Hour, "A1"},
+		"a minute": {time.Minute, "A0"}, // which the renewal a minute before the end makes up for
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, store, source := loggedIn(t, nil)
+				ahead := stored(t, store)
+				ahead.Expiry = ahead.Expiry.Add(row.ahead)
+				put(t, store, mustSet(t, ahead))
+				want(t, source, row.want)
+				time.Sleep(time.Hour)
+				want(t, source, row.want)
+				if s.count() > 1 {
+					t.Errorf("%d renewals", s.count())
+				}
+			})
+		})
+	}
+}
+
+func TestRefreshingRenewBefore(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for name, row := range map[string]struct{ lifetime, before, good time.Duration }{
+		"longer than usual":        {2 * day, 6 * time.Hour, 2*day - 6*time.Hour},
+		"shorter than usual":       {2 * day, time.Second, 2*day - time.Second},
+		"more than a tenth":        {10 * time.Minute, 5 * time.Minute, 5 * time.Minute},
+		"longer than the lifetime": {2 * day, 3 * day, 2 * day / 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) { c.RenewBefore = row.before })
+				s.delay, s.lifetime = 0, row.lifetime
+				put(t, store, mustSet(t, s.issue()))
+				want(t, source, "A0")
+				time.Sleep(row.good - time.Millisecond)
+				want(t, source, "A0")
+				time.Sleep(time.Millisecond)
+				want(t, source, "A1")
+				want(t, source, "A1")
+			})
+		})
+	}
 }

@@ -345,6 +345,7 @@ func TestNewRefreshingRefuses(t *testing.T) {
 		"ResourceServer is empty":    func(c *tokens.RefreshingConfig) { c.ResourceServer = "" },
 		"Refresh and Grant are nil":  func(c *tokens.RefreshingConfig) { c.Grant = nil },
 		"Timeout is negative":        func(c *tokens.RefreshingConfig) { c.Timeout = -1 },
+		"RenewBefore is negative":    func(c *tokens.RefreshingConfig) { c.RenewBefore = -1 },
 		"Recheck is negative":        func(c *tokens.RefreshingConfig) { c.Recheck = -1 },
 		"the client ID is empty":     func(c *tokens.RefreshingConfig) { c.Key.ClientID = "" },
 		"the environment \"../../\"": func(c *tokens.RefreshingConfig) { c.Key.Environment = "../../" },

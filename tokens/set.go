@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,33 +24,48 @@ var (
 // Set is empty.
 //
 // A Set is an immutable value and safe for concurrent use. Like [Token] it hides
-// its secrets when printed, logged or encoded as JSON.
+// its secrets when printed, logged or encoded, also in an unexported field.
 type Set struct {
 	// held returns the tokens sorted by resource server, each one normal; nil when
 	// there are none. It is a function because fmt prints functions as addresses
 	// even where it calls no methods, as in unexported fields of somebody's struct.
-	held func() []Token
+	held     func() []Token
+	problems func() []error // likewise
 }
 
 // NewSet makes a set of tokens. Two tokens for one resource server are an error,
 // as are tokens without a resource server or an access token, and values with
-// characters that RFC 6749 appendix A does not allow. Times are kept in UTC and to the second.
+// characters that RFC 6749 appendix A does not allow. Times are kept in UTC and to the second,
+// scopes with one space between them.
 func NewSet(list ...Token) (Set, error) {
-	sorted := make([]Token, len(list))
-	for i, token := range list {
-		normal, err := token.normal()
-		if err != nil {
-			return Set{}, fmt.Errorf("tokens: new set: %w", err)
-		}
-		sorted[i] = normal
+	set := Salvage(list)
+	if problems := set.Problems(); len(problems) > 0 {
+		return Set{}, fmt.Errorf("tokens: new set: %w", problems[0])
 	}
-	slices.SortFunc(sorted, byResourceServer)
-	for i := 1; i < len(sorted); i++ {
-		if sorted[i].ResourceServer == sorted[i-1].ResourceServer {
-			return Set{}, fmt.Errorf("tokens: new set: two tokens for %q", sorted[i].ResourceServer)
+	return set, nil
+}
+
+// Salvage makes a set of what is usable in a response of the token endpoint. The
+// rest becomes its [Set.Problems], after those given: a token without a resource server
+// or a usable access token is left out, as is a second one for the same resource server;
+// of a field that [NewSet] would refuse only the field is left out. Salvage never
+// fails, because what the response replaces may be revoked already.
+func Salvage(list []Token, problems ...error) Set {
+	problems = slices.Clone(problems)
+	usable := make([]Token, 0, len(list))
+	for _, token := range list {
+		normal, found := token.normal()
+		problems = append(problems, found...)
+		switch {
+		case normal.ResourceServer == "" || normal.AccessToken == "":
+		case slices.ContainsFunc(usable, func(t Token) bool { return t.ResourceServer == normal.ResourceServer }):
+			problems = append(problems, fmt.Errorf("two tokens for %q", normal.ResourceServer))
+		default:
+			usable = append(usable, normal)
 		}
 	}
-	return wrap(sorted), nil
+	slices.SortFunc(usable, byResourceServer)
+	return wrap(usable).with(problems)
 }
 
 func wrap(sorted []Token) Set {
@@ -59,6 +75,14 @@ func wrap(sorted []Token) Set {
 	return Set{held: func() []Token { return sorted }}
 }
 
+func (s Set) with(problems []error) Set {
+	s.problems = nil
+	if len(problems) > 0 {
+		s.problems = func() []error { return problems }
+	}
+	return s
+}
+
 func byResourceServer(a, b Token) int { return strings.Compare(a.ResourceServer, b.ResourceServer) }
 
 func (s Set) list() []Token {
@@ -66,6 +90,16 @@ func (s Set) list() []Token {
 		return nil
 	}
 	return s.held()
+}
+
+// Problems returns what could not be read in the response that this set comes from, in a slice of its own.
+// The errors hold no secrets. Problems are not stored and not
+// compared: a set read from a [Store] has none.
+func (s Set) Problems() []error {
+	if s.problems == nil {
+		return nil
+	}
+	return slices.Clone(s.problems())
 }
 
 // All returns the tokens sorted by resource server, in a slice of its own.
@@ -135,10 +169,11 @@ func (s Set) IDToken() (string, bool) {
 }
 
 // Merge returns the set with the tokens of a refresh or of a further login put
-// over it. Resource servers that next does not have stay as they are. Where both
-// have one, next wins; what it leaves empty of the refresh token, identity, ID token,
-// scope and type is kept from before, unless both name an identity
-// and the identities differ: then nothing is kept.
+// over it, and with the problems of next. Resource servers that next does not have stay as they
+// are. Where both have one, next wins, also with fewer scopes: what was granted before may have been
+// withdrawn, so a login that is to keep scopes asks for them again. What next
+// leaves empty of the refresh token, identity, ID token, scope and type is kept from
+// before, unless both name an identity and the identities differ: then nothing is kept.
 func (s Set) Merge(next Set) Set {
 	merged := make([]Token, 0, len(s.list())+len(next.list()))
 	for _, token := range s.list() {
@@ -153,24 +188,19 @@ func (s Set) Merge(next Set) Set {
 		merged = append(merged, token)
 	}
 	slices.SortFunc(merged, byResourceServer)
-	return wrap(merged)
+	return wrap(merged).with(next.Problems())
 }
 
-// over fills what a token answer left out from the token it replaces.
+// over fills what a token response left out from the token it replaces.
 func (t Token) over(before Token) Token {
 	if t.IdentityID != "" && before.IdentityID != "" && t.IdentityID != before.IdentityID {
 		return t
 	}
-	keep := func(field *string, old string) {
-		if *field == "" {
-			*field = old
-		}
-	}
-	keep(&t.RefreshToken, before.RefreshToken)
-	keep(&t.IdentityID, before.IdentityID)
-	keep(&t.IDToken, before.IDToken)
-	keep(&t.Scope, before.Scope)
-	keep(&t.TokenType, before.TokenType)
+	t.RefreshToken = cmp.Or(t.RefreshToken, before.RefreshToken)
+	t.IdentityID = cmp.Or(t.IdentityID, before.IdentityID)
+	t.IDToken = cmp.Or(t.IDToken, before.IDToken)
+	t.Scope = cmp.Or(t.Scope, before.Scope)
+	t.TokenType = cmp.Or(t.TokenType, before.TokenType)
 	return t
 }
 
@@ -226,6 +256,10 @@ func (s Set) MarshalJSON() ([]byte, error) {
 // MarshalText writes the tokens without their secrets, for encoding/xml and the
 // like. It cannot be read back.
 func (s Set) MarshalText() ([]byte, error) { return []byte(s.describe()), nil }
+
+// MarshalBinary always fails, so that encoding/gob and the like neither show the
+// secrets nor lose them unnoticed. Use [Set.MarshalStorage].
+func (s Set) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
 // UnmarshalJSON always fails: the form that [Set.MarshalJSON] writes has lost the
 // secrets. Use [UnmarshalStorage].

@@ -2,6 +2,7 @@ package tokens_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -211,6 +212,81 @@ func TestNewSetRefuses(t *testing.T) {
 			}
 			check(t, "error", err.Error())
 		})
+	}
+}
+
+func TestSalvage(t *testing.T) {
+	t.Parallel()
+	full, other := fullToken(), tokens.Token{AccessToken: "other", ResourceServer: "other"}
+	with := func(change func(*tokens.Token)) tokens.Token {
+		token := fullToken()
+		change(&token)
+		return token
+	}
+	given := errors.New("other_tokens[3] is not an object")
+	second := with(func(t *tokens.Token) { t.AccessToken = "second" })
+	for name, row := range map[string]struct {
+		list  []tokens.Token
+		want  []tokens.Token
+		about string
+	}{
+		"all is well":           {[]tokens.Token{other, full}, []tokens.Token{full, other}, ""},
+		"two for one, and more": {[]tokens.Token{full, second, other}, []tokens.Token{full, other}, "two tokens for"},
+		"the first is unusable": {
+			[]tokens.Token{with(func(t *tokens.Token) { t.AccessToken = "" }), second}, []tokens.Token{second}, "no access token",
+		},
+		"no resource server": {[]tokens.Token{with(func(t *tokens.Token) { t.ResourceServer = "" }), other}, []tokens.Token{other}, "no resource server"},
+		"odd access token":   {[]tokens.Token{with(func(t *tokens.Token) { t.AccessToken += "\n" }), other}, []tokens.Token{other}, "access token for"},
+		"odd refresh token": {
+			[]tokens.Token{with(func(t *tokens.Token) { t.RefreshToken += "\n" })}, []tokens.Token{with(func(t *tokens.Token) { t.RefreshToken = "" })}, "refresh token for",
+		},
+		"odd type":     {[]tokens.Token{with(func(t *tokens.Token) { t.TokenType = "ü" })}, []tokens.Token{with(func(t *tokens.Token) { t.TokenType = "" })}, "token type for"},
+		"odd scope":    {[]tokens.Token{with(func(t *tokens.Token) { t.Scope = "ü" })}, []tokens.Token{with(func(t *tokens.Token) { t.Scope = "" })}, "scope for"},
+		"odd ID token": {[]tokens.Token{with(func(t *tokens.Token) { t.IDToken += "\x7f" })}, []tokens.Token{with(func(t *tokens.Token) { t.IDToken = "" })}, "ID token for"},
+		"odd identity": {[]tokens.Token{with(func(t *tokens.Token) { t.IdentityID = "\x00" })}, []tokens.Token{with(func(t *tokens.Token) { t.IdentityID = "" })}, "identity"},
+		"year 10000": {
+			[]tokens.Token{with(func(t *tokens.Token) { t.Expiry = time.Unix(253402300800, 0) })},
+			[]tokens.Token{with(func(t *tokens.Token) { t.Expiry = time.Time{} })},
+			"9999",
+		},
+		"negative lifetime": {[]tokens.Token{with(func(t *tokens.Token) { t.Lifetime = -1 })}, []tokens.Token{with(func(t *tokens.Token) { t.Lifetime = 0 })}, "lifetime"},
+		"white space in scope": {
+			[]tokens.Token{with(func(t *tokens.Token) { t.Scope = " a\tb\r\n  c " })}, []tokens.Token{with(func(t *tokens.Token) { t.Scope = "a b c" })}, "",
+		},
+		"nothing": {nil, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set := tokens.Salvage(row.list, given)
+			if want := mustSet(t, row.want...); !set.Equal(want) {
+				t.Errorf("got %v, want %v", set, want)
+			}
+			problems := set.Problems()
+			if len(problems) == 0 || !errors.Is(problems[0], given) {
+				t.Fatalf("problems %v, want the given one first", problems)
+			}
+			rest := fmt.Sprint(problems[1:])
+			check(t, "problems", rest)
+			if (len(problems) == 1) != (row.about == "") || !strings.Contains(rest, row.about) {
+				t.Errorf("problems %v, want one about %q", rest, row.about)
+			}
+		})
+	}
+}
+
+func TestSetProblems_AreOfTheResponseAlone(t *testing.T) {
+	t.Parallel()
+	set := tokens.Salvage([]tokens.Token{fullToken()}, errors.New("odd"))
+	if clean := mustSet(t, fullToken()); !set.Equal(clean) || len(clean.Problems()) != 0 || len(set.Merge(clean).Problems()) != 0 {
+		t.Error("problems are compared, or outlive their response")
+	}
+	if problems := (tokens.Set{}).Merge(set).Problems(); len(problems) != 1 {
+		t.Errorf("merged, the response has the problems %v", problems)
+	}
+	store := tokens.NewMemory()
+	put(t, store, set)
+	if read, err := store.Load(t.Context(), testKey()); err != nil || len(read.Problems()) != 0 || !read.Equal(set) {
+		t.Errorf("stored: %v, %v, problems %v", read, err, read.Problems())
 	}
 }
 

@@ -318,3 +318,27 @@ func TestCancelledContext(t *testing.T) {
 		}
 	})
 }
+
+func TestRefreshingWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, source := loggedIn(t, nil)
+		if err := source.Wait(t.Context()); err != nil {
+			t.Fatalf("nothing is in flight: %v", err)
+		}
+		time.Sleep(49 * time.Hour)
+		interrupted, interrupt := context.WithCancel(t.Context())
+		go func() { _, _ = source.Token(interrupted) }()
+		synctest.Wait()
+		interrupt() // as by Ctrl-C: the request was sent
+		hurry, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if err := source.Wait(hurry); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Wait that had no time: %v", err)
+		}
+		source.Forget() // does not make it forget what was sent
+		if err := source.Wait(t.Context()); err != nil || s.count() != 1 || stored(t, store).RefreshToken != "R1" {
+			t.Errorf("%v after %d refreshes, stored %v", err, s.count(), stored(t, store))
+		}
+	})
+}

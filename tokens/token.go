@@ -16,15 +16,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-const (
-	// renewMargin is how long before its end a token is renewed; the SDKs of the
-	// service use the same 60 seconds.
-	renewMargin = 60 * time.Second
-	// renewFraction: of a life shorter than ten minutes only the last tenth is given up.
-	renewFraction = 10
-
-	redacted = "[redacted]"
-)
+const redacted = "[redacted]"
 
 // Token is one access token: what one resource server accepts, until when, and
 // how to get the next one. One type serves the whole module.
@@ -52,7 +44,7 @@ type Token struct {
 	Scope string
 	// Expiry is when the service stops accepting the token: the time the answer
 	// arrived plus its expires_in, so late by at most the time the answer
-	// travelled. [Token.RenewAt] allows for that. Zero means that no end is
+	// travelled. [Refreshing] allows for that. Zero means that no end is
 	// known: the token is used until a service rejects it. A [Set] keeps whole seconds.
 	Expiry time.Time
 	// Lifetime is expires_in, the life the token had when it was issued. Zero
@@ -74,20 +66,6 @@ func (t Token) Scopes() scopes.List {
 		list[i] = scopes.Scope(name)
 	}
 	return list
-}
-
-// RenewAt returns the time from which the token should be replaced: 60 seconds
-// before it ends, or at the last tenth of a life that is known and shorter than
-// ten minutes. Zero means never.
-func (t Token) RenewAt() time.Time {
-	if t.Expiry.IsZero() {
-		return time.Time{}
-	}
-	margin := renewMargin
-	if t.Lifetime > 0 {
-		margin = min(margin, t.Lifetime/renewFraction)
-	}
-	return t.Expiry.Add(-margin)
 }
 
 // OAuth2 returns the token as x/oauth2 has it. What oauth2.Token has no field
@@ -174,55 +152,77 @@ func (t Token) MarshalJSON() ([]byte, error) {
 // like. It cannot be read back.
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.describe()), nil }
 
+// MarshalBinary always fails, so that encoding/gob and the like neither show the
+// secrets nor lose them unnoticed. Use [Set.MarshalStorage].
+func (t Token) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
+
 // UnmarshalJSON always fails: the form that [Token.MarshalJSON] writes has lost
 // the secrets. Use [UnmarshalStorage].
 func (t *Token) UnmarshalJSON([]byte) error {
 	return errRedactedForm
 }
 
-var errRedactedForm = errors.New("tokens: decode: plain JSON of a token holds no secrets; " +
-	"write it with MarshalStorage and read it with UnmarshalStorage")
+var (
+	errRedactedForm = errors.New("tokens: decode: plain JSON of a token holds no secrets; " +
+		"write it with MarshalStorage and read it with UnmarshalStorage")
+	errNoBinaryForm = errors.New("tokens: encode: a token has no binary form; " +
+		"write it with MarshalStorage and read it with UnmarshalStorage")
+)
 
-// normal returns the token as a Set keeps it: times without a monotonic clock
-// (which stops while a machine sleeps), in UTC, in whole seconds as the stored
-// formats have them, so that equal tokens are ==.
-func (t Token) normal() (Token, error) {
+// normal returns the token as a Set keeps it, and what it had to leave out because it is
+// unusable. Times are without a monotonic clock (which stops while a machine
+// sleeps), in UTC, in whole seconds as the stored formats have them, and scopes
+// are separated by one space, so that equal tokens are ==.
+func (t Token) normal() (Token, []error) {
+	var problems []error
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+
+	t.Scope = strings.Join(strings.Fields(t.Scope), " ")
 	switch {
+	case !printable(t.ResourceServer):
+		problem("token for %q: the resource server is not printable text", t.ResourceServer)
+		t.ResourceServer = ""
 	case t.ResourceServer == "":
-		return t, errors.New("token names no resource server")
+		problem("a token names no resource server")
 	case t.AccessToken == "":
-		return t, fmt.Errorf("token for %q has no access token", t.ResourceServer)
-	case t.Lifetime < 0:
-		return t, fmt.Errorf("token for %q has a negative lifetime", t.ResourceServer)
+		problem("token for %q has no access token", t.ResourceServer)
 	}
-	for _, element := range [...]struct{ name, text string }{
-		{"access token", t.AccessToken},
-		{"refresh token", t.RefreshToken},
-		{"token type", t.TokenType},
-		{"scope", t.Scope},
-		{"ID token", t.IDToken},
+	for _, element := range [...]struct {
+		name string
+		text *string
+	}{
+		{"access token", &t.AccessToken},
+		{"refresh token", &t.RefreshToken},
+		{"token type", &t.TokenType},
+		{"scope", &t.Scope},
+		{"ID token", &t.IDToken},
 	} {
-		if !visible(element.text) {
-			return t, fmt.Errorf("%s for %q holds characters that RFC 6749 appendix A does not allow", element.name, t.ResourceServer)
+		if !visible(*element.text) {
+			problem("%s for %q holds characters that RFC 6749 appendix A does not allow", element.name, t.ResourceServer)
+			*element.text = ""
 		}
 	}
-	for _, name := range [...]string{t.ResourceServer, t.IdentityID} {
-		if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-			return t, fmt.Errorf("token for %q: the resource server or identity is not printable text", t.ResourceServer)
-		}
+	if !printable(t.IdentityID) {
+		problem("token for %q: the identity is not printable text", t.ResourceServer)
+		t.IdentityID = ""
 	}
 	if !t.Expiry.IsZero() {
 		t.Expiry = t.Expiry.Round(0).Truncate(time.Second).UTC()
 		if seconds := t.Expiry.Unix(); seconds < 1 || seconds > maxUnixSeconds {
-			return t, fmt.Errorf("token for %q has an expiry outside the years 1970 to 9999", t.ResourceServer)
+			problem("token for %q has an expiry outside the years 1970 to 9999", t.ResourceServer)
+			t.Expiry = time.Time{}
 		}
 	}
+	if t.Lifetime < 0 {
+		problem("token for %q has a negative lifetime", t.ResourceServer)
+		t.Lifetime = 0
+	}
 	t.Lifetime = t.Lifetime.Truncate(time.Second)
-	return t, nil
+	return t, problems
 }
 
 // visible reports whether text is what an OAuth2 element may be made of (RFC 6749
-// appendix A: visible ASCII and the blank), so no line ends above all.
+// appendix A: visible ASCII and the space), so no line ends above all.
 func visible(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
@@ -230,4 +230,8 @@ func visible(text string) bool {
 		}
 	}
 	return true
+}
+
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }

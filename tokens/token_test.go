@@ -2,6 +2,7 @@ package tokens_test
 
 import (
 	"bytes"
+	"encoding/gob"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -154,26 +155,6 @@ func TestFromOAuth2Refuses(t *testing.T) {
 	}
 }
 
-func TestRenewAt(t *testing.T) {
-	t.Parallel()
-	end := someTime()
-	for name, row := range map[string]struct {
-		token tokens.Token
-		want  time.Time
-	}{
-		"usual life":     {tokens.Token{Expiry: end, Lifetime: 48 * time.Hour}, end.Add(-time.Minute)},
-		"ten minutes":    {tokens.Token{Expiry: end, Lifetime: 10 * time.Minute}, end.Add(-time.Minute)},
-		"two minutes":    {tokens.Token{Expiry: end, Lifetime: 2 * time.Minute}, end.Add(-12 * time.Second)},
-		"one second":     {tokens.Token{Expiry: end, Lifetime: time.Second}, end.Add(-100 * time.Millisecond)},
-		"unknown life":   {tokens.Token{Expiry: end}, end.Add(-time.Minute)},
-		"unknown expiry": {tokens.Token{Lifetime: time.Hour}, time.Time{}},
-	} {
-		if got := row.token.RenewAt(); !got.Equal(row.want) {
-			t.Errorf("%s: RenewAt() = %v, want %v", name, got, row.want)
-		}
-	}
-}
-
 func TestScopesIsAListOfItsOwn(t *testing.T) {
 	t.Parallel()
 	token := tokens.Token{Scope: " openid  email\tprofile"}
@@ -227,6 +208,11 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 			}
 			check(t, name+" xml", string(encoded))
 		}
+		encoded, err = encodeGob(value)
+		if err == nil || !strings.Contains(err.Error(), "MarshalStorage") {
+			t.Errorf("%s gob: error %v, want one that names MarshalStorage", name, err)
+		}
+		check(t, name+" gob", string(encoded))
 		for kind, handler := range map[string]func(*bytes.Buffer) slog.Handler{
 			"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
 			"json": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
@@ -239,6 +225,12 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 	if text := fmt.Sprint(token); !strings.Contains(text, transfer) || !strings.Contains(text, "2026-11-23T12:00:00Z") {
 		t.Errorf("the printed form says too little: %s", text)
 	}
+}
+
+func encodeGob(value any) ([]byte, error) {
+	var out bytes.Buffer
+	err := gob.NewEncoder(&out).Encode(value)
+	return out.Bytes(), err
 }
 
 func check(t *testing.T, what, output string) {
