@@ -142,7 +142,7 @@ func ExampleConfidential_ClientCredentialsSource() {
 	token, err := tokens.OAuth2(context.Background(), source).Token()
 	fmt.Println(token.Valid(), err)
 	// Output:
-	// Get "https://elsewhere.example/": tokens: send request: the token is not meant for elsewhere.example:443, only for transfer.api.globus.org:443: add the host to Hosts if it should be, or use another client
+	// Get "https://elsewhere.example/": tokens: send request: the token is not meant for elsewhere.example:443, only for transfer.api.globus.org:443, transfer.api.globusonline.org:443: add the host to Hosts if it should be, or use another client
 	// true <nil>
 }
 

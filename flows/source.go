@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/internal/origin"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -69,7 +70,7 @@ func (c client) fill(config *tokens.RefreshingConfig) error {
 
 // HTTPClient returns an *http.Client that sends the token of config.Source to the
 // hosts it is meant for, and to no other, as tokens.Transport does. Of config, Source and
-// either ResourceServer or Hosts are needed: Base is the transport of client where
+// ResourceServer or Hosts are needed: Base is the transport of client where
 // it is nil, Environment that of client, and for scopes.AuthResourceServer the
 // host is that of client. Requests end with their context; there is no other limit
 // on their time unless the caller sets Timeout.
@@ -86,15 +87,13 @@ func HTTPClient(client *globusauth.Client, config tokens.TransportConfig) (*http
 	if config.Environment == "" {
 		config.Environment = client.Environment()
 	}
-	if len(config.Hosts) == 0 && config.ResourceServer == scopes.AuthResourceServer {
+	if config.ResourceServer == scopes.AuthResourceServer {
 		base, err := url.Parse(client.BaseURL())
 		if err != nil {
 			return nil, fmt.Errorf("flows: HTTP client: %w", err)
 		}
-		config.Hosts = []string{base.Host}
-		if base.Scheme == "http" && base.Port() == "" {
-			config.Hosts[0] += ":80"
-		}
+		// Not the environment's own host too: what was issued at one address is sent to no other.
+		config.ResourceServer, config.Hosts = "", append([]string{origin.HostPort(base)}, config.Hosts...)
 	}
 	transport, err := tokens.NewTransport(config)
 	if err != nil {

@@ -114,6 +114,49 @@ func TestKnownServices(t *testing.T) {
 	}
 }
 
+func TestTransportHosts_AddToTheKnownOnes(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		server, environment string
+		hosts               []string
+		sent, refused       []string
+	}{
+		"transfer":             {transfer, "", nil, []string{transfer, "transfer.api.globusonline.org"}, []string{"mirror.example.org"}},
+		"transfer and another": {transfer, "", []string{"mirror.example.org"}, []string{transfer, "transfer.api.globusonline.org", "mirror.example.org"}, nil},
+		"transfer in preview": {
+			transfer, "preview", nil, []string{"transfer.api.preview.globus.org"}, []string{transfer, "transfer.api.globusonline.org"},
+		},
+		"not a known service":     {"rs", "", []string{"mirror.example.org"}, []string{"mirror.example.org"}, []string{transfer}},
+		"no known environment":    {transfer, "moon", []string{"mirror.example.org"}, []string{"mirror.example.org"}, []string{transfer}},
+		"no resource server":      {"", "", []string{"mirror.example.org"}, []string{"mirror.example.org"}, []string{transfer}},
+		"a known one named again": {transfer, "", []string{transfer}, []string{transfer}, []string{"mirror.example.org"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			transport, err := tokens.NewTransport(tokens.TransportConfig{
+				Source: &fixed{token: bearer("A")}, ResourceServer: row.server, Environment: row.environment, Hosts: row.hosts,
+				Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+					return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
+				}),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := &http.Client{Transport: transport}
+			for _, host := range row.sent {
+				if _, _, err := send(t, client, http.MethodGet, "https://"+host+"/", nil); err != nil {
+					t.Errorf("%s: %v", host, err)
+				}
+			}
+			for _, host := range row.refused {
+				if _, _, err := send(t, client, http.MethodGet, "https://"+host+"/", nil); err == nil {
+					t.Errorf("%s was sent the token", host)
+				}
+			}
+		})
+	}
+}
+
 func TestNewTransportRefuses(t *testing.T) {
 	t.Parallel()
 	good := tokens.TransportConfig{Source: &fixed{}, ResourceServer: transfer, Base: &http.Transport{}}

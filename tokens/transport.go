@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/globusauth/globusauth/internal/origin"
 )
 
 // maxDrained is how much of a 401's body is read so that its connection can be used again.
@@ -18,14 +20,14 @@ type TransportConfig struct {
 	// Source gives the token. Required. If it is a [Renewer] too, a 401 makes it
 	// replace the token.
 	Source Source
-	// ResourceServer names one of Globus's own services, whose host is known:
+	// ResourceServer names one of Globus's own services, whose hosts are known:
 	// auth, transfer, groups, search, flows, timers, compute, nexus. Required
 	// unless Hosts is set.
 	ResourceServer string
 	// Environment is the environment of that service. Empty means "production".
 	Environment string
 	// Hosts are the hosts the token may be sent to, as "host" (port 443) or
-	// "host:port", instead of the known one. Every other resource server needs them.
+	// "host:port", beside those known for ResourceServer. Every other resource server needs them.
 	Hosts []string
 	// Base sends the requests. Required.
 	Base http.RoundTripper
@@ -110,12 +112,12 @@ func (t *Transport) meantFor(u *url.URL) error {
 	if u == nil {
 		return errors.New("tokens: send request: it has no URL")
 	}
-	host := canonicalHost(u)
+	host := origin.HostPort(u)
 	if _, found := slices.BinarySearch(t.hosts, host); !found {
 		return fmt.Errorf("tokens: send request: the token is not meant for %s, only for %s: add the host to Hosts if it should be, "+
 			"or use another client", host, strings.Join(t.hosts, ", "))
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !origin.Loopback(u.Hostname())) {
 		return fmt.Errorf("tokens: send request: a token goes to %s over https only", host)
 	}
 	return nil

@@ -1,0 +1,37 @@
+// Package origin compares the addresses that services are reached at.
+package origin
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// Loopback reports whether a host, without a port, stays on this machine, where
+// http is as safe as https. An IPv6 address is written without brackets, as
+// url.URL.Hostname returns it.
+func Loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || (err == nil && address.IsLoopback())
+}
+
+// HostPort returns host:port of a URL in lower case, with the port of its scheme
+// (80 for http, else 443) where it names none.
+func HostPort(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "http":
+		port = "80"
+	default:
+		port = "443"
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+// SameIssuer reports whether two issuers (OpenID Connect Core section 2) are one;
+// a slash at the end is not significant. An empty one is no issuer.
+func SameIssuer(one, other string) bool {
+	return one != "" && strings.TrimSuffix(one, "/") == strings.TrimSuffix(other, "/")
+}
