@@ -1,7 +1,9 @@
 package globusauth
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,23 +18,17 @@ func (c *Client) Issuer() string { return c.issuer }
 func (c *Client) Now() time.Time { return c.now() }
 
 // IDTokenVerifier returns the verifier of the ID tokens that the service issues
-// to a client, made by the first call for that client ID and shared by all
-// later ones, those on copies by [Client.WithCredentials] included, so that
-// configuration and keys are fetched once. It makes no request.
+// to a client, with the choices of [Config.IDTokens]. It is made by the first call for
+// that client ID and shared by all later ones, those on copies by
+// [Client.WithCredentials] included, so that configuration and keys are fetched once. It
+// makes no request.
 func (c *Client) IDTokenVerifier(clientID string) (*idtoken.Verifier, error) {
 	c.verifiers.mu.Lock()
 	defer c.verifiers.mu.Unlock()
 	if verifier := c.verifiers.byClient[clientID]; verifier != nil {
 		return verifier, nil
 	}
-	verifier, err := idtoken.New(idtoken.Config{
-		Issuer:           c.issuer,
-		ClientID:         clientID,
-		HTTPClient:       c.HTTPClient(),
-		ConfigurationURL: c.baseURL + ".well-known/openid-configuration",
-		Now:              c.now,
-		UnsafeAllowHTTP:  c.allowHTTP,
-	})
+	verifier, err := c.newVerifier(clientID)
 	if err != nil {
 		return nil, fmt.Errorf("globusauth: verifier of ID tokens: %w", err)
 	}
@@ -40,9 +36,25 @@ func (c *Client) IDTokenVerifier(clientID string) (*idtoken.Verifier, error) {
 	return verifier, nil
 }
 
+func (c *Client) newVerifier(clientID string) (*idtoken.Verifier, error) {
+	return idtoken.New(idtoken.Config{
+		Issuer:           c.issuer,
+		ClientID:         clientID,
+		HTTPClient:       c.HTTPClient(),
+		ConfigurationURL: c.baseURL + ".well-known/openid-configuration",
+		Now:              c.now,
+		UnsafeAllowHTTP:  c.allowHTTP,
+		Options:          c.verifiers.options,
+	})
+}
+
 type verifiers struct {
+	options  idtoken.Options
 	mu       sync.Mutex // guards byClient
 	byClient map[string]*idtoken.Verifier
 }
 
-func newVerifiers() *verifiers { return &verifiers{byClient: make(map[string]*idtoken.Verifier)} }
+func newVerifiers(options idtoken.Options) *verifiers {
+	options.Algorithms, options.JWKS = slices.Clone(options.Algorithms), bytes.Clone(options.JWKS)
+	return &verifiers{options: options, byClient: make(map[string]*idtoken.Verifier)}
+}

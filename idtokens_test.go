@@ -1,6 +1,12 @@
 package globusauth_test
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -78,5 +84,55 @@ func TestIDTokenVerifierIsShared(t *testing.T) {
 	}
 	if _, err := client.IDTokenVerifier(""); err == nil || !strings.Contains(err.Error(), "ClientID") {
 		t.Errorf("no client ID: %v", err)
+	}
+}
+
+// The options of the configuration reach the verifier of every client ID, as copies, and
+// wrong ones are found by New.
+func TestConfigIDTokens_ReachTheVerifier(t *testing.T) {
+	t.Parallel()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := idtoken.Options{
+		JWKS: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), Algorithms: []string{"EdDSA"},
+		Leeway: time.Second, RequireAccessTokenHash: true,
+	}
+	now := time.Unix(1_800_000_000, 0)
+	client, err := globusauth.New(globusauth.Config{IDTokens: options, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.JWKS[0], options.Algorithms[0] = 'x', "none"
+	verifier, err := client.WithCredentials(nil).IDTokenVerifier("client")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func(expiry time.Time, accessToken string) error {
+		encoded := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA"}`)) + "." + base64.RawURLEncoding.EncodeToString(
+			fmt.Appendf(nil, `{"iss":"https://auth.globus.org","aud":"client","sub":"alice","iat":1800000000,"exp":%d}`, expiry.Unix()))
+		raw := encoded + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private, []byte(encoded)))
+		_, err := verifier.Verify(t.Context(), raw, idtoken.Expect{NoNonce: true, AccessToken: accessToken})
+		return err
+	}
+	if err := verify(now.Add(time.Second), ""); err != nil {
+		t.Errorf("a token signed by the pinned key: %v", err)
+	}
+	if err := verify(now.Add(-2*time.Second), ""); !errors.Is(err, idtoken.ErrExpired) {
+		t.Errorf("a token that expired more than the leeway ago: %v", err)
+	}
+	if err := verify(now.Add(time.Second), "token"); !errors.Is(err, idtoken.CheckError("at_hash missing")) {
+		t.Errorf("a token without at_hash: %v", err)
+	}
+	for field, wrong := range map[string]idtoken.Options{"JWKS": {JWKS: []byte("x")}, "Algorithms": {Algorithms: []string{"HS256"}}} {
+		if _, err := globusauth.New(globusauth.Config{IDTokens: wrong}); err == nil ||
+			!strings.HasPrefix(err.Error(), "globusauth: Config.IDTokens: ") || !strings.Contains(err.Error(), field) {
+			t.Errorf("wrong %s: %v", field, err)
+		}
 	}
 }

@@ -143,11 +143,7 @@ func (e *engine) addScope(owner *client, s Scope) (*scope, error) {
 
 func (e *engine) keepScope(s *scope) {
 	e.scopes[s.id] = s
-	if strings.Contains(s.text, anyUUID) {
-		e.patterns = append(e.patterns, s)
-	} else {
-		e.byScope[s.text] = s
-	}
+	e.byScope[s.text] = s
 	e.ordered.scopes = append(e.ordered.scopes, s.id)
 	s.client.scopes = append(s.client.scopes, s)
 	e.changed()
@@ -157,7 +153,7 @@ func (e *engine) keepScope(s *scope) {
 // string or ID.
 func (e *engine) addDependencies(s *scope, list []Dependency) error {
 	for _, d := range list {
-		target := e.scopeNamed(d.Scope)
+		target := e.byScope[d.Scope]
 		if target == nil {
 			target = e.scopes[strings.ToLower(d.Scope)]
 		}

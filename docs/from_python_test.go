@@ -159,10 +159,10 @@ func fromPython(
 	use(auth.GetOpenIDConfiguration(ctx))
 	// IDTokenDecoder.get_jwk
 	use(auth.GetJWKS(ctx))
-	// IDTokenDecoder.store_openid_configuration: given by hand, it is never fetched
-	use(idtoken.New(idtoken.Config{ClientID: id, Configuration: document}))
-	// IDTokenDecoder.store_jwk: given by hand, nothing is fetched at all
-	use(idtoken.New(idtoken.Config{ClientID: id, JWKS: document}))
+	// IDTokenDecoder.store_openid_configuration: with the keys pinned, no configuration is fetched
+	use(idtoken.Options{JWKS: document, Algorithms: []string{"RS512"}})
+	// IDTokenDecoder.store_jwk: pinned keys; nothing is fetched
+	use(globusauth.Config{IDTokens: idtoken.Options{JWKS: document}})
 	// IDTokenDecoder.for_globus_app: each client shares one verifier for each client ID
 	use(auth.IDTokenVerifier(id))
 

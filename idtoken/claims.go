@@ -3,6 +3,7 @@ package idtoken
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,7 +17,8 @@ const usualIdentities = 4
 // Claims are the claims of a verified ID token. Only the issuer, subject, audience,
 // expiry and time of issue are always there; the others depend on the scopes asked
 // for (profile, email, and Globus Auth's view_identity_set). A claim that is absent or
-// null is the zero value.
+// null is the zero value, and so is one that no check needs and that has another JSON
+// type than its field; [Claims.Decode] still has it.
 //
 // Claims hold neither the token nor its nonce. They are safe to read from several
 // goroutines.
@@ -41,10 +43,11 @@ type Claims struct {
 	IdentityProviderDisplayName string        `json:"identity_provider_display_name,omitzero"`
 	LastAuthentication          unixtime.Time `json:"last_authentication,omitzero"` // zero for never, as for clients
 
-	// IdentitySet lists all linked identities, the effective one among them.
+	// IdentitySet lists all linked identities that have a sub, the effective one among
+	// them.
 	IdentitySet []Identity `json:"identity_set,omitzero"`
 
-	// payload gives the JSON that was verified. It is a function because that is what
+	// payload returns the JSON that was verified. It is a function because that is what
 	// no verb of fmt looks into.
 	payload func() []byte
 }
@@ -63,7 +66,7 @@ type Identity struct {
 
 // Decode stores all claims of the verified token, those without a field in Claims
 // included, into target, a pointer to a struct or map. It reads what Verify has
-// verified and checks nothing again. Member names match exactly, in case as well.
+// verified and checks nothing again. Names match exactly, in case as well.
 func (c *Claims) Decode(target any) error {
 	if c.payload == nil {
 		return errors.New("idtoken: decode claims: these claims do not come from Verify")
@@ -78,31 +81,74 @@ func (c *Claims) Decode(target any) error {
 	return nil
 }
 
-// document is the decoded payload of a token and, beside its claims, the members
-// that are needed for checks alone.
+// document is the decoded payload of a token and, beside its claims, what is needed for
+// checks alone.
 type document struct {
 	Claims
 
 	WireAudience audience `json:"aud"`
+	WireAuthTime authTime `json:"auth_time"`
 	Nonce        string   `json:"nonce"`
 }
 
 // parseClaims decodes the payload of a token.
 func parseClaims(payload []byte) (*document, error) {
-	if deeperThan(payload, maxNesting) {
-		return nil, refuse(errNesting, "the payload is nested deeper than %d levels", maxNesting)
+	parsed := &document{Claims: Claims{IdentitySet: make([]Identity, 0, usualIdentities)}}
+	err := decodeJSON("payload", payload, parsed)
+	if errors.Is(err, CheckError("format")) { // Decoding leniently is slower.
+		parsed = new(document)
+		err = decodeJSON("payload", payload, parsed, lenient())
 	}
-	parsed := new(document)
-	parsed.IdentitySet = make([]Identity, 0, usualIdentities)
-	if err := json.Unmarshal(payload, parsed); err != nil {
-		return nil, refuseJSON("payload", err)
+	if err != nil {
+		return nil, err
 	}
+	parsed.IdentitySet = slices.DeleteFunc(parsed.IdentitySet, func(i Identity) bool { return i.Subject == "" })
 	if len(parsed.IdentitySet) == 0 {
 		parsed.IdentitySet = nil
 	}
-	parsed.Audience = parsed.WireAudience
+	parsed.Audience, parsed.AuthTime = parsed.WireAudience, parsed.WireAuthTime.Time
 	parsed.payload = func() []byte { return payload }
 	return parsed, nil
+}
+
+// lenient decodes claims so that one of another JSON type than its field reads as
+// absent; where a check needs it, it is a [CheckError] of its name.
+func lenient() json.Options {
+	return json.WithUnmarshalers(json.JoinUnmarshalers(
+		json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, _ *string) error { return expectKind(decoder, '"') }),
+		json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, _ *Identity) error { return expectKind(decoder, '{') }),
+		json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, _ *[]Identity) error { return expectKind(decoder, '[') }),
+		json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, t *unixtime.Time) error {
+			value, err := decoder.ReadValue()
+			if err == nil && t.UnmarshalJSON(value) != nil {
+				return odd(decoder)
+			}
+			return err
+		}),
+	))
+}
+
+// expectKind leaves a value of the right JSON type to be decoded as usual, and passes
+// over any other.
+func expectKind(decoder *jsontext.Decoder, want jsontext.Kind) error {
+	if kind := decoder.PeekKind(); kind == want || kind == jsontext.KindNull || kind == jsontext.KindInvalid {
+		return errors.ErrUnsupported // by this function
+	}
+	if err := decoder.SkipValue(); err != nil {
+		return err
+	}
+	return odd(decoder)
+}
+
+// odd judges the value just read, which is not of the type of its field.
+func odd(decoder *jsontext.Decoder) error {
+	if decoder.StackDepth() == 1 {
+		switch name := decoder.StackPointer().LastToken(); name {
+		case "iss", "sub", "azp", "exp", "iat", "nbf", "nonce", "at_hash":
+			return CheckError(name)
+		}
+	}
+	return nil
 }
 
 // audience reads the claim aud, which is one string or a list of them (RFC 7519
@@ -111,29 +157,25 @@ type audience []string
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
 func (a *audience) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
-	token, err := decoder.ReadToken()
-	if err != nil {
-		return err
+	if decoder.PeekKind() == '"' {
+		*a = make(audience, 1)
+		return json.UnmarshalDecode(decoder, &(*a)[0])
 	}
-	switch token.Kind() {
-	case 'n':
-		return nil
-	case '"':
-		*a = audience{token.String()}
-		return nil
-	case '[':
-	default:
-		return errAudience
+	if json.UnmarshalDecode(decoder, (*[]string)(a)) != nil {
+		return CheckError("aud")
 	}
-	for decoder.PeekKind() != ']' {
-		if token, err = decoder.ReadToken(); err != nil {
-			return err
-		}
-		if token.Kind() != '"' {
-			return errAudience
-		}
-		*a = append(*a, token.String())
-	}
-	_, err = decoder.ReadToken()
-	return err
+	return nil
+}
+
+// authTime reads the claim auth_time, which only a check of the age needs.
+type authTime struct {
+	unixtime.Time
+
+	odd bool // not a time
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *authTime) UnmarshalJSON(text []byte) error {
+	a.odd = a.Time.UnmarshalJSON(text) != nil
+	return nil
 }

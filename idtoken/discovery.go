@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/globusauth/globusauth/internal/origin"
 )
 
 // configuration is what the discovery document says (OpenID Connect Discovery 1.0
@@ -19,66 +20,57 @@ import (
 type configuration struct {
 	jwksURL    string
 	algorithms []string // announced by the provider and allowed by the verifier
-	lifetime   lifetime
 }
 
-// fetch gets the keys and, unless that of the set before is still fresh, the
-// configuration. While the configuration cannot be had, the last good one is used.
-func (s *source) fetch(ctx context.Context, before *keySet) (*keySet, error) {
-	config, err := s.configuration(ctx, before)
+// fetch gets the configuration and the keys, a search the keys alone: it changes nothing
+// of how long the set before may be used. While the configuration cannot be had, the
+// last good one is used.
+func (s *source) fetch(ctx context.Context, before *keySet, search bool) (*keySet, error) {
+	var fetched keySet
+	var failure error
+	if !search {
+		fetched.configuration, failure = s.fetchConfiguration(ctx)
+		if failure != nil && (before == nil || !before.lifetime.usable(s.now())) {
+			return nil, failure
+		}
+	}
+	if fetched.configuration == nil {
+		fetched.configuration = before.configuration
+	}
+	location := fetched.configuration.jwksURL
+	body, header, err := s.get(ctx, location, "the signing keys")
 	if err != nil {
 		return nil, err
 	}
-	body, header, err := s.get(ctx, config.jwksURL, "the signing keys")
-	if err != nil {
-		return nil, err
+	if fetched.keys, err = parseKeySet(body); err != nil {
+		return nil, fmt.Errorf("the signing keys at %s: %w", printURL(location), err)
 	}
-	keys, err := parseKeySet(body)
-	if err != nil {
-		return nil, fmt.Errorf("the signing keys at %s: %w", printURL(config.jwksURL), err)
-	}
-	now := s.now()
-	fetched := &keySet{configuration: config, keys: keys, lifetime: s.cache.lifetime(header, now)}
 	switch {
-	case config == s.fixed:
-	case config.lifetime.fresh(now):
-		fetched.lifetime = fetched.lifetime.earlier(config.lifetime)
-	default: // the last good one, which is asked for again before long
-		fetched.lifetime = lifetime{now.Add(s.cache.minFreshness), config.lifetime.usableUntil}
+	case search:
+		fetched.lifetime = before.lifetime
+	case failure != nil: // ask for the configuration again before long
+		fetched.lifetime = lifetime{s.now().Add(minFreshness), before.lifetime.usableUntil}
+	default:
+		fetched.lifetime = lifetimeOf(header, s.now())
 	}
-	return fetched, nil
+	return &fetched, nil
 }
 
-func (s *source) configuration(ctx context.Context, before *keySet) (*configuration, error) {
-	if s.fixed != nil {
-		return s.fixed, nil
-	}
-	if before != nil && before.configuration.lifetime.fresh(s.now()) {
-		return before.configuration, nil
-	}
-	config, err := s.fetchConfiguration(ctx)
-	if err != nil && before != nil && before.configuration.lifetime.usable(s.now()) {
-		return before.configuration, nil
-	}
-	return config, err
-}
-
+// fetchConfiguration refuses a discovery document of another issuer and one that would
+// have the keys fetched from elsewhere.
 func (s *source) fetchConfiguration(ctx context.Context) (*configuration, error) {
-	body, header, err := s.get(ctx, s.configurationURL, "the OpenID configuration")
+	body, _, err := s.get(ctx, s.configurationURL, "the OpenID configuration")
 	if err != nil {
 		return nil, err
 	}
-	config, err := s.parseConfiguration(body, true)
+	config, err := s.parseConfiguration(body)
 	if err != nil {
 		return nil, fmt.Errorf("the OpenID configuration at %s: %w", printURL(s.configurationURL), err)
 	}
-	config.lifetime = s.cache.lifetime(header, s.now())
 	return config, nil
 }
 
-// parseConfiguration reads a discovery document and refuses one of another issuer or
-// one that would have the keys fetched from elsewhere.
-func (s *source) parseConfiguration(text []byte, needKeys bool) (*configuration, error) {
+func (s *source) parseConfiguration(text []byte) (*configuration, error) {
 	var document struct {
 		Issuer     string   `json:"issuer"`
 		JWKSURI    string   `json:"jwks_uri"`
@@ -87,10 +79,10 @@ func (s *source) parseConfiguration(text []byte, needKeys bool) (*configuration,
 	if err := json.Unmarshal(text, &document, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 		return nil, errors.New("not an OpenID discovery document")
 	}
-	if !sameIssuer(document.Issuer, s.issuer) {
+	if !origin.SameIssuer(document.Issuer, s.issuer) {
 		return nil, fmt.Errorf("it is of the issuer %s, expected %s", quote(document.Issuer), quote(s.issuer))
 	}
-	config := &configuration{jwksURL: s.jwksURL}
+	config := &configuration{jwksURL: document.JWKSURI}
 	for _, name := range s.allowed {
 		if slices.Contains(document.Algorithms, name) {
 			config.algorithms = append(config.algorithms, name)
@@ -100,18 +92,14 @@ func (s *source) parseConfiguration(text []byte, needKeys bool) (*configuration,
 		return nil, fmt.Errorf("it announces the signature algorithms %s, and none of them is allowed",
 			quote(strings.Join(document.Algorithms, " ")))
 	}
-	if config.jwksURL != "" || !needKeys {
-		return config, nil
-	}
 	if err := s.checkKeysURL(document.JWKSURI); err != nil {
 		return nil, fmt.Errorf("jwks_uri: %w", err)
 	}
-	config.jwksURL = document.JWKSURI
 	return config, nil
 }
 
 // checkKeysURL refuses a jwks_uri on a host that neither the issuer nor the caller
-// named: whoever can change the document shall not choose whose keys count.
+// named: the document must not be able to choose the keys.
 func (s *source) checkKeysURL(text string) error {
 	location, err := parseURL(text, s.allowHTTP)
 	if err != nil {
@@ -122,7 +110,7 @@ func (s *source) checkKeysURL(text string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s is on another host than the issuer; set JWKSURL if it is right", printURL(text))
+	return fmt.Errorf("%s is on another host than the issuer", printURL(text))
 }
 
 // parseURL reads an absolute URL that may be fetched: https, or http on a loopback
@@ -134,33 +122,15 @@ func parseURL(text string, allowHTTP bool) (*url.URL, error) {
 		return nil, errors.New("not an absolute URL")
 	case location.User != nil || location.Fragment != "":
 		return nil, errors.New("a URL with user information or a fragment")
-	case location.Scheme == "https", location.Scheme == "http" && (allowHTTP || isLoopback(location.Hostname())):
+	case location.Scheme == "https", location.Scheme == "http" && (allowHTTP || origin.Loopback(location.Hostname())):
 		return location, nil
 	}
 	return nil, fmt.Errorf("%s is not on https (http is for loopback hosts only)", printURL(text))
 }
 
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
-}
-
 // sameOrigin compares scheme, host and port (RFC 6454 section 5).
 func sameOrigin(one, other *url.URL) bool {
-	return one.Scheme == other.Scheme && strings.EqualFold(one.Hostname(), other.Hostname()) && port(one) == port(other)
-}
-
-func port(location *url.URL) string {
-	switch {
-	case location.Port() != "":
-		return location.Port()
-	case location.Scheme == "https":
-		return "443"
-	}
-	return "80"
+	return one.Scheme == other.Scheme && origin.HostPort(one) == origin.HostPort(other)
 }
 
 // printURL shortens a URL to what may stand in an error: no query, no user.

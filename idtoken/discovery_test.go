@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/idtoken"
@@ -83,7 +84,7 @@ func TestHostileConfiguration(t *testing.T) {
 	}
 }
 
-// TestHostileAnswers is the attack table of what HTTP answers.
+// TestHostileAnswers is the attack table of HTTP responses.
 func TestHostileAnswers(t *testing.T) {
 	t.Parallel()
 	endless := func(writer http.ResponseWriter, _ *http.Request) {
@@ -178,12 +179,12 @@ func TestRequests(t *testing.T) {
 	}}
 	algorithms := []string{"RS512"}
 	config := idtoken.Config{
-		Issuer: server.URL, ClientID: clientID, HTTPClient: client, Algorithms: algorithms,
-		ConfigurationURL: server.URL + "/moved", UnsafeSkipExpiry: true,
+		Issuer: server.URL, ClientID: clientID, HTTPClient: client, ConfigurationURL: server.URL + "/moved",
+		Now: func() time.Time { return issued }, Options: idtoken.Options{Algorithms: algorithms},
 	}
 	verifier := newVerifier(t, config)
 	algorithms[0] = "none" // The verifier has its own copy.
-	claims := with(globusClaims(), object{"iss": server.URL, "iat": 1})
+	claims := with(globusClaims(), object{"iss": server.URL})
 	if _, err := verifier.Verify(t.Context(), sign(t, keyOne(), globusHeader(), claims), idtoken.Expect{Nonce: nonce}); err != nil {
 		t.Fatal(err)
 	}
@@ -192,38 +193,29 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestGiven checks what is fetched when configuration or keys are given by hand.
-func TestGiven(t *testing.T) {
+// TestVerifierVerify_PinnedKeys checks that nothing is fetched when keys are pinned.
+func TestVerifierVerify_PinnedKeys(t *testing.T) {
 	t.Parallel()
-	document := encode(t, object{
-		"issuer": issuer, "jwks_uri": issuer + "/other.json",
-		"id_token_signing_alg_values_supported": []string{"RS512", "RS256"},
-	})
-	var keys, recordedConfiguration struct{ Response struct{ JSON object } }
-	readFixture(t, "jwk.json", &keys)
-	readFixture(t, "openid_configuration.json", &recordedConfiguration)
+	var recorded struct{ Response struct{ JSON object } }
+	readFixture(t, "jwk.json", &recorded)
 	tests := []struct {
-		name    string
-		change  func(*idtoken.Config)
-		header  object
-		want    idtoken.CheckError
-		fetched string
+		name       string
+		jwks       []byte
+		algorithms []string
+		header     object
+		want       idtoken.CheckError
+		fetched    string // if it is not nothing
 	}{
 		{name: "nothing", fetched: "1 configuration, 1 keys"},
-		{name: "keys", change: func(c *idtoken.Config) { c.JWKS = keySet(t, publicJWK(keyOne())) }, fetched: "0 configuration, 0 keys"},
-		{name: "one key", change: func(c *idtoken.Config) { c.JWKS = encode(t, publicJWK(keyOne())) }, fetched: "0 configuration, 0 keys"},
-		{name: "one key in PEM", change: func(c *idtoken.Config) { c.JWKS = publicPEM(t, keyOne()) }, fetched: "0 configuration, 0 keys"},
-		{name: "a certificate in PEM", change: func(c *idtoken.Config) { c.JWKS = certificatePEM(t, keyOne()) }, fetched: "0 configuration, 0 keys"},
-		{name: "several keys in PEM", change: func(c *idtoken.Config) { c.JWKS = append(publicPEM(t, keyTwo()), publicPEM(t, keyOne())...) }, fetched: "0 configuration, 0 keys"},
-		{name: "the wrong key", change: func(c *idtoken.Config) { c.JWKS = publicPEM(t, keyTwo()) }, want: "signature", fetched: "0 configuration, 0 keys"},
-		{name: "a real key of Globus Auth", change: func(c *idtoken.Config) {
-			c.JWKS, c.Configuration = encode(t, keys.Response.JSON), encode(t, recordedConfiguration.Response.JSON)
-		}, want: "signature", fetched: "0 configuration, 0 keys"},
-		{name: "keys, and RS256 with no configuration", change: func(c *idtoken.Config) { c.JWKS = publicPEM(t, keyOne()) }, header: object{"alg": "RS256"}, want: "alg", fetched: "0 configuration, 0 keys"},
-		{name: "keys and configuration with RS256", change: func(c *idtoken.Config) { c.JWKS, c.Configuration = publicPEM(t, keyOne()), document }, header: object{"alg": "RS256"}, fetched: "0 configuration, 0 keys"},
-		{name: "keys and the algorithm RS256", change: func(c *idtoken.Config) { c.JWKS, c.Algorithms = publicPEM(t, keyOne()), []string{"RS256"} }, header: object{"alg": "RS256"}, fetched: "0 configuration, 0 keys"},
-		{name: "configuration and place of keys", change: func(c *idtoken.Config) { c.Configuration, c.JWKSURL = document, issuer+keysPath }, fetched: "0 configuration, 1 keys"},
-		{name: "place of keys on another host", change: func(c *idtoken.Config) { c.JWKSURL = "https://keys.example" + keysPath }, fetched: "1 configuration, 1 keys"},
+		{name: "keys", jwks: keySet(t, publicJWK(keyOne()))},
+		{name: "one key", jwks: encode(t, publicJWK(keyOne()))},
+		{name: "one key in PEM", jwks: publicPEM(t, keyOne())},
+		{name: "a certificate in PEM", jwks: certificatePEM(t, keyOne())},
+		{name: "several keys in PEM", jwks: append(publicPEM(t, keyTwo()), publicPEM(t, keyOne())...)},
+		{name: "the wrong key", jwks: publicPEM(t, keyTwo()), want: "signature"},
+		{name: "a real key of Globus Auth", jwks: encode(t, recorded.Response.JSON), want: "signature"},
+		{name: "RS256 where the algorithm is left out", jwks: publicPEM(t, keyOne()), header: object{"alg": "RS256"}, want: "alg"},
+		{name: "the algorithm RS256", jwks: publicPEM(t, keyOne()), algorithms: []string{"RS256"}, header: object{"alg": "RS256"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -231,15 +223,16 @@ func TestGiven(t *testing.T) {
 			p := newProvider(t, publicJWK(keyOne()))
 			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
 				t.Helper()
-				if test.change != nil {
-					test.change(&config)
-				}
+				config.Options = idtoken.Options{JWKS: test.jwks, Algorithms: test.algorithms}
 				raw := sign(t, keyOne(), with(globusHeader(), test.header), globusClaims())
 				_, err := newVerifier(t, config).Verify(t.Context(), raw, idtoken.Expect{Nonce: nonce})
 				if test.want != "" {
 					wantCheck(t, err, test.want)
 				} else if err != nil {
 					t.Error(err)
+				}
+				if test.fetched == "" {
+					test.fetched = "0 configuration, 0 keys"
 				}
 				if got := fmt.Sprintf("%d configuration, %d keys", p.count(configurationPath), p.count(keysPath)); got != test.fetched {
 					t.Errorf("fetched %s, want %s", got, test.fetched)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -11,24 +12,24 @@ import (
 // check with errors.Is(err, idtoken.CheckError("nonce")), or get the name, say for a
 // metric, with errors.AsType[idtoken.CheckError].
 //
-// A check of a claim has the claim's name, and a required claim that is not there
-// has its name and the word missing:
+// A check of a claim has the claim's name, also for a claim of the wrong JSON type; a
+// required claim that is not there has its name and the word missing:
 //
 //	format             not a compact JWS of base64url and JSON (RFC 7515 section 3.1), or a truncated one
 //	size               longer than 64 KiB
 //	nesting            JSON nested deeper than 32 levels
-//	duplicate          a JSON object names a member twice
+//	duplicate          a JSON object has a name twice
 //	typ                a JWT of another kind (RFC 8725 section 3.11)
 //	crit               a header extension that must be understood and is not
-//	alg                an algorithm that the provider or the configuration does not allow, or no word of one
+//	alg                an algorithm that the provider or the configuration does not allow, or none stated
 //	alg none           not signed at all; never allowed
-//	alg hmac           signed with a shared secret (HS256 and the like), as which a forger can use a public key; never allowed
+//	alg hmac           signed with a shared secret (HS256 and the like); never allowed, since a forger could use the public key as the secret
 //	key                no published key fits the algorithm and the kid
 //	signature          no fitting key verifies the signature
 //	iss                another issuer, or none
-//	aud                not for this client, no audience, or not a string or list of strings
-//	azp, azp missing   issued to another client; several audiences and no azp
-//	sub missing        no subject
+//	aud                not for this client alone, no audience, or not a string or list of strings
+//	azp                issued to another client
+//	sub, sub missing   no subject
 //	exp, exp missing   expired; no time of expiry
 //	iat, iat missing   issued in the future; no time of issue
 //	nbf                not valid yet
@@ -41,7 +42,8 @@ type CheckError string
 // Error returns the name of the check.
 func (e CheckError) Error() string { return string(e) }
 
-// ErrExpired is the check of a token whose time is over. A new login gives a new token.
+// ErrExpired is the check of an expired token. Log in again; where the token was just
+// issued, this machine's clock is ahead.
 const ErrExpired = CheckError("exp")
 
 // ErrUnavailable reports that the provider's configuration or keys could not be had.
@@ -49,51 +51,28 @@ const ErrExpired = CheckError("exp")
 // wrapped beside it.
 var ErrUnavailable = errors.New("signing keys are unavailable")
 
-const (
-	errFormat          = CheckError("format")
-	errSize            = CheckError("size")
-	errNesting         = CheckError("nesting")
-	errDuplicate       = CheckError("duplicate")
-	errType            = CheckError("typ")
-	errCritical        = CheckError("crit")
-	errAlgorithm       = CheckError("alg")
-	errAlgorithmNone   = CheckError("alg none")
-	errAlgorithmHMAC   = CheckError("alg hmac")
-	errKey             = CheckError("key")
-	errSignature       = CheckError("signature")
-	errIssuer          = CheckError("iss")
-	errAudience        = CheckError("aud")
-	errParty           = CheckError("azp")
-	errPartyMissing    = CheckError("azp missing")
-	errSubject         = CheckError("sub missing")
-	errExpiryMissing   = CheckError("exp missing")
-	errIssuedAt        = CheckError("iat")
-	errIssuedAtMissing = CheckError("iat missing")
-	errNotBefore       = CheckError("nbf")
-	errNonce           = CheckError("nonce")
-	errNonceMissing    = CheckError("nonce missing")
-	errTokenHash       = CheckError("at_hash")
-	errTokenHashAbsent = CheckError("at_hash missing")
-	errAuthTime        = CheckError("auth_time")
-	errAuthTimeMissing = CheckError("auth_time missing")
-	errExpect          = CheckError("expect")
-)
-
 // refuse makes the error of one failed check.
 func refuse(check CheckError, format string, args ...any) error {
 	return fmt.Errorf("%w: %s", check, fmt.Sprintf(format, args...))
 }
 
-// refuseJSON turns an error of the JSON decoder into that of a check. The decoder's
-// own text is not passed on, since it may quote the token.
-func refuseJSON(part string, err error) error {
+// decodeJSON decodes the header or payload of a token. The decoder's own text is not
+// passed on, since it may quote the token.
+func decodeJSON(part string, text []byte, target any, options ...json.Options) error {
+	if deeperThan(text, maxNesting) {
+		return refuse("nesting", "the %s is nested deeper than %d levels", part, maxNesting)
+	}
+	err := json.Unmarshal(text, target, options...)
+	if err == nil {
+		return nil
+	}
 	if check, ok := errors.AsType[CheckError](err); ok {
-		return refuse(check, "the %s has the wrong JSON type", check)
+		return refuse(check, "the claim has the wrong JSON type or is out of range")
 	}
 	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return refuse(errDuplicate, "the %s names a member twice", part)
+		return refuse("duplicate", "the %s has a name twice", part)
 	}
-	return refuse(errFormat, "the %s is not JSON of the expected form", part)
+	return refuse("format", "the %s is not a JSON object of the expected form", part)
 }
 
 // quote prints a value of a token for an error message, shortened.

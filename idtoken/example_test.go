@@ -10,14 +10,14 @@ import (
 )
 
 // A program keeps one verifier for each of its clients and hands it every ID token
-// that a login brings. Here the keys are given by hand; with JWKS left out they are
+// that a login brings. Here the keys are pinned; with JWKS left out they are
 // fetched from the issuer.
 func Example() {
 	keys, raw := exampleKeysAndToken()
 	verifier, err := idtoken.New(idtoken.Config{
 		ClientID: "00000000-0000-0000-0000-0000000000aa",
-		JWKS:     keys,
 		Now:      func() time.Time { return time.Unix(1_800_000_060, 0) },
+		Options:  idtoken.Options{JWKS: keys},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -42,7 +42,7 @@ func Example() {
 	// linked: alice@globusid.org
 	// linked: alice@lab.example.org
 	// true
-	// idtoken: verify: nonce: the token carries another nonce; it does not answer this login
+	// idtoken: verify: nonce: the token carries another nonce; it does not belong to this login
 }
 
 // Claims that have no field of their own are decoded into whatever type suits.
@@ -50,8 +50,8 @@ func ExampleClaims_Decode() {
 	keys, raw := exampleKeysAndToken()
 	verifier, err := idtoken.New(idtoken.Config{
 		ClientID: "00000000-0000-0000-0000-0000000000aa",
-		JWKS:     keys,
 		Now:      func() time.Time { return time.Unix(1_800_000_060, 0) },
+		Options:  idtoken.Options{JWKS: keys},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -3,7 +3,6 @@ package idtoken
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 )
 
@@ -19,12 +18,11 @@ type Expect struct {
 	Nonce string
 	// NoNonce says that the login sent no nonce. A nonce in the token is then ignored.
 	NoNonce bool
-	// AccessToken is the access token that came with the ID token. When it is
-	// given, the token must carry the at_hash that fits it (section 3.1.3.6): Globus
-	// Auth always sends one, so a token without at_hash is refused. Empty: at_hash is
-	// not checked.
+	// AccessToken is the access token that came with the ID token. When it is given, a
+	// token's at_hash must fit it (section 3.1.3.6); a token without at_hash is accepted
+	// unless [Options.RequireAccessTokenHash] is set. Empty: at_hash is not checked.
 	AccessToken string
-	// MaxAge is how long ago the person may have authenticated, leeway added: by the
+	// MaxAge is how long ago the user may have authenticated, leeway added: by the
 	// claim auth_time or, where that is absent, Globus Auth's last_authentication. A
 	// token with neither is refused. Zero means any age.
 	MaxAge time.Duration
@@ -34,11 +32,11 @@ type Expect struct {
 func (e Expect) check() error {
 	switch {
 	case e.Nonce == "" && !e.NoNonce:
-		return refuse(errExpect, "no nonce to compare with; set Nonce to the one the login sent, or NoNonce to leave the check out")
+		return refuse("expect", "no nonce to compare with; set Nonce to the one the login sent, or NoNonce to leave the check out")
 	case e.Nonce != "" && e.NoNonce:
-		return refuse(errExpect, "both Nonce and NoNonce are set; set one of them")
+		return refuse("expect", "both Nonce and NoNonce are set; set one of them")
 	case e.MaxAge < 0:
-		return refuse(errExpect, "MaxAge is negative")
+		return refuse("expect", "MaxAge is negative")
 	}
 	return nil
 }
@@ -54,12 +52,12 @@ func (e Expect) Format(state fmt.State, _ rune) {
 	_, _ = io.WriteString(state, e.summary())
 }
 
-// LogValue logs the expectation without its secrets.
-func (e Expect) LogValue() slog.Value { return slog.StringValue(e.summary()) }
-
-// MarshalText writes the expectation without its secrets; encoding/json uses it. It
-// cannot be read back.
+// MarshalText writes the expectation without its secrets; encoding/json and
+// log/slog use it. It cannot be read back.
 func (e Expect) MarshalText() ([]byte, error) { return []byte(e.summary()), nil }
+
+// MarshalBinary is MarshalText, for encoding/gob and the like.
+func (e Expect) MarshalBinary() ([]byte, error) { return e.MarshalText() }
 
 func hidden(secret string) string {
 	if secret == "" {

@@ -17,7 +17,12 @@ import (
 
 const (
 	maxDocumentBytes = 512 << 10
-	defaultFreshness = time.Hour // of an answer that does not say how long it is fresh
+	// How long keys are used before they are fetched again is for HTTP to say, between
+	// the first two; the third is for a response that does not say.
+	minFreshness     = 5 * time.Minute
+	maxFreshness     = 24 * time.Hour
+	defaultFreshness = time.Hour
+	staleIfError     = 24 * time.Hour // longer than that, while fetching fails
 	maxFreshSeconds  = 10 * 365 * 24 * 60 * 60
 )
 
@@ -42,7 +47,7 @@ func (s *source) get(ctx context.Context, location, what string) ([]byte, http.H
 		return nil, nil, fmt.Errorf("fetching %s from %s: %w", what, printURL(location), err)
 	}
 	if body.Len() > maxDocumentBytes {
-		return nil, nil, fmt.Errorf("fetching %s from %s: the answer is longer than %d bytes", what, printURL(location), maxDocumentBytes)
+		return nil, nil, fmt.Errorf("fetching %s from %s: the response is longer than %d bytes", what, printURL(location), maxDocumentBytes)
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, nil, apierror.FromResponse("fetching "+what, response.StatusCode, response.Header, body.Bytes())
@@ -59,28 +64,13 @@ func (l lifetime) forever() bool             { return l.freshUntil.IsZero() }
 func (l lifetime) fresh(now time.Time) bool  { return l.forever() || now.Before(l.freshUntil) }
 func (l lifetime) usable(now time.Time) bool { return l.forever() || now.Before(l.usableUntil) }
 
-// earlier is the time for which both documents may be used.
-func (l lifetime) earlier(other lifetime) lifetime {
-	if other.freshUntil.Before(l.freshUntil) {
-		l.freshUntil = other.freshUntil
-	}
-	if other.usableUntil.Before(l.usableUntil) {
-		l.usableUntil = other.usableUntil
-	}
-	return l
+// lifetimeOf says how long a document that came at now may be used.
+func lifetimeOf(header http.Header, now time.Time) lifetime {
+	fresh := now.Add(min(max(freshness(header), minFreshness), maxFreshness))
+	return lifetime{fresh, fresh.Add(staleIfError)}
 }
 
-// cachePolicy bounds what HTTP says about freshness.
-type cachePolicy struct {
-	minFreshness, maxFreshness, staleIfError time.Duration
-}
-
-func (p cachePolicy) lifetime(header http.Header, now time.Time) lifetime {
-	fresh := now.Add(min(max(freshness(header), p.minFreshness), p.maxFreshness))
-	return lifetime{freshUntil: fresh, usableUntil: fresh.Add(p.staleIfError)}
-}
-
-// freshness is the freshness lifetime that an answer gives itself (RFC 9111 section
+// freshness is the freshness lifetime that a response gives itself (RFC 9111 section
 // 4.2). It reads the few directives itself: what cannot be read must neither fail
 // the fetch nor stop the program.
 func freshness(header http.Header) time.Duration {

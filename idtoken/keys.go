@@ -2,9 +2,12 @@ package idtoken
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	_ "crypto/sha256" // SHA-256 for at_hash
+	_ "crypto/sha512" // SHA-384 and SHA-512 for at_hash
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +28,7 @@ const (
 // algorithm is a signature algorithm that may be used. Its verifier is stateless.
 type algorithm struct {
 	name      string
+	hash      crypto.Hash
 	curveBits int // of the elliptic curve, for ES256 and its like
 	verifier  jws.Verifier
 }
@@ -33,16 +37,16 @@ type algorithm struct {
 // so that a public key can never be taken for a shared secret.
 func safeAlgorithms() []algorithm {
 	return []algorithm{
-		{name: "RS256"},
-		{name: "RS384"},
-		{name: "RS512"},
-		{name: "PS256"},
-		{name: "PS384"},
-		{name: "PS512"},
-		{name: "ES256", curveBits: 256},
-		{name: "ES384", curveBits: 384},
-		{name: "ES512", curveBits: 521},
-		{name: "EdDSA"},
+		{name: "RS256", hash: crypto.SHA256},
+		{name: "RS384", hash: crypto.SHA384},
+		{name: "RS512", hash: crypto.SHA512},
+		{name: "PS256", hash: crypto.SHA256},
+		{name: "PS384", hash: crypto.SHA384},
+		{name: "PS512", hash: crypto.SHA512},
+		{name: "ES256", hash: crypto.SHA256, curveBits: 256},
+		{name: "ES384", hash: crypto.SHA384, curveBits: 384},
+		{name: "ES512", hash: crypto.SHA512, curveBits: 521},
+		{name: "EdDSA", hash: crypto.SHA512}, // on the curve Ed25519
 	}
 }
 
@@ -51,7 +55,7 @@ func chooseAlgorithms(names []string) ([]algorithm, error) {
 	chosen := safeAlgorithms()
 	for _, name := range names {
 		if findAlgorithm(chosen, name) == nil {
-			return nil, fmt.Errorf("Algorithms: %s is not one of the algorithms that can be allowed", quote(name)) //nolint:staticcheck // It is the name of a field.
+			return nil, fmt.Errorf("%s is not one of the algorithms that can be allowed", quote(name))
 		}
 	}
 	if len(names) > 0 {

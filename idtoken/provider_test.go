@@ -30,17 +30,17 @@ const (
 // provider is an issuer's discovery and key documents. As an http.RoundTripper it is
 // one without a network, so that it works in virtual time.
 type provider struct {
-	mu                  sync.Mutex
-	issuer              string
-	keys                []byte
-	header              http.Header   // of both answers
-	configurationHeader http.Header   // of that answer, instead
-	status              int           // of both answers; 200 when zero
-	failure             error         // instead of an answer
-	failing             string        // the path that fails; both when empty
-	hang                chan struct{} // answers wait for it to be closed
-	asked               map[string]int
-	edit                object // changes to the discovery document
+	mu      sync.Mutex
+	issuer  string
+	keys    []byte
+	then    []byte        // the keys from the second response on
+	header  http.Header   // of both answers
+	status  int           // of both answers; 200 when zero
+	failure error         // instead of an answer
+	failing string        // the path that fails; both when empty
+	hang    chan struct{} // answers wait for it to be closed
+	asked   map[string]int
+	edit    object // changes to the discovery document
 }
 
 func newProvider(tb testing.TB, keys ...object) *provider {
@@ -90,12 +90,13 @@ func (p *provider) answer(ctx context.Context, path string) (int, http.Header, [
 			"id_token_signing_alg_values_supported": []string{"RS512"},
 		}, p.edit)
 		body, err := json.Marshal(document)
-		if p.configurationHeader != nil {
-			return status, p.configurationHeader.Clone(), body, err
-		}
 		return status, p.header.Clone(), body, err
 	case keysPath:
-		return status, p.header.Clone(), p.keys, nil
+		keys := p.keys
+		if p.then != nil {
+			p.keys = p.then
+		}
+		return status, p.header.Clone(), keys, nil
 	}
 	return http.StatusNotFound, http.Header{}, nil, nil
 }
@@ -168,10 +169,15 @@ func wantCheck(tb testing.TB, err error, want idtoken.CheckError) {
 	}
 }
 
-// clientOf answers every request with the same body and notes the hosts asked.
-func clientOf(body []byte, hosts *[]string) *http.Client {
+// clientOf returns one document for the discovery document and another for everything
+// else, and notes the hosts asked.
+func clientOf(configuration, other []byte, hosts *[]string) *http.Client {
 	return &http.Client{Transport: roundTripper(func(request *http.Request) (*http.Response, error) {
 		*hosts = append(*hosts, request.URL.Host)
+		body := other
+		if len(*hosts) == 1 {
+			body = configuration
+		}
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(body)), Request: request}, nil
 	})}
 }

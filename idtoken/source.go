@@ -13,25 +13,21 @@ import (
 )
 
 const (
-	minSearchInterval = time.Minute // between fetches that a token caused which no known key fits
-	minRetryDelay     = time.Second // after a failed fetch, doubled by each further one
-	maxRetryDelay     = time.Minute
+	fetchTimeout   = 10 * time.Second
+	searchInterval = 10 * time.Second // between searches for newer keys
+	minRetryDelay  = time.Second      // after a failed fetch, doubled by each further one
+	maxRetryDelay  = time.Minute
 )
 
 // source holds the provider's keys and fetches them when that is needed. It is safe
 // for concurrent use.
 type source struct {
-	client  *http.Client
-	now     func() time.Time
-	timeout time.Duration
-	cache   cachePolicy
-
+	client           *http.Client
+	now              func() time.Time
 	issuer           string
 	configurationURL string
-	allowHTTP        bool           // also off the loopback hosts
-	jwksURL          string         // empty: as the configuration says
-	allowed          []string       // names of the algorithms that the verifier allows
-	fixed            *configuration // given by hand
+	allowHTTP        bool     // also off the loopback hosts
+	allowed          []string // names of the algorithms that the verifier allows
 
 	known atomic.Pointer[keySet] // the last good keys; nil before the first fetch
 
@@ -40,7 +36,9 @@ type source struct {
 	failures int        // failed fetches since the last good one
 	failure  error      // the last of them
 	retryAt  time.Time  // no fetch before this, because of failures
-	searchAt time.Time  // no fetch before this for want of a fitting key
+	// No search before these. Tokens with the nonce of their login, which a forger does
+	// not know, have a budget that others cannot use up.
+	searchAt, searchWithNonceAt time.Time
 }
 
 // keySet is what one fetch learned. It is never changed.
@@ -57,52 +55,43 @@ type flight struct {
 }
 
 // newSource expects a configuration that is complete.
-func newSource(config Config, algorithms []algorithm) (*source, error) {
+func newSource(config Config, algorithms []algorithm) *source {
 	s := &source{
 		client:           boundedClient(config.HTTPClient),
 		now:              config.Now,
-		timeout:          config.FetchTimeout,
-		cache:            cachePolicy{config.MinFreshness, config.MaxFreshness, config.StaleIfError},
 		issuer:           config.Issuer,
 		configurationURL: config.ConfigurationURL,
 		allowHTTP:        config.UnsafeAllowHTTP,
-		jwksURL:          config.JWKSURL,
 	}
 	for _, a := range algorithms {
 		s.allowed = append(s.allowed, a.name)
 	}
-	if config.Configuration != nil {
-		fixed, err := s.parseConfiguration(config.Configuration, config.JWKS == nil)
-		if err != nil {
-			return nil, fmt.Errorf("Configuration: %w", err) //nolint:staticcheck // It is the name of a field.
-		}
-		s.fixed = fixed
-	}
-	if config.JWKS == nil {
-		return s, nil
-	}
-	keys, err := parseGivenKeys(config.JWKS)
+	return s
+}
+
+// pinned has the caller's keys for ever.
+func pinned(options Options, now func() time.Time) (*source, error) {
+	keys, err := parseGivenKeys(options.JWKS)
 	if err != nil {
 		return nil, fmt.Errorf("JWKS: %w", err)
 	}
-	if s.fixed == nil {
-		s.fixed = &configuration{algorithms: s.allowed}
-		if len(config.Algorithms) == 0 {
-			s.fixed.algorithms = []string{"RS512"}
-		}
+	algorithms := slices.Clone(options.Algorithms)
+	if len(algorithms) == 0 {
+		algorithms = []string{"RS512"}
 	}
-	s.known.Store(&keySet{configuration: s.fixed, keys: keys})
+	s := &source{now: now}
+	s.known.Store(&keySet{configuration: &configuration{algorithms: algorithms}, keys: keys})
 	return s, nil
 }
 
-// current gives keys that are fresh or, when the provider cannot be reached, the last
-// good ones for as long as the configuration allows. Only the first caller to find the
-// provider out of reach waits for that to show.
+// current returns keys that are fresh or, when the provider cannot be reached, the last
+// good ones for as long as they may be used. Only the first caller to find the provider
+// out of reach waits for that to show.
 func (s *source) current(ctx context.Context) (*keySet, error) {
-	if known := s.known.Load(); known != nil && known.lifetime.fresh(s.now()) {
+	now := s.now()
+	if known := s.known.Load(); known != nil && known.lifetime.fresh(now) {
 		return known, nil
 	}
-	now := s.now()
 	s.mu.Lock()
 	known := s.known.Load()
 	if known != nil && known.lifetime.fresh(now) {
@@ -112,14 +101,13 @@ func (s *source) current(ctx context.Context) (*keySet, error) {
 	usable := known != nil && known.lifetime.usable(now)
 	outage := s.failures > 0
 	if s.flight == nil && now.Before(s.retryAt) {
-		failure := s.failure
-		s.mu.Unlock()
+		defer s.mu.Unlock()
 		if usable {
 			return known, nil
 		}
-		return nil, fmt.Errorf("%w; the next attempt is made after %s", failure, timestamp(s.retryAt))
+		return nil, fmt.Errorf("%w; the next attempt is made after %s", s.failure, timestamp(s.retryAt))
 	}
-	under := s.startLocked(ctx)
+	under := s.startLocked(ctx, false)
 	s.mu.Unlock()
 	if usable && outage {
 		return known, nil
@@ -133,9 +121,10 @@ func (s *source) current(ctx context.Context) (*keySet, error) {
 	return s.known.Load(), nil
 }
 
-// newer gives keys other than those tried, for a token that none of those fits. It
-// fetches at most once a minute; nil means that there are no others now.
-func (s *source) newer(ctx context.Context, tried *keySet) (*keySet, error) {
+// newer returns keys other than those tried, for a token that none of those fits; nil
+// means that there are no others now. It fetches at most once in a searchInterval for
+// tokens with a nonce that was expected, and once for all others.
+func (s *source) newer(ctx context.Context, tried *keySet, withNonce bool) (*keySet, error) {
 	if tried.lifetime.forever() {
 		return nil, nil //nolint:nilnil // There is no newer set and nothing went wrong.
 	}
@@ -147,12 +136,16 @@ func (s *source) newer(ctx context.Context, tried *keySet) (*keySet, error) {
 	}
 	under := s.flight
 	if under == nil {
-		if now.Before(s.searchAt) {
+		next := &s.searchAt
+		if withNonce {
+			next = &s.searchWithNonceAt
+		}
+		if now.Before(*next) {
 			s.mu.Unlock()
 			return nil, nil //nolint:nilnil // There is no newer set and nothing went wrong.
 		}
-		s.searchAt = now.Add(minSearchInterval)
-		under = s.startLocked(ctx)
+		*next = now.Add(searchInterval)
+		under = s.startLocked(ctx, true)
 	}
 	s.mu.Unlock()
 	if err := under.wait(ctx); err != nil {
@@ -163,16 +156,16 @@ func (s *source) newer(ctx context.Context, tried *keySet) (*keySet, error) {
 
 // startLocked joins the fetch under way or begins one. The fetch does not end with
 // the caller's context, since others may wait for it, but within the time limit.
-func (s *source) startLocked(ctx context.Context) *flight {
+func (s *source) startLocked(ctx context.Context, search bool) *flight {
 	if s.flight != nil {
 		return s.flight
 	}
 	begun := &flight{done: make(chan struct{})}
 	s.flight = begun
-	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	go func() {
 		defer cancel()
-		fetched, err := s.fetch(detached, s.known.Load())
+		fetched, err := s.fetch(detached, s.known.Load(), search)
 		s.land(begun, fetched, err)
 	}()
 	return begun
@@ -186,11 +179,7 @@ func (s *source) land(begun *flight, fetched *keySet, err error) {
 	if err != nil {
 		begun.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 		s.failure = begun.err
-		delay := maxRetryDelay
-		if s.failures < 6 {
-			delay = min(minRetryDelay<<s.failures, maxRetryDelay)
-		}
-		s.retryAt = s.now().Add(delay)
+		s.retryAt = s.now().Add(min(minRetryDelay<<min(s.failures, 10), maxRetryDelay))
 		s.failures++
 	} else {
 		s.known.Store(fetched)
@@ -213,9 +202,10 @@ func (f *flight) wait(ctx context.Context) error {
 
 // verify tries the keys that fit the token in turn. A key without an ID fits any
 // token, and a token without one any key: Globus Auth uses none.
-func (k *keySet) verify(chosen *algorithm, token *compactToken, signature []byte) error {
+func (k *keySet) verify(token *compactToken) error {
+	chosen := token.algorithm
 	if !slices.Contains(k.configuration.algorithms, chosen.name) {
-		return refuse(errAlgorithm, "the token is signed with %s and the provider signs with %s",
+		return refuse("alg", "the token is signed with %s and the provider signs with %s",
 			chosen.name, quote(strings.Join(k.configuration.algorithms, " ")))
 	}
 	tried := 0
@@ -224,13 +214,13 @@ func (k *keySet) verify(chosen *algorithm, token *compactToken, signature []byte
 			continue
 		}
 		tried++
-		if chosen.verifier.Verify(token.signed, signature, key.raw) == nil {
+		if chosen.verifier.Verify(token.signed, token.signature, key.raw) == nil {
 			return nil
 		}
 	}
 	if tried == 0 {
-		return refuse(errKey, "none of the provider's %d keys fits algorithm %s and key ID %s",
+		return refuse("key", "none of the provider's %d keys fits algorithm %s and key ID %s",
 			len(k.keys), chosen.name, quote(token.header.KeyID))
 	}
-	return refuse(errSignature, "it is not by any of the %d keys that fit; the token was changed or comes from elsewhere", tried)
+	return refuse("signature", "it is not by any of the %d keys that fit; the token was changed or comes from elsewhere", tried)
 }

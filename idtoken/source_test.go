@@ -19,7 +19,7 @@ import (
 // TestFreshness checks how long fetched keys are used, by what HTTP says.
 func TestFreshness(t *testing.T) {
 	t.Parallel()
-	const floor, ceiling = 10 * time.Minute, 6 * time.Hour
+	const floor, ceiling = 5 * time.Minute, 24 * time.Hour
 	tests := []struct {
 		name   string
 		header http.Header
@@ -49,7 +49,6 @@ func TestFreshness(t *testing.T) {
 			p.header = test.header
 			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
 				t.Helper()
-				config.MinFreshness, config.MaxFreshness = floor, ceiling
 				verifier := newVerifier(t, config)
 				raw := longLived(t, keyOne(), nil)
 				verify := func(fetches int) {
@@ -77,7 +76,6 @@ func TestOutage(t *testing.T) {
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
 		t.Helper()
-		config.StaleIfError = 2 * time.Hour
 		verifier := newVerifier(t, config)
 		raw, forged := longLived(t, keyOne(), nil), longLived(t, keyTwo(), nil)
 		verify := func(raw string) error {
@@ -96,8 +94,8 @@ func TestOutage(t *testing.T) {
 			t.Errorf("the outage does not show in %v", err)
 		}
 
-		// The keys are fresh for one hour and then used for two more.
-		for range 3 * 6 {
+		// The keys are fresh for one hour and then used for a day.
+		for range 25 * 6 {
 			if err := verify(raw); err != nil {
 				t.Errorf("the last good keys are not used after %s: %v", config.Now().Sub(issued), err)
 			}
@@ -223,31 +221,6 @@ func TestConfigurationDown(t *testing.T) {
 	})
 }
 
-// TestConfigurationFreshness has a configuration that is fresh for a shorter time than
-// the keys.
-func TestConfigurationFreshness(t *testing.T) {
-	t.Parallel()
-	p := newProvider(t, publicJWK(keyOne()))
-	p.set(func(p *provider) {
-		p.header = http.Header{"Cache-Control": {"max-age=7200"}}
-		p.configurationHeader = http.Header{"Cache-Control": {"max-age=600"}}
-	})
-	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
-		t.Helper()
-		verifier := newVerifier(t, config)
-		raw := longLived(t, keyOne(), nil)
-		for range 3 {
-			if _, err := verifier.Verify(t.Context(), raw, someNonce()); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(10 * time.Minute)
-		}
-		if got := p.count(configurationPath); got != 3 {
-			t.Errorf("%d requests for the configuration, want 3", got)
-		}
-	})
-}
-
 // TestOneFetchForManyCallers has a thousand callers wait for one fetch, and takes the
 // one that began it away.
 func TestOneFetchForManyCallers(t *testing.T) {
@@ -301,10 +274,9 @@ func TestFetchTimeLimit(t *testing.T) {
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
 		t.Helper()
 		p.hang = make(chan struct{}) // in the bubble, never closed
-		config.FetchTimeout = 3 * time.Second
 		begin := time.Now()
 		_, err := newVerifier(t, config).Verify(t.Context(), longLived(t, keyOne(), nil), someNonce())
-		if !errors.Is(err, idtoken.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 3*time.Second {
+		if !errors.Is(err, idtoken.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 10*time.Second {
 			t.Errorf("after %s: %v", time.Since(begin), err)
 		}
 	})

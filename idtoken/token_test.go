@@ -156,8 +156,8 @@ func offlineConfig(tb testing.TB) idtoken.Config {
 	tb.Helper()
 	return idtoken.Config{
 		ClientID: clientID,
-		JWKS:     keySet(tb, publicJWK(keyOne())),
 		Now:      func() time.Time { return issued },
+		Options:  idtoken.Options{JWKS: keySet(tb, publicJWK(keyOne()))},
 	}
 }
 

@@ -31,20 +31,22 @@ func TestVerifyAccepts(t *testing.T) {
 		{name: "issuer with a slash", claims: object{"iss": issuer + "/"}, expect: full()},
 		{name: "configured issuer with a slash", change: func(c *idtoken.Config) { c.Issuer = issuer + "/" }, expect: full()},
 		{name: "audience as a list", claims: object{"aud": []string{clientID}}, expect: full()},
-		{name: "two audiences and azp", claims: object{"aud": []string{"other", clientID}, "azp": clientID}, expect: full()},
+		{name: "our audience twice", claims: object{"aud": []string{clientID, clientID}}, expect: full()},
+		{name: "azp of ours", claims: object{"azp": clientID}, expect: full()},
 		{name: "header without typ", header: object{"typ": nil}, expect: full()},
 		{name: "typ in lower case", header: object{"typ": "jwt"}, expect: full()},
+		{name: "typ as a media type", header: object{"typ": "application/jwt"}, expect: full()},
+		{name: "typ as a media type in capitals", header: object{"typ": "APPLICATION/JWT"}, expect: full()},
 		{name: "a kid and a key without one", header: object{"kid": "any"}, expect: full()},
 		{name: "times with fractions", claims: object{"iat": 1_800_000_000.25, "auth_time": 1_800_000_000.5}, expect: full()},
 		{name: "one second before the end", expect: full(), at: lifetime + leeway - time.Second, claims: object{"auth_time": issued.Unix() + 172800}},
 		{name: "issued in the future within the leeway", expect: full(), at: -leeway},
 		{name: "not-before in the future within the leeway", claims: object{"nbf": issued.Unix() + 300}, expect: full()},
 		{name: "authenticated as long ago as allowed", claims: object{"auth_time": issued.Unix() - 3600 - 300}, expect: full()},
+		{name: "times with a zero fraction", claims: object{"iat": json.RawMessage("1800000000.0"), "exp": json.RawMessage("1800172800.0")}, expect: full()},
+		{name: "times with an exponent", claims: object{"iat": json.RawMessage("1.8e9"), "exp": json.RawMessage("1.8001728E+9")}, expect: full()},
+		{name: "no at_hash", claims: object{"at_hash": nil}, expect: full()},
 		{name: "no at_hash and no access token", claims: object{"at_hash": nil}, expect: idtoken.Expect{Nonce: nonce}},
-		{name: "expired, expiry skipped", change: func(c *idtoken.Config) { c.UnsafeSkipExpiry = true }, at: 10 * lifetime, expect: idtoken.Expect{Nonce: nonce}},
-		{name: "no expiry, expiry skipped", claims: object{"exp": nil}, change: func(c *idtoken.Config) { c.UnsafeSkipExpiry = true }, expect: full()},
-		{name: "other client, audience skipped", claims: object{"aud": "other", "azp": "other"}, change: func(c *idtoken.Config) { c.UnsafeSkipAudience, c.ClientID = true, "" }, expect: full()},
-		{name: "alg none, signature skipped", header: object{"alg": "none"}, change: func(c *idtoken.Config) { c.UnsafeSkipSignature = true }, expect: idtoken.Expect{Nonce: nonce}},
 		{name: "many linked identities", claims: object{"identity_set": make([]object, 200)}, expect: full()},
 	}
 	for _, test := range tests {
@@ -86,7 +88,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "no alg", header: object{"alg": nil}, want: "alg"},
 		{name: "HS256 keyed with the public key", raw: hmacWithPublicKey, want: "alg hmac"},
 		{name: "RS256 where RS512 is announced", header: object{"alg": "RS256"}, want: "alg"},
-		{name: "RS512 where RS256 is configured", change: func(c *idtoken.Config) { c.Algorithms = []string{"RS256"} }, want: "alg"},
+		{name: "RS512 where RS256 is configured", change: func(c *idtoken.Config) { c.Options.Algorithms = []string{"RS256"} }, want: "alg"},
 		{name: "ES512 where RS512 is announced", header: object{"alg": "ES512"}, want: "alg"},
 		{name: "wrong key", raw: signedBy(keyTwo), want: "signature"},
 		{name: "key in the header", raw: withEmbeddedKey, want: "signature"},
@@ -108,9 +110,17 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "payload is not JSON", payload: `{"iss":`, want: "format"},
 		{name: "payload followed by another", payload: `{} {}`, want: "format"},
 		{name: "payload with bad UTF-8", payload: "{\"iss\":\"\xff\"}", want: "format"},
-		{name: "exp of wrong JSON type", claims: object{"exp": "1900000000"}, want: "format"},
-		{name: "exp beyond all time", claims: object{"exp": 1e300}, want: "format"},
-		{name: "sub of wrong JSON type", claims: object{"sub": 1}, want: "format"},
+		{name: "iss of wrong JSON type", claims: object{"iss": []string{issuer}}, want: "iss"},
+		{name: "sub of wrong JSON type", claims: object{"sub": 1}, want: "sub"},
+		{name: "azp of wrong JSON type", claims: object{"azp": []string{clientID}}, want: "azp"},
+		{name: "exp of wrong JSON type", claims: object{"exp": "1900000000"}, want: "exp"},
+		{name: "exp beyond all time", claims: object{"exp": 1e300}, want: "exp"},
+		{name: "iat of wrong JSON type", claims: object{"iat": true}, want: "iat"},
+		{name: "nbf of wrong JSON type", claims: object{"nbf": "now"}, want: "nbf"},
+		{name: "nonce of wrong JSON type", claims: object{"nonce": []string{nonce}}, want: "nonce"},
+		{name: "at_hash of wrong JSON type", claims: object{"at_hash": 7}, want: "at_hash"},
+		{name: "auth_time of wrong JSON type", claims: object{"auth_time": "now"}, want: "auth_time"},
+		{name: "last_authentication of wrong JSON type", claims: object{"last_authentication": "now"}, want: "auth_time missing"},
 		{name: "1 MB token", claims: object{"padding": strings.Repeat("x", 1<<20)}, want: "size"},
 		{name: "deep nesting", claims: object{"deep": json.RawMessage(strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000))}, want: "nesting"},
 		{name: "deep nesting after a string of brackets", claims: object{"a": `]]]]"\`, "deep": json.RawMessage(strings.Repeat(`{"a":[`, 16) + strings.Repeat("]}", 16))}, want: "nesting"},
@@ -123,7 +133,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "null crit", raw: nullCritical, want: "crit"},
 		{name: "access token", header: object{"typ": "at+jwt"}, want: "typ"},
 		{name: "logout token", header: object{"typ": "logout+jwt"}, want: "typ"},
-		{name: "no key for the algorithm", change: func(c *idtoken.Config) { c.Algorithms = []string{"PS512", "RS512"} }, header: object{"alg": "PS512"}, want: "key"},
+		{name: "no key for the algorithm", change: func(c *idtoken.Config) { c.Options.Algorithms = []string{"PS512", "RS512"} }, header: object{"alg": "PS512"}, want: "key"},
 		{name: "other issuer", claims: object{"iss": "https://auth.globus.example"}, want: "iss"},
 		{name: "issuer with two slashes", claims: object{"iss": issuer + "//"}, want: "iss"},
 		{name: "issuer in capitals", claims: object{"iss": "https://AUTH.globus.org"}, want: "iss"},
@@ -142,13 +152,14 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "audience is an object", claims: object{"aud": object{clientID: clientID}}, want: "aud"},
 		{name: "audience list with a number", claims: object{"aud": []any{clientID, 7}}, want: "aud"},
 		{name: "audience list in a list", claims: object{"aud": []any{[]string{clientID}}}, want: "aud"},
+		{name: "another audience beside ours", claims: object{"aud": []string{clientID, "other"}, "azp": clientID}, want: "aud"},
+		{name: "another audience beside ours without azp", claims: object{"aud": []string{"other", clientID}}, want: "aud"},
 		{name: "azp of another client", claims: object{"azp": "other"}, want: "azp"},
-		{name: "two audiences without azp", claims: object{"aud": []string{clientID, "other"}}, want: "azp missing"},
 		{name: "no sub", claims: object{"sub": nil}, want: "sub missing"},
 		{name: "empty sub", claims: object{"sub": ""}, want: "sub missing"},
 		{name: "expired to the second", at: 172800*time.Second + 300*time.Second, want: "exp"},
 		{name: "expired long ago", claims: object{"exp": 1}, want: "exp"},
-		{name: "expired without leeway", change: func(c *idtoken.Config) { c.Leeway = -1 }, at: 172800 * time.Second, want: "exp"},
+		{name: "expired without leeway", change: func(c *idtoken.Config) { c.Options.Leeway = -1 }, at: 172800 * time.Second, want: "exp"},
 		{name: "expired before our era", claims: object{"exp": -1}, want: "exp"},
 		{name: "no exp", claims: object{"exp": nil}, want: "exp missing"},
 		{name: "null exp", claims: object{"exp": json.RawMessage("null")}, want: "exp missing"},
@@ -161,7 +172,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "null nonce", claims: object{"nonce": json.RawMessage("null")}, want: "nonce missing"},
 		{name: "wrong at_hash", claims: object{"at_hash": "1PvUancEuL_sg1WPl5luMEFGkcL6Ph8uqgiUFsz8deA"}, want: "at_hash"},
 		{name: "another access token", expect: func(e *idtoken.Expect) { e.AccessToken = "another" }, want: "at_hash"},
-		{name: "no at_hash", claims: object{"at_hash": nil}, want: "at_hash missing"},
+		{name: "no at_hash where one is required", claims: object{"at_hash": nil}, change: func(c *idtoken.Config) { c.Options.RequireAccessTokenHash = true }, want: "at_hash missing"},
 		{name: "authenticated too long ago", claims: object{"auth_time": issued.Unix() - 3600 - 301}, want: "auth_time"},
 		{name: "last_authentication too long ago", claims: object{"last_authentication": issued.Unix() - 3600 - 301}, want: "auth_time"},
 		{name: "auth_time decides before last_authentication", claims: object{"auth_time": 1, "last_authentication": issued.Unix()}, want: "auth_time"},
@@ -170,9 +181,6 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "empty expectation", expect: func(e *idtoken.Expect) { *e = idtoken.Expect{} }, want: "expect"},
 		{name: "nonce and no nonce", expect: func(e *idtoken.Expect) { e.NoNonce = true }, want: "expect"},
 		{name: "negative age", expect: func(e *idtoken.Expect) { e.MaxAge = -1 }, want: "expect"},
-		{name: "signature skipped, claims not", change: func(c *idtoken.Config) { c.UnsafeSkipSignature = true }, claims: object{"aud": "other"}, want: "aud"},
-		{name: "audience skipped, issuer not", change: func(c *idtoken.Config) { c.UnsafeSkipAudience = true }, claims: object{"iss": "https://auth.globus.example"}, want: "iss"},
-		{name: "expiry skipped, issue not", change: func(c *idtoken.Config) { c.UnsafeSkipExpiry = true }, at: -301 * time.Second, want: "iat"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -291,6 +299,98 @@ func TestClaims(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestClaims_OddTypes has every claim that no check needs in every JSON type: an odd one
+// reads as absent, refuses nothing and leaves the others as they are.
+func TestClaims_OddTypes(t *testing.T) {
+	t.Parallel()
+	verifier := newVerifier(t, offlineConfig(t))
+	values := map[string]any{
+		"a string": "text", "a number": 1.5, "a huge number": json.RawMessage("1e400"), "true": true, "null": json.RawMessage("null"),
+		"a list": []any{}, "a list of strings": []string{"text"}, "a list of lists": []any{[]any{}}, "an object": object{"sub": object{}},
+	}
+	read := func(t *testing.T, claims object, expect idtoken.Expect) object {
+		t.Helper()
+		verified, err := verifier.Verify(t.Context(), sign(t, keyOne(), globusHeader(), claims), expect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read object
+		if err := json.Unmarshal(encode(t, verified), &read); err != nil {
+			t.Fatal(err)
+		}
+		if all := make(map[string]json.RawMessage); verified.Decode(&all) != nil || len(all) != len(claims) {
+			t.Errorf("Decode: %s", all)
+		}
+		return read
+	}
+	names := map[string]reflect.Type{}
+	for _, typ := range []reflect.Type{reflect.TypeFor[idtoken.Claims](), reflect.TypeFor[idtoken.Identity]()} {
+		for field := range typ.Fields() {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+				names[name] = typ
+			}
+		}
+	}
+	for _, checked := range []string{"iss", "aud", "azp", "exp", "iat", "nbf", "at_hash"} {
+		delete(names, checked)
+	}
+	for name := range names {
+		for kind, value := range values {
+			t.Run(name+" is "+kind, func(t *testing.T) {
+				t.Parallel()
+				if names[name] == reflect.TypeFor[idtoken.Claims]() {
+					got := read(t, with(globusClaims(), object{name: value}), someNonce())
+					want := read(t, with(globusClaims(), object{name: nil}), someNonce())
+					if name == "last_authentication" || name == "auth_time" {
+						delete(got, name) // A number is a time.
+					} else if got[name] == "text" {
+						delete(got, name)
+					}
+					if !reflect.DeepEqual(got, want) {
+						t.Errorf("got  %v\nwant %v", got, want)
+					}
+				}
+				linked := object{"sub": "one", "username": "alice@example.edu"}
+				set := []any{with(linked, object{name: value}), "text", nil, []any{}, linked}
+				got, ok := read(t, with(globusClaims(), object{"identity_set": set}), someNonce())["identity_set"].([]any)
+				if ok && name == "sub" && value != "text" {
+					got = append([]any{nil}, got...) // Without sub it is no identity.
+				}
+				if !ok || len(got) != 2 || !reflect.DeepEqual(got[1], linked) {
+					t.Errorf("identities %v", got)
+				}
+			})
+		}
+	}
+}
+
+// TestVerifierVerify_NamesTheFieldOfTheWrongType checks that a claim of the wrong type
+// which a check needs is named, and not repeated.
+func TestVerifierVerify_NamesTheFieldOfTheWrongType(t *testing.T) {
+	t.Parallel()
+	verifier := newVerifier(t, offlineConfig(t))
+	for _, name := range []string{"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash"} {
+		raw := sign(t, keyOne(), globusHeader(), with(globusClaims(), object{name: object{"secret": "SECRET"}, "name": 7}))
+		_, err := verifier.Verify(t.Context(), raw, full())
+		wantCheck(t, err, idtoken.CheckError(name))
+		if err == nil || !strings.Contains(err.Error(), name+": the claim has the wrong JSON type") || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestVerifierVerify_ExpiredByAClockAhead checks that the error of an expired token asks
+// about the clock, since it may have been issued a moment ago.
+func TestVerifierVerify_ExpiredByAClockAhead(t *testing.T) {
+	t.Parallel()
+	config := offlineConfig(t)
+	config.Now = func() time.Time { return issued.Add(72 * time.Hour) }
+	_, err := newVerifier(t, config).Verify(t.Context(), globusToken(t, keyOne()), full())
+	if !errors.Is(err, idtoken.ErrExpired) || !strings.Contains(err.Error(), "clock") {
+		t.Errorf("got %v", err)
+	}
 }
 
 // TestRecordedClaims reads claims as the Globus SDK for Python has them in its tests.

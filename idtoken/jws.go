@@ -1,0 +1,124 @@
+package idtoken
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	maxTokenBytes = 64 << 10
+	maxNesting    = 32
+)
+
+// compactToken is a token in compact form, split once. The payload is still base64url.
+type compactToken struct {
+	header             *header
+	algorithm          *algorithm // the one that the header names, if it is allowed
+	signed             []byte     // header and payload as they were signed
+	payload, signature []byte
+}
+
+// header has the fields of the JOSE header that matter here. Keys and key locations
+// in a header (jwk, jku, x5c, x5u) are never looked at.
+type header struct {
+	Algorithm string         `json:"alg"`
+	Type      string         `json:"typ"`
+	KeyID     string         `json:"kid"`
+	Critical  jsontext.Value `json:"crit"`
+
+	text string // the encoded header
+}
+
+// splitToken takes a token apart. Its header is not parsed again if it is the known one,
+// which may be nil.
+func splitToken(raw string, known *header) (*compactToken, error) {
+	if len(raw) > maxTokenBytes {
+		return nil, refuse("size", "%d bytes, more than the limit of %d", len(raw), maxTokenBytes)
+	}
+	// The base64 decoder passes over line breaks, which no JWS holds.
+	if strings.IndexByte(raw, '\n') >= 0 || strings.IndexByte(raw, '\r') >= 0 {
+		return nil, refuse("format", "the token contains a line break")
+	}
+	text := []byte(raw)
+	if dots := bytes.Count(text, []byte{'.'}); dots != 2 {
+		return nil, refuse("format", "a signed token has three parts, this one has %d", dots+1)
+	}
+	first, last := bytes.IndexByte(text, '.'), bytes.LastIndexByte(text, '.')
+	token := &compactToken{header: known, signed: text[:last], payload: text[first+1 : last]}
+	var err error
+	if token.signature, err = decodePart(text[last+1:]); err != nil {
+		return nil, refuse("format", "the signature is not base64url")
+	}
+	if known == nil || known.text != raw[:first] {
+		token.header, err = parseHeader(text[:first])
+	}
+	return token, err
+}
+
+func parseHeader(encoded []byte) (*header, error) {
+	parsed := &header{text: string(encoded)}
+	decoded, err := decodePart(encoded)
+	if err != nil {
+		return nil, refuse("format", "the header is not base64url")
+	}
+	if err := decodeJSON("header", decoded, parsed); err != nil {
+		return nil, err
+	}
+	if parsed.Critical != nil {
+		return nil, refuse("crit", "the header requires an extension (crit), and none is supported")
+	}
+	// RFC 7515 section 4.1.9: the prefix may be left out, and case is not significant.
+	kind := strings.TrimPrefix(strings.ToLower(parsed.Type), "application/")
+	if kind != "" && kind != "jwt" {
+		return nil, refuse("typ", "the token is a %s and not an ID token", quote(parsed.Type))
+	}
+	return parsed, nil
+}
+
+// refuseAlgorithm tells the two ways to forge a token by its header alone from a
+// key or a configuration that does not fit.
+func refuseAlgorithm(name string) error {
+	switch upper := strings.ToUpper(name); {
+	case upper == "NONE":
+		return refuse("alg none", "the token is not signed")
+	case strings.HasPrefix(upper, "HS"):
+		return refuse("alg hmac", "%s signs with a shared secret, and Globus Auth shares none", quote(name))
+	}
+	return refuse("alg", "%s is not an allowed signature algorithm", quote(name))
+}
+
+// decodePart decodes one part of a token. Bits that encode nothing must be zero, so
+// that one token has one form.
+func decodePart(part []byte) ([]byte, error) {
+	decoded := make([]byte, base64.RawURLEncoding.DecodedLen(len(part)))
+	n, err := base64.RawURLEncoding.Strict().Decode(decoded, part)
+	return decoded[:n], err
+}
+
+// deeperThan reports whether JSON text nests objects and arrays more than limit
+// levels deep.
+func deeperThan(text []byte, limit int) bool {
+	if bytes.Count(text, []byte{'{'})+bytes.Count(text, []byte{'['}) <= limit {
+		return false
+	}
+	depth, inString := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
