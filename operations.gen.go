@@ -558,9 +558,7 @@ func (c *Client) Token(ctx context.Context, body gen.TokenRequest, opts ...CallO
 	req, err := gen.NewTokenRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "Token", path: "/v2/oauth2/token", auth: authBasic | authNone | 0,
-		retry:   retryNever,
-		grants:  map[string]retryClass{"client_credentials": retrySafe, "refresh_token": retryUnsent, "urn:globus:auth:grant_type:dependent_token": retrySafe},
-		secrets: []string{"code", "code_verifier", "refresh_token", "token"},
+		retry: retryGrant,
 	}
 	return call[gen.TokenAnswer](c, op, req, err, opts)
 }
@@ -578,8 +576,7 @@ func (c *Client) Introspect(ctx context.Context, body gen.IntrospectRequest, opt
 	req, err := gen.NewIntrospectRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "Introspect", path: "/v2/oauth2/token/introspect", auth: authBasic | 0,
-		retry:   retrySafe,
-		secrets: []string{"token"},
+		retry: retrySafe,
 	}
 	return call[gen.Introspection](c, op, req, err, opts)
 }
@@ -596,8 +593,7 @@ func (c *Client) Revoke(ctx context.Context, body gen.RevokeRequest, opts ...Cal
 	req, err := gen.NewRevokeRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "Revoke", path: "/v2/oauth2/token/revoke", auth: authBasic | authNone | 0,
-		retry:   retrySafe,
-		secrets: []string{"token"},
+		retry: retrySafe,
 	}
 	return call[gen.Revocation](c, op, req, err, opts)
 }

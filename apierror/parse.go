@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/globusauth/globusauth/internal/redact"
 )
 
 // FromResponse reads the answer to a failed operation. It never fails: whatever
@@ -38,22 +36,22 @@ func (e *Error) readBody(media string, body []byte) {
 	size := ", " + strconv.Itoa(len(body)) + " bytes"
 	switch first := kind(body); {
 	case first == 0:
-		e.note = "empty response"
+		e.note = "empty answer"
 	case media == "" && first != '{':
-		e.note, e.foreign = "response has no content type"+size, true
+		e.note, e.foreign = "answer has no content type"+size, true
 	case !isJSON(media):
-		e.note, e.foreign = "response is "+redact.Line(media, maxName)+size, true
+		e.note, e.foreign = "answer is "+clean(media, maxName)+size, true
 	case len(body) > maxBody:
-		e.note = "response is too long" + size
+		e.note = "answer is too long" + size
 	default:
 		root := readObject(body)
 		if root == nil {
-			e.note = "response is not a JSON object" + size
+			e.note = "answer is no JSON object" + size
 			return
 		}
 		e.read(root, media == "application/vnd.api+json")
 		if e.Code == "" && e.Message == "" && e.Authorization == nil {
-			e.note = "response has no code and no message" + size
+			e.note = "answer has no code and no message" + size
 		}
 	}
 }
@@ -76,11 +74,11 @@ func (e *Error) read(root object, jsonAPI bool) {
 	case jsonAPI && len(documents) > 0:
 		e.Code, e.Message = common(parts, Detail.code), joinMessages(parts)
 	case codeOK && messageOK:
-		e.Code, e.Message = redact.Line(code, maxName), redact.Line(message, maxMessage)
+		e.Code, e.Message = clean(code, maxName), clean(message, maxMessage)
 		id, _ := root.text("request_id")
-		e.RequestID = redact.Line(id, maxName)
+		e.RequestID = clean(id, maxName)
 	default:
-		if e.Code = redact.Line(code, maxName); !codeOK {
+		if e.Code = clean(code, maxName); !codeOK {
 			e.Code = common(parts, Detail.code)
 		}
 		e.Message = joinMessages(parts)
@@ -90,14 +88,14 @@ func (e *Error) read(root object, jsonAPI bool) {
 	}
 
 	e.oauthCode, _ = root.text("error")
-	e.oauthCode = redact.Line(e.oauthCode, maxName)
+	e.oauthCode = clean(e.oauthCode, maxName)
 	if len(documents) == 0 {
 		if e.Code == "" {
 			e.Code = e.oauthCode
 		}
 		if e.Message == "" {
 			description, _ := root.text("error_description")
-			e.Message = redact.Line(description, maxMessage)
+			e.Message = clean(description, maxMessage)
 		}
 	}
 
@@ -139,7 +137,7 @@ func joinMessages(details []Detail) string {
 			break
 		}
 	}
-	return redact.Line(b.String(), maxMessage)
+	return clean(b.String(), maxMessage)
 }
 
 // object is a JSON object whose members are looked at one by one, so that a
@@ -195,9 +193,9 @@ func (o object) detail(jsonAPI bool) Detail {
 		}
 	}
 	return Detail{
-		Code:      redact.Line(code, maxName),
-		Message:   redact.Line(message, maxMessage),
-		RequestID: redact.Line(id, maxName),
+		Code:      clean(code, maxName),
+		Message:   clean(message, maxMessage),
+		RequestID: clean(id, maxName),
 	}
 }
 

@@ -126,7 +126,7 @@ func (a api) Authorize(ctx context.Context, request server.AuthorizeRequestObjec
 	if err != nil {
 		return a.refuse(checked, err), nil
 	}
-	if c.wantsPage(a.config.Login) || c.request.Method == http.MethodPost {
+	if c.wantsPage(a.config.Login) || c.request.Method == http.MethodPost || a.hintsAtNobody(checked) {
 		return a.signInPage(c, checked), nil
 	}
 	answer, err := a.authorizeAtOnce(c, checked)
@@ -177,14 +177,21 @@ func (e *engine) authorizeAtOnce(c *call, a *authorization) (server.Answer, erro
 	return e.grantCode(c, a, current, person), nil
 }
 
+// hintsAtNobody reports whether login_hint names no user: then a page asks.
+func (e *engine) hintsAtNobody(a *authorization) bool {
+	if a.params.LoginHint == "" {
+		return false
+	}
+	person := e.findIdentity(a.params.LoginHint)
+	return person == nil || person.client != nil
+}
+
 // whoSignsIn picks the person, with the identity that the client asks for.
 func (e *engine) whoSignsIn(a *authorization, current *session) (*identity, error) {
 	var person *identity
 	switch {
 	case a.params.LoginHint != "":
-		if person = e.findIdentity(a.params.LoginHint); person == nil || person.client != nil {
-			return nil, missingIdentity("login_hint names nobody: '" + a.params.LoginHint + "'.")
-		}
+		person = e.findIdentity(a.params.LoginHint)
 	case len(a.required.identities) > 0:
 		person = a.required.identities[0]
 	case current != nil && current.primary != nil:

@@ -14,6 +14,7 @@ const (
 	policyID             = "b0000000-0000-4000-8000-000000000002"
 	universityID         = "d0000000-0000-4000-8000-000000000001"
 	globusIDProviderID   = "41143743-f3c8-4d60-bbdb-eeecaba85bd9"
+	commandLineID        = "95fdeba8-fac2-42bd-a357-e068d82ff78e" // of Globus' own command-line client
 	clientProviderID     = "3a74877b-e2a3-44b1-8958-ede1031b1827"
 	authClientID         = "e0000000-0000-4000-8000-000000000001"
 
@@ -26,8 +27,9 @@ const (
 // DefaultWorld returns the built-in world, a new value each time:
 //
 //   - the resource servers Globus Auth, Transfer, Groups, Search, Flows, Timers,
-//     Compute and Nexus with their well-known scopes, and one collection with
-//     data_access and https;
+//     Compute and Nexus with their well-known scopes, one collection, and the
+//     scopes of any other collection, endpoint or flow; the template of Globus'
+//     own command-line client;
 //   - the identity providers Example University (example.edu) and Globus ID
 //     (globusid.org);
 //   - alice@example.edu with the linked identity alice@globusid.org,
@@ -104,7 +106,8 @@ func DefaultWorld() World {
 	}
 }
 
-// services returns the resource servers of Globus.
+// services returns the resource servers of Globus, and its command-line client,
+// which are in every world.
 func services() []Client {
 	known := func(id string, scope scopes.Scope, name string) Scope {
 		return Scope{ID: id, Scope: string(scope), Name: name, Description: name + "."}
@@ -154,5 +157,18 @@ func services() []Client {
 		server(collectionID, "Example collection", collectionID,
 			scope(scopes.CollectionDataAccess(collectionID), "Access data on the example collection"),
 			scope(scopes.CollectionHTTPS(collectionID), "Access files on the example collection over HTTPS")),
+		Client{
+			ID: "e0000000-0000-4000-8000-000000000004", Name: "Endpoint or collection", Type: kindGCS, Public: true,
+			Scopes: []Scope{
+				known("e0000000-0000-4000-8000-000000000101", "urn:globus:auth:scope:"+anyUUID+":manage_collections", "Manage collections of the endpoint"),
+				known("e0000000-0000-4000-8000-000000000102", scopeURL+anyUUID+"/data_access", "Access data on the collection"),
+				known("e0000000-0000-4000-8000-000000000103", scopeURL+anyUUID+"/https", "Access files on the collection over HTTPS"),
+			},
+		},
+		Client{
+			ID: "e0000000-0000-4000-8000-000000000005", Name: "Flow", Type: kindServer, Public: true,
+			Scopes: []Scope{known("e0000000-0000-4000-8000-000000000104", scopeURL+anyUUID+"/flow_"+anyUUIDName+"_user", "Run the flow")},
+		},
+		Client{ID: commandLineID, Name: "Globus CLI", Type: kindPublic, Template: true, Public: true},
 	}
 }

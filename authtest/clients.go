@@ -67,6 +67,9 @@ func clientKinds() []string {
 // public reports whether the client has no secret.
 func (c *client) public() bool { return c.kind == kindPublic || c.kind == kindWebapp }
 
+// native reports whether the client is a program on a person's computer.
+func (c *client) native() bool { return c.kind == kindPublic || c.instance }
+
 // grants returns the grants that the client may use. Instances of a native app
 // are no resource servers.
 func (c *client) grants() []string {

@@ -219,7 +219,7 @@ func (e *engine) addTokens(view *dashboardView) {
 		}
 	}
 	for _, t := range e.refresh {
-		if !t.revoked && !t.family.revoked && now.Before(t.dies) && sound(t.client, t.credential, t.identity, t.grant, t.consents) {
+		if e.usable(t) {
 			entries = append(entries, entry{t.issued, func() tokenRow {
 				return e.tokenRow("refresh", t.value, t.client, t.identity, t.server, t.scopes, t.dies.Sub(now))
 			}, t.value})

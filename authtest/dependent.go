@@ -72,7 +72,7 @@ func (e *engine) restrict(nodes []*consent, text string) (kept []*consent, missi
 		switch {
 		case at >= 0:
 			kept = append(kept, nodes[at])
-		case e.byScope[name] == nil:
+		case e.scopeNamed(name) == nil:
 			unknown = append(unknown, name)
 		default:
 			missing = append(missing, name)

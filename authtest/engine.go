@@ -30,6 +30,7 @@ type engine struct {
 	fqdns    map[string]*client
 	scopes   map[string]*scope // by ID
 	byScope  map[string]*scope // by scope string
+	patterns []*scope          // whose scope strings have anyUUID
 	projects map[string]*project
 	policies map[string]*policy
 	ordered  order

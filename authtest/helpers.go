@@ -57,14 +57,16 @@ func (s *Server) AddUser(user User) User {
 
 // AddClient adds a client with its scopes and returns the entry with its IDs.
 func (s *Server) AddClient(client Client) Client {
+	s.name(&client.ID)
 	s.must(s.Add(World{Clients: []Client{client}}))
 	e := s.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.ordered.clients) == 0 {
+	added := e.clients[strings.ToLower(client.ID)]
+	if added == nil {
 		return client
 	}
-	entry := e.clients[e.ordered.clients[len(e.ordered.clients)-1]].entry()
+	entry := added.entry()
 	if len(entry.Credentials) > 0 {
 		entry.Secret = entry.Credentials[0].Secret
 	}
@@ -73,26 +75,37 @@ func (s *Server) AddClient(client Client) Client {
 
 // AddProject adds a project and returns the entry with its ID.
 func (s *Server) AddProject(project Project) Project {
+	s.name(&project.ID)
 	s.must(s.Add(World{Projects: []Project{project}}))
 	e := s.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.ordered.projects) == 0 {
-		return project
+	if added := e.projects[strings.ToLower(project.ID)]; added != nil {
+		return added.entry()
 	}
-	return e.projects[e.ordered.projects[len(e.ordered.projects)-1]].entry()
+	return project
 }
 
 // AddPolicy adds a policy and returns the entry with its ID.
 func (s *Server) AddPolicy(policy Policy) Policy {
+	s.name(&policy.ID)
 	s.must(s.Add(World{Policies: []Policy{policy}}))
 	e := s.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.ordered.policies) == 0 {
-		return policy
+	if added := e.policies[strings.ToLower(policy.ID)]; added != nil {
+		return added.entry()
 	}
-	return e.policies[e.ordered.policies[len(e.ordered.policies)-1]].entry()
+	return policy
+}
+
+// name makes an ID for an entry that has none, so that it can be found again.
+func (s *Server) name(id *string) {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	if *id == "" {
+		*id = s.engine.random.uuid()
+	}
 }
 
 // Link makes two identities, named by username or ID, one person's.
@@ -118,6 +131,12 @@ func (s *Server) Login(ctx context.Context, username, authorizeURL string) (*url
 	parsed, err := url.Parse(authorizeURL)
 	if err != nil {
 		return nil, errors.New("authtest: log in: the authorization URL cannot be parsed")
+	}
+	s.engine.mu.Lock()
+	person := s.engine.findIdentity(username)
+	s.engine.mu.Unlock()
+	if person == nil {
+		return nil, fmt.Errorf("authtest: log in: there is no user %q", username)
 	}
 	query := parsed.Query()
 	query.Set("login_hint", username)

@@ -116,8 +116,8 @@ func TestLoginHelper(t *testing.T) {
 	if info["sub"] != p.ready.Users[2].IdentityID {
 		t.Errorf("sub = %v, want carol", info["sub"])
 	}
-	if _, err := p.server.Login(t.Context(), "nobody@example.edu", address); err == nil || !strings.Contains(err.Error(), "REQUIRED_IDENTITY_MISSING") {
-		t.Errorf("error = %v, want what the page says", err)
+	if _, err := p.server.Login(t.Context(), "nobody@example.edu", address); err == nil || !strings.Contains(err.Error(), `no user "nobody@example.edu"`) {
+		t.Errorf("error = %v, want one that names the user", err)
 	}
 	p.server.Link("carol@globusid.org", "bob@example.edu")
 	if _, err := p.server.Login(t.Context(), "carol@globusid.org", address+"&session_required_identities=bob%40example.edu"); err != nil {

@@ -78,8 +78,34 @@ func splitList(values []string) []string {
 	return trimmed(strings.Split(strings.Join(values, ","), ","))
 }
 
+// mayRevoke reports whether a client may ask about and revoke a client's tokens:
+// its own, and as the template of a native app those of its instances, whose
+// programs log out under the template's ID.
+func (c *client) mayRevoke(owner *client) bool {
+	return c == owner || owner.instance && owner.parent == c.id
+}
+
+// Validate tells a client whether one of its tokens is active. It is deprecated
+// and undocumented; Globus' own command-line client sends refresh tokens here.
+func (a api) Validate(ctx context.Context, request server.ValidateRequestObject) (server.ValidateResponseObject, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	asking, _, err := a.tokenClient(callFrom(ctx), request.Body.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	active := false
+	if token := a.liveToken(request.Body.Token); token != nil {
+		active = asking.mayRevoke(token.client)
+	} else if token := a.refresh[request.Body.Token]; token != nil {
+		active = asking.mayRevoke(token.client) && a.usable(token)
+	}
+	return ok(map[string]any{"active": active})
+}
+
 // Revoke ends an access or refresh token (RFC 7009). A token that is unknown or
-// another client's is left alone, with the same answer.
+// another client's is left alone, and so is a missing one, with the same answer:
+// Globus' own clients send none for a token that they do not have.
 func (a api) Revoke(ctx context.Context, request server.RevokeRequestObject) (server.RevokeResponseObject, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -87,15 +113,12 @@ func (a api) Revoke(ctx context.Context, request server.RevokeRequestObject) (se
 	if err != nil {
 		return nil, err
 	}
-	if request.Body.Token == "" {
-		return nil, oauthProblem("invalid_request", "token is required")
-	}
-	if token := a.access[request.Body.Token]; token != nil && token.client == asking {
+	if token := a.access[request.Body.Token]; token != nil && asking.mayRevoke(token.client) {
 		token.revoked = true
 		a.dropAccess(token)
 		a.changed()
 	}
-	if token := a.refresh[request.Body.Token]; token != nil && token.client == asking {
+	if token := a.refresh[request.Body.Token]; token != nil && asking.mayRevoke(token.client) {
 		token.family.revoked = true // and with it the access tokens that came of it
 		a.dropRefresh(token)
 		a.changed()

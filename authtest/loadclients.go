@@ -143,7 +143,11 @@ func (e *engine) addScope(owner *client, s Scope) (*scope, error) {
 
 func (e *engine) keepScope(s *scope) {
 	e.scopes[s.id] = s
-	e.byScope[s.text] = s
+	if strings.Contains(s.text, anyUUID) {
+		e.patterns = append(e.patterns, s)
+	} else {
+		e.byScope[s.text] = s
+	}
 	e.ordered.scopes = append(e.ordered.scopes, s.id)
 	s.client.scopes = append(s.client.scopes, s)
 	e.changed()
@@ -153,7 +157,7 @@ func (e *engine) keepScope(s *scope) {
 // string or ID.
 func (e *engine) addDependencies(s *scope, list []Dependency) error {
 	for _, d := range list {
-		target := e.byScope[d.Scope]
+		target := e.scopeNamed(d.Scope)
 		if target == nil {
 			target = e.scopes[strings.ToLower(d.Scope)]
 		}

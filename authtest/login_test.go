@@ -43,7 +43,6 @@ func TestAuthorizeRefusals(t *testing.T) {
 		{"identity of another", "openid", []string{"session_required_identities", "bob@example.edu", "login_hint", "alice@example.edu"}, "REQUIRED_IDENTITY_MISSING", ""},
 		{"domain of nobody", "openid", []string{"session_required_single_domain", "example.com"}, "REQUIRED_IDENTITY_MISSING", ""},
 		{"unknown policy", "openid", []string{"session_required_policies", "00000000-0000-4000-8000-000000000000"}, "OAUTH_AUTH_REQUEST_FAILURE", ""},
-		{"hint of nobody", "openid", []string{"login_hint", "nobody"}, "REQUIRED_IDENTITY_MISSING", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -59,6 +58,53 @@ func TestAuthorizeRefusals(t *testing.T) {
 				t.Errorf("answer %d, Location %q; want the error %s and the state", a.status, location, test.errors)
 			}
 		})
+	}
+}
+
+// A hint is no requirement: a page asks who it is, also where none is shown otherwise.
+func TestAuthorize_UnknownLoginHintShowsTheLoginPage(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, authtest.Config{})
+	a := p.do("GET", "/v2/oauth2/authorize?"+p.authorizeQuery("openid", "login_hint", "nobody@example.edu").Encode(), "", nil)
+	if a.status != http.StatusOK || !strings.Contains(string(a.body), `value="nobody@example.edu"`) {
+		t.Errorf("status %d, want the login page with the hint: %s", a.status, a.body)
+	}
+	back := p.callback(p.authorizeQuery("openid", "login_hint", "nobody@example.edu", "prompt", "none"))
+	if back.Get("error") != "login_required" {
+		t.Errorf("with prompt=none: %v, want login_required", back)
+	}
+}
+
+// A scope string with {uuid} stands for any resource server.
+func TestScopePattern_RegistersTheResourceServerThatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, authtest.Config{})
+	p.server.AddClient(authtest.Client{Name: "Instrument", Scopes: []authtest.Scope{
+		{Scope: "https://auth.globus.org/scopes/{uuid}/read_{uuid_}"}, {Scope: "https://auth.globus.org/scopes/{uuid}/write"},
+	}})
+	const id = "12345678-1234-4234-8234-123456789abc"
+	known := []string{
+		"https://auth.globus.org/scopes/" + id + "/read_12345678_1234_4234_8234_123456789abc", "https://auth.globus.org/scopes/" + id + "/write",
+	}
+	token := p.login(strings.Join(known, " "))
+	if text(token, "resource_server") != id || text(token, "scope") != strings.Join(known, " ") {
+		t.Errorf("resource_server %v, scope %v", token["resource_server"], token["scope"])
+	}
+	for _, unknown := range []string{
+		"https://auth.globus.org/scopes/{uuid}/write",
+		"https://auth.globus.org/scopes/" + id + "/data_access", // the server is there, and has no such scope
+		"https://auth.globus.org/scopes/12345678-1234-4234-8234-123456789ABC/write",
+		"https://auth.globus.org/scopes/22345678-1234-4234-8234-123456789abc/read_12345678_1234_4234_8234_123456789abc",
+		"https://auth.globus.org/scopes/" + p.ready.ConfidentialClientID + "/write",
+	} {
+		a := p.do("GET", "/v2/oauth2/authorize?"+p.authorizeQuery(unknown).Encode(), "", nil)
+		if a.status != http.StatusBadRequest || !strings.Contains(string(a.body), "UNKNOWN_SCOPE_ERROR") {
+			t.Errorf("%s: status %d, want an unknown scope", unknown, a.status)
+		}
+	}
+	restored := authtest.NewWith(t, authtest.Config{World: new(p.server.Snapshot())})
+	if issued := restored.Issue(authtest.Grant{User: "alice@example.edu", Client: p.ready.NativeClientID, Scopes: known}); len(issued) != 1 {
+		t.Errorf("after a restart %d tokens, want 1", len(issued))
 	}
 }
 

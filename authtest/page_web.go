@@ -86,7 +86,7 @@ func (c *client) mayReturnTo(address string) bool {
 	if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.User != nil {
 		return false
 	}
-	if c.kind == kindPublic && parsed.Scheme == "http" && isLoopback(parsed.Hostname()) {
+	if c.native() && parsed.Scheme == "http" && isLoopback(parsed.Hostname()) {
 		return true
 	}
 	return slices.ContainsFunc(c.redirectURIs, func(uri string) bool {

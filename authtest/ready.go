@@ -90,7 +90,7 @@ func (s *Server) Ready() Ready {
 func (e *engine) describeClient(r *Ready, c *client) {
 	switch {
 	case c.template:
-		if r.TemplateID == "" {
+		if r.TemplateID == "" && c.id != commandLineID {
 			r.TemplateID = c.id
 		}
 	case c.kind == kindPublic:

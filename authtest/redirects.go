@@ -7,7 +7,8 @@ import (
 )
 
 // acceptsRedirect reports whether an answer may go to a redirect URI. A
-// registered one is compared exactly. Native clients may use any loopback
+// registered one is compared exactly. Native clients and the instances of their
+// templates may use any loopback
 // address with any port and path (RFC 8252 section 7.3), and the page that shows
 // the code.
 func (c *client) acceptsRedirect(uri, base string) bool {
@@ -17,7 +18,7 @@ func (c *client) acceptsRedirect(uri, base string) bool {
 	if slices.Contains(c.redirectURIs, uri) {
 		return true
 	}
-	if c.kind != kindPublic {
+	if !c.native() {
 		return false
 	}
 	if uri == base+"/v2/web/auth-code" {

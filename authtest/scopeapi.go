@@ -60,6 +60,7 @@ func (e *engine) removeScope(s *scope) {
 	s.deleted = true
 	delete(e.scopes, s.id)
 	delete(e.byScope, s.text)
+	e.patterns = slices.DeleteFunc(e.patterns, func(each *scope) bool { return each == s })
 	e.ordered.scopes = drop(e.ordered.scopes, s.id)
 	s.client.scopes = slices.DeleteFunc(slices.Clone(s.client.scopes), func(each *scope) bool { return each == s })
 	e.dropConsents(func(given *consent) bool { return given.scope == s })
@@ -105,7 +106,7 @@ func (a api) GetScopes(ctx context.Context, request server.GetScopesRequestObjec
 		}
 	case len(params.ScopeStrings) > 0:
 		for _, text := range params.ScopeStrings {
-			if s := a.byScope[text]; s != nil && a.sees(caller, s) {
+			if s := a.scopeNamed(text); s != nil && a.sees(caller, s) {
 				add(s)
 			}
 		}

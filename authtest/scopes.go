@@ -63,12 +63,60 @@ func (e *engine) parseScopes(text string) (roots []requested, unknown []string, 
 	return roots, unknown, offline, nil
 }
 
+// anyUUID stands in a scope string for the UUID of its resource server, whatever
+// it is, and anyUUIDName for the same with _ in place of -.
+const (
+	anyUUID     = "{uuid}"
+	anyUUIDName = "{uuid_}"
+)
+
+// withUUID returns a scope string of a pattern.
+func withUUID(pattern, id string) string {
+	return strings.NewReplacer(anyUUID, id, anyUUIDName, strings.ReplaceAll(id, "-", "_")).Replace(pattern)
+}
+
+// uuidOf returns the UUID with which a pattern makes a scope string.
+func uuidOf(pattern, text string) (string, bool) {
+	prefix, _, _ := strings.Cut(pattern, anyUUID)
+	const length = 36
+	if len(text) < len(prefix)+length {
+		return "", false
+	}
+	id := text[len(prefix):][:length]
+	return id, uuidPattern.MatchString(id) && id == strings.ToLower(id) && withUUID(pattern, id) == text
+}
+
+// scopeNamed returns the scope of a scope string, or nil. Where a pattern fits,
+// the resource server is registered, with a scope for each pattern of the client
+// that has this one.
+func (e *engine) scopeNamed(text string) *scope {
+	if found := e.byScope[text]; found != nil {
+		return found
+	}
+	for _, pattern := range e.patterns {
+		id, fits := uuidOf(pattern.text, text)
+		if !fits || e.clients[id] != nil || e.identities[id] != nil {
+			continue
+		}
+		made := *pattern.client
+		made.id, made.name, made.scopes, made.identity, made.credentials = id, made.name+" "+id, nil, nil, nil
+		e.keepClient(&made)
+		for _, each := range pattern.client.scopes {
+			owned := *each
+			owned.id, owned.text, owned.client, owned.server = e.random.uuid(), withUUID(each.text, id), &made, id
+			e.keepScope(&owned)
+		}
+		return e.byScope[text]
+	}
+	return nil
+}
+
 // maxScopeDepth bounds the walk through registered dependencies.
 const maxScopeDepth = 16
 
 // resolve finds the scope of a node and everything below it.
 func (e *engine) resolve(node scopes.Node, unknown *[]string, path []*scope) (requested, bool) {
-	found := e.byScope[node.Name()]
+	found := e.scopeNamed(node.Name())
 	if found == nil {
 		*unknown = append(*unknown, node.Name())
 		return requested{}, false

@@ -221,7 +221,7 @@ func (e *engine) state() *State {
 		}
 	}
 	for _, t := range sortedBy(e.idle, func(t *refreshToken) string { return t.issued.Format(time.RFC3339Nano) + t.value }) {
-		if !t.revoked && !t.family.revoked && e.now().Before(t.dies) && sound(t.client, t.credential, t.identity, t.grant, t.consents) {
+		if e.usable(t) {
 			w.refresh(t)
 		}
 	}

@@ -84,6 +84,12 @@ func (e *engine) alive(token *accessToken) bool {
 	return sound(token.client, token.credential, token.identity, token.grant, token.consents)
 }
 
+// usable reports whether a refresh token can be used now.
+func (e *engine) usable(token *refreshToken) bool {
+	return !token.revoked && !token.family.revoked && e.now().Before(token.dies) &&
+		sound(token.client, token.credential, token.identity, token.grant, token.consents)
+}
+
 // keepAccess stores a token and forgets those whose life is over.
 func (e *engine) keepAccess(token *accessToken) {
 	now := e.now()

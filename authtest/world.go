@@ -69,9 +69,14 @@ type Credential struct {
 }
 
 // Scope is a scope that a client owns.
+//
+// A scope string with {uuid} in it stands for that scope of any resource server
+// with a UUID, such as a collection or a flow: when one is asked for, a client
+// with that ID is registered, with a scope for each pattern of this client.
+// {uuid_} is the UUID once more, with _ in place of -.
 type Scope struct {
 	ID                string       `yaml:"id,omitempty"`
-	Scope             string       `yaml:"scope,omitempty"`  // the whole string
+	Scope             string       `yaml:"scope,omitempty"`  // the whole string; with {uuid} a pattern, see below
 	Suffix            string       `yaml:"suffix,omitempty"` // short for https://auth.globus.org/scopes/{client}/{suffix}
 	Name              string       `yaml:"name,omitempty"`
 	Description       string       `yaml:"description,omitempty"` // empty: made of the name

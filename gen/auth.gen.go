@@ -1024,18 +1024,18 @@ func (v ResourceServerToken) LogValue() slog.Value { return slog.StringValue(fmt
 // ResponseType What the authorization endpoint answers with.
 type ResponseType string
 
-// Revocation The result of a revocation.
+// Revocation Whether a token is active.
 type Revocation struct {
-	// Active Whether the token is still active, which is false.
+	// Active Whether the token is active; after a revocation false.
 	Active bool `json:"active,omitempty,omitzero"`
 }
 
-// RevokeRequest The form of a revocation.
+// RevokeRequest The form of a revocation, or of a question whether a token is active.
 type RevokeRequest struct {
 	// ClientID The client, when it has no secret. Excludes Basic.
 	ClientID string `json:"client_id,omitempty,omitzero"`
 
-	// Token The access or refresh token to revoke.
+	// Token The access or refresh token.
 	Token string `json:"token"`
 
 	// TokenTypeHint Kind of a token (RFC 7009 section 2.1).
@@ -1619,6 +1619,11 @@ type IntrospectFormdataRequestBody = IntrospectRequest
 
 // RevokeFormdataRequestBody defines body for Revoke for application/x-www-form-urlencoded ContentType.
 type RevokeFormdataRequestBody = RevokeRequest
+
+// ValidateFormdataRequestBody defines body for Validate for application/x-www-form-urlencoded ContentType.
+//
+// Deprecated: this type has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+type ValidateFormdataRequestBody = RevokeRequest
 
 // Doer sends a request, as *http.Client does.
 type Doer interface {

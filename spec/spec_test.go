@@ -191,6 +191,7 @@ func TestEveryEndpointIsDescribed(t *testing.T) {
 		{http.MethodPost, "/v2/oauth2/token", "token"},
 		{http.MethodPost, "/v2/oauth2/token/introspect", "introspect"},
 		{http.MethodPost, "/v2/oauth2/token/revoke", "revoke"},
+		{http.MethodPost, "/v2/oauth2/token/validate", "validate"},
 		{http.MethodGet, "/v2/oauth2/userinfo", "getUserinfo"},
 		{http.MethodPost, "/v2/oauth2/userinfo", "postUserinfo"},
 		{http.MethodGet, "/v2/api/identities", "getIdentities"},

@@ -69,12 +69,8 @@ func (c CommandLine) Login(ctx context.Context, start Start) (tokens.Set, error)
 			_, _ = io.WriteString(c.Out, "\n")
 			return tokens.Set{}, err
 		}
-		callback, err := readAnswer(line, login.URL())
-		var set tokens.Set
-		if err == nil {
-			// The exchange is not cut off when the time to type is over.
-			set, err = finish(ctx, login, callback)
-		}
+		// The exchange is not cut off when the time to type is over.
+		set, err := finishTyped(ctx, login, line)
 		if err == nil || !mistyped(err) {
 			return set, err
 		}
@@ -90,20 +86,30 @@ var errNotCallback = errors.New("login: this is neither the code nor the address
 
 // mistyped reports errors that leave the login as it was: nothing was sent.
 func mistyped(err error) bool {
-	if errors.Is(err, errNotCallback) {
-		return true
-	}
 	check, _ := errors.AsType[flows.CheckError](err)
 	switch check {
-	case flows.ErrCode, flows.ErrCodeMissing, flows.ErrCodePage, flows.ErrState, flows.ErrStateMissing, flows.ErrRepeated:
+	case flows.ErrCode, flows.ErrCodeMissing, flows.ErrState, flows.ErrStateMissing, flows.ErrRepeated:
 		return true
 	}
-	return false
+	return errors.Is(err, errNotCallback)
+}
+
+// finishTyped completes the login with what the person typed.
+func finishTyped(ctx context.Context, login flows.Login, typed string) (tokens.Set, error) {
+	callback, err := readAnswer(typed, login.RedirectURI())
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	set, err := finish(ctx, login, callback)
+	if errors.Is(err, flows.ErrCodePage) {
+		err = fmt.Errorf("%w: copy the whole address that the browser shows after the login", errNotCallback)
+	}
+	return set, err
 }
 
 // readAnswer understands a code, or the address that a browser was sent to
-// after the login which began at the URL.
-func readAnswer(typed, loginURL string) (url.Values, error) {
+// after the login with this redirect URI.
+func readAnswer(typed, redirectURI string) (url.Values, error) {
 	// Pages and terminals leave more than blanks around what is copied.
 	text := strings.TrimFunc(typed, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
 	if !strings.Contains(text, "://") {
@@ -112,13 +118,9 @@ func readAnswer(typed, loginURL string) (url.Values, error) {
 		}
 		return url.Values{"code": {text}}, nil
 	}
-	begun, err := url.Parse(loginURL)
+	redirect, err := url.Parse(redirectURI)
 	if err != nil {
-		return nil, fmt.Errorf("login: read the link: %w", err)
-	}
-	redirect, err := url.Parse(begun.Query().Get("redirect_uri"))
-	if err != nil {
-		return nil, fmt.Errorf("login: read the link: %w", err)
+		return nil, fmt.Errorf("login: read the redirect URI: %w", err)
 	}
 	// The parser's own error would show the code.
 	given, err := url.Parse(text)

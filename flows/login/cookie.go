@@ -8,7 +8,6 @@ import (
 )
 
 const (
-	browserCookie = "globus-auth-browser"
 	sessionCookie = "globus-auth-session"
 	hostPrefix    = "__Host-" // bound to this host, its root path and https
 	maxPage       = 2048

@@ -10,14 +10,14 @@
 //	native := flows.Native{Client: auth, ClientID: id, Scopes: want}
 //	set, err := login.Loopback{Name: "my-tool", Getenv: os.Getenv}.Login(ctx, login.Native(native))
 //
-// A manager of your own is one method: call the [Start] it is given, show
-// [flows.Login.URL], and return what [flows.Login.Finish] or
-// [flows.Login.FinishCode] returns.
+// [Func] leaves the person to a function. A manager of your own is one method: call
+// the [Start] it is given, show [flows.Login.URL], and return what
+// [flows.Login.Finish] or [flows.Login.FinishCode] returns.
 //
 // # In a web portal
 //
 // [Web] has three handlers, to start a login, to receive its callback and to log
-// out, and keeps what belongs to a browser in [Sessions].
+// out, and keeps who is logged in in [Sessions].
 //
 // # Errors
 //

@@ -17,6 +17,9 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
+// openPatience is how long a browser may take not to open.
+const openPatience = 2 * time.Second
+
 // Loopback is the [Manager] that opens the browser and receives the callback on
 // this machine (RFC 8252 section 7.3). The link is shown as well. Over SSH, and
 // where there is no graphical browser or none opens, Fallback takes over.
@@ -37,15 +40,20 @@ type Loopback struct {
 	// Port is the port of the redirect URI. Zero means any free one, which Globus
 	// allows to native clients.
 	Port int
-	// RandomPath gives the redirect URI a path that nobody can guess, for a server that
-	// allows any. Globus wants the redirect URI without.
-	RandomPath bool
 	// Open opens the browser. Nil means the system's default browser. It may return
 	// when the browser ends: the login goes on meanwhile, and so does a
 	// call of Open that the login outruns.
 	Open func(url string) error
+	// In is where the person may paste the address that the browser ends on, while it
+	// cannot reach this machine. The callback or a line, what comes first, wins. Nil, and
+	// os.Stdin, mean the terminal, if standard input is one; otherwise nothing is read.
+	// See [CommandLine.In] about reads that cannot be interrupted.
+	In io.Reader
 	// Out shows the link. Nil means os.Stderr.
 	Out io.Writer
+	// Hint is a sentence below the link, such as the name of the program's option for
+	// a login without a browser. Empty means none.
+	Hint string
 	// Timeout is how long the person may take. Zero means one hour.
 	Timeout time.Duration
 	// Getenv reads the environment: SSH_TTY, SSH_CONNECTION, BROWSER, and, where a
@@ -53,7 +61,7 @@ type Loopback struct {
 	// give os.Getenv. Nil means that a browser is tried anyhow.
 	Getenv func(name string) string
 	// Fallback takes over where no browser opens. Nil means a [CommandLine] with
-	// the same Out and Timeout. It starts a login of its own.
+	// the same In, Out and Timeout. It starts a login of its own.
 	Fallback Manager
 }
 
@@ -98,27 +106,53 @@ func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, error) {
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	if err := r.serve(login.URL()); err != nil {
-		return tokens.Set{}, err
-	}
-	if _, err := fmt.Fprintf(l.Out, "Opening the browser for the login with Globus. If none opens, visit:\n%s\n", login.URL()); err != nil {
-		return tokens.Set{}, fmt.Errorf("login: show the link: %w", err)
-	}
+	r.serve(login.State())
 	wait, cancel := limit(ctx, l.Timeout)
 	defer cancel()
+	typed := l.listenToTerminal(wait)
+	defer typed.close()
+	text := "Opening the browser for the login with Globus. If none opens, visit:\n" + login.URL() + "\n"
+	if typed.in != nil {
+		text += "If the browser cannot reach this machine, paste here the address that it ends on.\n"
+	}
+	if l.Hint != "" {
+		text += l.Hint + "\n"
+	}
+	if _, err := io.WriteString(l.Out, text); err != nil {
+		return tokens.Set{}, fmt.Errorf("login: show the link: %w", err)
+	}
 	opened := make(chan error, 1)
 	go func() { opened <- l.Open(login.URL()) }()
+	// A fallback reads as well: not before it is clear that there is none.
+	patience := time.After(openPatience)
 	for {
 		select {
 		case callback := <-r.callback:
 			set, err := finish(ctx, login, callback)
 			r.answer(err)
 			return set, err
+		case line := <-typed.lines:
+			set, err := finishTyped(ctx, login, line)
+			if err == nil || !mistyped(err) {
+				r.answer(err)
+				return set, err
+			}
+			if strings.TrimSpace(line) != "" {
+				_, _ = fmt.Fprintln(l.Out, err)
+			}
+			typed.read()
 		case err := <-opened:
 			if err != nil {
 				return tokens.Set{}, &openError{err}
 			}
 			opened = nil
+			if patience != nil {
+				patience = nil
+				typed.read()
+			}
+		case <-patience:
+			patience = nil
+			typed.read()
 		case <-wait.Done():
 			return tokens.Set{}, ended(wait, "the browser")
 		}
@@ -131,7 +165,7 @@ func (l Loopback) fallBack(ctx context.Context, start Start, reason string) (tok
 	}
 	fallback := l.Fallback
 	if fallback == nil {
-		fallback = CommandLine{Out: l.Out, Timeout: l.Timeout}
+		fallback = CommandLine{In: l.In, Out: l.Out, Timeout: l.Timeout}
 	}
 	return fallback.Login(ctx, start)
 }

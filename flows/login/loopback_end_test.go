@@ -72,7 +72,7 @@ func TestLoopbackIdleConnection(t *testing.T) {
 	var idle net.Conn
 	got, _ := browse(t, p, login.Loopback{}, func(redirect *url.URL, callback url.Values) error {
 		var err error
-		if idle, err = new(net.Dialer).DialContext(context.Background(), "tcp", redirect.Host); err != nil {
+		if idle, err = dial(redirect.Host); err != nil {
 			return err
 		}
 		redirect.RawQuery = callback.Encode()
@@ -209,4 +209,8 @@ func TestLoopbackFixedPort(t *testing.T) {
 		})
 		mustLogin(t, got)
 	}
+}
+
+func dial(host string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(context.Background(), "tcp", host)
 }

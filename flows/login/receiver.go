@@ -2,9 +2,7 @@ package login
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -31,6 +29,9 @@ type receiver struct {
 	listeners []net.Listener
 	server    *http.Server
 	serving   sync.WaitGroup
+
+	mu     sync.Mutex // guards unused
+	unused map[net.Conn]bool
 
 	state    string // of the login, set before serving
 	taken    atomic.Bool
@@ -62,11 +63,9 @@ func (l Loopback) listen(ctx context.Context) (*receiver, error) {
 		name:      l.Name,
 		redirect:  url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.Itoa(port))},
 		listeners: listeners,
+		unused:    map[net.Conn]bool{},
 		callback:  make(chan url.Values, 1),
 		answered:  make(chan struct{}),
-	}
-	if l.RandomPath {
-		r.redirect.Path = "/" + rand.Text()
 	}
 	return r, nil
 }
@@ -120,25 +119,33 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// serve begins to answer, for the login that begins at the URL.
-func (r *receiver) serve(loginURL string) error {
-	begun, err := url.Parse(loginURL)
-	if err != nil || begun.Query().Get("state") == "" {
-		return errors.New("login: read the link: it holds no state")
-	}
-	r.state = begun.Query().Get("state")
+// serve begins to answer, for the login with this state.
+func (r *receiver) serve(state string) {
+	r.state = state
 	r.server = &http.Server{
 		Handler:           r,
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       readTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         r.track,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
 	for _, listener := range r.listeners {
 		r.serving.Go(func() { _ = r.server.Serve(listener) })
 	}
-	return nil
+}
+
+// track knows the connections on which nothing has come yet: browsers open some in
+// advance, and Shutdown would wait for them.
+func (r *receiver) track(conn net.Conn, state http.ConnState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if state == http.StateNew {
+		r.unused[conn] = true
+	} else {
+		delete(r.unused, conn)
+	}
 }
 
 // answer tells the browser how the login ended.
@@ -149,18 +156,24 @@ func (r *receiver) answer(outcome error) {
 
 // close ends everything. Answers that are on their way have a moment to arrive.
 func (r *receiver) close(ctx context.Context) {
-	if r.server != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		select {
-		case <-r.answered:
-			_ = r.server.Shutdown(ctx)
-		default:
-		}
-		_ = r.server.Close()
-	}
 	closeAll(r.listeners)
-	r.serving.Wait()
+	r.serving.Wait() // no connection is accepted any more
+	if r.server == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	r.mu.Lock()
+	for conn := range r.unused {
+		_ = conn.Close()
+	}
+	r.mu.Unlock()
+	select {
+	case <-r.answered:
+		_ = r.server.Shutdown(ctx)
+	default:
+	}
+	_ = r.server.Close()
 }
 
 // ServeHTTP answers the callback, and refuses everything else.
@@ -170,20 +183,22 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_ = write.SetWriteDeadline(time.Now().Add(answerTimeout))
 	switch {
 	case !r.meant(req.Host):
-		showPage(w, http.StatusMisdirectedRequest, "Wrong host", "Nothing is served under this name.")
+		showPage(w, Failure{Status: http.StatusMisdirectedRequest, Title: "Wrong host", Message: "Nothing is served under this name."})
 		return
 	case req.URL.Path != pathOf(&r.redirect):
-		showPage(w, http.StatusNotFound, "Not found", "There is no such page.")
+		showPage(w, Failure{Status: http.StatusNotFound, Title: "Not found", Message: "There is no such page."})
 		return
 	case req.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
-		showPage(w, http.StatusMethodNotAllowed, "Method not allowed", "Only a browser that comes back from the login is served.")
+		showPage(w, Failure{Status: http.StatusMethodNotAllowed, Title: "Method not allowed", Message: "This address is for browsers that come back from the login."})
 		return
 	}
 	callback, err := url.ParseQuery(req.URL.RawQuery)
 	if state := callback["state"]; err != nil || len(state) != 1 || subtle.ConstantTimeCompare([]byte(state[0]), []byte(r.state)) != 1 {
-		showPage(w, http.StatusBadRequest, "Not this login",
-			"This address does not answer the login that is waiting. Use the link that "+r.name+" has shown last.")
+		showPage(w, Failure{
+			Status: http.StatusBadRequest, Title: "Not this login",
+			Message: "This address does not belong to the login that is waiting. Use the link that " + r.name + " has shown last.",
+		})
 		return
 	}
 	if r.taken.CompareAndSwap(false, true) {
@@ -198,10 +213,12 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	_ = write.SetWriteDeadline(time.Now().Add(answerTimeout))
 	if r.outcome != nil {
-		showPage(w, http.StatusBadRequest, "Login failed", r.outcome.Error()+". You can close this window and start again from "+r.name+".")
+		failure := explain(r.outcome)
+		failure.Message += " You can close this window and start again from " + r.name + "."
+		showPage(w, failure)
 		return
 	}
-	showPage(w, http.StatusOK, "Login complete", "You are logged in. You can close this window and go back to "+r.name+".")
+	showPage(w, Failure{Status: http.StatusOK, Title: "Login complete", Message: "You are logged in. You can close this window and go back to " + r.name + "."})
 }
 
 // meant reports whether a Host header is that of the redirect URI.

@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// Sessions keeps what a [Web] must remember between requests: logins that were
-// started, and who is logged in. Keys are up to 64 letters, digits, '-' and '_'.
-// Data holds secrets.
+// Sessions keeps what a [Web] must remember between requests: who is logged in, and
+// which callbacks have been used. A login that was only started needs no room. Keys
+// are up to 64 letters, digits, '-' and '_'. Data holds secrets.
 //
 // Several processes that serve one portal need one Sessions between them. With
-// Redis, Put is SET with PXAT, Get is GET and Take is GETDEL; with SQL, Take is
-// DELETE ... RETURNING.
+// Redis, Add is SET with NX and PXAT, Get is GET and Take is GETDEL; with SQL, Add is
+// INSERT ... ON CONFLICT DO NOTHING and Take is DELETE ... RETURNING.
 type Sessions interface {
-	// Put stores data under key until expiry.
-	Put(ctx context.Context, key string, data []byte, expiry time.Time) error
+	// Add stores data under key until expiry, unless something is stored there
+	// already. Of several callers at once, one adds.
+	Add(ctx context.Context, key string, data []byte, expiry time.Time) (added bool, err error)
 	// Get returns what is stored under key; nil if nothing is, or not any more.
 	Get(ctx context.Context, key string) ([]byte, error)
 	// Take is Get, and removes what it returns. Of several callers at once,
@@ -65,8 +66,8 @@ func NewMemorySessions(limit int, now func() time.Time) *MemorySessions {
 	return &MemorySessions{limit: limit, now: now, entries: map[string]memorySession{}}
 }
 
-// Put stores data. It fails with [ErrFull] when there is no room.
-func (m *MemorySessions) Put(_ context.Context, key string, data []byte, expiry time.Time) error {
+// Add stores data. It fails with [ErrFull] when there is no room.
+func (m *MemorySessions) Add(_ context.Context, key string, data []byte, expiry time.Time) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -78,12 +79,14 @@ func (m *MemorySessions) Put(_ context.Context, key string, data []byte, expiry 
 			}
 		}
 	}
-	if _, replaces := m.entries[key]; !replaces && len(m.entries) >= m.limit {
-		return fmt.Errorf("login: put session: %w", ErrFull)
+	if entry, found := m.entries[key]; found && now.Before(entry.expiry) {
+		return false, nil
+	} else if !found && len(m.entries) >= m.limit {
+		return false, fmt.Errorf("login: add session: %w", ErrFull)
 	}
 	kept := append([]byte(nil), data...)
 	m.entries[key] = memorySession{data: func() []byte { return kept }, expiry: expiry}
-	return nil
+	return true, nil
 }
 
 // Get returns what is stored.

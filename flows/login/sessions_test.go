@@ -17,11 +17,11 @@ type failingSessions struct {
 	fail func(call string) bool
 }
 
-func (s failingSessions) Put(ctx context.Context, key string, data []byte, expiry time.Time) error {
-	if s.fail("put " + strings.SplitN(key, "-", 2)[0]) {
-		return errTest
+func (s failingSessions) Add(ctx context.Context, key string, data []byte, expiry time.Time) (bool, error) {
+	if s.fail("add " + strings.SplitN(key, "-", 2)[0]) {
+		return false, errTest
 	}
-	return s.Sessions.Put(ctx, key, data, expiry)
+	return s.Sessions.Add(ctx, key, data, expiry)
 }
 
 func (s failingSessions) Get(ctx context.Context, key string) ([]byte, error) {
@@ -55,15 +55,20 @@ func TestWebSessionsFail(t *testing.T) {
 			t.Errorf("%s: %v", call, got)
 		}
 	}
-	expect("put login", func() page { return v.get("/login") })
 	redirect, callback := v.start("/login")
-	expect("take login", func() page { return v.get(redirect + "?" + callback.Encode()) })
-	expect("put session", func() page { return v.get(redirect + "?" + callback.Encode()) })
-	redirect, callback = v.start("/login")
+	expect("add used", func() page { return v.get(redirect + "?" + callback.Encode()) })
+	expect("add session", func() page { return v.get(redirect + "?" + callback.Encode()) })
 	v.login()
+	redirect, callback = v.start("/login")
 	expect("take session", func() page { return v.get(redirect + "?" + callback.Encode()) })
 	expect("get session", func() page { return v.get("/who") })
 	expect("take session", func() page { return v.send(http.MethodPost, "/logout", nil) })
+	p.provider.refuse = "no"
+	redirect, callback = v.start("/login")
+	failing = "take used"
+	if got := v.get(redirect + "?" + callback.Encode()); got.status != http.StatusForbidden || !errors.Is(p.errors()[len(p.errors())-2], errTest) {
+		t.Errorf("take used: %v", got)
+	}
 }
 
 // A token that cannot be revoked is forgotten all the same.
@@ -88,8 +93,11 @@ func TestMemorySessions(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	m := login.NewMemorySessions(2, func() time.Time { return now })
 	data := []byte("data")
-	if err := m.Put(ctx, "a", data, now.Add(time.Minute)); err != nil {
-		t.Fatal(err)
+	add := func(key, data string, life time.Duration) (bool, error) {
+		return m.Add(ctx, key, []byte(data), now.Add(life))
+	}
+	if added, err := m.Add(ctx, "a", data, now.Add(time.Minute)); !added || err != nil {
+		t.Fatal(added, err)
 	}
 	data[0] = 'X'
 	got, err := m.Get(ctx, "a")
@@ -100,21 +108,25 @@ func TestMemorySessions(t *testing.T) {
 	if got, _ := m.Get(ctx, "a"); string(got) != "data" {
 		t.Errorf("get after a change: %q", got)
 	}
-	if err := m.Put(ctx, "b", nil, now.Add(time.Hour)); err != nil {
-		t.Error(err)
+	if added, err := add("b", "", time.Hour); !added || err != nil {
+		t.Error(added, err)
 	}
-	if err := m.Put(ctx, "c", nil, now.Add(time.Hour)); !errors.Is(err, login.ErrFull) {
-		t.Errorf("third: %v", err)
+	if added, err := add("c", "", time.Hour); added || !errors.Is(err, login.ErrFull) {
+		t.Errorf("third: %v, %v", added, err)
 	}
-	if err := m.Put(ctx, "a", []byte("new"), now.Add(time.Minute)); err != nil {
-		t.Errorf("replace: %v", err)
+	if added, err := add("a", "new", time.Minute); added || err != nil {
+		t.Errorf("again: %v, %v", added, err)
 	}
 	now = now.Add(time.Minute)
 	if got, _ := m.Get(ctx, "a"); got != nil {
 		t.Errorf("expired: %q", got)
 	}
-	if err := m.Put(ctx, "c", []byte("c"), now.Add(time.Hour)); err != nil {
-		t.Errorf("after one expired: %v", err)
+	if added, err := add("a", "new", time.Minute); !added || err != nil {
+		t.Errorf("again after the end: %v, %v", added, err)
+	}
+	now = now.Add(time.Minute)
+	if added, err := add("c", "c", time.Hour); !added || err != nil {
+		t.Errorf("after one expired: %v, %v", added, err)
 	}
 	if got, _ := m.Take(ctx, "c"); string(got) != "c" {
 		t.Errorf("take: %q", got)

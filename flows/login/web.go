@@ -1,11 +1,9 @@
 package login
 
 import (
-	"context"
-	"crypto/rand"
+	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,17 +14,14 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-const (
-	defaultSessionTime = 12 * time.Hour
-	revokeTimeout      = 10 * time.Second
-)
+const defaultSessionTime = 12 * time.Hour
 
 // WebConfig configures a [Web].
 type WebConfig struct {
 	// Flow is the portal's client. Its RedirectURI is where Callback is served, its
 	// Client.Now the clock.
 	Flow flows.Confidential
-	// Sessions keeps logins and sessions. Nil means a [MemorySessions] of its own.
+	// Sessions keeps sessions. Nil means a [MemorySessions] of its own.
 	Sessions Sessions
 	// SessionTime is how long a session lasts after its login. Zero means 12
 	// hours. Access tokens last 48; a portal that outlasts them keeps refresh
@@ -36,12 +31,17 @@ type WebConfig struct {
 	// flows.WithAuthorization for a page that needs a fresh login. Nil means nothing.
 	StartOptions func(r *http.Request) []flows.StartOption
 	// OnLogin is told of every login before its session begins: to keep the tokens, to
-	// note who came, or to turn the person away by an error. The browser is not shown the
-	// text of that error. Nil means that everyone who can log in may.
+	// note who came, or to refuse the person by an error. The tokens of a login that is
+	// refused are revoked, and the browser is not shown the text of that error. Nil
+	// means that everyone who can log in may.
 	OnLogin func(r *http.Request, set tokens.Set) error
-	// OnError is told why a request was not served, for a log. Errors hold no
-	// secret. Nil means that nobody is told.
+	// OnError is told why a request was not served, or a token not revoked, for a log.
+	// Errors hold no secret. Nil means that they are dropped.
 	OnError func(r *http.Request, err error)
+	// Fail writes the response to a request that is not served, in place of a plain
+	// page, or of JSON (RFC 9457) for programs that accept nothing else. Headers such as
+	// Retry-After are set already.
+	Fail func(w http.ResponseWriter, r *http.Request, failure Failure)
 	// AfterLogin is where a login without a next parameter leads, a path of this
 	// site. Empty means "/".
 	AfterLogin string
@@ -63,23 +63,20 @@ type WebConfig struct {
 //	mux.Handle("GET /login/callback", web.Callback())
 //	mux.Handle("POST /logout", web.Logout())
 //
-// A browser has one cookie for the logins that it starts, any number at once, and one
-// for its session. Both hold a random number and nothing else, and are kept from
-// scripts and other sites (HttpOnly, SameSite=Lax, Secure and the prefix __Host-,
-// the last two unless the redirect URI is http on a loopback address).
+// A browser keeps the logins that it starts in cookies of its own, sealed with a key
+// that is derived from the client secret: up to eight at once and 6 kB, then the oldest
+// gives way. They cost the portal nothing, and any replica finishes them. The cookie
+// for the session holds a random number. All are kept from scripts and other sites
+// (HttpOnly, SameSite=Lax, Secure and the prefix __Host-, the last two unless the
+// redirect URI is http on a loopback address).
 //
 // A Web is safe for concurrent use.
 type Web struct {
 	config WebConfig
 	origin url.URL // of the portal
 	secure bool
+	seal   cipher.AEAD // of pending logins
 	cross  *http.CrossOriginProtection
-}
-
-// pending is a login that was started, as it is stored.
-type pending struct {
-	Login []byte `json:"login"`
-	Next  string `json:"next"`
 }
 
 // NewWeb checks the configuration. It makes no request.
@@ -114,10 +111,18 @@ func NewWeb(config WebConfig) (*Web, error) {
 	if config.Name == "" {
 		config.Name = redirect.Host
 	}
+	if config.Flow.LoginTimeout == 0 {
+		config.Flow.LoginTimeout = defaultTimeout
+	}
+	seal, err := newSeal(config.Flow.ClientSecret)
+	if err != nil {
+		return nil, fmt.Errorf("login: new web: %w", err)
+	}
 	return &Web{
 		config: config,
 		origin: url.URL{Scheme: redirect.Scheme, Host: redirect.Host},
 		secure: redirect.Scheme == "https",
+		seal:   seal,
 		cross:  http.NewCrossOriginProtection(),
 	}, nil
 }
@@ -127,23 +132,28 @@ func NewWeb(config WebConfig) (*Web, error) {
 func (web *Web) Start() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secureHeader(w.Header())
-		next := r.URL.Query().Get("next")
-		if next == "" {
-			next = web.config.AfterLogin
+		err := errNotHere
+		if _, ok := web.next(r.RequestURI); ok {
+			err = web.start(w, r)
 		}
-		if !samePage(next) {
-			web.fail(w, r, http.StatusBadRequest, "the address to go to after the login is not a page of this site", errNotHere)
-			return
-		}
-		if err := web.start(w, r, next); err != nil {
-			web.fail(w, r, http.StatusServiceUnavailable, "a login cannot be started now; try again later", err)
+		switch {
+		case errors.Is(err, errNotHere):
+			web.fail(w, r, Failure{
+				Status: http.StatusBadRequest, Title: "Unknown page", Link: web.config.AfterLogin, LinkText: "Continue",
+				Message: "The page to go to after the login is not part of this site.", Err: err,
+			})
+		case err != nil:
+			web.fail(w, r, Failure{
+				Status: http.StatusServiceUnavailable, Title: "The login cannot start", Link: r.RequestURI,
+				Message: "Please try again in a moment.", Err: err,
+			})
 		}
 	})
 }
 
-var errNotHere = errors.New("login: start: the parameter next is not a path of this site")
+var errNotHere = errors.New("login: start: the parameter next is not a path of this site, or too long")
 
-func (web *Web) start(w http.ResponseWriter, r *http.Request, next string) error {
+func (web *Web) start(w http.ResponseWriter, r *http.Request) error {
 	var options []flows.StartOption
 	if web.config.StartOptions != nil {
 		options = web.config.StartOptions(r)
@@ -152,209 +162,10 @@ func (web *Web) start(w http.ResponseWriter, r *http.Request, next string) error
 	if err != nil {
 		return err
 	}
-	stored, err := begun.MarshalStorage()
-	if err != nil {
+	if err := web.keep(w, r, begun, web.config.Flow.LoginTimeout); err != nil {
 		return err
 	}
-	data, err := json.Marshal(pending{Login: stored, Next: next})
-	if err != nil {
-		return fmt.Errorf("login: start: %w", err)
-	}
-	target, err := url.Parse(begun.URL())
-	if err != nil {
-		return errors.New("login: start: the flow's URL cannot be read")
-	}
-	// Of a browser that has the cookie already, other logins may be under way.
-	id, found := web.cookie(r, browserCookie)
-	if !found {
-		id = rand.Text()
-	}
-	timeout := web.config.Flow.LoginTimeout
-	if timeout == 0 {
-		timeout = defaultTimeout
-	}
-	expiry := web.now().Add(timeout)
-	if err := web.config.Sessions.Put(r.Context(), loginKey(id, target.Query().Get("state")), data, expiry); err != nil {
-		return fmt.Errorf("login: start: keep the login: %w", err)
-	}
-	web.setCookie(w, browserCookie, id, timeout)
 	redirect(w, begun.URL())
-	return nil
-}
-
-// Callback is the handler for the redirect URI. A login that it knows is forgotten
-// before it is finished, so that no callback works twice.
-func (web *Web) Callback() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secureHeader(w.Header())
-		if r.Method != http.MethodGet {
-			w.Header().Set("Allow", http.MethodGet)
-			web.fail(w, r, http.StatusMethodNotAllowed, "only a browser that comes back from the login is served", errMethod)
-			return
-		}
-		callback, err := url.ParseQuery(r.URL.RawQuery)
-		if err != nil {
-			web.fail(w, r, http.StatusBadRequest, "the address cannot be read", errUnknownLogin)
-			return
-		}
-		login, next, err := web.take(r, callback)
-		switch {
-		case errors.Is(err, errUnknownLogin):
-			web.fail(w, r, http.StatusBadRequest, "this login was not started in this browser, is too old, or was used before; log in again", err)
-			return
-		case err != nil:
-			web.fail(w, r, http.StatusServiceUnavailable, "the login cannot be finished now; log in again later", err)
-			return
-		}
-		// The code is about to be spent: whether the browser waits does not matter any more.
-		set, err := login.Finish(context.WithoutCancel(r.Context()), callback)
-		if err != nil {
-			web.fail(w, r, http.StatusForbidden, err.Error(), err)
-			return
-		}
-		if web.config.OnLogin != nil {
-			if err := web.config.OnLogin(r, set); err != nil {
-				web.fail(w, r, http.StatusForbidden, "you have logged in, but may not use this site", err)
-				return
-			}
-		}
-		if err := web.begin(w, r, set); err != nil {
-			web.fail(w, r, http.StatusServiceUnavailable, "the session cannot be kept now; log in again later", err)
-			return
-		}
-		redirect(w, next)
-	})
-}
-
-var (
-	errMethod       = errors.New("login: the method is not allowed")
-	errUnknownLogin = errors.New("login: callback: no such login was started in this browser")
-)
-
-// take returns the login that the callback answers, if this browser started it.
-func (web *Web) take(r *http.Request, callback url.Values) (flows.Login, string, error) {
-	id, found := web.cookie(r, browserCookie)
-	if state := callback["state"]; !found || len(state) != 1 {
-		return flows.Login{}, "", errUnknownLogin
-	}
-	data, err := web.config.Sessions.Take(r.Context(), loginKey(id, callback.Get("state")))
-	if err != nil {
-		return flows.Login{}, "", fmt.Errorf("login: callback: get the login: %w", err)
-	}
-	var kept pending
-	if data == nil || json.Unmarshal(data, &kept) != nil || !samePage(kept.Next) {
-		return flows.Login{}, "", errUnknownLogin
-	}
-	login, err := web.config.Flow.Resume(kept.Login)
-	if err != nil {
-		return flows.Login{}, "", fmt.Errorf("%w: %w", errUnknownLogin, err)
-	}
-	return login, kept.Next, nil
-}
-
-// begin starts a session, under a number that nobody knew before.
-func (web *Web) begin(w http.ResponseWriter, r *http.Request, set tokens.Set) error {
-	data, err := set.MarshalStorage()
-	if err != nil {
-		return err
-	}
-	if old, found := web.cookie(r, sessionCookie); found {
-		if _, err := web.config.Sessions.Take(r.Context(), sessionKey(old)); err != nil {
-			return fmt.Errorf("login: end the session before: %w", err)
-		}
-	}
-	id := rand.Text()
-	if err := web.config.Sessions.Put(r.Context(), sessionKey(id), data, web.now().Add(web.config.SessionTime)); err != nil {
-		return fmt.Errorf("login: keep the session: %w", err)
-	}
-	web.setCookie(w, sessionCookie, id, web.config.SessionTime)
-	return nil
-}
-
-// Session returns the tokens of the person who sends the request; an empty set if
-// nobody is logged in.
-func (web *Web) Session(r *http.Request) (tokens.Set, error) {
-	id, found := web.cookie(r, sessionCookie)
-	if !found {
-		return tokens.Set{}, nil
-	}
-	data, err := web.config.Sessions.Get(r.Context(), sessionKey(id))
-	if err != nil {
-		return tokens.Set{}, fmt.Errorf("login: get session: %w", err)
-	}
-	return readSet(data)
-}
-
-func readSet(data []byte) (tokens.Set, error) {
-	if data == nil {
-		return tokens.Set{}, nil
-	}
-	set, err := tokens.UnmarshalStorage(data)
-	if err != nil {
-		return tokens.Set{}, fmt.Errorf("login: read session: %w", err)
-	}
-	return set, nil
-}
-
-// Logout is the handler that ends the session, for POST requests of this
-// site only: others are refused by what browsers say of their origin. The tokens
-// are revoked; one that cannot be is told to OnError and forgotten all the same.
-func (web *Web) Logout() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secureHeader(w.Header())
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", http.MethodPost)
-			web.fail(w, r, http.StatusMethodNotAllowed, "use the button of this site to log out", errMethod)
-			return
-		}
-		if err := web.cross.Check(r); err != nil {
-			web.fail(w, r, http.StatusForbidden, "another site wanted to log you out", fmt.Errorf("login: log out: %w", err))
-			return
-		}
-		if err := web.end(w, r); err != nil {
-			web.fail(w, r, http.StatusServiceUnavailable, "you cannot be logged out now; try again", err)
-			return
-		}
-		target := web.config.AfterLogout
-		if web.config.EndGlobusSession {
-			back := web.origin.String() + target
-			target = web.config.Flow.Client.BaseURL() + "v2/web/logout?" + url.Values{
-				"client": {web.config.Flow.ClientID}, "redirect_uri": {back}, "redirect_name": {web.config.Name},
-			}.Encode()
-		}
-		redirect(w, target)
-	})
-}
-
-// end forgets the session, then revokes its tokens.
-func (web *Web) end(w http.ResponseWriter, r *http.Request) error {
-	id, found := web.cookie(r, sessionCookie)
-	if !found {
-		return nil
-	}
-	data, err := web.config.Sessions.Take(r.Context(), sessionKey(id))
-	if err != nil {
-		return fmt.Errorf("login: log out: %w", err)
-	}
-	web.setCookie(w, sessionCookie, "", -time.Second)
-	set, err := readSet(data)
-	if err != nil {
-		web.report(r, err)
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), revokeTimeout)
-	defer cancel()
-	for _, token := range set.All() {
-		// The access token first: without its refresh token it is not renewed meanwhile.
-		for _, secret := range []string{token.AccessToken, token.RefreshToken} {
-			if secret == "" {
-				continue
-			}
-			if err := web.config.Flow.Revoke(ctx, secret); err != nil {
-				web.report(r, fmt.Errorf("login: log out: token for %q: %w", token.ResourceServer, err))
-			}
-		}
-	}
 	return nil
 }
 
@@ -364,11 +175,6 @@ func (web *Web) report(r *http.Request, err error) {
 	if web.config.OnError != nil {
 		web.config.OnError(r, err)
 	}
-}
-
-func (web *Web) fail(w http.ResponseWriter, r *http.Request, status int, message string, err error) {
-	web.report(r, err)
-	showPage(w, status, http.StatusText(status), message+".")
 }
 
 // redirect sends the browser elsewhere by GET.
@@ -384,5 +190,5 @@ func digest(kind, text string) string {
 	return kind + "-" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-func loginKey(browser, state string) string { return digest("login", browser+":"+state) }
-func sessionKey(id string) string           { return digest("session", id) }
+func usedKey(state string) string { return digest("used", state) }
+func sessionKey(id string) string { return digest("session", id) }

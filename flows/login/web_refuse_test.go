@@ -28,7 +28,8 @@ func TestWebReplayAtOnce(t *testing.T) {
 	all.Wait()
 	count := map[any]int{}
 	served.Range(func(_, status any) bool { count[status]++; return true })
-	if count[http.StatusSeeOther] != 1 || count[http.StatusBadRequest] != 7 || p.provider.count() != 1 {
+	// One that comes after the first has ended finds the session, and goes on to the site.
+	if count[http.StatusSeeOther] == 0 || count[http.StatusSeeOther]+count[http.StatusBadRequest] != 8 || p.provider.count() != 1 {
 		t.Errorf("answers %v, %d exchanges", count, p.provider.count())
 	}
 }
@@ -139,7 +140,7 @@ func TestWebCallbackRefuses(t *testing.T) {
 	}
 	denied := url.Values{"error": {"access_denied"}, "error_description": {"<i>no</i>"}, "state": callback["state"]}
 	got := v.get(redirect + "?" + denied.Encode())
-	if got.status != http.StatusForbidden || !strings.Contains(got.body, "&lt;i&gt;no&lt;/i&gt;") {
+	if got.status != http.StatusForbidden || strings.Contains(got.body, "no&lt;") || !strings.Contains(got.body, "canceled, or Globus denied it") {
 		t.Errorf("denied: %v", got)
 	}
 	told := p.errors()

@@ -115,6 +115,9 @@ func (a Answer) VisitRevokeResponse(w http.ResponseWriter) error { return a(w) }
 // VisitTokenResponse implements the answer of the operation.
 func (a Answer) VisitTokenResponse(w http.ResponseWriter) error { return a(w) }
 
+// VisitValidateResponse implements the answer of the operation.
+func (a Answer) VisitValidateResponse(w http.ResponseWriter) error { return a(w) }
+
 // VisitUpdateClientResponse implements the answer of the operation.
 func (a Answer) VisitUpdateClientResponse(w http.ResponseWriter) error { return a(w) }
 

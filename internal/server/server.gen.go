@@ -122,6 +122,11 @@ type ServerInterface interface {
 	// Revoke Revoke an access or refresh token
 	// (POST /v2/oauth2/token/revoke)
 	Revoke(w http.ResponseWriter, r *http.Request)
+	// Validate Ask whether a token is active
+	// (POST /v2/oauth2/token/validate)
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	Validate(w http.ResponseWriter, r *http.Request)
 	// GetUserinfo Read the claims about the token's user
 	// (GET /v2/oauth2/userinfo)
 	GetUserinfo(w http.ResponseWriter, r *http.Request)
@@ -1306,6 +1311,20 @@ func (siw *ServerInterfaceWrapper) Revoke(w http.ResponseWriter, r *http.Request
 	handler.ServeHTTP(w, r)
 }
 
+// Validate operation middleware
+func (siw *ServerInterfaceWrapper) Validate(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Validate(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetUserinfo operation middleware
 func (siw *ServerInterfaceWrapper) GetUserinfo(w http.ResponseWriter, r *http.Request) {
 
@@ -1620,6 +1639,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/oauth2/token", wrapper.Token)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/oauth2/token/introspect", wrapper.Introspect)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/oauth2/token/revoke", wrapper.Revoke)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/oauth2/token/validate", wrapper.Validate)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/oauth2/userinfo", wrapper.GetUserinfo)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/oauth2/userinfo", wrapper.PostUserinfo)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/web/auth-code", wrapper.AuthCodePage)
@@ -5755,6 +5775,103 @@ func (response RevokedefaultJSONResponse) VisitRevokeResponse(w http.ResponseWri
 	return err
 }
 
+type ValidateRequestObject struct {
+	Body *ValidateFormdataRequestBody
+}
+
+type ValidateResponseObject interface {
+	VisitValidateResponse(w http.ResponseWriter) error
+}
+
+type Validate200JSONResponse Revocation
+
+func (response Validate200JSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Validate400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response Validate400JSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Validate401JSONResponse struct{ ClientUnauthorizedJSONResponse }
+
+func (response Validate401JSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Validate429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response Validate429JSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Validate503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response Validate503JSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidatedefaultJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ValidatedefaultJSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetUserinfoRequestObject struct {
 }
 
@@ -6238,6 +6355,11 @@ type StrictServerInterface interface {
 	// Revoke Revoke an access or refresh token
 	// (POST /v2/oauth2/token/revoke)
 	Revoke(ctx context.Context, request RevokeRequestObject) (RevokeResponseObject, error)
+	// Validate Ask whether a token is active
+	// (POST /v2/oauth2/token/validate)
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	Validate(ctx context.Context, request ValidateRequestObject) (ValidateResponseObject, error)
 	// GetUserinfo Read the claims about the token's user
 	// (GET /v2/oauth2/userinfo)
 	GetUserinfo(ctx context.Context, request GetUserinfoRequestObject) (GetUserinfoResponseObject, error)
@@ -7281,6 +7403,41 @@ func (sh *strictHandler) Revoke(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RevokeResponseObject); ok {
 		if err := validResponse.VisitRevokeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Validate operation middleware
+func (sh *strictHandler) Validate(w http.ResponseWriter, r *http.Request) {
+	var request ValidateRequestObject
+
+	if err := r.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode formdata: %w", err))
+		return
+	}
+	var body ValidateFormdataRequestBody
+	if err := runtime.BindForm(&body, r.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't bind formdata: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Validate(ctx, request.(ValidateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Validate")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ValidateResponseObject); ok {
+		if err := validResponse.VisitValidateResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -112,7 +112,10 @@ func (r *runner) loginUser(ctx context.Context, config app.Config, o loginOption
 	config.Login = typed
 	config.RedirectURI = o.redirectURI
 	if !o.noBrowser && o.redirectURI == "" {
-		config.Login = login.Loopback{Name: appName, Out: r.Err, Getenv: r.getenv, Fallback: typed}
+		config.Login = login.Loopback{
+			Name: appName, In: r.In, Out: r.Err, Getenv: r.getenv, Fallback: typed,
+			Hint: "To log in without a browser on this machine, use --no-browser.",
+		}
 	}
 	user, err := app.NewUser(config)
 	if err != nil {
@@ -143,7 +146,7 @@ func (r *runner) loginService(ctx context.Context, config app.Config) error {
 }
 
 // welcome says who has logged in.
-func (r *runner) welcome(ctx context.Context, who *app.App, config app.Config) error {
+func (r *runner) welcome(ctx context.Context, who account, config app.Config) error {
 	set, err := who.Tokens(ctx)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -119,9 +120,20 @@ func readSecret(path string) (string, error) {
 	}
 }
 
+// account is what a User and a Service have in common.
+type account interface {
+	Login(ctx context.Context, options app.LoginOptions) error
+	LoginRequired(ctx context.Context) error
+	Logout(ctx context.Context, options app.LogoutOptions) error
+	TokenSource(resourceServer string) tokens.Source
+	HTTPClient(ctx context.Context, resourceServer string, hosts ...string) (*http.Client, error)
+	AuthClient() *globusauth.Client
+	Tokens(ctx context.Context) (tokens.Set, error)
+}
+
 // session is a login that is stored.
 type session struct {
-	*app.App
+	account
 	config app.Config
 	set    tokens.Set
 }
@@ -171,7 +183,7 @@ func (r *runner) openLogin(ctx context.Context) (*session, error) {
 		config.Scopes = append(config.Scopes, token.Scopes()...)
 	}
 	s := &session{config: config, set: set}
-	s.App, err = newApp(config, isService(config.ClientID, set))
+	s.account, err = newAccount(config, isService(config.ClientID, set))
 	return s, err
 }
 
@@ -181,9 +193,9 @@ func isService(clientID string, set tokens.Set) bool {
 	return slices.ContainsFunc(set.All(), func(t tokens.Token) bool { return strings.EqualFold(t.IdentityID, clientID) })
 }
 
-// newApp opens a stored login. A client that logged in as itself renews its
+// newAccount opens a stored login. A client that logged in as itself renews its
 // tokens by its secret.
-func newApp(config app.Config, service bool) (*app.App, error) {
+func newAccount(config app.Config, service bool) (account, error) {
 	if config.ClientSecret != "" && service {
 		return app.NewService(config)
 	}

@@ -1,4 +1,4 @@
-package redact
+package apierror
 
 import (
 	"strings"
@@ -8,24 +8,24 @@ import (
 
 const ellipsis = "…"
 
-// Line makes text safe to print on one line: control, format and invalid
-// characters become spaces, spaces in a row become one, and what exceeds limit
-// bytes is cut and ends in an ellipsis.
-func Line(text string, limit int) string {
+// clean makes text from outside safe to print on one line: control, format and
+// invalid characters become blanks, blanks in a row become one, and what exceeds
+// limit bytes is cut and ends in an ellipsis.
+func clean(text string, limit int) string {
 	if len(text) <= limit && isClean(text) {
 		return text
 	}
 	var b strings.Builder
 	b.Grow(min(len(text), limit) + utf8.UTFMax)
-	space := false
+	blank := false
 	for _, r := range text {
 		if r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) {
-			space = b.Len() > 0
+			blank = b.Len() > 0
 			continue
 		}
-		if space {
+		if blank {
 			b.WriteByte(' ')
-			space = false
+			blank = false
 		}
 		b.WriteRune(r)
 		if b.Len() > limit {
@@ -39,7 +39,7 @@ func Line(text string, limit int) string {
 	return b.String()
 }
 
-// isClean reports whether Line has nothing to replace, the usual case.
+// isClean reports whether clean has nothing to replace, the usual case.
 func isClean(text string) bool {
 	previous := byte(' ')
 	for i := range len(text) {
