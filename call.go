@@ -2,13 +2,14 @@ package globusauth
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/globusauth/globusauth/apierror"
@@ -21,9 +22,13 @@ type operation struct {
 	path  string // with its parameters unfilled, for logs
 	auth  auth   // what it accepts
 	retry retryClass
+	// grants are the retry classes of a token request by its grant, secrets the
+	// parameters of the form that are secret.
+	grants  map[string]retryClass
+	secrets []string
 }
 
-// Response is an answer as it came. The header of a login's redirect and the body
+// Response is a response as it came. The header of a login's redirect and the body
 // of a token request hold secrets, so that it prints, logs and encodes as its
 // status and size alone.
 type Response struct {
@@ -47,66 +52,67 @@ func (r Response) LogValue() slog.Value { return slog.StringValue(r.summary()) }
 // cannot be read back.
 func (r Response) MarshalText() ([]byte, error) { return []byte(r.summary()), nil }
 
-// call sends a request and decodes the answer of a success.
+// MarshalBinary is MarshalText, for encoding/gob and the like.
+func (r Response) MarshalBinary() ([]byte, error) { return r.MarshalText() }
+
+// call sends a request and decodes the response of a success.
 func call[T any](c *Client, op operation, req *http.Request, buildErr error, opts []CallOption) (*T, error) {
-	answer, err := c.send(c.follow, op, req, buildErr, opts)
+	x, response, err := c.send(c.follow, op, req, buildErr, opts)
 	if err != nil {
 		return nil, err
 	}
-	if answer.StatusCode >= http.StatusMultipleChoices {
-		return nil, fmt.Errorf("globusauth: %s: %w: status %d", op.id, ErrMalformedResponse, answer.StatusCode)
+	if response.StatusCode >= http.StatusMultipleChoices {
+		return nil, x.failed(fmt.Errorf("%w: status %d", ErrMalformedResponse, response.StatusCode))
 	}
 	out := new(T)
-	if err := decode(answer.Body, out); err != nil {
-		return nil, fmt.Errorf("globusauth: %s: %w (status %d, %d bytes): %w", op.id, ErrMalformedResponse, answer.StatusCode, len(answer.Body), err)
+	if err := decode(response.Body, out); err != nil {
+		return nil, x.malformed(response, err)
 	}
 	return out, nil
 }
 
-// raw sends a request whose answer is a page or a redirect, and hands it back.
+// raw sends a request whose response is a page or a redirect, and hands it back.
 func (c *Client) raw(op operation, req *http.Request, buildErr error, opts []CallOption) (*Response, error) {
-	return c.send(c.stay, op, req, buildErr, opts)
+	_, response, err := c.send(c.stay, op, req, buildErr, opts)
+	return response, err
 }
 
-func (c *Client) send(client *http.Client, op operation, req *http.Request, buildErr error, opts []CallOption) (*Response, error) {
-	if buildErr != nil {
-		return nil, fmt.Errorf("globusauth: %w", buildErr)
-	}
+func (c *Client) send(client *http.Client, op operation, req *http.Request, buildErr error, opts []CallOption) (*exchange, *Response, error) {
+	x := &exchange{client: c, http: *client, op: op, req: req}
 	extras, err := collect(opts)
-	if err == nil {
+	switch {
+	case buildErr != nil:
+		return nil, nil, fmt.Errorf("globusauth: %w", buildErr)
+	case err == nil:
 		err = extras.applyTo(req)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("globusauth: %s: %w", op.id, err)
+	if err == nil {
+		x.credentials, err = c.credentialsFor(op)
 	}
-	credentials, err := c.credentialsFor(op)
 	if err != nil {
-		return nil, fmt.Errorf("globusauth: %s: %w", op.id, err)
+		return nil, nil, x.failed(err)
 	}
-	if op.retry == retryGrant {
-		op.retry = retryOfGrant(req)
+	x.notice = extras.notice
+	x.readForm(extras.body)
+	if x.op.retry != retrySafe {
+		x.http.Transport = c.fresh
 	}
 	for name, value := range map[string]string{"User-Agent": c.headers.userAgent, "X-Globus-Client-Info": c.headers.clientInfo} {
 		if req.Header.Get(name) == "" {
 			req.Header.Set(name, value)
 		}
 	}
-
-	exchange := exchange{client: c, http: client, op: op, req: req, credentials: credentials}
-	answer, err := c.retry.do(req.Context(), op, extras.notice, exchange.attempt)
+	response, err := x.run()
 	if err != nil {
-		if failed, ok := errors.AsType[*transportError](err); ok {
-			err = failed.err
-		}
-		return nil, fmt.Errorf("globusauth: %s: %w", op.id, err)
+		return nil, nil, err
 	}
 	if extras.response != nil {
-		*extras.response = *answer
+		*extras.response = *response
 	}
-	if answer.StatusCode >= http.StatusBadRequest {
-		return nil, apierror.FromResponse(op.id, answer.StatusCode, answer.Header, answer.Body).Redact(exchange.secrets()...)
+	if response.StatusCode >= http.StatusBadRequest {
+		return nil, nil, apierror.FromResponse(op.id, response.StatusCode, response.Header, response.Body).Redact(x.secrets...)
 	}
-	return answer, nil
+	return x, response, nil
 }
 
 // credentialsFor returns the client's credentials where the operation takes
@@ -137,38 +143,62 @@ func (a auth) String() string {
 // exchange is one call with all its attempts.
 type exchange struct {
 	client      *Client
-	http        *http.Client
+	http        http.Client
 	op          operation
 	req         *http.Request
 	credentials Credentials
+	notice      func(status int, pause time.Duration)
 	renewed     bool
-	sent        []string // secrets of Authorization headers
+	secrets     []string // what an error must not repeat although the service might
+}
+
+// readForm takes secrets and grant from a form in the request's body. What a
+// caller added to it counts as secret.
+func (x *exchange) readForm(added []member) {
+	if x.op.secrets == nil || x.req.GetBody == nil {
+		return
+	}
+	body, err := x.req.GetBody()
+	if err != nil {
+		return
+	}
+	text, err := io.ReadAll(body) //nolint:forbidigo // our own request, in memory
+	if err != nil {
+		return
+	}
+	form, err := url.ParseQuery(string(text))
+	if err != nil {
+		return
+	}
+	for _, name := range x.op.secrets {
+		x.secrets = append(x.secrets, form[name]...)
+	}
+	for _, parameter := range added {
+		x.secrets = append(x.secrets, form[parameter.name]...)
+	}
+	if class, ok := x.op.grants[form.Get("grant_type")]; ok {
+		x.op.retry = class
+	}
 }
 
 // attempt sends the request once, or twice when the first token was refused
 // and could be renewed.
-func (x *exchange) attempt() (*Response, time.Duration, error) {
-	answer, token, err := x.once()
-	if err == nil && answer.StatusCode == http.StatusUnauthorized && !x.renewed {
-		renewed, renewErr := x.renew(token)
-		if renewErr != nil {
-			return nil, 0, fmt.Errorf("the token was refused (status 401) and could not be renewed: %w", renewErr)
-		}
-		if renewed {
-			answer, _, err = x.once()
-		}
+func (x *exchange) attempt() (*Response, error) {
+	response, token, err := x.once()
+	if err != nil || response.StatusCode != http.StatusUnauthorized || x.renewed {
+		return response, err
 	}
+	renewed, err := x.renew(token)
 	if err != nil {
-		return nil, 0, err
+		return nil, x.failed(fmt.Errorf("the token was refused (status 401) and could not be renewed: %w", err))
 	}
-	var wait time.Duration
-	if answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusServiceUnavailable {
-		wait = apierror.FromResponse(x.op.id, answer.StatusCode, answer.Header, nil).RetryAfter
+	if renewed {
+		response, _, err = x.once()
 	}
-	return answer, wait, nil
+	return response, err
 }
 
-// renew replaces a token that was answered with 401, once per call, where the
+// renew replaces a token that was refused with 401, once per call, where the
 // source can.
 func (x *exchange) renew(rejected tokens.Token) (bool, error) {
 	source, ok := x.credentials.(sourceCredentials)
@@ -187,13 +217,17 @@ func (x *exchange) renew(rejected tokens.Token) (bool, error) {
 func (x *exchange) once() (*Response, tokens.Token, error) {
 	ctx := x.req.Context()
 	if err := ctx.Err(); err != nil {
-		return nil, tokens.Token{}, err
+		return nil, tokens.Token{}, x.failed(err)
 	}
-	req := x.req.Clone(ctx)
+	var asked, connected atomic.Bool
+	req := x.req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}))
 	if x.req.GetBody != nil {
 		body, err := x.req.GetBody()
 		if err != nil {
-			return nil, tokens.Token{}, err
+			return nil, tokens.Token{}, x.failed(err)
 		}
 		req.Body = body
 	}
@@ -201,41 +235,33 @@ func (x *exchange) once() (*Response, tokens.Token, error) {
 	if x.credentials != nil {
 		header, used, err := x.credentials.authorization(ctx)
 		if err != nil {
-			return nil, tokens.Token{}, err
+			return nil, tokens.Token{}, x.failed(err)
 		}
 		req.Header.Set("Authorization", header)
 		_, secret, _ := strings.Cut(header, " ")
-		x.sent = append(x.sent, secret)
+		_, password, _ := req.BasicAuth()
+		x.secrets = append(x.secrets, secret, password)
 		token = used
 	}
 	start := x.client.now()
-	answer, err := x.client.roundTrip(x.http, req)
-	x.client.logger.DebugContext(ctx, "globusauth: request", "operation", x.op.id, "method", req.Method, "path", x.op.path,
-		"status", statusOf(answer), "duration", x.client.now().Sub(start), "error", err)
-	return answer, token, err
-}
-
-// secrets are the values that an error must not repeat although the service
-// might.
-func (x *exchange) secrets() []string {
-	secrets := x.sent
-	if form := formOf(x.req); form != nil {
-		for _, name := range []string{"token", "code", "code_verifier", "refresh_token", "client_secret", "password"} {
-			secrets = append(secrets, form[name]...)
-		}
-	}
-	return secrets
-}
-
-func (c *Client) roundTrip(client *http.Client, req *http.Request) (*Response, error) {
-	resp, err := client.Do(req)
+	response, err := x.roundTrip(req)
 	if err != nil {
-		return nil, classify(req.Context(), err)
+		err = x.lost(err, asked.Load() && !connected.Load())
+	}
+	x.client.logger.DebugContext(ctx, "globusauth: request", "operation", x.op.id, "method", req.Method, "path", x.op.path,
+		"status", statusOf(response), "duration", x.client.now().Sub(start), "error", err)
+	return response, token, err
+}
+
+func (x *exchange) roundTrip(req *http.Request) (*Response, error) {
+	resp, err := x.http.Do(req)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := c.read(resp)
+	body, err := x.client.read(resp)
 	if err != nil {
-		return nil, classify(req.Context(), fmt.Errorf("read answer (status %d): %w", resp.StatusCode, err))
+		return nil, fmt.Errorf("read response (status %d): %w", resp.StatusCode, err)
 	}
 	return &Response{StatusCode: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
@@ -246,48 +272,22 @@ func (c *Client) read(resp *http.Response) ([]byte, error) {
 	if resp.ContentLength > c.maxBody {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", ErrResponseTooLarge, resp.ContentLength, c.maxBody)
 	}
-	var buf bytes.Buffer
+	limited := io.LimitReader(resp.Body, c.maxBody+1)
+	var body []byte
+	var err error
 	if resp.ContentLength > 0 {
+		var buf bytes.Buffer
 		buf.Grow(int(resp.ContentLength) + bytes.MinRead)
+		_, err = buf.ReadFrom(limited)
+		body = buf.Bytes()
+	} else {
+		body, err = io.ReadAll(limited) //nolint:forbidigo // limited
 	}
-	n, err := buf.ReadFrom(io.LimitReader(resp.Body, c.maxBody+1))
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if n > c.maxBody {
+	case int64(len(body)) > c.maxBody:
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, c.maxBody)
 	}
-	return buf.Bytes(), nil
-}
-
-// retryOfGrant says what may be done with a failed token request. A code and a
-// rotating refresh token are spent by being sent.
-func retryOfGrant(req *http.Request) retryClass {
-	switch formOf(req).Get("grant_type") {
-	case "refresh_token":
-		return retryUnsent
-	case "client_credentials", "urn:globus:auth:grant_type:dependent_token":
-		return retrySafe
-	}
-	return retryNever
-}
-
-// formOf returns the form in a request's body, nil when it holds none.
-func formOf(req *http.Request) url.Values {
-	if req.GetBody == nil || !strings.HasPrefix(req.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		return nil
-	}
-	body, err := req.GetBody()
-	if err != nil {
-		return nil
-	}
-	text, err := io.ReadAll(body) //nolint:forbidigo // our own request, in memory
-	if err != nil {
-		return nil
-	}
-	form, err := url.ParseQuery(string(text))
-	if err != nil {
-		return nil
-	}
-	return form
+	return body, nil
 }

@@ -1,7 +1,6 @@
 package globusauth
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ const NoTimeout time.Duration = -1
 
 const (
 	defaultTimeout   = 60 * time.Second
+	dialTimeout      = 10 * time.Second
 	defaultMaxBody   = 16 << 20
 	maxRedirects     = 5
 	defaultRetries   = 5
@@ -48,18 +48,20 @@ type Config struct {
 	Credentials Credentials
 
 	// HTTPClient sends the requests; it is copied, and its CheckRedirect and
-	// Jar are not used. Nil means a client with a transport of its own.
+	// Jar are not used. Nil means a client with a transport that all such clients of
+	// the process share, or one of its own where RootCAs or UnsafeSkipTLSVerify is
+	// set, see [Client.CloseIdleConnections].
 	HTTPClient *http.Client
-	// Timeout limits one attempt of a request, answer included; zero means
+	// Timeout limits one attempt of a request, response included; zero means
 	// 60 s, [NoTimeout] none. An HTTPClient's own shorter one is kept.
 	Timeout time.Duration
 	// RootCAs replaces the system's certificate authorities. It cannot be
 	// combined with HTTPClient.
 	RootCAs *x509.CertPool
-	// MaxResponseBytes limits the body of an answer; zero means 16 MiB. A
+	// MaxResponseBytes limits the body of a response; zero means 16 MiB. A
 	// longer one is [ErrResponseTooLarge].
 	MaxResponseBytes int64
-	// Retry says how often and how patiently requests are repeated.
+	// Retry configures retries.
 	Retry RetryPolicy
 
 	// AppName names the program in the User-Agent and X-Globus-Client-Info
@@ -68,8 +70,10 @@ type Config struct {
 	AppName string
 	// AppVersion is the version of the program, same characters.
 	AppVersion string
-	// Logger receives one debug record per attempt and one warning per
-	// repeat. Records hold no secret and no query. Nil means silent.
+	// Logger receives one debug record per attempt, and one warning before the
+	// pause of each retry: "globusauth: retrying request" with operation, address,
+	// retry (from 1), delay, status (0 without a response) and error. Records hold no
+	// secret and no query. Nil means silent.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -81,6 +85,10 @@ type Config struct {
 	// UnsafeSkipTLSVerify accepts any certificate of the service. [New] warns
 	// through Logger, or slog's default logger when that is nil.
 	UnsafeSkipTLSVerify bool
+
+	// read are the values of Environment and BaseURL that FromEnvironment read,
+	// so that an error can say where an address comes from.
+	read struct{ environment, baseURL string }
 }
 
 // Client calls Globus Auth: one method for each operation of the API. Make one
@@ -90,15 +98,17 @@ type Config struct {
 type Client struct {
 	baseURL     string
 	issuer      string
+	address     string // the base URL and where it comes from, for people
 	verifiers   *verifiers
 	origin      origin
 	environment string
 	allowHTTP   bool
 	credentials Credentials
-	follow      *http.Client // follows redirects within the origin
-	stay        *http.Client // hands redirects back
+	follow      *http.Client      // follows redirects within the origin
+	stay        *http.Client      // hands redirects back
+	fresh       http.RoundTripper // opens a connection for each request
 	maxBody     int64
-	retry       retrier
+	retry       RetryPolicy
 	headers     identification
 	logger      *slog.Logger
 	now         func() time.Time
@@ -130,6 +140,7 @@ func New(config Config) (*Client, error) {
 		return nil, fmt.Errorf("globusauth: Config.BaseURL: %w", err)
 	}
 	c.origin = originOf(c.baseURL)
+	c.address = c.baseURL + " (" + config.source(c.environment) + ")"
 	c.issuer = strings.TrimSuffix(c.baseURL, "/")
 	if config.Issuer != "" {
 		if _, err = parseBaseURL(config.Issuer, config.UnsafeAllowHTTP); err != nil {
@@ -153,8 +164,13 @@ func New(config Config) (*Client, error) {
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
-	if c.retry, err = newRetrier(config.Retry, c.logger); err != nil {
+	if c.retry, err = config.Retry.normal(); err != nil {
 		return nil, err
+	}
+	if basic, ok := c.credentials.(basicCredentials); ok {
+		if _, err := basic.header(); err != nil {
+			return nil, fmt.Errorf("globusauth: Config.Credentials: %w", err)
+		}
 	}
 	client, err := config.httpClient()
 	if err != nil {
@@ -211,6 +227,11 @@ func (c *Client) HTTPClient() *http.Client {
 	return &clone
 }
 
+// CloseIdleConnections closes the connections that no request uses. A program that
+// makes many clients with RootCAs or UnsafeSkipTLSVerify calls it when it drops
+// one; left alone they close after 90 s.
+func (c *Client) CloseIdleConnections() { c.follow.CloseIdleConnections() }
+
 // String names the client without its credentials.
 func (c *Client) String() string { return "globusauth.Client(" + c.baseURL + ")" }
 
@@ -233,6 +254,7 @@ func (c *Client) setHTTPClient(client *http.Client) {
 		return nil
 	}
 	c.follow = client
+	c.fresh = freshTransport(client.Transport)
 	stay := *client
 	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.stay = &stay
@@ -258,21 +280,10 @@ func (c *Config) httpClient() (*http.Client, error) {
 		}
 		return &client, nil
 	}
-	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          100,
-		MaxIdleConnsPerHost:   32,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		TLSClientConfig: &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			RootCAs:            c.RootCAs,
-			InsecureSkipVerify: c.UnsafeSkipTLSVerify, //nolint:gosec // asked for under an unsafe name, and warned about
-		},
+	if c.RootCAs == nil && !c.UnsafeSkipTLSVerify {
+		return &http.Client{Transport: sharedTransport(), Timeout: timeout}, nil
 	}
-	return &http.Client{Transport: transport, Timeout: timeout}, nil
+	return &http.Client{Transport: c.transport(), Timeout: timeout}, nil
 }
 
 // origin is what a redirect must not leave.

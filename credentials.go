@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -37,10 +39,19 @@ const resourceServer = "auth.globus.org"
 
 // Basic are the credentials of a confidential client. ID and secret go into
 // the header as they are, not form-escaped first as RFC 6749 section 2.3.1
-// has it: so do the official SDKs, and so the service reads them.
+// has it: so do the official SDKs, and so the service reads them. An ID with a colon
+// and control characters in either are refused when the credentials are used (RFC
+// 7617 section 2).
 func Basic(clientID, clientSecret string) Credentials {
 	header := "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":"+clientSecret))
-	return basicCredentials{clientID, func() string { return header }}
+	var err error
+	switch {
+	case strings.Contains(clientID, ":"):
+		err = errors.New("the client ID contains a colon")
+	case strings.ContainsFunc(clientID+clientSecret, unicode.IsControl):
+		err = errors.New("the client ID or secret contains a newline or another control character")
+	}
+	return basicCredentials{clientID, func() (string, error) { return header, err }}
 }
 
 // Bearer is one access token of the resource server auth.globus.org. It cannot
@@ -60,12 +71,13 @@ func TokenSource(source tokens.Source) Credentials {
 // A func keeps a secret out of every way of printing a struct.
 type basicCredentials struct {
 	clientID string
-	header   func() string
+	header   func() (string, error)
 }
 
 func (c basicCredentials) kind() auth { return authBasic }
 func (c basicCredentials) authorization(context.Context) (string, tokens.Token, error) {
-	return c.header(), tokens.Token{}, nil
+	header, err := c.header()
+	return header, tokens.Token{}, err
 }
 func (c basicCredentials) String() string   { return "Basic(" + c.clientID + ")" }
 func (c basicCredentials) GoString() string { return c.String() }

@@ -64,7 +64,7 @@ func FromEnvironment() (Config, error) {
 		if _, err := authURL(name); err != nil {
 			problems = append(problems, fmt.Errorf("globusauth: %s: %w", envEnvironment, err))
 		}
-		config.Environment = name
+		config.Environment, config.read.environment = name, name
 	}
 	if base := os.Getenv(envAuthURL); base != "" {
 		config.UnsafeAllowHTTP = true
@@ -72,7 +72,7 @@ func FromEnvironment() (Config, error) {
 		if err != nil {
 			problems = append(problems, fmt.Errorf("globusauth: %s: %w", envAuthURL, err))
 		}
-		config.BaseURL = parsed
+		config.BaseURL, config.read.baseURL = parsed, parsed
 	}
 	timeout, err := parseTimeout(os.Getenv(envTimeout))
 	if err != nil {
@@ -86,6 +86,19 @@ func FromEnvironment() (Config, error) {
 		return Config{}, errors.Join(problems...)
 	}
 	return config, nil
+}
+
+// source says where the address of the service comes from.
+func (c *Config) source(environment string) string {
+	switch {
+	case c.BaseURL != "" && c.BaseURL == c.read.baseURL:
+		return envAuthURL
+	case c.BaseURL != "":
+		return "Config.BaseURL"
+	case c.Environment != "" && c.Environment == c.read.environment:
+		return "environment " + environment + " from " + envEnvironment
+	}
+	return "environment " + environment
 }
 
 func parseTimeout(value string) (time.Duration, error) {

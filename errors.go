@@ -3,6 +3,16 @@ package globusauth
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/internal/redact"
 )
 
 var (
@@ -12,15 +22,83 @@ var (
 	// ErrRedirect means that the service redirected to another host, or too
 	// often. Nothing was sent there.
 	ErrRedirect = errors.New("redirect refused")
-	// ErrResponseTooLarge means that an answer was longer than
+	// ErrResponseTooLarge means that a response was longer than
 	// [Config.MaxResponseBytes].
-	ErrResponseTooLarge = errors.New("answer too large")
-	// ErrMalformedResponse means that an answer with a success status was not
+	ErrResponseTooLarge = errors.New("response too large")
+	// ErrMalformedResponse means that a response with a success status was not
 	// the JSON document that the operation promises.
-	ErrMalformedResponse = errors.New("malformed answer")
+	ErrMalformedResponse = errors.New("malformed response")
 )
 
-func isCertificateError(err error) bool {
-	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
-	return ok
+// maxErrorText is how long the text of an error may be, in bytes: as that of an
+// [apierror.Error].
+const maxErrorText = 1200
+
+// callError is every failure of a call that is not an [apierror.Error]. Its text
+// holds no secret and no query of a URL and is bounded. Only [errors.Is] and
+// [errors.As] see the cause, since its text can hold anything; a function hides it
+// from what prints by reflection.
+type callError struct {
+	text  string
+	cause func() error
+	// lost means that no response came, so that a retry may succeed; unsent, that
+	// the service cannot have acted on the request.
+	lost, unsent bool
+}
+
+func (e *callError) Error() string        { return e.text }
+func (e *callError) Is(target error) bool { return errors.Is(e.cause(), target) }
+func (e *callError) As(target any) bool   { return errors.As(e.cause(), target) }
+
+// failed makes the error of a call.
+func (x *exchange) failed(cause error) *callError {
+	text := redact.Line("globusauth: "+x.op.id+": "+cause.Error(), 10*maxErrorText)
+	text = withoutQueries().ReplaceAllString(redact.New(x.secrets...).Text(text), "$1"+redact.Mark)
+	return &callError{text: redact.Line(text, maxErrorText), cause: func() error { return cause }}
+}
+
+// withoutQueries finds what follows the ? or # of a URL.
+var withoutQueries = sync.OnceValue(func() *regexp.Regexp { //nolint:gochecknoglobals // computed once, never changed
+	return regexp.MustCompile(`([?#])[^\s"'<>]*=[^\s"'<>]*`)
+})
+
+// lost makes the error of a request without a response.
+func (x *exchange) lost(err error, unsent bool) *callError {
+	var timeout bool
+	if outer, ok := errors.AsType[*url.Error](err); ok { // holds the URL with its query
+		err, timeout = outer.Err, outer.Timeout()
+	}
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	proxy := errors.Is(err, errProxy) || err.Error() == http.StatusText(http.StatusProxyAuthRequired)
+	if connection, ok := errors.AsType[*net.OpError](err); ok {
+		unsent = unsent || connection.Op == "dial" || connection.Op == "proxyconnect"
+	}
+	what := "no response from"
+	switch {
+	case errors.Is(err, ErrRedirect), errors.Is(err, ErrResponseTooLarge):
+		return x.failed(err)
+	case unsent:
+		what = "cannot reach"
+	case timeout:
+		what = "no response in time from"
+	}
+	failed := x.failed(fmt.Errorf("%s %s: %w", what, x.client.address, err))
+	failed.lost, failed.unsent = x.req.Context().Err() == nil && !certificate && !proxy, unsent
+	return failed
+}
+
+// errProxy is a proxy that refused to connect to the service.
+var errProxy = errors.New("the proxy refused the connection")
+
+// malformed makes the error of a response with a success status that could not be
+// decoded. What is not JSON at all keeps its body, which says where it came from.
+func (x *exchange) malformed(response *Response, err error) *callError {
+	media := response.Header.Get("Content-Type")
+	if media != "" && !strings.Contains(media, "json") {
+		page := apierror.FromResponse(x.op.id, response.StatusCode, response.Header, response.Body).Redact(x.secrets...)
+		failed := x.failed(fmt.Errorf("%w%w", ErrMalformedResponse, page))
+		failed.text = page.Error()
+		return failed
+	}
+	return x.failed(fmt.Errorf("%w (status %d, %d bytes): %w", ErrMalformedResponse, response.StatusCode, len(response.Body), err))
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -34,7 +35,20 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 			text, _ := io.ReadAll(reader)
 			body = string(text)
 		}
-		return body + " " + req.Header.Get("Authorization")
+		scheme, sent, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+		_, password, _ := req.BasicAuth()
+		text, secrets := body+" "+scheme, []string{sent, password}
+		if form, err := url.ParseQuery(body); err == nil {
+			for _, name := range []string{"token", "code", "code_verifier", "refresh_token"} {
+				secrets = append(secrets, form[name]...)
+			}
+		}
+		for _, secret := range secrets {
+			quoted, _ := json.Marshal(secret)
+			text += " " + secret + " " + base64.StdEncoding.EncodeToString([]byte(secret)) + " " + base64.URLEncoding.EncodeToString([]byte(secret)) +
+				" " + url.QueryEscape(secret) + " " + string(quoted)
+		}
+		return text
 	}
 	quoted := func(req *http.Request) string {
 		text, _ := json.Marshal(echo(req))
@@ -61,11 +75,29 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 			return 200, `{"access_token":"` + marker + `-answer`, nil
 		},
 		"wrong types": func(req *http.Request) (int, string, error) { return 200, `["` + marker + `-answer"]`, nil },
+		"redirect that cannot be read": func(req *http.Request) (int, string, error) {
+			return 302, ":%zz?refresh_token=" + url.QueryEscape(echo(req)), nil
+		},
+		"redirect with a secret that was never sent": func(*http.Request) (int, string, error) {
+			return 302, ":%zz?code=" + marker, nil
+		},
+		"redirect without end": func(req *http.Request) (int, string, error) {
+			return 302, ":%zz" + strings.Repeat("a", 100_000) + echo(req), nil
+		},
+		"network in other words": func(req *http.Request) (int, string, error) {
+			return 0, "", errors.New(strings.Repeat("a", 1100) + " " + echo(req))
+		},
+		"page of a network": func(req *http.Request) (int, string, error) { return 200, "<html>" + echo(req), nil },
 		"success": func(req *http.Request) (int, string, error) {
 			return 200, `{"access_token":"` + marker + `-answer"}`, nil
 		},
 	}
-	secret := func(name string) string { return marker + "-" + name + "-value" }
+	secret := func(name string) string { return marker + "-" + name + "-value<&\"" }
+	forms := []string{marker}
+	for _, name := range []string{"client", "bearer", "source", "Token", "Code", "CodeVerifier", "RefreshToken"} {
+		value := []byte(secret(name))
+		forms = append(forms, base64.RawStdEncoding.EncodeToString(value), base64.RawURLEncoding.EncodeToString(value))
+	}
 	credentials := []globusauth.Credentials{
 		globusauth.Basic("id", secret("client")), globusauth.Bearer(secret("bearer")),
 		globusauth.TokenSource(sourceFunc{token: tokens.Token{AccessToken: secret("source"), RefreshToken: secret("refresh")}}),
@@ -83,7 +115,14 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 						if err != nil {
 							return nil, err
 						}
-						return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}, "Set-Cookie": {marker}}, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
+						header := http.Header{"Content-Type": {"application/json"}, "Set-Cookie": {marker}}
+						if status == http.StatusFound {
+							header.Set("Location", body)
+						}
+						if strings.HasPrefix(body, "<html>") {
+							header.Set("Content-Type", "text/html")
+						}
+						return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
 					})
 					config := globusauth.Config{Credentials: credential, Logger: logger, HTTPClient: &http.Client{Transport: transport}}
 					client, err := globusauth.New(config)
@@ -91,6 +130,9 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 						t.Fatal(err)
 					}
 					for _, err := range callEverything(t, client, secret) {
+						if len(err.Error()) > 1200 {
+							t.Fatalf("an error of %d bytes", len(err.Error()))
+						}
 						fmt.Fprintf(&out, "%v %+v %#v %s %q\n", err, err, err, err, err)
 						for e := err; e != nil; e = errors.Unwrap(e) {
 							fmt.Fprintf(&out, "%v %+v %#v\n", e, e, e)
@@ -102,8 +144,13 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 					fmt.Fprintf(&out, "%v %+v %#v %v %+v %#v %+v %#v\n", client, client, client, *client, config, config, credential, credential)
 					logger.Info("printed", "client", client, "credentials", credential)
 					for line := range strings.Lines(out.String()) {
-						if strings.Contains(line, marker) {
-							t.Errorf("a secret shows in: %s", line)
+						if len(line) > 8000 {
+							t.Fatalf("a line of %d bytes: %.100s", len(line), line)
+						}
+						for _, form := range forms {
+							if strings.Contains(line, form) {
+								t.Fatalf("a secret shows in: %s", line)
+							}
 						}
 					}
 				})

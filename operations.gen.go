@@ -558,7 +558,9 @@ func (c *Client) Token(ctx context.Context, body gen.TokenRequest, opts ...CallO
 	req, err := gen.NewTokenRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "Token", path: "/v2/oauth2/token", auth: authBasic | authNone | 0,
-		retry: retryGrant,
+		retry:   retryNever,
+		grants:  map[string]retryClass{"client_credentials": retrySafe, "refresh_token": retryUnsent, "urn:globus:auth:grant_type:dependent_token": retrySafe},
+		secrets: []string{"code", "code_verifier", "refresh_token", "token"},
 	}
 	return call[gen.TokenAnswer](c, op, req, err, opts)
 }
@@ -576,7 +578,8 @@ func (c *Client) Introspect(ctx context.Context, body gen.IntrospectRequest, opt
 	req, err := gen.NewIntrospectRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "Introspect", path: "/v2/oauth2/token/introspect", auth: authBasic | 0,
-		retry: retrySafe,
+		retry:   retrySafe,
+		secrets: []string{"token"},
 	}
 	return call[gen.Introspection](c, op, req, err, opts)
 }
@@ -593,7 +596,8 @@ func (c *Client) Revoke(ctx context.Context, body gen.RevokeRequest, opts ...Cal
 	req, err := gen.NewRevokeRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "Revoke", path: "/v2/oauth2/token/revoke", auth: authBasic | authNone | 0,
-		retry: retrySafe,
+		retry:   retrySafe,
+		secrets: []string{"token"},
 	}
 	return call[gen.Revocation](c, op, req, err, opts)
 }

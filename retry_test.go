@@ -127,6 +127,9 @@ func TestWhatIsRepeated(t *testing.T) {
 		repeated []string
 	}{
 		{"429", 429, unsent},
+		{"421", 421, unsent},
+		{"425", 425, unsent},
+		{"408", 408, safe},
 		{"500", 500, safe},
 		{"502", 502, safe},
 		{"503", 503, safe},
@@ -259,7 +262,7 @@ func TestRepeatsAreLogged(t *testing.T) {
 		if _, err := client.GetJWKS(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{`"level":"WARN","msg":"globusauth: repeating request","operation":"GetJWKS","repeat":1`, `"level":"DEBUG"`, `"status":503`, `"path":"/jwk.json"`} {
+		for _, want := range []string{`"level":"WARN","msg":"globusauth: retrying request","operation":"GetJWKS","address":"https://auth.globus.org/ (environment production)","retry":1`, `"level":"DEBUG"`, `"status":503`, `"path":"/jwk.json"`} {
 			if !strings.Contains(logged.String(), want) {
 				t.Errorf("%s is missing in\n%s", want, logged.String())
 			}

@@ -157,7 +157,7 @@ func (e *Error) hint() string {
 		}
 		return "retry later"
 	case e.foreign:
-		return "check the base URL and any proxy"
+		return "probably from a proxy or a network login page: check the network and the base URL"
 	case e.Is(ErrForbidden):
 		return "check the token's scopes and the identity's rights"
 	case e.Is(ErrNotFound):

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/redact"
 )
 
 // Limits of what is kept and shown, in bytes.
@@ -52,7 +54,7 @@ type Error struct {
 	oauthCode       string // root member "error", beside an "errors" list too
 	requirementCode string // code of the requirement behind Authorization
 	note            string // why nothing could be read from the body
-	foreign         bool   // the body is no JSON, so the answer is hardly the service's
+	foreign         bool   // the body is not JSON, so the response is probably not the service's
 	// Nothing that prints a value by reflection looks inside a function. The
 	// verbs s, q and x do look behind a pointer, when it is an Error that is
 	// printed and not a pointer to one.
@@ -87,8 +89,8 @@ func (e *Error) Error() string {
 			b.WriteString(s)
 		}
 	}
-	code, message := clean(e.Code, maxName), clean(e.Message, maxShown)
-	part(clean(e.Operation, maxName))
+	code, message := redact.Line(e.Code, maxName), redact.Line(e.Message, maxShown)
+	part(redact.Line(e.Operation, maxName))
 	part(code)
 	part(message)
 	if code == "" && message == "" {
@@ -106,7 +108,7 @@ func (e *Error) Error() string {
 	if e.StatusCode != 0 {
 		fact("status ", strconv.Itoa(e.StatusCode))
 	}
-	fact("request ", clean(e.RequestID, maxName))
+	fact("request ", redact.Line(e.RequestID, maxName))
 	fact("", e.note)
 	if separator != " (" {
 		b.WriteByte(')')
@@ -120,13 +122,14 @@ func (e *Error) Error() string {
 
 // reason stands in for a code and a message that the service did not send.
 func (e *Error) reason() string {
-	if text := http.StatusText(e.StatusCode); text != "" {
-		return strings.ToLower(text)
+	text := http.StatusText(e.StatusCode)
+	switch {
+	case e.StatusCode == 0:
+		return "unknown error"
+	case e.StatusCode < http.StatusBadRequest || text == "":
+		return "unexpected response"
 	}
-	if e.StatusCode != 0 {
-		return "unexpected answer"
-	}
-	return "unknown error"
+	return strings.ToLower(text)
 }
 
 // Body returns a copy of the response's body as it was sent, cut after 1 MiB;
@@ -159,7 +162,7 @@ func (e *Error) LogValue() slog.Value {
 	attrs := make([]slog.Attr, 0, 7)
 	text := func(key, value string, limit int) {
 		if value != "" {
-			attrs = append(attrs, slog.String(key, clean(value, limit)))
+			attrs = append(attrs, slog.String(key, redact.Line(value, limit)))
 		}
 	}
 	text("operation", e.Operation, maxName)

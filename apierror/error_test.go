@@ -63,13 +63,19 @@ func TestErrorMessage(t *testing.T) {
 			"page of a proxy", 502,
 			http.Header{"Content-Type": {"text/html; charset=utf-8"}},
 			"<html>no</html>",
-			"globusauth: do it: bad gateway (status 502, answer is text/html, 15 bytes); retry later",
+			"globusauth: do it: bad gateway (status 502, response is text/html, 15 bytes); retry later",
 		},
 		{
 			"page of another server", 404,
 			http.Header{"Content-Type": {"text/html"}},
 			"<html>no</html>",
-			"globusauth: do it: not found (status 404, answer is text/html, 15 bytes); check the base URL and any proxy",
+			"globusauth: do it: not found (status 404, response is text/html, 15 bytes); probably from a proxy or a network login page: check the network and the base URL",
+		},
+		{
+			"login page of a network", 200,
+			http.Header{"Content-Type": {"text/html"}},
+			"<html>sign in</html>",
+			"globusauth: do it: unexpected response (status 200, response is text/html, 20 bytes); probably from a proxy or a network login page: check the network and the base URL",
 		},
 		{
 			"rate limit", 429,
@@ -79,21 +85,21 @@ func TestErrorMessage(t *testing.T) {
 		},
 		{
 			"empty", 404, jsonHeader(), " \n",
-			"globusauth: do it: not found (status 404, empty answer); check the ID, and that this identity may see it",
+			"globusauth: do it: not found (status 404, empty response); check the ID, and that this identity may see it",
 		},
 		{
 			"truncated", 400, jsonHeader(), `{"error":"inval`,
-			"globusauth: do it: bad request (status 400, answer is no JSON object, 15 bytes)",
+			"globusauth: do it: bad request (status 400, response is not a JSON object, 15 bytes)",
 		},
 		{
 			"nothing in it", 400, jsonHeader(), `{"foo":"bar"}`,
-			"globusauth: do it: bad request (status 400, answer has no code and no message, 13 bytes)",
+			"globusauth: do it: bad request (status 400, response has no code and no message, 13 bytes)",
 		},
 		{
 			"unknown status", 799,
 			http.Header{},
 			"hello",
-			"globusauth: do it: unexpected answer (status 799, answer has no content type, 5 bytes); retry later",
+			"globusauth: do it: unexpected response (status 799, response has no content type, 5 bytes); retry later",
 		},
 		{
 			"no content type", 400, nil, ` {"error":"invalid_grant"}`,
@@ -101,7 +107,7 @@ func TestErrorMessage(t *testing.T) {
 		},
 		{
 			"too long", 400, jsonHeader(), `{"error":"invalid_grant","x":"` + strings.Repeat("x", 1<<20) + `"}`,
-			"globusauth: do it: bad request (status 400, answer is too long, 1048608 bytes)",
+			"globusauth: do it: bad request (status 400, response is too long, 1048608 bytes)",
 		},
 		{
 			"control characters", 409, jsonHeader(), `{"code":"A\u001b[31mB","message":"one\r\n  two\u202ethree\u0000"}`,

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/redact"
 )
 
 // FromResponse reads the answer to a failed operation. It never fails: whatever
@@ -36,22 +38,22 @@ func (e *Error) readBody(media string, body []byte) {
 	size := ", " + strconv.Itoa(len(body)) + " bytes"
 	switch first := kind(body); {
 	case first == 0:
-		e.note = "empty answer"
+		e.note = "empty response"
 	case media == "" && first != '{':
-		e.note, e.foreign = "answer has no content type"+size, true
+		e.note, e.foreign = "response has no content type"+size, true
 	case !isJSON(media):
-		e.note, e.foreign = "answer is "+clean(media, maxName)+size, true
+		e.note, e.foreign = "response is "+redact.Line(media, maxName)+size, true
 	case len(body) > maxBody:
-		e.note = "answer is too long" + size
+		e.note = "response is too long" + size
 	default:
 		root := readObject(body)
 		if root == nil {
-			e.note = "answer is no JSON object" + size
+			e.note = "response is not a JSON object" + size
 			return
 		}
 		e.read(root, media == "application/vnd.api+json")
 		if e.Code == "" && e.Message == "" && e.Authorization == nil {
-			e.note = "answer has no code and no message" + size
+			e.note = "response has no code and no message" + size
 		}
 	}
 }
@@ -74,11 +76,11 @@ func (e *Error) read(root object, jsonAPI bool) {
 	case jsonAPI && len(documents) > 0:
 		e.Code, e.Message = common(parts, Detail.code), joinMessages(parts)
 	case codeOK && messageOK:
-		e.Code, e.Message = clean(code, maxName), clean(message, maxMessage)
+		e.Code, e.Message = redact.Line(code, maxName), redact.Line(message, maxMessage)
 		id, _ := root.text("request_id")
-		e.RequestID = clean(id, maxName)
+		e.RequestID = redact.Line(id, maxName)
 	default:
-		if e.Code = clean(code, maxName); !codeOK {
+		if e.Code = redact.Line(code, maxName); !codeOK {
 			e.Code = common(parts, Detail.code)
 		}
 		e.Message = joinMessages(parts)
@@ -88,14 +90,14 @@ func (e *Error) read(root object, jsonAPI bool) {
 	}
 
 	e.oauthCode, _ = root.text("error")
-	e.oauthCode = clean(e.oauthCode, maxName)
+	e.oauthCode = redact.Line(e.oauthCode, maxName)
 	if len(documents) == 0 {
 		if e.Code == "" {
 			e.Code = e.oauthCode
 		}
 		if e.Message == "" {
 			description, _ := root.text("error_description")
-			e.Message = clean(description, maxMessage)
+			e.Message = redact.Line(description, maxMessage)
 		}
 	}
 
@@ -137,7 +139,7 @@ func joinMessages(details []Detail) string {
 			break
 		}
 	}
-	return clean(b.String(), maxMessage)
+	return redact.Line(b.String(), maxMessage)
 }
 
 // object is a JSON object whose members are looked at one by one, so that a
@@ -193,9 +195,9 @@ func (o object) detail(jsonAPI bool) Detail {
 		}
 	}
 	return Detail{
-		Code:      clean(code, maxName),
-		Message:   clean(message, maxMessage),
-		RequestID: clean(id, maxName),
+		Code:      redact.Line(code, maxName),
+		Message:   redact.Line(message, maxMessage),
+		RequestID: redact.Line(id, maxName),
 	}
 }
 

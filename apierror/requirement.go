@@ -3,6 +3,8 @@ package apierror
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/globusauth/globusauth/internal/redact"
 )
 
 // Codes of requirements that have a meaning of their own.
@@ -83,7 +85,7 @@ func requirements(root object, documents []object, limit int) []Requirement {
 // them; a document can satisfy several.
 func readRequirement(document object) (Requirement, bool) {
 	code, hasCode := document.text("code")
-	code = clean(code, maxName)
+	code = redact.Line(code, maxName)
 	if members := readObject(document["authorization_parameters"]); members != nil {
 		if hasCode {
 			if parameters, ok := readParameters(members, canonical); ok {
@@ -117,11 +119,11 @@ func readRequirement(document object) (Requirement, bool) {
 func readConsent(document object) (AuthorizationParameters, bool) {
 	if scopes, ok := readTexts(document["required_scopes"]); ok {
 		message, _ := document.text("message")
-		return AuthorizationParameters{SessionMessage: clean(message, maxMessage), RequiredScopes: scopes}, true
+		return AuthorizationParameters{SessionMessage: redact.Line(message, maxMessage), RequiredScopes: scopes}, true
 	}
 	if scope, ok := document.text("required_scope"); ok {
 		message, _ := document.text("description")
-		return AuthorizationParameters{SessionMessage: clean(message, maxMessage), RequiredScopes: []string{scope}}, true
+		return AuthorizationParameters{SessionMessage: redact.Line(message, maxMessage), RequiredScopes: []string{scope}}, true
 	}
 	return AuthorizationParameters{}, false
 }
@@ -177,7 +179,7 @@ func readParameters(members object, f form) (AuthorizationParameters, bool) {
 	for name, raw := range members {
 		switch {
 		case name == "session_message":
-			p.SessionMessage = clean(text(raw), maxMessage)
+			p.SessionMessage = redact.Line(text(raw), maxMessage)
 		case name == "session_required_identities":
 			p.SessionRequiredIdentities = list(raw, false)
 		case name == "session_required_policies":

@@ -1,4 +1,4 @@
-package apierror
+package redact
 
 import (
 	"strings"
@@ -8,24 +8,24 @@ import (
 
 const ellipsis = "…"
 
-// clean makes text from outside safe to print on one line: control, format and
-// invalid characters become blanks, blanks in a row become one, and what exceeds
-// limit bytes is cut and ends in an ellipsis.
-func clean(text string, limit int) string {
+// Line makes text safe to print on one line: control, format and invalid
+// characters become spaces, spaces in a row become one, and what exceeds limit
+// bytes is cut and ends in an ellipsis.
+func Line(text string, limit int) string {
 	if len(text) <= limit && isClean(text) {
 		return text
 	}
 	var b strings.Builder
 	b.Grow(min(len(text), limit) + utf8.UTFMax)
-	blank := false
+	space := false
 	for _, r := range text {
 		if r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) {
-			blank = b.Len() > 0
+			space = b.Len() > 0
 			continue
 		}
-		if blank {
+		if space {
 			b.WriteByte(' ')
-			blank = false
+			space = false
 		}
 		b.WriteRune(r)
 		if b.Len() > limit {
@@ -39,7 +39,7 @@ func clean(text string, limit int) string {
 	return b.String()
 }
 
-// isClean reports whether clean has nothing to replace, the usual case.
+// isClean reports whether Line has nothing to replace, the usual case.
 func isClean(text string) bool {
 	previous := byte(' ')
 	for i := range len(text) {

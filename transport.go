@@ -1,0 +1,63 @@
+package globusauth
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// sharedTransport is that of all clients without TLS settings of their own, so
+// that no client leaves connections behind.
+var sharedTransport = sync.OnceValue(func() *http.Transport { return new(Config).transport() }) //nolint:gochecknoglobals // computed once, never changed
+
+func (c *Config) transport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: checkProxy,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           100,
+		MaxIdleConnsPerHost:    32,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    dialTimeout,
+		ExpectContinueTimeout:  time.Second,
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			RootCAs:            c.RootCAs,
+			InsecureSkipVerify: c.UnsafeSkipTLSVerify, //nolint:gosec // asked for under an unsafe name, and warned about
+		},
+	}
+}
+
+// freshTransport returns a transport like base that opens a connection for each
+// request. net/http notices that a server has closed an idle connection only after
+// it has written a request to it, and then cannot tell whether that was acted on.
+func freshTransport(base http.RoundTripper) http.RoundTripper {
+	if base == nil {
+		base = http.DefaultTransport //nolint:forbidigo // what the caller's http.Client uses
+	}
+	transport, ok := base.(*http.Transport)
+	if !ok {
+		return base
+	}
+	transport = transport.Clone()
+	transport.DisableKeepAlives = true
+	return transport
+}
+
+// checkProxy refuses what a proxy will not answer otherwise when it is asked again.
+func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
+	switch status := response.StatusCode; {
+	case status == http.StatusProxyAuthRequired:
+		return fmt.Errorf("%w: status 407; put user name and password into the proxy's URL in HTTPS_PROXY", errProxy)
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
+	case status >= http.StatusBadRequest && status < http.StatusInternalServerError:
+		return fmt.Errorf("%w: status %d", errProxy, status)
+	}
+	return nil
+}
