@@ -53,7 +53,7 @@ func (c child) store() (tokens.Store, error) {
 	return filestore.New(filestore.Config{AppName: "fleet", Dir: c.Dir})
 }
 
-func (c child) user(config app.Config) (*app.User, error) {
+func (c child) user(config app.Config) (*app.App, error) {
 	store, err := c.store()
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/flows/login"
@@ -17,29 +18,30 @@ import (
 	"github.com/globusauth/globusauth/tokens/filestore"
 )
 
-// Config configures a [User] or a [Service]. ClientID and Scopes are required,
-// ClientSecret for a Service, and Name for a User without a Store.
+// Config configures an [App]. ClientID and Scopes are required, ClientSecret for
+// [NewService], and Name for [NewUser] without a Store.
 type Config struct {
 	// ClientID is the ID of the client's registration.
 	ClientID string
-	// ClientSecret is the secret of one of its credentials. A User without one is a
+	// ClientSecret is the secret of one of its credentials. Without one it is a
 	// native client.
 	ClientSecret string
-	// Name is the name of the program, for the person and for the place of the tokens.
+	// Name is the name of the program, for the person and for the directory of the tokens.
 	Name string
-	// Scopes are what the program needs. AddScopes adds to them. For a User
+	// Scopes are what the program needs. AddScopes adds to them. For a person
 	// scopes.AuthOpenID is always among them, which says who logged in.
 	Scopes scopes.List
 
 	// Client calls Globus Auth. Its credentials are not used. Nil means one of
 	// production, named Name.
 	Client *globusauth.Client
-	// Store keeps the tokens. Nil means, for a User, the file that a Python
+	// Store keeps the tokens. Nil means, for a person, the file that a Python
 	// GlobusApp of the same client and name uses (see package filestore), for a
-	// Service the memory of this process.
+	// service the memory of this process. Tests give tokens.NewMemory().
 	Store tokens.Store
 	// Namespace keeps the tokens of several people, or profiles, apart in one
-	// store. Empty means "DEFAULT".
+	// store, and those of a client itself from those of people who log in to it.
+	// Empty means "DEFAULT".
 	Namespace string
 
 	// Login brings the person through a login. Nil means a login.Loopback, or for
@@ -53,25 +55,34 @@ type Config struct {
 	// Getenv tells a login.Loopback of this package's making about the machine;
 	// see there. Programs give os.Getenv.
 	Getenv func(name string) string
-	// NoRefreshTokens logs in without asking for refresh tokens: the person is
-	// back when the access tokens end.
+	// NoRefreshTokens logs in without asking for refresh tokens: the person has to log
+	// in again when the access tokens expire, after two days.
 	NoRefreshTokens bool
+	// RenewBefore is how long before its end a token is renewed, so that every token given
+	// out is good for that long, unless the service cannot be reached. A token that
+	// cannot be renewed and ends sooner requires a login. Zero means 60 seconds
+	// for renewals, and that a token that cannot be renewed is used to its end.
+	RenewBefore time.Duration
 	// NoLogin makes only Login log in. Everything else fails with a
-	// tokens.ErrLoginRequired, as befits a program that nobody watches. Of a
-	// Service it concerns RedriveGAREs alone.
+	// tokens.ErrLoginRequired, for unattended programs. Of a service it concerns
+	// RedriveGAREs alone.
 	NoLogin bool
-	// RedriveGAREs answers a service that asks for more authorization with a
-	// login that satisfies it, and repeats the request, once.
+	// RedriveGAREs runs the login that a service asks for (GARE), and retries the request,
+	// once. A person is asked for what the service demands, for that login alone:
+	// AddScopes keeps scopes for later ones. A service account gets a new token,
+	// only where all scopes that are demanded are among Scopes or those of AddScopes.
 	RedriveGAREs bool
 }
 
-// complete checks what both kinds of app need, and fills in defaults.
+// complete checks what every app needs, and fills in defaults.
 func (c Config) complete() (Config, error) {
 	switch {
 	case c.ClientID == "":
 		return c, errors.New("the ClientID is empty; developers.globus.org gives one")
 	case len(c.Name) > 100 || strings.ContainsFunc(c.Name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return c, errors.New("the Name is longer than 100 bytes or has control characters")
+	case c.RenewBefore < 0:
+		return c, errors.New("the RenewBefore is negative")
 	}
 	c.Scopes = slices.Clone(c.Scopes)
 	if c.Client != nil {
@@ -96,7 +107,7 @@ func (c Config) key() tokens.Key {
 	return tokens.Key{ClientID: c.ClientID, Environment: c.Client.Environment(), Address: c.Client.Address(), Namespace: c.Namespace}
 }
 
-// fileStore is the store of a user who named none.
+// fileStore is the store of a person's app without one.
 func (c Config) fileStore() (tokens.Store, error) {
 	if c.Name == "" {
 		return nil, errors.New("the Name is empty; it, or a Store, says where tokens are kept")
@@ -104,7 +115,7 @@ func (c Config) fileStore() (tokens.Store, error) {
 	return filestore.New(filestore.Config{AppName: c.Name})
 }
 
-// manager is the login of a user who named none.
+// manager is the login of a person's app without one.
 func (c Config) manager() login.Manager {
 	if c.ClientSecret != "" || c.RedirectURI != "" {
 		return login.CommandLine{}

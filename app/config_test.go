@@ -42,8 +42,8 @@ func TestNewRefuses(t *testing.T) {
 		"secret without a redirect":   {newUser, func(c *app.Config) { c.ClientSecret = "s" }, "RedirectURI is empty"},
 		"service without secret":      {newService, func(*app.Config) {}, "ClientSecret is empty"},
 		"service without scopes":      {newService, func(c *app.Config) { c.ClientSecret, c.Scopes = "s", nil }, "list is empty"},
-		"service with a login":        {newService, func(c *app.Config) { c.ClientSecret, c.Login = "s", login.CommandLine{} }, "logs nobody in"},
-		"service with a redirect":     {newService, func(c *app.Config) { c.ClientSecret, c.RedirectURI = "s", "https://a.example" }, "logs nobody in"},
+		"service with a login":        {newService, func(c *app.Config) { c.ClientSecret, c.Login = "s", login.CommandLine{} }, "logs in no person"},
+		"service with a redirect":     {newService, func(c *app.Config) { c.ClientSecret, c.RedirectURI = "s", "https://a.example" }, "logs in no person"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +76,7 @@ func TestConfigShowsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts = append(texts, string(encoded), log.String(), fmt.Sprintf("%v %+v %#v", service, service, *service))
+	texts = append(texts, string(encoded), log.String(), fmt.Sprintf("%v %+v %#v", service, service, service))
 	for _, text := range texts {
 		if strings.Contains(text, "SECRET") || strings.Contains(text, "534543524554") {
 			t.Errorf("shown: %s", text)

@@ -1,7 +1,8 @@
-// Package app joins a login, a store and renewal in one object: [User] for a
-// person's tool or session, [Service] for a program with credentials of its own.
+// Package app joins a login, a store and renewal in one object, [App]: made by [NewUser]
+// for a person's tool or session, by [NewService] for a program with credentials of its own.
 //
 //	user, err := app.NewUser(app.Config{ClientID: id, Name: "my-tool", Scopes: scopes.List{scopes.TransferAll}})
+//	defer user.Close(ctx) // waits for a renewal that is on its way
 //	client, err := user.HTTPClient(ctx, "transfer.api.globus.org")
 //
 // The first run opens the browser. Later runs, and other processes, find the
@@ -9,17 +10,22 @@
 //
 // # When a login is needed
 //
-// [User.LoginRequired] says why stored tokens do not do: [ErrMissingToken],
+// [App.LoginRequired] says why stored tokens are not sufficient: [ErrMissingToken],
 // [ErrTokenExpired], [ErrMissingRefreshToken], [ErrUnmetScopes] or
 // [ErrIdentityMismatch]; each is a tokens.ErrLoginRequired as well. Whatever
 // needs a token logs in then, unless [Config.NoLogin] says that only
-// [User.Login] may.
+// [App.Login] may.
 //
 // # When a service wants more
 //
 // A Globus service may refuse a request until the person logs in again in a particular
-// way, or consents to more (GARE, status 403). The clients of [User.HTTPClient]
-// turn such an answer into an *apierror.Error that is an
+// way, or consents to more (GARE, status 403). The clients of [App.HTTPClient]
+// turn such a response into an *apierror.Error that is an
 // apierror.ErrAuthorizationRequired; with [Config.RedriveGAREs] they run that
-// login first and repeat the request.
+// login first and retry the request.
+//
+// The scopes that a service asks for are not the program's: a person sees them and
+// consents to them, for that login alone; a service account takes only those that its
+// program named. Otherwise any service that receives one token could make the program
+// ask for others.
 package app

@@ -19,9 +19,10 @@ var (
 	// ErrUnmetScopes says that scopes the app needs, or scopes they depend on,
 	// were not granted.
 	ErrUnmetScopes = errors.New("scopes were not granted")
-	// ErrIdentityMismatch says that the tokens belong to another person than those
-	// already stored. Log out first to change the person.
-	ErrIdentityMismatch = errors.New("this is another person's login")
+	// ErrIdentityMismatch says that tokens belong to another person than those
+	// already stored, or to a person where the client's own belong, or the other way
+	// round. No login resolves it: log out first, or use another Namespace.
+	ErrIdentityMismatch = errors.New("these are another identity's tokens")
 )
 
 // required makes the error of one reason to log in.

@@ -52,7 +52,7 @@ func ExampleNewService() {
 }
 
 // A program that nobody watches must not open a browser. It says what is missing.
-func ExampleUser_LoginRequired() {
+func ExampleApp_LoginRequired() {
 	user, err := app.NewUser(app.Config{
 		ClientID: "7fb58e00-839d-44e3-8047-10a502612dca", Name: "my-tool",
 		Scopes: scopes.List{scopes.TransferAll}, Store: tokens.NewMemory(), NoLogin: true,
@@ -66,12 +66,12 @@ func ExampleUser_LoginRequired() {
 	fmt.Println(err)
 	// Output:
 	// true true
-	// app: HTTP client for "transfer.api.globus.org": a new login is needed: no token is stored: nobody has logged in, or somebody has logged out
+	// app: HTTP client for "transfer.api.globus.org": a new login is needed: no token is stored: log in first
 }
 
 // The client of a person's tool sends the right token and no other. Here the person is
 // played by a login manager of the test.
-func ExampleUser_HTTPClient() {
+func ExampleApp_HTTPClient() {
 	server, client, stop := double()
 	defer stop()
 	jobs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

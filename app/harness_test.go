@@ -140,7 +140,7 @@ func (w *world) config() app.Config {
 	}
 }
 
-func (w *world) user(tb testing.TB, change func(*app.Config)) *app.User {
+func (w *world) user(tb testing.TB, change func(*app.Config)) *app.App {
 	tb.Helper()
 	config := w.config()
 	if change != nil {
@@ -153,7 +153,7 @@ func (w *world) user(tb testing.TB, change func(*app.Config)) *app.User {
 	return user
 }
 
-func (w *world) service(tb testing.TB, change func(*app.Config)) *app.Service {
+func (w *world) service(tb testing.TB, change func(*app.Config)) *app.App {
 	tb.Helper()
 	ready := w.Ready()
 	config := app.Config{

@@ -6,24 +6,25 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// maxRefusal is how much of an answer with status 403 is read to see what it asks for.
+// maxRefusal is how much of a response with status 403 is read to see what it asks for.
 const maxRefusal = 1 << 20
 
 // redrive looks for answers that ask for more authorization (GARE).
 type redrive struct {
-	core *core
+	app  *App
 	base http.RoundTripper
 }
 
 // RoundTrip sends the request, and once more after a login, if the answer asks
 // for one and it may take place.
 func (t *redrive) RoundTrip(req *http.Request) (*http.Response, error) {
-	logins := t.core.logins.Load()
+	logins := t.app.logins.Load()
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -32,14 +33,14 @@ func (t *redrive) RoundTrip(req *http.Request) (*http.Response, error) {
 	if refusal == nil {
 		return resp, nil
 	}
-	if !t.core.mayRedrive(refusal.Authorization) {
+	if !t.app.mayRedrive(*refusal.Authorization) {
 		return nil, refusal
 	}
 	again, ok := replay(req)
 	if !ok {
 		return nil, refusal
 	}
-	if err := t.core.satisfy(req.Context(), refusal.Authorization, logins); err != nil {
+	if err := t.app.satisfy(req.Context(), req.URL.Host, *refusal.Authorization, logins); err != nil {
 		closeBody(again)
 		return nil, fmt.Errorf("app: log in as a service asks: %w: %w", refusal, err)
 	}
@@ -92,36 +93,40 @@ type rejoined struct {
 	io.Closer
 }
 
-// mayRedrive reports whether a login could and may satisfy the service.
-func (c *core) mayRedrive(asked *apierror.AuthorizationParameters) bool {
-	if !c.config.RedriveGAREs || c.config.NoLogin {
+// mayRedrive reports whether a login could and may satisfy the service. What a
+// resource server asks for decides nothing: a service account, whose grants nobody
+// sees, takes of it only scopes that the program has named.
+func (a *App) mayRedrive(asked apierror.AuthorizationParameters) bool {
+	if !a.config.RedriveGAREs || a.config.NoLogin {
 		return false
 	}
-	return !c.alone || len(asked.RequiredScopes) > 0
+	return !a.service || (len(asked.RequiredScopes) > 0 && len(a.foreign(asked.RequiredScopes)) == 0)
+}
+
+// foreign returns those of the required scopes that a service account must not ask for:
+// that neither Config nor AddScopes named.
+func (a *App) foreign(required []string) []string {
+	if !a.service {
+		return nil
+	}
+	want := a.wanted()
+	return slices.DeleteFunc(slices.Clone(required), func(text string) bool {
+		known, err := scopes.Merge(want, want)
+		if err != nil {
+			return false
+		}
+		merged, err := scopes.Merge(known, scopes.List{scopes.Scope(text)})
+		return err == nil && merged.String() == known.String()
+	})
 }
 
 // satisfy runs the login that a service asks for, unless one was run since the
-// request was sent.
-func (c *core) satisfy(ctx context.Context, asked *apierror.AuthorizationParameters, logins int64) error {
-	if c.alone {
-		if err := c.addRequired(*asked); err != nil {
-			return err
-		}
-	}
-	return c.login(ctx, LoginOptions{Force: true, Authorization: *asked}, logins)
-}
-
-// addRequired makes scopes that a service asks for needs of the app, for whom
-// every token is a new grant.
-func (c *core) addRequired(asked apierror.AuthorizationParameters) error {
-	if len(asked.RequiredScopes) == 0 {
-		return nil
-	}
-	more := make(scopes.List, len(asked.RequiredScopes))
-	for i, text := range asked.RequiredScopes {
-		more[i] = scopes.Scope(text)
-	}
-	return c.addScopes(more)
+// request was sent. What it asks for beyond the app's scopes, the person is shown here, in the
+// log, and by the service on the consent page; it holds for this login alone.
+func (a *App) satisfy(ctx context.Context, host string, asked apierror.AuthorizationParameters, logins int64) error {
+	a.config.Client.Logger().WarnContext(ctx, "app: a service asks for another login",
+		"host", host, "scopes", asked.RequiredScopes)
+	return a.login(ctx, LoginOptions{Force: true, Authorization: asked}, logins)
 }
 
 // replay returns the request with its body from the start, if it can be had.

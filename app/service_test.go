@@ -121,32 +121,71 @@ func TestServiceWrongSecret(t *testing.T) {
 	}
 }
 
-// A service gets the scopes that are asked for, and keeps getting them. A session it has none.
-func TestServiceRedrive(t *testing.T) {
+// What a resource server demands, a service account asks for only if its program has named it, and
+// it keeps nothing of it.
+func TestServiceRedrive_OnlyNamedScopes(t *testing.T) {
+	t.Parallel()
+	const evil = `{"code":"ConsentRequired","required_scopes":["evil:all[urn:globus:auth:scope:transfer.api.globus.org:all]"]}`
+	for name, test := range map[string]struct {
+		demand  string
+		scopes  scopes.List // beside Transfer
+		granted bool
+	}{
+		"a scope of the program":              {gareConsent, scopes.List{scopes.GroupsAll}, true},
+		"a scope that was never named":        {gareConsent, nil, false},
+		"a stranger's scope with dependency":  {evil, scopes.List{scopes.GroupsAll}, false},
+		"a dependency that was not named":     {`{"code":"ConsentRequired","required_scopes":["urn:globus:auth:scope:groups.api.globus.org:all[openid]"]}`, scopes.List{scopes.GroupsAll}, false},
+		"a named scope beside an unnamed one": {`{"code":"ConsentRequired","required_scopes":["urn:globus:auth:scope:groups.api.globus.org:all","openid"]}`, scopes.List{scopes.GroupsAll}, false},
+		"a session":                           {gareSession, scopes.List{scopes.GroupsAll}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, authtest.Config{})
+			picky := newPicky(t, test.demand)
+			picky.after()
+			service := w.service(t, func(c *app.Config) { c.RedriveGAREs = true })
+			client, err := service.HTTPClient(t.Context(), scopes.TransferResourceServer, picky.host())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := service.AddScopes(test.scopes...); err != nil {
+				t.Fatal(err)
+			}
+			token(t, service.TokenSource(scopes.TransferResourceServer))
+			before := w.grants("client_credentials")["ok"]
+			text, _, err := send(t, client, strings.NewReader("x"), picky.URL)
+			if granted := w.grants("client_credentials")["ok"] > before; granted != test.granted {
+				t.Errorf("another grant: %t", granted)
+			}
+			if test.granted && (err != nil || text != "welcome") || !test.granted && !errors.Is(err, apierror.ErrAuthorizationRequired) && !errors.Is(err, apierror.ErrConsentRequired) {
+				t.Errorf("%q, %v", text, err)
+			}
+			if err := service.Login(t.Context(), app.LoginOptions{Force: true}); err != nil {
+				t.Fatal(err)
+			}
+			for _, request := range w.Requests() {
+				if strings.Contains(request.Form.Get("scope"), "evil") || strings.Contains(request.Form.Get("scope"), "openid") {
+					t.Errorf("asked for %q", request.Form.Get("scope"))
+				}
+			}
+		})
+	}
+}
+
+// A program that passes on what a service demands names what is missing.
+func TestServiceLogin_ForeignScopes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
-	picky := newPicky(t, gareConsent)
-	picky.after()
-	service := w.service(t, func(c *app.Config) { c.RedriveGAREs = true })
-	client, err := service.HTTPClient(t.Context(), scopes.TransferResourceServer, picky.host())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _, err := send(t, client, strings.NewReader("x"), picky.URL)
-	if err != nil || text != "welcome" {
-		t.Fatalf("%q, %v", text, err)
-	}
-	token(t, service.TokenSource(scopes.GroupsResourceServer))
-	w.Advance(48 * time.Hour)
-	token(t, service.TokenSource(scopes.GroupsResourceServer))
-
-	picky = newPicky(t, gareSession)
-	if client, err = service.HTTPClient(t.Context(), scopes.TransferResourceServer, picky.host()); err != nil {
-		t.Fatal(err)
-	}
-	before := w.grants("client_credentials")["ok"]
-	if _, _, err := send(t, client, nil, picky.URL); !errors.Is(err, apierror.ErrAuthorizationRequired) || w.grants("client_credentials")["ok"] != before {
+	service := w.service(t, nil)
+	demand := apierror.AuthorizationParameters{RequiredScopes: []string{string(scopes.GroupsAll)}}
+	if err := service.Login(t.Context(), app.LoginOptions{Authorization: demand}); err == nil || !strings.Contains(err.Error(), string(scopes.GroupsAll)) {
 		t.Errorf("error %v", err)
+	}
+	if err := service.AddScopes(scopes.GroupsAll); err != nil {
+		t.Fatal(err)
+	}
+	if err := service.Login(t.Context(), app.LoginOptions{Authorization: demand}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -14,9 +14,15 @@ import (
 type source struct {
 	*tokens.Refreshing
 
-	core           *core
+	app            *App
 	resourceServer string
-	checked        atomic.Int64 // one more than the last epoch that was checked
+	checked        atomic.Pointer[checked]
+}
+
+// checked is what the last check was about.
+type checked struct {
+	epoch           int64
+	scope, identity string // of the token that was sufficient
 }
 
 var (
@@ -24,16 +30,25 @@ var (
 	_ tokens.Renewer = (*source)(nil)
 )
 
+// sufficient reports whether the last check holds for a token.
+func (s *source) sufficient(token *tokens.Token) bool {
+	last := s.checked.Load()
+	return last != nil && last.epoch == s.app.epoch.Load() && token.Scope == last.scope && token.IdentityID == last.identity &&
+		s.app.lasts(token)
+}
+
 // Token returns a token that is not due for renewal.
 func (s *source) Token(ctx context.Context) (token tokens.Token, err error) {
 	// Named results save a copy of the token.
-	if s.checked.Load() == s.core.epoch.Load()+1 {
-		if token, err = s.Refreshing.Token(ctx); err == nil {
-			return token, nil
-		}
-		if !errors.Is(err, tokens.ErrLoginRequired) {
-			return tokens.Token{}, err
-		}
+	if s.checked.Load() == nil {
+		return s.prepare(ctx)
+	}
+	token, err = s.Refreshing.Token(ctx)
+	switch {
+	case err == nil && s.sufficient(&token):
+		return token, nil
+	case err != nil && !errors.Is(err, tokens.ErrLoginRequired):
+		return tokens.Token{}, err
 	}
 	return s.prepare(ctx)
 }
@@ -41,8 +56,11 @@ func (s *source) Token(ctx context.Context) (token tokens.Token, err error) {
 // Renew returns a token other than one that was rejected.
 func (s *source) Renew(ctx context.Context, rejected tokens.Token) (tokens.Token, error) {
 	token, err := s.Refreshing.Renew(ctx, rejected)
-	if err == nil || !errors.Is(err, tokens.ErrLoginRequired) {
-		return token, err
+	switch {
+	case err == nil && s.sufficient(&token):
+		return token, nil
+	case err != nil && !errors.Is(err, tokens.ErrLoginRequired):
+		return tokens.Token{}, err
 	}
 	return s.prepare(ctx)
 }
@@ -50,47 +68,71 @@ func (s *source) Renew(ctx context.Context, rejected tokens.Token) (tokens.Token
 // prepare gives out the first token after a change, or after the last way to
 // renew it has ended. It logs in at most once.
 func (s *source) prepare(ctx context.Context) (tokens.Token, error) {
-	logins := s.core.logins.Load()
-	epoch := s.core.epoch.Load()
-	mayLogIn := s.core.alone || !s.core.config.NoLogin
-	reason := s.core.loginRequired(ctx)
+	logins := s.app.logins.Load()
+	epoch := s.app.epoch.Load()
+	mayLogIn := s.app.service || !s.app.config.NoLogin
+	reason := s.app.loginRequired(ctx)
 	switch {
 	case !s.needed(reason):
 	case errors.Is(reason, ErrIdentityMismatch):
-		return tokens.Token{}, reason // no login mends that
+		return tokens.Token{}, reason // no login fixes that
 	case !mayLogIn && errors.Is(reason, ErrMissingRefreshToken): // it works until it ends
 	case !mayLogIn:
 		return tokens.Token{}, reason
 	default:
-		if err := s.core.login(ctx, LoginOptions{}, always); err != nil {
+		if err := s.app.login(ctx, LoginOptions{}, always); err != nil {
 			return tokens.Token{}, err
 		}
 		mayLogIn = false
-		epoch = s.core.epoch.Load()
+		epoch = s.app.epoch.Load()
 		// A login without refresh tokens is one that works.
-		if reason = s.core.loginRequired(ctx); s.needed(reason) && !errors.Is(reason, ErrMissingRefreshToken) {
+		if reason = s.app.loginRequired(ctx); s.needed(reason) && !errors.Is(reason, ErrMissingRefreshToken) {
 			return tokens.Token{}, fmt.Errorf("after a login: %w", reason)
 		}
 	}
 	// Other errors of the check do not matter here. That the store cannot be read, the source
-	// says itself. That nobody knows whether a dependency has been consented to must not
-	// stop who has a good token: the service will say.
-	token, err := s.Refreshing.Token(ctx)
+	// says itself. That it is unknown whether a dependency has been consented to
+	// must not stop a program with a good token: the service will say.
+	token, err := s.current(ctx)
 	if errors.Is(err, tokens.ErrLoginRequired) {
 		if token, err = s.refused(ctx, err, mayLogIn, logins); err == nil {
-			epoch = s.core.epoch.Load()
+			epoch = s.app.epoch.Load()
 		}
 	}
 	if err != nil {
 		return tokens.Token{}, err
 	}
-	s.checked.Store(epoch + 1)
+	s.checked.Store(&checked{epoch, token.Scope, token.IdentityID})
 	return token, nil
+}
+
+// current returns the token as it is stored: one that has other scopes than the
+// stored one is still in memory after another App or process has logged in.
+func (s *source) current(ctx context.Context) (tokens.Token, error) {
+	token, err := s.Refreshing.Token(ctx)
+	if err != nil {
+		return tokens.Token{}, err
+	}
+	set, err := s.app.config.Store.Load(ctx, s.app.key)
+	stored, found := set.ByResourceServer(s.resourceServer)
+	if err != nil || !found || (stored.Scope == token.Scope && stored.IdentityID == token.IdentityID) {
+		return token, nil //nolint:nilerr // a store that cannot be read takes no good token away
+	}
+	s.Forget()
+	return s.Refreshing.Token(ctx)
+}
+
+// wait waits until no renewal is on its way.
+func (s *source) wait(ctx context.Context) error {
+	if w, ok := any(s.Refreshing).(interface{ Wait(ctx context.Context) error }); ok {
+		return w.Wait(ctx)
+	}
+	return nil
 }
 
 // needed reports whether a login has to take place first.
 func (s *source) needed(reason error) bool {
-	if s.core.alone && errors.Is(reason, ErrMissingToken) {
+	if s.app.service && errors.Is(reason, ErrMissingToken) {
 		return false // the source gets it, inside the store's update
 	}
 	return errors.Is(reason, tokens.ErrLoginRequired)
@@ -99,7 +141,7 @@ func (s *source) needed(reason error) bool {
 // refused is for a token that looks good and cannot be had: it is not among those
 // of a login, or the service does not renew it any more.
 func (s *source) refused(ctx context.Context, cause error, mayLogIn bool, logins int64) (tokens.Token, error) {
-	stored, err := s.core.store.Load(ctx, s.core.key)
+	stored, err := s.app.config.Store.Load(ctx, s.app.key)
 	if err != nil {
 		return tokens.Token{}, err
 	}
@@ -109,7 +151,7 @@ func (s *source) refused(ctx context.Context, cause error, mayLogIn bool, logins
 	if !mayLogIn {
 		return tokens.Token{}, cause
 	}
-	if err := s.core.login(ctx, LoginOptions{Force: true}, logins); err != nil {
+	if err := s.app.login(ctx, LoginOptions{Force: true}, logins); err != nil {
 		return tokens.Token{}, fmt.Errorf("%w (needed since: %w)", err, cause)
 	}
 	return s.Refreshing.Token(ctx)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/consents"
@@ -38,7 +37,7 @@ func holdsAny(token tokens.Token, names []string) bool {
 }
 
 // holders returns the tokens that hold what is wanted, one for each name, or why
-// there are none.
+// one is missing.
 func holders(want scopes.List, stored tokens.Set) ([]tokens.Token, error) {
 	wanted, err := names(want)
 	if err != nil {
@@ -46,7 +45,7 @@ func holders(want scopes.List, stored tokens.Set) ([]tokens.Token, error) {
 	}
 	all := stored.All()
 	if len(all) == 0 {
-		return nil, required(ErrMissingToken, "nobody has logged in, or somebody has logged out")
+		return nil, required(ErrMissingToken, "log in first")
 	}
 	var found []tokens.Token
 	var missing []string
@@ -64,28 +63,35 @@ func holders(want scopes.List, stored tokens.Set) ([]tokens.Token, error) {
 	return found, nil
 }
 
-// identityOf returns the person whose tokens these are, "" if nobody knows.
-func identityOf(set tokens.Set) (string, error) {
-	identity := ""
+// owner returns the identity whose tokens these are, "" if it is unknown. A client's own
+// tokens and those of people who logged in to it are never used for each other.
+func (a *App) owner(set tokens.Set) (string, error) {
+	owner := ""
 	for _, token := range set.All() {
+		identity := token.IdentityID
+		itself := strings.EqualFold(identity, a.key.ClientID)
 		switch {
-		case token.IdentityID == "" || token.IdentityID == identity:
-		case identity != "":
-			return "", required(ErrIdentityMismatch, "tokens of %s and of %s are stored together", identity, token.IdentityID)
+		case identity == "" || identity == owner:
+		case a.service && !itself:
+			return "", required(ErrIdentityMismatch, "tokens of %s are stored, not those of the client itself: use another Namespace or Store", identity)
+		case !a.service && itself:
+			return "", required(ErrIdentityMismatch, "tokens of the client itself are stored, not those of a person: use another Namespace or Store")
+		case owner != "":
+			return "", required(ErrIdentityMismatch, "tokens of %s and of %s are stored together", owner, identity)
 		default:
-			identity = token.IdentityID
+			owner = identity
 		}
 	}
-	return identity, nil
+	return owner, nil
 }
 
-// sameIdentity says why the tokens of a login cannot stand beside those stored.
-func sameIdentity(stored, fresh tokens.Set) error {
-	before, err := identityOf(stored)
+// sameOwner says why the tokens of a login cannot stand beside those stored.
+func (a *App) sameOwner(stored, fresh tokens.Set) error {
+	before, err := a.owner(stored)
 	if err != nil {
 		return err
 	}
-	now, err := identityOf(fresh)
+	now, err := a.owner(fresh)
 	if err != nil {
 		return err
 	}
@@ -95,56 +101,57 @@ func sameIdentity(stored, fresh tokens.Set) error {
 	return nil
 }
 
-// validate says why stored tokens of a person do not do.
-func (u *User) validate(ctx context.Context, want scopes.List, stored tokens.Set) error {
+// check says why stored tokens are not sufficient.
+func (a *App) check(ctx context.Context, stored tokens.Set) error {
+	want := a.wanted()
+	identity, err := a.owner(stored)
+	if err != nil {
+		return err
+	}
 	found, err := holders(want, stored)
-	if err != nil {
+	if err != nil || a.service {
 		return err
 	}
-	identity, err := identityOf(stored)
-	if err != nil {
-		return err
-	}
-	now := u.core.config.Client.Now()
 	for _, token := range found {
-		ended := !token.Expiry.IsZero() && !now.Before(token.Expiry)
 		switch {
 		case token.RefreshToken != "":
-		case ended:
+		case !a.lasts(&token):
 			return required(ErrTokenExpired, "that for %q, and it cannot be refreshed", token.ResourceServer)
-		case !u.core.config.NoRefreshTokens:
+		case !a.config.NoRefreshTokens:
 			return required(ErrMissingRefreshToken, "for %q", token.ResourceServer)
 		}
 	}
-	return u.consents.check(ctx, u.core, want, identity)
+	return a.checkConsents(ctx, want, identity)
 }
 
-// consentCheck knows what the person has consented to, as far as was asked.
-type consentCheck struct {
-	mu     sync.Mutex // guards forest
-	forest *consents.Forest
+// lasts reports whether a token can be renewed or is good for long enough.
+func (a *App) lasts(token *tokens.Token) bool {
+	if a.service || token.RefreshToken != "" || token.Expiry.IsZero() {
+		return true
+	}
+	return a.config.Client.Now().Add(a.config.RenewBefore).Before(token.Expiry)
 }
 
-// check says which dependencies lack a consent. Tokens do not list them.
-func (k *consentCheck) check(ctx context.Context, c *core, want scopes.List, identity string) error {
+// checkConsents says which dependencies lack a consent. Tokens do not list them.
+func (a *App) checkConsents(ctx context.Context, want scopes.List, identity string) error {
 	deep := slices.DeleteFunc(slices.Clone(want), func(s scopes.Scope) bool { return !strings.Contains(string(s), "[") })
 	if len(deep) == 0 || identity == "" {
 		return nil
 	}
-	k.mu.Lock()
-	known := k.forest
-	k.mu.Unlock()
+	a.mu.Lock()
+	known := a.forest
+	a.mu.Unlock()
 	if known != nil {
 		if met, err := known.Meets(deep); err != nil || met {
 			return err
 		}
 	}
 	// The source without its checks, which would lead here again.
-	s, err := c.source(scopes.AuthResourceServer)
+	s, err := a.source(scopes.AuthResourceServer)
 	if err != nil {
 		return err
 	}
-	auth := c.config.Client.WithCredentials(globusauth.TokenSource(s.Refreshing))
+	auth := a.config.Client.WithCredentials(globusauth.TokenSource(s.Refreshing))
 	list, err := auth.GetConsents(ctx, identity, &gen.GetConsentsParams{})
 	if err != nil {
 		return fmt.Errorf("find out what has been consented to: %w", err)
@@ -153,9 +160,9 @@ func (k *consentCheck) check(ctx context.Context, c *core, want scopes.List, ide
 	if err != nil {
 		return fmt.Errorf("find out what has been consented to: %w", err)
 	}
-	k.mu.Lock()
-	k.forest = forest
-	k.mu.Unlock()
+	a.mu.Lock()
+	a.forest = forest
+	a.mu.Unlock()
 	missing, err := forest.Missing(deep)
 	if err != nil || len(missing) == 0 {
 		return err

@@ -34,7 +34,7 @@ func (b browser) Login(ctx context.Context, start login.Start) (tokens.Set, erro
 }
 
 // newUser is an app whose person is alice, in a world of its own.
-func newUser(t *testing.T) (*authtest.Server, *app.User) {
+func newUser(t *testing.T) (*authtest.Server, *app.App) {
 	t.Helper()
 	server := authtest.New(t)
 	alice := server.AddUser(authtest.User{Username: "alice@lab.example.org", Name: "Alice"})

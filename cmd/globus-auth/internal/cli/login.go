@@ -146,7 +146,7 @@ func (r *runner) loginService(ctx context.Context, config app.Config) error {
 }
 
 // welcome says who has logged in.
-func (r *runner) welcome(ctx context.Context, who account, config app.Config) error {
+func (r *runner) welcome(ctx context.Context, who *app.App, config app.Config) error {
 	set, err := who.Tokens(ctx)
 	if err != nil {
 		return err

@@ -218,7 +218,7 @@ func TestProfilesAndClients(t *testing.T) {
 	d.login()
 	d.hint = ready.Users[1].Username
 	r := d.run("login", "--client-id", ready.NativeClientID)
-	if r.code != cli.ExitFailed || !strings.Contains(r.errs, "another person's login") || !strings.Contains(r.errs, `run "globus-auth logout" first`) {
+	if r.code != cli.ExitFailed || !strings.Contains(r.errs, "another identity's tokens") || !strings.Contains(r.errs, `run "globus-auth logout" first`) {
 		t.Errorf("another person: %+v", r)
 	}
 	d.login("--profile", "other")

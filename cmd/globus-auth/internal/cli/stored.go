@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -120,20 +119,9 @@ func readSecret(path string) (string, error) {
 	}
 }
 
-// account is what a User and a Service have in common.
-type account interface {
-	Login(ctx context.Context, options app.LoginOptions) error
-	LoginRequired(ctx context.Context) error
-	Logout(ctx context.Context, options app.LogoutOptions) error
-	TokenSource(resourceServer string) tokens.Source
-	HTTPClient(ctx context.Context, resourceServer string, hosts ...string) (*http.Client, error)
-	AuthClient() *globusauth.Client
-	Tokens(ctx context.Context) (tokens.Set, error)
-}
-
 // session is a login that is stored.
 type session struct {
-	account
+	*app.App
 	config app.Config
 	set    tokens.Set
 }
@@ -183,7 +171,7 @@ func (r *runner) openLogin(ctx context.Context) (*session, error) {
 		config.Scopes = append(config.Scopes, token.Scopes()...)
 	}
 	s := &session{config: config, set: set}
-	s.account, err = newAccount(config, isService(config.ClientID, set))
+	s.App, err = newApp(config, isService(config.ClientID, set))
 	return s, err
 }
 
@@ -193,9 +181,9 @@ func isService(clientID string, set tokens.Set) bool {
 	return slices.ContainsFunc(set.All(), func(t tokens.Token) bool { return strings.EqualFold(t.IdentityID, clientID) })
 }
 
-// newAccount opens a stored login. A client that logged in as itself renews its
+// newApp opens a stored login. A client that logged in as itself renews its
 // tokens by its secret.
-func newAccount(config app.Config, service bool) (account, error) {
+func newApp(config app.Config, service bool) (*app.App, error) {
 	if config.ClientSecret != "" && service {
 		return app.NewService(config)
 	}

@@ -1,0 +1,331 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/consents"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// App is one login, kept and renewed: that of a person, made with [NewUser], or of
+// a program with credentials of its own, made with [NewService]. It is safe for
+// concurrent use; of several goroutines that need a login one runs it, and the
+// others have it. Call [App.Close] before the program ends.
+type App struct {
+	config *Config // never changed; a pointer, because fmt does not look behind it
+	key    tokens.Key
+	// service: the client logs in as itself. What is missing, a source gets by itself.
+	service bool
+
+	turn   chan struct{} // holds one value while a login runs
+	logins atomic.Int64  // counts logins
+	epoch  atomic.Int64  // counts what may change whether stored tokens are sufficient
+
+	mu      sync.Mutex // guards what follows
+	scopes  scopes.List
+	sources map[string]*source
+	forest  *consents.Forest // what the person has consented to, as far as was asked
+}
+
+// NewUser makes the app of a person. It checks the configuration, makes no request
+// and reads no store.
+func NewUser(config Config) (*App, error) {
+	a, err := newUser(config)
+	if err != nil {
+		return nil, fmt.Errorf("app: new user: %w", err)
+	}
+	return a, nil
+}
+
+func newUser(config Config) (*App, error) {
+	if config.ClientSecret != "" && config.RedirectURI == "" && config.Login == nil {
+		return nil, errors.New("the RedirectURI is empty; a client with a secret needs one, or a Login that brings its own")
+	}
+	if config.Store == nil {
+		store, err := config.fileStore()
+		if err != nil {
+			return nil, err
+		}
+		config.Store = store
+	}
+	if config.Login == nil {
+		config.Login = config.manager()
+	}
+	want, err := scopes.Merge(config.Scopes, scopes.List{scopes.AuthOpenID})
+	if err != nil {
+		return nil, err
+	}
+	config.Scopes = want
+	return newApp(config, false)
+}
+
+// NewService makes the app of a program that acts as itself, by client
+// credentials. Its tokens never run out: it gets new ones when they do. NewService
+// checks the configuration, makes no request and reads no store.
+func NewService(config Config) (*App, error) {
+	a, err := newService(config)
+	if err != nil {
+		return nil, fmt.Errorf("app: new service: %w", err)
+	}
+	return a, nil
+}
+
+func newService(config Config) (*App, error) {
+	switch {
+	case config.ClientSecret == "":
+		return nil, errors.New("the ClientSecret is empty; a program without one is a user's")
+	case config.Login != nil || config.RedirectURI != "":
+		return nil, errors.New("a service logs in no person: Login and RedirectURI belong to NewUser")
+	}
+	if config.Store == nil {
+		config.Store = tokens.NewMemory()
+	}
+	return newApp(config, true)
+}
+
+func newApp(config Config, service bool) (*App, error) {
+	config, err := config.complete()
+	if err != nil {
+		return nil, err
+	}
+	key, err := config.key().Normal()
+	if err != nil {
+		return nil, err
+	}
+	if err := config.Scopes.Validate(); err != nil {
+		return nil, err
+	}
+	return &App{
+		config: &config, key: key, service: service, scopes: config.Scopes,
+		turn: make(chan struct{}, 1), sources: map[string]*source{},
+	}, nil
+}
+
+// Close waits until no login and no renewal of this app is on its way, so that what
+// the service has issued is stored before the program ends. A renewal that was sent
+// goes on although its caller's context has ended; end the contexts of logins before.
+// Nothing else is held: an app can be used after Close, and is garbage when it is not.
+//
+// The error is that of ctx, which bounds the wait; 15 seconds are plenty.
+func (a *App) Close(ctx context.Context) error {
+	select {
+	case a.turn <- struct{}{}:
+		<-a.turn
+	case <-ctx.Done():
+		return fmt.Errorf("app: close: wait for a login: %w", ctx.Err())
+	}
+	a.mu.Lock()
+	all := slices.Collect(maps.Values(a.sources))
+	a.mu.Unlock()
+	for _, s := range all {
+		if err := s.wait(ctx); err != nil {
+			return fmt.Errorf("app: close: %w", err)
+		}
+	}
+	return nil
+}
+
+// LoginRequired says why a login is needed; nil if none is. A reason is a
+// tokens.ErrLoginRequired and one of this package's. Any other error says that it could
+// not be found out: the store cannot be read, or the consents cannot be
+// fetched, which are looked at when the scopes of a person's app have dependencies.
+func (a *App) LoginRequired(ctx context.Context) error {
+	if err := a.loginRequired(ctx); err != nil {
+		return fmt.Errorf("app: check login: %w", err)
+	}
+	return nil
+}
+
+func (a *App) loginRequired(ctx context.Context) error {
+	stored, err := a.config.Store.Load(ctx, a.key)
+	if err != nil {
+		return err
+	}
+	return a.check(ctx, stored)
+}
+
+// AddScopes adds to what the app needs. Whatever asks for a token next logs in if
+// they have not been granted.
+func (a *App) AddScopes(more ...scopes.Scope) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	merged, err := scopes.Merge(a.scopes, more)
+	if err != nil {
+		return fmt.Errorf("app: add scopes: %w", err)
+	}
+	a.scopes = merged
+	a.epoch.Add(1)
+	return nil
+}
+
+func (a *App) wanted() scopes.List {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.scopes
+}
+
+// Tokens returns what is stored, usable or not.
+func (a *App) Tokens(ctx context.Context) (tokens.Set, error) {
+	set, err := a.config.Store.Load(ctx, a.key)
+	if err != nil {
+		return tokens.Set{}, fmt.Errorf("app: stored tokens: %w", err)
+	}
+	return set, nil
+}
+
+// TokenSource returns the token of a resource server, as a source that renews it
+// and logs in where it may. It makes no request; a mistake in the name shows in the
+// first token that is asked for.
+func (a *App) TokenSource(resourceServer string) tokens.Source {
+	s, err := a.source(resourceServer)
+	if err != nil {
+		return failing{err}
+	}
+	return s
+}
+
+// HTTPClient returns a client that sends the token of a resource server to the
+// hosts it is meant for, after making sure that there is one, by a login if need
+// be. Resource servers other than Globus's own need their hosts, as "host" or
+// "host:port". A response with status 403 that asks for more authorization is an
+// error, an *apierror.Error that is apierror.ErrAuthorizationRequired, or is
+// resolved; see [Config.RedriveGAREs].
+func (a *App) HTTPClient(ctx context.Context, resourceServer string, hosts ...string) (*http.Client, error) {
+	client, err := a.httpClient(ctx, resourceServer, hosts)
+	if err != nil {
+		return nil, fmt.Errorf("app: HTTP client for %q: %w", resourceServer, err)
+	}
+	return client, nil
+}
+
+func (a *App) httpClient(ctx context.Context, resourceServer string, hosts []string) (*http.Client, error) {
+	s, err := a.source(resourceServer)
+	if err != nil {
+		return nil, err
+	}
+	client, err := flows.HTTPClient(a.config.Client, tokens.TransportConfig{
+		Source: s, ResourceServer: resourceServer, Hosts: slices.Clone(hosts),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Token(ctx); err != nil {
+		return nil, err
+	}
+	client.Transport = &redrive{app: a, base: client.Transport}
+	return client, nil
+}
+
+// AuthClient returns a client of Globus Auth that calls with the app's own token, as
+// far as its scopes allow. Its first call logs in if need be.
+func (a *App) AuthClient() *globusauth.Client {
+	return a.config.Client.WithCredentials(globusauth.TokenSource(a.TokenSource(scopes.AuthResourceServer)))
+}
+
+// native and confidential are the flow of the client; which one is right, its
+// secret tells.
+func (a *App) native() flows.Native {
+	c := a.config
+	return flows.Native{
+		Client: c.Client, ClientID: c.ClientID, RedirectURI: c.RedirectURI,
+		RefreshTokens: !c.NoRefreshTokens, PrefillNamedGrant: c.grantName(),
+	}
+}
+
+func (a *App) confidential() flows.Confidential {
+	c := a.config
+	return flows.Confidential{
+		Client: c.Client, ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURI: c.RedirectURI,
+		RefreshTokens: !c.NoRefreshTokens,
+	}
+}
+
+// obtain gets tokens: by a login of the person, or by client credentials.
+func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.AuthorizationParameters) (tokens.Set, error) {
+	if a.config.ClientSecret == "" {
+		flow := a.native()
+		flow.Scopes = want
+		return a.config.Login.Login(ctx, login.Native(flow, flows.WithAuthorization(asked)))
+	}
+	flow := a.confidential()
+	flow.Scopes = want
+	if a.service {
+		return flow.ClientCredentials(ctx)
+	}
+	return a.config.Login.Login(ctx, login.Confidential(flow, flows.WithAuthorization(asked)))
+}
+
+func (a *App) revoke(ctx context.Context, token string) error {
+	if a.config.ClientSecret == "" {
+		return a.native().Revoke(ctx, token)
+	}
+	return a.confidential().Revoke(ctx, token)
+}
+
+// refreshing makes the source of a resource server's token.
+func (a *App) refreshing(resourceServer string) (*tokens.Refreshing, error) {
+	config := tokens.RefreshingConfig{Store: a.config.Store, Key: a.key, ResourceServer: resourceServer}
+	switch {
+	case a.service:
+		config.Now = a.config.Client.Now
+		config.Grant = a.grant
+		return tokens.NewRefreshing(config)
+	case a.config.ClientSecret == "":
+		return a.native().Source(config)
+	}
+	return a.confidential().Source(config)
+}
+
+// grant gets the tokens of a service, inside the store's update.
+func (a *App) grant(ctx context.Context) (tokens.Set, error) {
+	stored, err := a.config.Store.Load(ctx, a.key)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	if _, err := a.owner(stored); err != nil {
+		return tokens.Set{}, err
+	}
+	want, err := a.asks(stored, nil)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	return a.obtain(ctx, want, apierror.AuthorizationParameters{})
+}
+
+// source returns the one source of a resource server.
+func (a *App) source(resourceServer string) (*source, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.sources[resourceServer]; s != nil {
+		return s, nil
+	}
+	refreshing, err := a.refreshing(resourceServer)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{app: a, resourceServer: resourceServer, Refreshing: refreshing}
+	a.sources[resourceServer] = s
+	return s, nil
+}
+
+// changed makes all sources look again.
+func (a *App) changed() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.epoch.Add(1)
+	for _, s := range a.sources {
+		s.Forget()
+	}
+}

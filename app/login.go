@@ -1,0 +1,210 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+const (
+	// keepTimeout bounds storing what a login gave: longer than stores wait for a lock.
+	keepTimeout = 60 * time.Second
+	// revokeTimeout bounds revoking what a login replaces, or cannot store.
+	revokeTimeout = 15 * time.Second
+)
+
+// LoginOptions say what a login is to do.
+type LoginOptions struct {
+	// Force logs in although nothing requires it.
+	Force bool
+	// Authorization is what this login, and no later one, has to satisfy beside the app's scopes:
+	// what a service asked for in an *apierror.Error, or the program's own
+	// choice. If it is not empty the login takes place. A service account takes of it
+	// only RequiredScopes that Config or AddScopes named.
+	Authorization apierror.AuthorizationParameters
+}
+
+func (o LoginOptions) forced() bool {
+	a := o.Authorization
+	return o.Force || a.SessionMessage != "" || a.Prompt != "" || a.SessionRequiredMFA != nil ||
+		len(a.SessionRequiredIdentities)+len(a.SessionRequiredPolicies)+len(a.SessionRequiredSingleDomain)+len(a.RequiredScopes) > 0
+}
+
+// Login logs in, if [App.LoginRequired] or the options say so, and stores what the
+// login gives beside what is stored. It asks for the app's scopes, and for those that
+// stored tokens for the same resource servers hold, so that programs that
+// share a login keep what they have.
+//
+// The store is opened, locked and read before a person is sent to a browser. Tokens
+// that cannot be stored, or are another person's, are revoked; so are, once a person's
+// login is stored, the tokens that it replaces. A token that could not be revoked
+// is reported to the logger of [Config.Client] at level Warn; so is a login
+// that another process has stored meanwhile, which this one replaces. In one
+// process logins wait for each other.
+//
+// A service needs no call of Login; one shows whether its credentials are good.
+//
+// Errors: those of [Config.Login] and its flow; those of the store; [ErrIdentityMismatch].
+func (a *App) Login(ctx context.Context, options LoginOptions) error {
+	if foreign := a.foreign(options.Authorization.RequiredScopes); len(foreign) > 0 {
+		return fmt.Errorf("app: log in: the scopes %s are not among those of the app: AddScopes adds them", strings.Join(foreign, " "))
+	}
+	if err := a.login(ctx, options, always); err != nil {
+		return fmt.Errorf("app: log in: %w", err)
+	}
+	return nil
+}
+
+// always makes login run whether or not another login has run already.
+const always = -1
+
+// login logs in, one caller at a time. It does nothing if a login has ended since
+// the counter of logins was as given.
+func (a *App) login(ctx context.Context, options LoginOptions, since int64) error {
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another login: %w", ctx.Err())
+	}
+	if since != always && a.logins.Load() != since {
+		return nil
+	}
+	if !options.forced() {
+		err := a.loginRequired(ctx)
+		if !errors.Is(err, tokens.ErrLoginRequired) || errors.Is(err, ErrIdentityMismatch) {
+			return err
+		}
+	}
+	// A rehearsal: a store that cannot be used is found out while nothing is issued.
+	before, err := a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) {
+		_, err := a.owner(current)
+		return current, err
+	})
+	if err != nil {
+		return err
+	}
+	want, err := a.asks(before, options.Authorization.RequiredScopes)
+	if err != nil {
+		return err
+	}
+	set, err := a.obtain(ctx, want, options.Authorization)
+	if err != nil {
+		return err
+	}
+	return a.keep(ctx, before, set)
+}
+
+// asks returns the scopes that a login asks for: those of the app, and those of the
+// stored tokens that it replaces. Required are those of this login alone.
+func (a *App) asks(stored tokens.Set, required []string) (scopes.List, error) {
+	want := a.wanted()
+	replaces := func(token tokens.Token) bool {
+		matches := func(s scopes.Scope) bool {
+			server, _ := s.ResourceServer()
+			return server == token.ResourceServer || holdsAny(token, []string{s.Name()})
+		}
+		return slices.ContainsFunc(want, matches) ||
+			slices.ContainsFunc(required, func(text string) bool { return matches(scopes.Scope(text)) })
+	}
+	var held scopes.List
+	for _, token := range stored.All() {
+		if replaces(token) {
+			held = append(held, token.Scopes()...)
+		}
+	}
+	// Another program may have stored what is no scope.
+	held = slices.DeleteFunc(held, func(s scopes.Scope) bool { return scopes.List{s}.Validate() != nil })
+	return scopes.Merge(want, held)
+}
+
+// keep stores the tokens of a login, whether or not the caller still waits, and
+// revokes those it replaces; or, if they cannot be stored, revokes them.
+func (a *App) keep(ctx context.Context, before, set tokens.Set) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer cancel()
+	var replaced tokens.Set
+	stored, err := a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) {
+		replaced = current
+		return current.Merge(set), a.sameOwner(current, set)
+	})
+	if err != nil {
+		if revokeErr := a.end(ctx, set, tokens.Set{}); revokeErr != nil {
+			return fmt.Errorf("%w; what the login gave could not be revoked: %w", err, revokeErr)
+		}
+		return fmt.Errorf("%w; what the login gave is revoked", err)
+	}
+	a.logins.Add(1)
+	a.changed()
+	if a.service {
+		return nil // its access tokens end by themselves, as after a renewal
+	}
+	if !sameLogin(before, replaced) {
+		a.config.Client.Logger().WarnContext(ctx, "app: the stored login changed while this one was running, by another login or a renewal; this one replaces it and revokes it")
+	}
+	if err := a.end(ctx, replaced, stored); err != nil {
+		a.config.Client.Logger().WarnContext(ctx, "app: tokens that this login replaces could not be revoked and remain valid", "error", err)
+	}
+	return nil
+}
+
+// sameLogin reports whether two sets have the same refresh tokens.
+func sameLogin(one, other tokens.Set) bool {
+	return slices.EqualFunc(one.All(), other.All(), func(a, b tokens.Token) bool {
+		return a.ResourceServer == b.ResourceServer && a.RefreshToken == b.RefreshToken
+	})
+}
+
+// end revokes the tokens of a set that another does not hold.
+func (a *App) end(ctx context.Context, set, kept tokens.Set) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+	defer cancel()
+	var problems []error
+	for _, token := range set.All() {
+		still, _ := kept.ByResourceServer(token.ResourceServer)
+		if token.AccessToken == still.AccessToken {
+			token.AccessToken = ""
+		}
+		if token.RefreshToken == still.RefreshToken {
+			token.RefreshToken = ""
+		}
+		problems = append(problems, a.endToken(ctx, token))
+	}
+	return together(problems)
+}
+
+// endToken revokes a token: the access token first, because revoking the refresh
+// token does not revoke it.
+func (a *App) endToken(ctx context.Context, token tokens.Token) error {
+	for _, secret := range []string{token.AccessToken, token.RefreshToken} {
+		if secret == "" {
+			continue
+		}
+		if err := a.revoke(ctx, secret); err != nil {
+			return fmt.Errorf("token for %q: %w", token.ResourceServer, err)
+		}
+	}
+	return nil
+}
+
+// together makes one error, on one line, of those that are not nil.
+func together(list []error) error {
+	var all error
+	for _, err := range list {
+		switch {
+		case err == nil:
+		case all == nil:
+			all = err
+		default:
+			all = fmt.Errorf("%w; %w", all, err)
+		}
+	}
+	return all
+}

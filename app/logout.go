@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// LogoutOptions say what a logout is to do.
+type LogoutOptions struct {
+	// Sweep logs out of everything that is stored for the client in this
+	// namespace. Otherwise it is the tokens that hold scopes of the app.
+	Sweep bool
+	// Forget removes also tokens that the service could not be told to revoke, and
+	// a damaged store (tokens.ErrUnreadable). They stay valid until they expire, for
+	// anyone who has them.
+	Forget bool
+}
+
+// Logout revokes the tokens, and forgets those that are revoked: access token
+// and refresh token of every resource server. After an error the login that
+// could not be ended is still there, unless [LogoutOptions.Forget].
+func (a *App) Logout(ctx context.Context, options LogoutOptions) error {
+	if err := a.logout(ctx, options); err != nil {
+		return fmt.Errorf("app: log out: %w", err)
+	}
+	return nil
+}
+
+func (a *App) logout(ctx context.Context, options LogoutOptions) error {
+	want, err := names(a.wanted())
+	if err != nil {
+		return err
+	}
+	var problems []error
+	// Inside the update, so that no other process renews a token meanwhile.
+	_, err = a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) {
+		if _, err := a.owner(current); err != nil && !options.Sweep {
+			return tokens.Set{}, err
+		}
+		var gone []string
+		for _, token := range current.All() {
+			if !options.Sweep && !holdsAny(token, want) {
+				continue
+			}
+			err := a.endToken(ctx, token)
+			problems = append(problems, err)
+			if err == nil || options.Forget {
+				gone = append(gone, token.ResourceServer)
+			}
+		}
+		return current.Without(gone...), nil
+	})
+	if options.Forget && errors.Is(err, tokens.ErrUnreadable) {
+		err = fmt.Errorf("%w; it is removed, and what it held remains valid until it expires", err)
+		problems = append(problems, a.config.Store.Delete(ctx, a.key))
+	}
+	a.changed()
+	return together(append(problems, err))
+}
