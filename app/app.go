@@ -130,7 +130,7 @@ func (a *App) Close(ctx context.Context) error {
 	all := slices.Collect(maps.Values(a.sources))
 	a.mu.Unlock()
 	for _, s := range all {
-		if err := s.wait(ctx); err != nil {
+		if err := s.Wait(ctx); err != nil {
 			return fmt.Errorf("app: close: %w", err)
 		}
 	}
@@ -276,7 +276,7 @@ func (a *App) revoke(ctx context.Context, token string) error {
 
 // refreshing makes the source of a resource server's token.
 func (a *App) refreshing(resourceServer string) (*tokens.Refreshing, error) {
-	config := tokens.RefreshingConfig{Store: a.config.Store, Key: a.key, ResourceServer: resourceServer}
+	config := tokens.RefreshingConfig{Store: a.config.Store, Key: a.key, ResourceServer: resourceServer, RenewBefore: a.config.RenewBefore}
 	switch {
 	case a.service:
 		config.Now = a.config.Client.Now

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,8 @@ type person struct {
 	logins   []url.Values
 	refuse   error         // fails every login
 	hold     chan struct{} // if set, logins wait for it
+	held     int           // logins that wait
+	done     func()        // called when a login has its tokens
 }
 
 func (p *person) Login(ctx context.Context, start login.Start) (tokens.Set, error) {
@@ -44,6 +47,9 @@ func (p *person) Login(ctx context.Context, start login.Start) (tokens.Set, erro
 	username, refuse, hold := p.username, p.refuse, p.hold
 	p.mu.Unlock()
 	if hold != nil {
+		p.mu.Lock()
+		p.held++
+		p.mu.Unlock()
 		select {
 		case <-hold:
 		case <-ctx.Done():
@@ -87,7 +93,28 @@ func (p *person) Login(ctx context.Context, start login.Start) (tokens.Set, erro
 	if err != nil {
 		return tokens.Set{}, errors.New("the server redirects nowhere: " + resp.Status)
 	}
-	return begun.Finish(ctx, location.Query())
+	set, err := begun.Finish(ctx, location.Query())
+	if p.done != nil {
+		p.done()
+	}
+	return set, err
+}
+
+// waiting returns when so many logins wait for hold.
+func (p *person) waiting(tb testing.TB, logins int) {
+	tb.Helper()
+	for {
+		p.mu.Lock()
+		held := p.held
+		p.mu.Unlock()
+		if held >= logins {
+			return
+		}
+		if tb.Context().Err() != nil {
+			tb.Fatal("the logins do not begin")
+		}
+		runtime.Gosched()
+	}
 }
 
 func (p *person) count() int {

@@ -122,14 +122,6 @@ func (s *source) current(ctx context.Context) (tokens.Token, error) {
 	return s.Refreshing.Token(ctx)
 }
 
-// wait waits until no renewal is on its way.
-func (s *source) wait(ctx context.Context) error {
-	if w, ok := any(s.Refreshing).(interface{ Wait(ctx context.Context) error }); ok {
-		return w.Wait(ctx)
-	}
-	return nil
-}
-
 // needed reports whether a login has to take place first.
 func (s *source) needed(reason error) bool {
 	if s.app.service && errors.Is(reason, ErrMissingToken) {

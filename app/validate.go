@@ -129,7 +129,11 @@ func (a *App) lasts(token *tokens.Token) bool {
 	if a.service || token.RefreshToken != "" || token.Expiry.IsZero() {
 		return true
 	}
-	return a.config.Client.Now().Add(a.config.RenewBefore).Before(token.Expiry)
+	margin := a.config.RenewBefore
+	if token.Lifetime > 0 {
+		margin = min(margin, token.Lifetime-token.Lifetime/10) // as tokens.RefreshingConfig does
+	}
+	return a.config.Client.Now().Add(margin).Before(token.Expiry)
 }
 
 // checkConsents says which dependencies lack a consent. Tokens do not list them.

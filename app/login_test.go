@@ -1,0 +1,455 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/filestore"
+)
+
+// valid returns the access and refresh tokens that the service accepts, sorted.
+func (w *world) valid() []string {
+	var list []string
+	state := w.Snapshot().State
+	for _, token := range slices.Concat(state.Access, state.Refresh) {
+		if token.Spent.IsZero() && w.Now().Before(token.Ends) {
+			list = append(list, token.Value)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// kept returns the access and refresh tokens that are stored, sorted.
+func (w *world) kept(tb testing.TB) []string {
+	tb.Helper()
+	set, err := w.store.Load(tb.Context(), w.key())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var list []string
+	for _, token := range set.All() {
+		list = append(list, token.AccessToken, token.RefreshToken)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// logged makes the client of a world log to a buffer.
+func (w *world) logged(tb testing.TB) *lockedBuffer {
+	tb.Helper()
+	var out lockedBuffer
+	client, err := globusauth.New(globusauth.Config{
+		BaseURL: w.BaseURL(), HTTPClient: w.Client(), Now: w.Now, Retry: globusauth.RetryPolicy{MaxRetries: -1},
+		Logger: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w.client = client
+	return &out
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// A store that cannot be used is found out before the person is sent to a browser.
+func TestAppLogin_UnusableStore(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		spoil func(path string) error
+		want  error
+	}{
+		"empty file":       {func(path string) error { return os.Truncate(path, 0) }, tokens.ErrUnreadable},
+		"file cut off":     {func(path string) error { return os.Truncate(path, 20) }, tokens.ErrUnreadable},
+		"readable by all":  {func(path string) error { return os.Chmod(path, 0o644) }, tokens.ErrUnsafe}, //nolint:gosec // the point
+		"not a directory":  {func(path string) error { return replaceByFile(filepath.Dir(path)) }, nil},
+		"a directory":      {func(path string) error { return replaceByDir(path) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, authtest.Config{})
+			dir := t.TempDir()
+			store, err := filestore.New(filestore.Config{AppName: "my-tool", Dir: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.store = store
+			user := w.user(t, nil)
+			if err := user.Login(t.Context(), app.LoginOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			paths, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.json"))
+			if err != nil || len(paths) == 0 {
+				paths, err = filepath.Glob(filepath.Join(dir, "*", "*", "*", "*.json"))
+			}
+			if err != nil || len(paths) != 1 {
+				t.Fatalf("stored in %q, %v", paths, err)
+			}
+			if err := test.spoil(paths[0]); err != nil {
+				t.Fatal(err)
+			}
+			before := w.valid()
+			err = user.Login(t.Context(), app.LoginOptions{Force: true})
+			if err == nil || test.want != nil && !errors.Is(err, test.want) {
+				t.Errorf("error %v, want %v", err, test.want)
+			}
+			if w.person.count() != 1 || !slices.Equal(w.valid(), before) {
+				t.Errorf("%d logins", w.person.count())
+			}
+			if !errors.Is(test.want, tokens.ErrUnreadable) {
+				return
+			}
+			if err := user.Logout(t.Context(), app.LogoutOptions{Sweep: true, Forget: true}); !errors.Is(err, tokens.ErrUnreadable) {
+				t.Errorf("logout: %v", err)
+			}
+		})
+	}
+}
+
+func replaceByFile(path string) error {
+	return errors.Join(os.RemoveAll(path), os.WriteFile(path, nil, 0o600))
+}
+
+func replaceByDir(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) }
+
+// failingStore fails from the given update on.
+type failingStore struct {
+	tokens.Store
+	from, updates atomic.Int64
+}
+
+func (s *failingStore) Update(ctx context.Context, key tokens.Key, fn func(tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
+	if s.updates.Add(1) < s.from.Load() {
+		return s.Store.Update(ctx, key, fn)
+	}
+	current, err := s.Load(ctx, key)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	next, err := fn(current)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	return next, errTest
+}
+
+// What cannot be stored is revoked: no token is valid that is in no store.
+func TestAppLogin_StoreFailsAfterTheLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	store := &failingStore{Store: w.store}
+	store.from.Store(2) // the rehearsal succeeds
+	w.store = store
+	user := w.user(t, nil)
+	if err := user.Login(t.Context(), app.LoginOptions{}); !errors.Is(err, errTest) || !strings.Contains(err.Error(), "revoked") {
+		t.Errorf("error %v", err)
+	}
+	if valid := w.valid(); len(valid) != 0 {
+		t.Errorf("%d tokens are valid", len(valid))
+	}
+	store.updates.Store(0)
+	w.Inject(authtest.Fault{Kind: authtest.FaultStatus, Status: http.StatusServiceUnavailable, Operation: "revoke"})
+	if err := user.Login(t.Context(), app.LoginOptions{}); !errors.Is(err, errTest) || !errors.Is(err, apierror.ErrServer) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What was issued is stored although the caller has stopped waiting.
+func TestAppLogin_ContextEndsBeforeStoring(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	w.person.done = cancel
+	if err := w.user(t, nil).Login(ctx, app.LoginOptions{}); err != nil {
+		t.Error(err)
+	}
+	if kept := w.kept(t); len(kept) != 4 || !slices.Equal(kept, w.valid()) {
+		t.Errorf("%d tokens are stored, %d are valid", len(kept), len(w.valid()))
+	}
+}
+
+// Of any number of logins, one after the other or at once, in one process or several,
+// the tokens of one are valid: those that are stored.
+func TestAppLogin_RevokesWhatItReplaces(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	logged := w.logged(t)
+	users := []*app.App{w.user(t, nil), w.user(t, nil), w.user(t, nil)} // as in processes of their own
+	for range 2 {
+		if err := users[0].Login(t.Context(), app.LoginOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		if kept := w.kept(t); len(kept) != 4 || !slices.Equal(kept, w.valid()) {
+			t.Errorf("%d tokens are stored, %d are valid", len(kept), len(w.valid()))
+		}
+	}
+	if logged.String() != "" {
+		t.Errorf("logged %s", logged)
+	}
+	w.person.hold = make(chan struct{})
+	var all sync.WaitGroup
+	for _, user := range users {
+		all.Go(func() {
+			if err := user.Login(t.Context(), app.LoginOptions{Force: true}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	w.person.waiting(t, len(users))
+	close(w.person.hold)
+	all.Wait()
+	if kept := w.kept(t); len(kept) != 4 || !slices.Equal(kept, w.valid()) {
+		t.Errorf("%d tokens are stored, %d are valid", len(kept), len(w.valid()))
+	}
+	if got := strings.Count(logged.String(), "the stored login changed while this one was running"); got != 2 {
+		t.Errorf("%d of 2 logins said that they replace another: %s", got, logged)
+	}
+	// The others go on with the login that is stored.
+	for _, user := range users {
+		if got := token(t, user.TokenSource(scopes.TransferResourceServer)); got != w.stored(t, scopes.TransferResourceServer) {
+			t.Error("a token that is not stored")
+		}
+	}
+}
+
+func TestAppLogin_CannotRevokeWhatItReplaces(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	logged := w.logged(t)
+	user := w.user(t, nil)
+	if err := user.Login(t.Context(), app.LoginOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	first := w.stored(t, scopes.TransferResourceServer)
+	w.Inject(authtest.Fault{Kind: authtest.FaultStatus, Status: http.StatusServiceUnavailable, Operation: "revoke"})
+	if err := user.Login(t.Context(), app.LoginOptions{Force: true}); err != nil {
+		t.Error(err)
+	}
+	if w.stored(t, scopes.TransferResourceServer) == first || !strings.Contains(logged.String(), "could not be revoked and remain valid") ||
+		strings.Contains(logged.String(), first.RefreshToken) {
+		t.Errorf("logged %s", logged)
+	}
+}
+
+// Programs that share a login and need different scopes of one resource server log in
+// once each, not by turns.
+func TestAppLogin_KeepsScopesOfOtherPrograms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	one := w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.AuthOpenID, scopes.AuthEmail} })
+	two := w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.AuthOpenID, scopes.AuthManageProjects} })
+	three := w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.GroupsViewMyGroups} })
+	four := w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.GroupsAll} })
+	for range 3 {
+		for _, user := range []*app.App{one, two} {
+			got := token(t, user.TokenSource(scopes.AuthResourceServer))
+			if err := user.LoginRequired(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if user == two && !hasScopes(got.Scope, scopes.AuthManageProjects) {
+				t.Errorf("token with the scopes %q", got.Scope)
+			}
+		}
+		for _, user := range []*app.App{three, four} {
+			token(t, user.TokenSource(scopes.GroupsResourceServer))
+		}
+	}
+	if w.person.count() != 4 {
+		t.Errorf("%d logins", w.person.count())
+	}
+	if asked := w.person.last(t).Get("scope"); strings.Contains(asked, string(scopes.TransferAll)) {
+		t.Errorf("asked for %q", asked)
+	}
+	// What another app of this process was granted, a source has as soon as it is asked for.
+	if err := one.AddScopes(scopes.AuthManageProjects); err != nil {
+		t.Fatal(err)
+	}
+	if got := token(t, one.TokenSource(scopes.AuthResourceServer)); !hasScopes(got.Scope, scopes.AuthManageProjects) || w.person.count() != 4 {
+		t.Errorf("token with the scopes %q, %d logins", got.Scope, w.person.count())
+	}
+}
+
+// A token source notices that another program has stored a token with fewer scopes.
+func TestAppTokenSource_NarrowedByAnotherProgram(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	user := w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.AuthEmail} })
+	source := user.TokenSource(scopes.AuthResourceServer)
+	token(t, source)
+	w.change(t, func(s *tokens.Token) { s.Scope, s.AccessToken = "openid", s.AccessToken+"x" })
+	w.Advance(time.Minute)
+	wantLogin(t, user.LoginRequired(t.Context()), app.ErrUnmetScopes)
+	if got := token(t, source); !hasScopes(got.Scope, scopes.AuthEmail) || w.person.count() != 2 {
+		t.Errorf("token with the scopes %q, %d logins", got.Scope, w.person.count())
+	}
+}
+
+// Services that share a store do not take scopes from each other either.
+func TestServiceLogin_KeepsScopesOfOtherPrograms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	one := w.service(t, func(c *app.Config) { c.Store, c.Scopes = w.store, scopes.List{scopes.AuthOpenID, scopes.AuthEmail} })
+	two := w.service(t, func(c *app.Config) {
+		c.Store, c.Scopes = w.store, scopes.List{scopes.AuthOpenID, scopes.AuthViewIdentities}
+	})
+	for range 5 {
+		for _, service := range []*app.App{one, two} {
+			token(t, service.TokenSource(scopes.AuthResourceServer))
+			if err := service.LoginRequired(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	w.Advance(48 * time.Hour)
+	for _, service := range []*app.App{one, two} {
+		token(t, service.TokenSource(scopes.AuthResourceServer))
+		if err := service.LoginRequired(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := w.grants("client_credentials")["ok"]; got != 3 {
+		t.Errorf("%d grants", got)
+	}
+}
+
+// What a service demands of a person is shown, and is asked for in that login alone.
+func TestAppRedrive_WidensOneLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	logged := w.logged(t)
+	picky := newPicky(t, gareConsent)
+	picky.after()
+	user := w.user(t, func(c *app.Config) { c.RedriveGAREs = true })
+	client, err := user.HTTPClient(t.Context(), scopes.TransferResourceServer, picky.host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := send(t, client, nil, picky.URL); err != nil {
+		t.Fatal(err)
+	}
+	if !hasScopes(w.person.last(t).Get("scope"), scopes.GroupsAll) || !strings.Contains(logged.String(), string(scopes.GroupsAll)) ||
+		!strings.Contains(logged.String(), picky.host()) {
+		t.Errorf("logged %s", logged)
+	}
+	if err := user.Login(t.Context(), app.LoginOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	if hasScopes(w.person.last(t).Get("scope"), scopes.GroupsAll) {
+		t.Errorf("asked again for %q", w.person.last(t).Get("scope"))
+	}
+}
+
+func TestAppRenewBefore(t *testing.T) {
+	t.Parallel()
+	const margin = 6 * time.Hour
+	w := newWorld(t, authtest.Config{})
+	user := w.user(t, func(c *app.Config) { c.RenewBefore = margin })
+	source := user.TokenSource(scopes.TransferResourceServer)
+	first := token(t, source)
+	w.Advance(48*time.Hour - margin - time.Minute)
+	if token(t, source) != first {
+		t.Error("renewed too early")
+	}
+	w.Advance(2 * time.Minute)
+	if got := token(t, source); got == first || w.person.count() != 1 {
+		t.Errorf("token %v, %d logins", got, w.person.count())
+	}
+	// A token that cannot be renewed requires a login as early.
+	token(t, user.TokenSource(scopes.AuthResourceServer))
+	w.change(t, func(s *tokens.Token) { s.RefreshToken = "" })
+	online := w.user(t, func(c *app.Config) { c.RenewBefore, c.NoRefreshTokens = margin, true })
+	plain := w.user(t, func(c *app.Config) { c.NoRefreshTokens, c.NoLogin = true, true })
+	if err := online.LoginRequired(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w.Advance(48*time.Hour - margin)
+	wantLogin(t, online.LoginRequired(t.Context()), app.ErrTokenExpired)
+	if err := plain.LoginRequired(t.Context()); err != nil {
+		t.Error(err)
+	}
+	token(t, plain.TokenSource(scopes.TransferResourceServer))
+	if got := token(t, online.TokenSource(scopes.TransferResourceServer)); got.Expiry.Sub(w.Now()) < margin || w.person.count() != 2 {
+		t.Errorf("token %v, %d logins", got, w.person.count())
+	}
+}
+
+// A renewal that was sent is stored before Close returns, although its caller has
+// stopped waiting, and the next process has a login.
+func TestAppClose_WaitsForARenewal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{RotateRefreshTokens: true})
+	user := w.user(t, nil)
+	source := user.TokenSource(scopes.TransferResourceServer)
+	first := token(t, source)
+	w.Advance(49 * time.Hour)
+	w.Inject(authtest.Fault{Kind: authtest.FaultLatency, Latency: 100 * time.Millisecond, Operation: "token"})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := source.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("error %v", err)
+	}
+	if err := user.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("close within a time that has passed: %v", err)
+	}
+	if err := user.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if w.stored(t, scopes.TransferResourceServer).AccessToken == first.AccessToken {
+		t.Error("the renewal is not stored")
+	}
+	token(t, w.user(t, func(c *app.Config) { c.NoLogin = true }).TokenSource(scopes.TransferResourceServer))
+}
+
+func TestAppClose_WaitsForALogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	w.person.hold = make(chan struct{})
+	user := w.user(t, nil)
+	ended := make(chan error, 1)
+	go func() { ended <- user.Login(t.Context(), app.LoginOptions{}) }()
+	w.person.waiting(t, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := user.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+	close(w.person.hold)
+	if err := user.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
