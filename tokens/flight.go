@@ -3,15 +3,15 @@ package tokens
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 )
 
-// flight is one renewal that any number of callers wait for.
+// flight is one renewal that any number of callers wait for. (Package singleflight cannot
+// drop a call when all its callers have given up.)
 type flight struct {
-	rejected   string // the access token to get rid of, if any
-	generation uint64
-	done       chan struct{}
-	cancel     context.CancelFunc
+	rejected string // the access token to get rid of, if any
+	done     chan struct{}
+	cancel   context.CancelFunc
 
 	// Guarded by Refreshing.mu.
 	waiting   int
@@ -27,7 +27,7 @@ type flight struct {
 func (r *Refreshing) wait(ctx context.Context, rejected string) (Token, error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return Token{}, r.gaveUp(err)
+			return Token{}, r.failed("wait for it", err)
 		}
 		f, token := r.join(ctx, rejected)
 		if f == nil {
@@ -36,8 +36,10 @@ func (r *Refreshing) wait(ctx context.Context, rejected string) (Token, error) {
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			r.leave(f)
-			return Token{}, r.gaveUp(ctx.Err())
+			if token, good := r.leave(f, rejected); good {
+				return token, nil
+			}
+			return Token{}, r.failed("wait for it", ctx.Err())
 		}
 		if f.err == nil && rejected != "" && f.token.AccessToken == rejected && f.rejected != rejected {
 			continue // the flight we joined did not know that this token is no good
@@ -46,55 +48,58 @@ func (r *Refreshing) wait(ctx context.Context, rejected string) (Token, error) {
 	}
 }
 
-func (r *Refreshing) gaveUp(err error) error {
-	return fmt.Errorf("tokens: wait for a token for %q: %w", r.config.ResourceServer, err)
-}
-
 // join returns the running renewal or a new one; no renewal and a token if
-// there is one by now.
+// there is one by now, or if one that is still good is only being looked at again.
 func (r *Refreshing) join(ctx context.Context, rejected string) (*flight, Token) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if held := r.current.Load(); held != nil && held.token.AccessToken != rejected {
-		if now := r.config.Now().UnixNano(); now >= held.from && now < held.until {
-			return nil, held.token
+	if held := r.held.Load(); held != nil && held.token.AccessToken != rejected && held.covers(r.config.Now().UnixNano()) {
+		return nil, held.token
+	}
+	if token, good := r.stillGood(rejected); good && r.flight != nil {
+		return nil, token
+	}
+	if r.flight == nil {
+		// Values such as trace IDs stay; the end of one caller's context must not end
+		// what others wait for.
+		shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		r.flight = &flight{
+			rejected: rejected,
+			done:     make(chan struct{}),
+			cancel:   cancel,
+			err:      errors.New("tokens: the renewal ended without a response"),
 		}
+		r.running[r.flight] = struct{}{}
+		go r.run(shared, r.flight)
 	}
-	if f := r.flight.Load(); f != nil {
-		f.waiting++
-		return f, Token{}
-	}
-	// Values such as trace IDs stay; the end of one caller's context must not end
-	// what others wait for.
-	shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{
-		rejected:   rejected,
-		generation: r.generation,
-		done:       make(chan struct{}),
-		cancel:     cancel,
-		waiting:    1,
-		err:        errors.New("tokens: the renewal ended without an answer"),
-	}
-	r.flight.Store(f)
-	go r.run(shared, f)
-	return f, Token{}
+	r.flight.waiting++
+	return r.flight, Token{}
 }
 
-// leave drops the renewal when nobody waits for it any more and it has not yet
-// reached the service.
-func (r *Refreshing) leave(f *flight) {
+// stillGood returns the token in memory if all that is open is what the store says.
+func (r *Refreshing) stillGood(rejected string) (Token, bool) {
+	held := r.held.Load()
+	if held == nil || held.token.AccessToken == rejected || r.due(held.token, r.config.Now()) {
+		return Token{}, false
+	}
+	return held.token, true
+}
+
+// leave drops the renewal when no caller waits for it any more and it has not yet
+// reached the service. It returns the token in memory if that is still good.
+func (r *Refreshing) leave(f *flight, rejected string) (Token, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.waiting--
-	if f.waiting > 0 || f.sent {
-		return
+	if f.waiting == 0 && !f.sent {
+		f.abandoned = true
+		f.cancel()
+		r.detach(f)
 	}
-	f.abandoned = true
-	f.cancel()
-	r.flight.CompareAndSwap(f, nil)
+	return r.stillGood(rejected)
 }
 
-// send marks the point of no return. It reports false if nobody waits any more.
+// send marks the point of no return. It reports false if no caller waits any more.
 func (r *Refreshing) send(f *flight) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,125 +107,71 @@ func (r *Refreshing) send(f *flight) bool {
 	return f.sent
 }
 
+// detach makes the next caller start a renewal of its own.
+func (r *Refreshing) detach(f *flight) {
+	if r.flight == f {
+		r.flight = nil
+	}
+}
+
+func (r *Refreshing) anyRunning() *flight {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for f := range r.running {
+		return f
+	}
+	return nil
+}
+
 func (r *Refreshing) run(ctx context.Context, f *flight) {
 	defer f.cancel()
-	defer close(f.done) // also if Refresh ends the goroutine
-	defer r.over(f)
-	previous := r.current.Load()
-	stored, token, renewed, err := r.renew(ctx, f)
-	if err != nil {
-		f.token, f.err = r.fallBack(f, stored, err)
-		return
-	}
-	r.publish(f, token)
-	f.token, f.err = token, nil
-	if renewed || (previous != nil && previous.token.AccessToken != token.AccessToken) {
-		r.changed(f, token)
-	}
-}
-
-// changed tells the owner of the source. The renewal counts as over by then, so
-// that OnChange may use the source.
-func (r *Refreshing) changed(f *flight, token Token) {
-	if r.config.OnChange == nil {
-		return
-	}
-	r.over(f)
-	r.config.OnChange(token)
-}
-
-// over makes the next caller start a renewal of its own.
-func (r *Refreshing) over(f *flight) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.flight.CompareAndSwap(f, nil)
-}
-
-// publish makes the token the one that is given out of memory.
-func (r *Refreshing) publish(f *flight, token Token) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.generation == f.generation {
-		r.current.Store(r.hold(token))
-	}
-}
-
-// hold says how long a token may be given out before looking again. Times are
-// wall clock readings, because the monotonic clock stops while a machine sleeps.
-func (r *Refreshing) hold(token Token) *snapshot {
-	now := r.config.Now()
-	held := &snapshot{token: token, from: now.UnixNano(), until: now.Add(r.config.Recheck).UnixNano()}
-	switch {
-	case token.Expiry.IsZero():
-	case r.renewable(token):
-		held.until = min(held.until, r.renewAt(token).UnixNano())
-	default:
-		held.until = min(held.until, token.Expiry.UnixNano())
-	}
-	return held
-}
-
-// fallBack decides what those who wait get after a failed renewal: the stored
-// token, while services still accept it, or the error.
-func (r *Refreshing) fallBack(f *flight, stored Token, cause error) (Token, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if f.abandoned || r.generation != f.generation {
-		return Token{}, cause
-	}
-	held := r.current.Load()
-	if stored.AccessToken == "" && held != nil && !errors.Is(cause, errGone) {
-		stored = held.token // the store could not be read
-	}
-	rejected := stored.AccessToken == f.rejected || r.wasRejected(stored)
-	now := r.config.Now()
-	if stored.AccessToken == "" || rejected || !now.Before(stored.Expiry) {
-		r.current.Store(nil)
-		return Token{}, cause
-	}
-	again := r.hold(stored)
-	again.until = min(stored.Expiry.UnixNano(), now.Add(retryPause).UnixNano())
-	r.current.Store(again)
-	return stored, nil
-}
-
-// recheck reads the store while the token in memory is still good. One caller
-// does it; the others, and all if it fails, go on with what they have.
-func (r *Refreshing) recheck(ctx context.Context, held *snapshot) (Token, error) {
-	if !r.rechecking.CompareAndSwap(false, true) {
-		return held.token, nil
-	}
-	defer r.rechecking.Store(false)
-	set, err := r.config.Store.Load(ctx, r.config.Key)
-	stored, found := set.ByResourceServer(r.config.ResourceServer)
-	switch {
-	case err != nil:
-		stored = held.token // cannot look: it is still good
-	case !found || (stored.AccessToken != held.token.AccessToken && !r.usable(stored, "")):
+	defer func() { // also if Refresh ends the goroutine
 		r.mu.Lock()
-		r.current.CompareAndSwap(held, nil)
-		r.mu.Unlock()
-		return r.wait(ctx, "")
+		defer r.mu.Unlock()
+		r.detach(f)
+		delete(r.running, f)
+		close(f.done)
+	}()
+	stored, token, renewed, err := r.renew(ctx, f)
+	if r.settle(f, stored, token, renewed, err) && r.config.OnChange != nil {
+		r.config.OnChange(f.token)
 	}
-	r.mu.Lock()
-	swapped := r.current.CompareAndSwap(held, r.hold(stored))
-	r.mu.Unlock()
-	if swapped && stored.AccessToken != held.token.AccessToken && r.config.OnChange != nil {
-		r.config.OnChange(stored)
-	}
-	return stored, nil
 }
 
-// usable reports whether a stored token can be given out as it is.
-func (r *Refreshing) usable(token Token, rejected string) bool {
-	if token.AccessToken == "" || token.AccessToken == rejected {
+// settle decides what the callers of a renewal get, and what is given out of memory from now
+// on. It reports whether the token is another. The renewal counts as over
+// by then, so that OnChange may use the source.
+func (r *Refreshing) settle(f *flight, stored, token Token, renewed bool, err error) (changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	current := r.flight == f // else memory belongs to those who came later
+	r.detach(f)
+	now, held := r.config.Now(), r.held.Load()
+	if err == nil {
+		f.token, f.err = token, nil
+		next := hold(token, now, r.config.Recheck, r.endOf(token))
+		if renewed && !next.covers(next.from) {
+			next = hold(token, now, retryPause, time.Time{}) // whatever this machine's clock says
+		}
+		if current {
+			r.held.Store(next)
+		}
+		return renewed || (current && held != nil && held.token.AccessToken != token.AccessToken)
+	}
+	f.err = err
+	if !current {
 		return false
 	}
-	return !r.wasRejected(token) && !r.due(token, r.config.Now().UnixNano())
-}
-
-// wasRejected reports a token that a service has rejected and that could not be renewed.
-func (r *Refreshing) wasRejected(token Token) bool {
-	known := r.refused.Load()
-	return known != nil && known.accessToken == token.AccessToken
+	// The old token, while services still accept it.
+	if held != nil && stored.AccessToken == "" && !errors.Is(err, errGone) && !errors.Is(err, ErrIdentityMismatch) {
+		stored = held.token // the store could not be read
+	}
+	ended := !stored.Expiry.IsZero() && !now.Before(stored.Expiry)
+	if stored.AccessToken == "" || stored.AccessToken == f.rejected || stored.AccessToken == r.refused.accessToken || ended {
+		r.held.Store(nil)
+		return false
+	}
+	f.token, f.err = stored, nil
+	r.held.Store(hold(stored, now, retryPause, stored.Expiry))
+	return false
 }

@@ -13,8 +13,8 @@ const (
 	defaultRenewalTimeout = 60 * time.Second
 	defaultRenewBefore    = 60 * time.Second // as the SDKs of the service
 	defaultRecheck        = 30 * time.Second
-	// retryPause is how long a token that is still good is used on after a failed
-	// renewal, before the next attempt.
+	// retryPause is how long a token is used on after a renewal that failed, or
+	// that gave a token which is due at once, before the next attempt.
 	retryPause = 5 * time.Second
 )
 
@@ -28,17 +28,25 @@ type RefreshingConfig struct {
 	// ResourceServer names the token. Required.
 	ResourceServer string
 
-	// Refresh spends current.RefreshToken and returns the service's answer. It is
+	// Refresh spends current.RefreshToken and returns the service's response. It is
 	// never called for a token without one. The context given to it ends after
-	// Timeout, not when the caller of Token gives up. Refresh must repeat
+	// Timeout, not when the caller of Token gives up. Refresh must retry
 	// a failed request only if that cannot have spent the refresh token; nothing
-	// here repeats it. nil means that refresh tokens are not used.
+	// here retries it. What it returns is stored, also beside an error, which is then
+	// returned only if the set does not hold the wanted token. nil means that refresh tokens are not used.
 	Refresh func(ctx context.Context, current Token) (Set, error)
 	// Grant obtains tokens without a refresh token, such as by client
 	// credentials. It is called when nothing is stored, or what is stored cannot be
-	// refreshed. nil means that this takes a new login: [ErrLoginRequired].
+	// refreshed; what it returns is treated as that of Refresh, but replaces what is stored for the
+	// same resource servers as a whole. nil means that this takes a new login: [ErrLoginRequired].
 	// At least one of Refresh and Grant is required.
 	Grant func(ctx context.Context) (Set, error)
+
+	// IdentityID, if set, is the identity that all tokens under Key must belong to: those of another
+	// are not given out, not refreshed and not replaced ([ErrIdentityMismatch]). Where
+	// Grant obtains the tokens of the client itself it is the client ID, which Grant's tokens must name;
+	// stored ones without an identity are replaced then.
+	IdentityID string
 
 	// OnChange, if set, is told of every token that takes the place of another:
 	// after it was stored, before anyone gets it. Tokens that another process
@@ -46,8 +54,9 @@ type RefreshingConfig struct {
 	// from several goroutines; those who wait for the token wait for it as well.
 	OnChange func(Token)
 
-	// Timeout bounds one Refresh or Grant. Zero means 60 seconds. A refresh token
-	// whose answer is cut off may be spent, so be generous.
+	// Timeout limits one Refresh or Grant. Zero means 60 seconds. A refresh token
+	// whose response is cut off may be spent, so be generous. After a time in which the process
+	// was suspended at least 5 seconds remain, to read a response that has arrived meanwhile.
 	Timeout time.Duration
 	// RenewBefore is how long before its end a token that can be renewed is renewed, so that
 	// the tokens given out are good for at least that long. Zero means 60 seconds, or
@@ -70,45 +79,43 @@ type RefreshingConfig struct {
 //
 // A caller that gives up does not disturb the others. When all have given up, a
 // renewal that has not yet asked the service is dropped; one that has is
-// finished and stored, since its refresh token is spent.
+// finished and stored, since its refresh token is spent: a program calls
+// [Refreshing.Wait] before it exits.
 //
 // Where a renewal fails while the old token is still accepted, the old token is
 // given out until it ends, with a new attempt every 5 seconds. A refusal with
 // invalid_grant is final: the same refresh token is not sent again, and once the
 // token has ended callers get [ErrLoginRequired], until a login stores another.
+//
+// A token whose expiry is further away than its lifetime was issued while a clock was
+// ahead: it is renewed too. One that is due as soon as it was issued, as this
+// machine's clock shows it, is given out for 5 seconds, so that a wrong clock makes no loop of renewals.
 type Refreshing struct {
 	config RefreshingConfig
+	held   atomic.Pointer[snapshot] // changed under mu, read by Token without it
 
-	// Atomic pointers to what holds secrets: fmt cannot look behind them.
-	current    atomic.Pointer[snapshot]
-	flight     atomic.Pointer[flight]
-	refused    atomic.Pointer[refusal]
-	unsaved    atomic.Pointer[unsaved]
-	rechecking atomic.Bool
-
-	mu         sync.Mutex // guards generation, and changes of current and flight
-	generation uint64     // counts calls of Forget
+	mu      sync.Mutex           // guards what follows
+	flight  *flight              // the renewal that callers join, if one runs
+	running map[*flight]struct{} // that one, and those that callers have left or Forget has cut off
+	refused refusal
+	unsaved response // could not be stored; it is stored before the service is asked again
 }
 
-// snapshot is a token as held in memory; never changed once published.
+// snapshot is a token as held in memory; never changed once published. Its times are wall clock
+// readings in nanoseconds, because the monotonic clock stops while a machine sleeps.
 type snapshot struct {
 	token Token
-	from  int64 // wall clock, ns: read from the store, or checked, at
-	until int64 // wall clock, ns: look again at
+	from  int64 // it was looked at
+	until int64 // look again
 }
+
+func (s *snapshot) covers(now int64) bool { return now >= s.from && now < s.until }
 
 // refusal remembers what the service has refused for good.
 type refusal struct {
 	refreshToken string
 	accessToken  string // rejected by a service, and could not be renewed
 	err          error
-}
-
-// unsaved is an answer that could not be stored, and what it replaces. Its
-// refresh token is the only one that works, so it is stored before the next attempt.
-type unsaved struct {
-	replaces Token
-	answer   Set
 }
 
 var (
@@ -148,27 +155,19 @@ func NewRefreshing(config RefreshingConfig) (*Refreshing, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Refreshing{config: config}, nil
+	return &Refreshing{config: config, running: map[*flight]struct{}{}}, nil
 }
 
 // Token returns a token that is not due for renewal; from memory if it can, from
 // the store or the service if it must. It waits no longer than ctx.
 //
-// Errors: [ErrLoginRequired]; what the store, Refresh or Grant returned; the
+// Errors: [ErrLoginRequired]; [ErrIdentityMismatch]; what the store, Refresh or Grant returned; the
 // context's error.
 func (r *Refreshing) Token(ctx context.Context) (Token, error) {
-	held := r.current.Load()
-	if held == nil {
-		return r.wait(ctx, "")
-	}
-	now := r.config.Now().UnixNano()
-	if now >= held.from && now < held.until {
+	if held := r.held.Load(); held != nil && held.covers(r.config.Now().UnixNano()) {
 		return held.token, nil
 	}
-	if r.due(held.token, now) {
-		return r.wait(ctx, "")
-	}
-	return r.recheck(ctx, held)
+	return r.wait(ctx, "")
 }
 
 // Renew returns a token other than rejected, which a service has answered with
@@ -178,14 +177,33 @@ func (r *Refreshing) Renew(ctx context.Context, rejected Token) (Token, error) {
 	return r.wait(ctx, rejected.AccessToken)
 }
 
+// Wait returns when no renewal is in flight any more: what the service has
+// returned is stored by then. A program calls it before it exits, after it has
+// stopped to ask for tokens, since a renewal whose response is not stored loses the login. It
+// waits no longer than ctx, and then returns an error that wraps the context's.
+func (r *Refreshing) Wait(ctx context.Context) error {
+	for f := r.anyRunning(); f != nil; f = r.anyRunning() {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return r.failed("wait for a renewal that is in flight", ctx.Err())
+		}
+	}
+	return nil
+}
+
 // Forget drops what is held in memory, so that the next call reads the store.
 // Call it after a logout or login in the same process.
 func (r *Refreshing) Forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.generation++
-	r.current.Store(nil)
-	r.unsaved.Store(nil)
+	r.flight, r.unsaved = nil, response{}
+	r.held.Store(nil)
+}
+
+// Format writes what the source is for, without secrets, whatever the verb.
+func (r *Refreshing) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "source of the token for %q of client %s", r.config.ResourceServer, r.config.Key.ClientID)
 }
 
 // renewable reports whether there is a way to replace the token without a login.
@@ -193,48 +211,42 @@ func (r *Refreshing) renewable(token Token) bool {
 	return r.config.Grant != nil || (r.config.Refresh != nil && token.RefreshToken != "")
 }
 
-// due reports whether the token should be replaced. One that cannot be replaced
-// is used to its end.
-func (r *Refreshing) due(token Token, now int64) bool {
-	switch {
-	case token.Expiry.IsZero():
-		return false
-	case !r.renewable(token):
-		return now >= token.Expiry.UnixNano()
+// endOf returns until when the token is used, zero if forever: until it is due if it can be renewed.
+func (r *Refreshing) endOf(token Token) time.Time {
+	if token.Expiry.IsZero() || !r.renewable(token) {
+		return token.Expiry
 	}
-	at := r.renewAt(token)
-	// One from the future was issued while a clock was ahead, so it ends earlier than it says.
-	return now >= at.UnixNano() || (token.Lifetime > 0 && now < at.Add(-token.Lifetime).UnixNano())
-}
-
-// renewAt returns when a token with an expiry that can be renewed is due.
-func (r *Refreshing) renewAt(token Token) time.Time {
 	margin := r.config.RenewBefore
-	if margin == 0 {
+	switch {
+	case margin == 0 && token.Lifetime > 0:
+		margin = min(defaultRenewBefore, token.Lifetime/10)
+	case margin == 0:
 		margin = defaultRenewBefore
-		if token.Lifetime > 0 {
-			margin = min(margin, token.Lifetime/10)
-		}
-	} else if token.Lifetime > 0 {
+	case token.Lifetime > 0:
 		margin = min(margin, token.Lifetime-token.Lifetime/10)
 	}
 	return token.Expiry.Add(-margin)
 }
 
-// Wait returns when no renewal is in flight any more: what the service has
-// returned is stored by then. A program calls it before it exits, after it has
-// stopped to ask for tokens, since a renewal whose response is not stored loses the login. It
-// waits no longer than ctx, and then returns an error that wraps the context's.
-func (r *Refreshing) Wait(ctx context.Context) error {
-	for {
-		f := r.flight.Load()
-		if f == nil {
-			return nil
-		}
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			return fmt.Errorf("tokens: token for %q: wait for a renewal that is in flight: %w", r.config.ResourceServer, ctx.Err())
-		}
+// due reports whether the token should be replaced. One that cannot be replaced
+// is used to its end.
+func (r *Refreshing) due(token Token, now time.Time) bool {
+	end := r.endOf(token)
+	switch {
+	case end.IsZero():
+		return false
+	case !now.Before(end):
+		return true
 	}
+	// From the future, with the margin as tolerance: it ends earlier than it says.
+	return token.Lifetime > 0 && r.renewable(token) && now.Before(end.Add(-token.Lifetime))
+}
+
+// hold says how long a token may be given out before looking again.
+func hold(token Token, now time.Time, limit time.Duration, end time.Time) *snapshot {
+	until := now.Add(limit)
+	if !end.IsZero() && end.Before(until) {
+		until = end
+	}
+	return &snapshot{token: token, from: now.UnixNano(), until: until.UnixNano()}
 }

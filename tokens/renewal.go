@@ -1,19 +1,41 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/internal/timeout"
 )
 
 var (
 	// errGone marks that the store holds no token any more: whoever removed it meant it.
 	errGone = errors.New("nothing is stored")
-	// errAbandoned ends an update for which nobody waits any more.
-	errAbandoned = errors.New("nobody waits for it any more")
+	// errAbandoned ends an update that no caller waits for any more.
+	errAbandoned = errors.New("no caller waits for it any more")
 )
+
+// response is what Refresh or Grant returned.
+type response struct {
+	set      Set
+	replaces Token // what was stored then
+	granted  bool  // a login of its own, with nothing from before to carry on
+}
+
+func (a response) empty() bool { return len(a.set.list()) == 0 }
+
+// over puts the response into what is stored.
+func (a response) over(current Set) Set {
+	if a.granted {
+		for _, token := range a.set.list() {
+			current = current.Without(token.ResourceServer)
+		}
+	}
+	return current.Merge(a.set)
+}
 
 // renew returns a usable token, and whether this call got it from the service.
 // After an error stored is the token that could not be replaced.
@@ -24,12 +46,9 @@ func (r *Refreshing) renew(ctx context.Context, f *flight) (stored, token Token,
 		if err != nil {
 			return Token{}, Token{}, false, r.failed("read the store", err)
 		}
-		stored, found := set.ByResourceServer(r.config.ResourceServer)
-		if found && r.usable(stored, f.rejected) {
-			return stored, stored, false, nil
-		}
-		if err := r.hopeless(stored, found, f.rejected); err != nil {
-			return stored, Token{}, false, err
+		stored, usable, err := r.look(set, f.rejected)
+		if usable || err != nil {
+			return stored, stored, false, err
 		}
 		token, renewed, refused, err := r.update(ctx, f)
 		if err == nil || refused == nil {
@@ -53,41 +72,82 @@ func (r *Refreshing) replaced(ctx context.Context, token Token) bool {
 	return found && (stored.RefreshToken != token.RefreshToken || stored.AccessToken != token.AccessToken)
 }
 
-// hopeless says why a stored token cannot be renewed, before taking any lock.
-func (r *Refreshing) hopeless(stored Token, found bool, rejected string) error {
-	if r.config.Grant != nil {
-		return nil
+// look returns the stored token, whether it can be given out as it is, and if not,
+// why it cannot be renewed either.
+func (r *Refreshing) look(set Set, rejected string) (stored Token, usable bool, err error) {
+	if err := r.checkIdentity(set, r.config.IdentityID); err != nil {
+		return Token{}, false, err
 	}
-	if !found {
-		return fmt.Errorf("tokens: token for %q: %w for client %s in %s, namespace %q: %w",
-			r.config.ResourceServer, errGone, r.config.Key.ClientID, r.config.Key.Environment, r.config.Key.Namespace, ErrLoginRequired)
+	stored, found := set.ByResourceServer(r.config.ResourceServer)
+	// A client's own tokens name it, and have no refresh token.
+	own := r.config.IdentityID == "" || r.config.Grant == nil || stored.IdentityID == r.config.IdentityID
+	if !own && stored.RefreshToken != "" {
+		return Token{}, false, r.mismatch(stored, r.config.IdentityID)
 	}
-	known := r.refused.Load()
+	known := r.known()
+	if found && own && stored.AccessToken != rejected && stored.AccessToken != known.accessToken && !r.due(stored, r.config.Now()) {
+		return stored, true, nil
+	}
 	switch {
-	case known != nil && known.refreshToken == stored.RefreshToken &&
+	case r.config.Grant != nil:
+		return stored, false, nil
+	case !found:
+		return stored, false, fmt.Errorf("tokens: token for %q: %w for client %s in %s, namespace %q: %w",
+			r.config.ResourceServer, errGone, r.config.Key.ClientID, r.config.Key.Environment, r.config.Key.Namespace, ErrLoginRequired)
+	case known.err != nil && known.refreshToken == stored.RefreshToken &&
 		(stored.RefreshToken != "" || known.accessToken == stored.AccessToken):
 		if rejected == stored.AccessToken {
-			r.refused.Store(&refusal{refreshToken: stored.RefreshToken, accessToken: rejected, err: known.err})
+			known.accessToken = rejected
+			r.remember(known)
 		}
-		return known.err
+		return stored, false, known.err
 	case r.renewable(stored):
-		return nil
+		return stored, false, nil
 	case rejected == stored.AccessToken:
 		err := fmt.Errorf("tokens: token for %q: it was rejected and cannot be refreshed: %w", r.config.ResourceServer, ErrLoginRequired)
-		r.refused.Store(&refusal{accessToken: rejected, err: err})
-		return err
+		r.remember(refusal{accessToken: rejected, err: err})
+		return stored, false, err
 	}
-	return fmt.Errorf("tokens: token for %q: it has expired and cannot be refreshed: %w", r.config.ResourceServer, ErrLoginRequired)
+	return stored, false, fmt.Errorf("tokens: token for %q: it has expired (at %s; this machine's clock says %s) and cannot be refreshed: %w",
+		r.config.ResourceServer, stored.Expiry.Format(time.RFC3339), r.config.Now().UTC().Format(time.RFC3339), ErrLoginRequired)
+}
+
+// checkIdentity refuses a set with tokens of another identity. A token that names none may be anyone's.
+func (r *Refreshing) checkIdentity(set Set, identity string) error {
+	for _, token := range set.list() {
+		if identity != "" && token.IdentityID != "" && token.IdentityID != identity {
+			return r.mismatch(token, identity)
+		}
+	}
+	return nil
+}
+
+func (r *Refreshing) mismatch(token Token, identity string) error {
+	return r.failed("check whose it is", fmt.Errorf("%w: that for %q is of identity %q, not %q; log out first, or use another namespace",
+		ErrIdentityMismatch, token.ResourceServer, token.IdentityID, identity))
+}
+
+// known returns what the service has refused.
+func (r *Refreshing) known() refusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused
+}
+
+func (r *Refreshing) remember(refused refusal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = refused
 }
 
 // refuse remembers a refresh token that the service will never take again.
 func (r *Refreshing) refuse(token Token, rejected string, cause error) error {
 	err := fmt.Errorf("tokens: token for %q: the service refused the refresh token: %w: %w", r.config.ResourceServer, ErrLoginRequired, cause)
-	known := &refusal{refreshToken: token.RefreshToken, err: err}
+	known := refusal{refreshToken: token.RefreshToken, err: err}
 	if token.AccessToken == rejected {
 		known.accessToken = rejected
 	}
-	r.refused.Store(known)
+	r.remember(known)
 	return err
 }
 
@@ -98,56 +158,70 @@ func (r *Refreshing) failed(what string, err error) error {
 // update renews inside the store's exclusive update. refused is the token whose
 // refresh token the service does not take any more.
 func (r *Refreshing) update(ctx context.Context, f *flight) (token Token, renewed bool, refused *Token, err error) {
-	name := r.config.ResourceServer
-	var answer Set
-	var replaces Token
+	var got response
+	var problem error // beside what was got
 	next, err := r.config.Store.Update(ctx, r.config.Key, func(current Set) (Set, error) {
-		stored, found := current.ByResourceServer(name)
-		if found && r.usable(stored, f.rejected) {
-			return current, nil
+		stored, usable, err := r.look(current, f.rejected)
+		if usable || err != nil {
+			return current, err
 		}
-		replaces = stored
-		if answer = r.kept(stored); answer.held == nil {
-			if err := r.hopeless(stored, found, f.rejected); err != nil {
-				return Set{}, err
-			}
+		if got = r.kept(stored); got.empty() {
 			if !r.send(f) {
 				return Set{}, errAbandoned
 			}
-			var err error
-			if answer, refused, err = r.obtain(ctx, stored); err != nil {
-				return Set{}, err
+			if got, refused, problem = r.obtain(ctx, stored); got.empty() {
+				return Set{}, problem
 			}
 		}
-		if found && r.dead(stored.RefreshToken) {
-			current = current.forgetRefresh(name) // Merge would carry it on
-		}
-		return current.Merge(answer), nil
+		return got.over(current), nil
 	})
-	got := answer.held != nil
+	if !got.empty() {
+		r.keep(got, err)
+	}
 	if err != nil {
-		if got {
-			r.unsaved.Store(&unsaved{replaces: replaces, answer: answer})
-		}
 		return Token{}, false, refused, r.failed("renew", err)
 	}
-	if got {
-		r.unsaved.Store(nil)
+	_, answered := got.set.ByResourceServer(r.config.ResourceServer)
+	if problem != nil && !answered {
+		return Token{}, false, nil, r.failed("renew", problem)
 	}
-	token, found := next.ByResourceServer(name)
+	token, found := next.ByResourceServer(r.config.ResourceServer)
 	if !found {
 		return Token{}, false, nil, r.failed("renew", errGone)
 	}
-	return token, got, nil, nil
+	return token, answered, nil, nil
+}
+
+// kept returns an earlier response that could not be stored, if it replaces what
+// is stored now.
+func (r *Refreshing) kept(stored Token) response {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unsaved.replaces != stored {
+		return response{}
+	}
+	return r.unsaved
+}
+
+// keep remembers a response that could not be stored: its refresh token may be the only one that works.
+func (r *Refreshing) keep(got response, storing error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unsaved = response{}
+	if storing != nil {
+		r.unsaved = got
+	}
 }
 
 // obtain asks the service.
-func (r *Refreshing) obtain(ctx context.Context, stored Token) (answer Set, refused *Token, err error) {
-	ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
+func (r *Refreshing) obtain(ctx context.Context, stored Token) (got response, refused *Token, err error) {
+	ctx, cancel := timeout.With(ctx, r.config.Timeout, r.config.Now)
 	defer cancel()
-	refresh := r.config.Refresh != nil && stored.RefreshToken != "" && !r.dead(stored.RefreshToken)
+	got.replaces = stored
+	known := r.known()
+	refresh := r.config.Refresh != nil && stored.RefreshToken != "" && known.refreshToken != stored.RefreshToken
 	if refresh {
-		answer, err = r.config.Refresh(ctx, stored)
+		got.set, err = r.config.Refresh(ctx, stored)
 		if errors.Is(err, apierror.ErrInvalidGrant) {
 			refused = &stored
 		}
@@ -156,30 +230,20 @@ func (r *Refreshing) obtain(ctx context.Context, stored Token) (answer Set, refu
 		if refused != nil {
 			_ = r.refuse(stored, "", err)
 		}
-		answer, err = r.config.Grant(ctx)
-		refused = nil
+		got.set, err = r.config.Grant(ctx)
+		got.granted, refused = true, nil
 	}
-	if err != nil {
-		return Set{}, refused, err
+	if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no response within %s: %w: %w", r.config.Timeout, context.DeadlineExceeded, err)
 	}
-	if _, found := answer.ByResourceServer(r.config.ResourceServer); !found {
-		return Set{}, nil, errors.New("the answer holds no token for this resource server")
+	if mismatch := r.checkIdentity(got.set, cmp.Or(r.config.IdentityID, stored.IdentityID)); mismatch != nil {
+		return response{}, nil, mismatch
 	}
-	return answer, nil, nil
-}
-
-// dead reports a refresh token that the service has refused for good.
-func (r *Refreshing) dead(refreshToken string) bool {
-	known := r.refused.Load()
-	return refreshToken != "" && known != nil && known.refreshToken == refreshToken
-}
-
-// kept returns an earlier answer that could not be stored, if it replaces what
-// is stored now.
-func (r *Refreshing) kept(stored Token) Set {
-	kept := r.unsaved.Load()
-	if kept == nil || kept.replaces != stored {
-		return Set{}
+	if _, found := got.set.ByResourceServer(r.config.ResourceServer); !found && err == nil {
+		err = errors.New("the response holds no token for this resource server")
+		for _, problem := range got.set.Problems() {
+			err = fmt.Errorf("%w; %w", err, problem)
+		}
 	}
-	return kept.answer
+	return got, refused, err
 }

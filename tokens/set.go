@@ -212,17 +212,6 @@ func (s Set) Without(resourceServers ...string) Set {
 	return wrap(rest)
 }
 
-// forgetRefresh returns the set without the refresh token of one resource server.
-func (s Set) forgetRefresh(resourceServer string) Set {
-	list := s.All()
-	for i := range list {
-		if list[i].ResourceServer == resourceServer {
-			list[i].RefreshToken = ""
-		}
-	}
-	return wrap(list)
-}
-
 // Format writes the set without its secrets, whatever the verb.
 func (s Set) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.describe()) }
 

@@ -10,6 +10,10 @@ import (
 // token for good.
 var ErrLoginRequired = errors.New("a new login is needed")
 
+// ErrIdentityMismatch says that tokens belong to another identity than the one
+// wanted, or than the one they would stand beside.
+var ErrIdentityMismatch = errors.New("these are another identity's tokens")
+
 // Source gives a usable token for one resource server. Implementations are safe
 // for concurrent use, and each call waits no longer than its own context.
 type Source interface {
