@@ -13,12 +13,8 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-var (
-	// ErrNoToken says that a set holds no token for what was asked.
-	ErrNoToken = errors.New("no such token")
-	// ErrAmbiguousScopes says that several scopes do not name exactly one token.
-	ErrAmbiguousScopes = errors.New("scopes do not name exactly one token")
-)
+// ErrNoToken says that a set does not hold exactly one token for what was asked.
+var ErrNoToken = errors.New("no such token")
 
 // Set is what one login gave: at most one token per resource server. The zero
 // Set is empty.
@@ -123,8 +119,8 @@ func (s Set) ByResourceServer(name string) (Token, bool) {
 // ByScopes returns the one token that holds all the given scopes. Only their
 // names count: dependencies and the optional mark are not part of what a token lists.
 //
-// Errors: [ErrNoToken] for a scope that no token holds, [ErrAmbiguousScopes] when
-// the scopes belong to different tokens; the message says which scope belongs where.
+// The error is an [ErrNoToken] if no token holds one of the scopes, or if they
+// belong to different tokens; the message says which scope belongs where.
 func (s Set) ByScopes(wanted ...scopes.Scope) (Token, error) {
 	if len(wanted) == 0 {
 		return Token{}, errors.New("tokens: find by scopes: no scope given")
@@ -154,7 +150,7 @@ func (s Set) ByScopes(wanted ...scopes.Scope) (Token, error) {
 		}
 		where = append(where, fmt.Sprintf("%q is for %s", scope.Name(), strings.Join(holders[i], " and ")))
 	}
-	return Token{}, fmt.Errorf("tokens: find by scopes: %w: %s", ErrAmbiguousScopes, strings.Join(where, ", "))
+	return Token{}, fmt.Errorf("tokens: find by scopes: %w: the scopes belong to several: %s", ErrNoToken, strings.Join(where, ", "))
 }
 
 // IDToken returns the raw ID token of the login, and whether there is one.

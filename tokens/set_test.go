@@ -75,11 +75,11 @@ func TestByScopes(t *testing.T) {
 		"unknown":                   {wanted: []scopes.Scope{"openid", "nowhere"}, is: tokens.ErrNoToken, says: []string{`"nowhere"`}},
 		"part of a name":            {wanted: []scopes.Scope{"open"}, is: tokens.ErrNoToken, says: []string{`"open"`}},
 		"two tokens": {
-			wanted: []scopes.Scope{"openid", scopes.TransferAll}, is: tokens.ErrAmbiguousScopes,
+			wanted: []scopes.Scope{"openid", scopes.TransferAll}, is: tokens.ErrNoToken,
 			says: []string{`"openid" is for auth.globus.org`, `"` + string(scopes.TransferAll) + `" is for ` + transfer},
 		},
 		"one scope, two tokens": {
-			wanted: []scopes.Scope{"shared"}, is: tokens.ErrAmbiguousScopes, says: []string{`"shared" is for groups.api.globus.org and odd`},
+			wanted: []scopes.Scope{"shared"}, is: tokens.ErrNoToken, says: []string{`"shared" is for groups.api.globus.org and odd`},
 		},
 		"none": {says: []string{"no scope given"}},
 	} {
