@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/globusauth/globusauth/idtoken"
+	"github.com/globusauth/globusauth/internal/origin"
 )
 
 // NoTimeout as [Config.Timeout] sets no limit on one attempt of a request; the
@@ -100,7 +100,7 @@ type Client struct {
 	issuer      string
 	address     string // the base URL and where it comes from, for people
 	verifiers   *verifiers
-	origin      origin
+	origin      string
 	environment string
 	allowHTTP   bool
 	credentials Credentials
@@ -185,7 +185,7 @@ func New(config Config) (*Client, error) {
 		if warn == nil {
 			warn = slog.Default()
 		}
-		warn.Warn("globusauth: certificates of the service are not verified; anyone on the way can take tokens", "host", c.origin.host)
+		warn.Warn("globusauth: certificates of the service are not verified; anyone on the way can take tokens", "service", c.address)
 	}
 	return c, nil
 }
@@ -286,24 +286,13 @@ func (c *Config) httpClient() (*http.Client, error) {
 	return &http.Client{Transport: c.transport(), Timeout: timeout}, nil
 }
 
-// origin is what a redirect must not leave.
-type origin struct{ scheme, host string }
-
-func originOf(raw string) origin {
+// originOf returns what a redirect must not leave.
+func originOf(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return origin{}
+		return ""
 	}
-	host := strings.ToLower(u.Host)
-	if u.Port() == "" {
-		switch u.Scheme {
-		case "https":
-			host += ":443"
-		case "http":
-			host += ":80"
-		}
-	}
-	return origin{u.Scheme, host}
+	return u.Scheme + "://" + origin.HostPort(u)
 }
 
 // parseBaseURL checks the address of a service and returns it with one slash
@@ -320,18 +309,10 @@ func parseBaseURL(raw string, allowHTTP bool) (string, error) {
 	case u.Scheme == "https":
 	case u.Scheme != "http":
 		return "", fmt.Errorf("%q has the scheme %q; it must be https", raw, u.Scheme)
-	case !allowHTTP && !isLoopback(u.Hostname()):
+	case !allowHTTP && !origin.Loopback(u.Hostname()):
 		return "", fmt.Errorf("%q would send tokens unencrypted; use https, a loopback address, or UnsafeAllowHTTP", raw)
 	}
 	return strings.TrimRight(u.String(), "/") + "/", nil
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }
 
 // jitter returns a number in [0, 1).

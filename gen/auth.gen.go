@@ -203,6 +203,14 @@ func (v ClientCredential) Format(state fmt.State, verb rune) {
 // LogValue is what Format prints.
 func (v ClientCredential) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
+// MarshalText writes what Format prints, for encoding/json, encoding/xml and the
+// like. It cannot be read back.
+func (v ClientCredential) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
+
+// MarshalBinary always fails, so that encoding/gob and the like neither show the
+// secrets nor lose them unnoticed.
+func (v ClientCredential) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
+
 // ClientCredentialAnswer One credential.
 type ClientCredentialAnswer struct {
 	// Credential A credential of a client.
@@ -614,9 +622,13 @@ func (v IntrospectRequest) Format(state fmt.State, verb rune) {
 // LogValue is what Format prints.
 func (v IntrospectRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
-// MarshalText writes what Format prints, also for encoding/json and the like: on
-// the wire the value is a form.
+// MarshalText writes what Format prints, for encoding/json, encoding/xml and the
+// like. It cannot be read back.
 func (v IntrospectRequest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
+
+// MarshalBinary always fails, so that encoding/gob and the like neither show the
+// secrets nor lose them unnoticed.
+func (v IntrospectRequest) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
 // Introspection What a token stands for. When `active` is false, there is nothing else.
 type Introspection struct {
@@ -1021,6 +1033,14 @@ func (v ResourceServerToken) Format(state fmt.State, verb rune) {
 // LogValue is what Format prints.
 func (v ResourceServerToken) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
+// MarshalText writes what Format prints, for encoding/json, encoding/xml and the
+// like. It cannot be read back.
+func (v ResourceServerToken) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
+
+// MarshalBinary always fails, so that encoding/gob and the like neither show the
+// secrets nor lose them unnoticed.
+func (v ResourceServerToken) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
+
 // ResponseType What the authorization endpoint answers with.
 type ResponseType string
 
@@ -1064,9 +1084,13 @@ func (v RevokeRequest) Format(state fmt.State, verb rune) {
 // LogValue is what Format prints.
 func (v RevokeRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
-// MarshalText writes what Format prints, also for encoding/json and the like: on
-// the wire the value is a form.
+// MarshalText writes what Format prints, for encoding/json, encoding/xml and the
+// like. It cannot be read back.
 func (v RevokeRequest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
+
+// MarshalBinary always fails, so that encoding/gob and the like neither show the
+// secrets nor lose them unnoticed.
+func (v RevokeRequest) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
 // Scope A scope that a client owns as a resource server.
 type Scope struct {
@@ -1268,9 +1292,13 @@ func (v TokenRequest) Format(state fmt.State, verb rune) {
 // LogValue is what Format prints.
 func (v TokenRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
-// MarshalText writes what Format prints, also for encoding/json and the like: on
-// the wire the value is a form.
+// MarshalText writes what Format prints, for encoding/json, encoding/xml and the
+// like. It cannot be read back.
 func (v TokenRequest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
+
+// MarshalBinary always fails, so that encoding/gob and the like neither show the
+// secrets nor lose them unnoticed.
+func (v TokenRequest) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
 // TokenResponse Tokens, one for each resource server: the first at the top level, the others in `other_tokens`. Which one is on
 // top is not defined; search for the resource server.
@@ -1315,6 +1343,14 @@ func (v TokenResponse) Format(state fmt.State, verb rune) {
 
 // LogValue is what Format prints.
 func (v TokenResponse) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
+
+// MarshalText writes what Format prints, for encoding/json, encoding/xml and the
+// like. It cannot be read back.
+func (v TokenResponse) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
+
+// MarshalBinary always fails, so that encoding/gob and the like neither show the
+// secrets nor lose them unnoticed.
+func (v TokenResponse) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
 // TokenTypeHint Kind of a token (RFC 7009 section 2.1).
 type TokenTypeHint string
@@ -1651,6 +1687,8 @@ func (c *Client) do(req *http.Request, err error) (*http.Response, error) {
 	}
 	return c.Doer.Do(req)
 }
+
+var errNoBinaryForm = errors.New("gen: encode: a value with secrets has no binary form; encode its fields")
 
 func redacted(secret string) string {
 	if secret == "" {

@@ -7,6 +7,8 @@
 // answer is the zero value. In a body, what has its zero value is left out; where
 // an update tells absent from null, the field is a nullable.Nullable.
 //
-// Types with secrets print and log without them. Those of answers encode as JSON
-// and XML in full, since JSON is what they are on the wire.
+// Types with secrets print, log and encode (JSON, XML) without them, also within
+// other values; their fields, and the body of a response, have them. Keep such a
+// value out of unexported fields of what is printed: package fmt cannot call its
+// methods there.
 package gen
