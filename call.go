@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/tokens"
@@ -92,7 +91,7 @@ func (c *Client) send(client *http.Client, op operation, req *http.Request, buil
 	if err != nil {
 		return nil, nil, x.failed(err)
 	}
-	x.notice = extras.notice
+	x.noRetry = extras.noRetry
 	x.readForm(extras.body)
 	if x.op.retry != retrySafe {
 		x.http.Transport = c.fresh
@@ -147,7 +146,7 @@ type exchange struct {
 	op          operation
 	req         *http.Request
 	credentials Credentials
-	notice      func(status int, pause time.Duration)
+	noRetry     []int // statuses
 	renewed     bool
 	secrets     []string // what an error must not repeat although the service might
 }

@@ -9,12 +9,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // CallOption changes one call of an operation, beyond what the spec knows.
 // Make one with [WithQuery], [WithHeader], [WithBodyMember], [WithResponse] or
-// [WithPauseNotice].
+// [WithoutRetryOn].
 type CallOption interface{ apply(extras *extras) error }
 
 type optionFunc func(*extras) error
@@ -68,15 +67,11 @@ func WithResponse(response *Response) CallOption {
 	})
 }
 
-// WithPauseNotice calls notice before every pause of the call, with the status
-// of the answer that is the reason, zero when there was none, and the length of
-// the pause. Whoever sends many calls at once can send fewer after a 429.
-func WithPauseNotice(notice func(status int, pause time.Duration)) CallOption {
+// WithoutRetryOn returns a response with one of the given statuses at once,
+// instead of retrying the request, to a caller that decides itself when to ask again.
+func WithoutRetryOn(statuses ...int) CallOption {
 	return optionFunc(func(x *extras) error {
-		if notice == nil {
-			return errors.New("WithPauseNotice: the function is nil")
-		}
-		x.notice = notice
+		x.noRetry = append(x.noRetry, statuses...)
 		return nil
 	})
 }
@@ -91,7 +86,7 @@ type extras struct {
 	query, header [][2]string
 	body          []member
 	response      *Response
-	notice        func(status int, pause time.Duration)
+	noRetry       []int // statuses
 }
 
 func collect(opts []CallOption) (extras, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/globusauth/globusauth/apierror"
@@ -83,7 +84,7 @@ func (x *exchange) run() (*Response, error) {
 	ctx, policy := x.req.Context(), x.client.retry
 	for n := 0; ; n++ {
 		response, err := x.attempt()
-		if n >= policy.MaxRetries || !x.mayRetry(response, err) {
+		if n >= policy.MaxRetries || !x.mayRetry(response, err) || slices.Contains(x.noRetry, statusOf(response)) {
 			return response, err
 		}
 		delay := policy.delay(n, response)
@@ -92,9 +93,6 @@ func (x *exchange) run() (*Response, error) {
 		}
 		x.client.logger.WarnContext(ctx, "globusauth: retrying request", "operation", x.op.id, "address", x.client.address,
 			"retry", n+1, "delay", delay, "status", statusOf(response), "error", err)
-		if x.notice != nil {
-			x.notice(statusOf(response), delay)
-		}
 		timer := time.NewTimer(delay)
 		select {
 		case <-timer.C:

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -270,36 +269,20 @@ func TestRepeatsAreLogged(t *testing.T) {
 	})
 }
 
-func TestPauseNotice(t *testing.T) {
+func TestWithoutRetryOn_ReturnsThatStatusAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		network := &script{steps: []any{[2]string{"429", "7"}, http.StatusBadGateway, errors.New("reset"), http.StatusOK}}
+		network := &script{steps: []any{http.StatusBadGateway, [2]string{"429", "7"}, http.StatusOK}}
 		client, err := globusauth.New(globusauth.Config{
 			Credentials: globusauth.Bearer("token"),
 			HTTPClient:  &http.Client{Transport: network},
-			Retry:       globusauth.RetryPolicy{Random: func() float64 { return 0 }},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		type pause struct {
-			status int
-			pause  time.Duration
-			sent   int // requests before
-		}
-		var got []pause
-		_, err = client.GetIdentities(t.Context(), nil, globusauth.WithPauseNotice(func(status int, length time.Duration) {
-			got = append(got, pause{status, length, len(network.times)})
-		}))
-		if err != nil {
-			t.Error(err)
-		}
-		want := []pause{{429, 7 * time.Second, 1}, {502, 500 * time.Millisecond, 2}, {0, time.Second, 3}}
-		if !slices.Equal(got, want) {
-			t.Errorf("pauses %+v, want %+v", got, want)
-		}
-		if _, err := client.GetIdentities(t.Context(), nil, globusauth.WithPauseNotice(nil)); err == nil || !strings.Contains(err.Error(), "WithPauseNotice") {
-			t.Errorf("error %v", err)
+		_, err = client.GetIdentities(t.Context(), nil, globusauth.WithoutRetryOn(http.StatusTooManyRequests))
+		if !errors.Is(err, apierror.ErrRateLimited) || len(network.times) != 2 {
+			t.Errorf("%d requests, error %v", len(network.times), err)
 		}
 	})
 }

@@ -3,21 +3,32 @@ package identitymap
 import "fmt"
 
 // Leftovers describes what a map still holds of lookups, which is nothing once
-// nobody waits and every request has ended.
+// no caller waits and every request has ended.
 func (m *Map) Leftovers() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.cache.mu.Lock()
-	defer m.cache.mu.Unlock()
-	queued := 0
-	for i := range m.queue {
-		if m.queue[i].front() != nil || m.queue[i].dead != 0 {
-			queued++
-		}
+	queued, urgent, added := 0, 0, 0
+	for i := range m.queues {
+		queued += m.queues[i].Len()
+		urgent += m.queues[i].urgent
+		added += m.added[i].Len()
 	}
-	if queued+len(m.calls)+len(m.running)+len(m.cache.running)+len(m.cache.changed) == 0 && m.alarm == nil {
+	if queued+urgent+len(m.running)+len(m.calls)-added == 0 && m.alarm == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d queues, %d calls, %d requests, %d in the cache's books, %d changes, alarm %v",
-		queued, len(m.calls), len(m.running), len(m.cache.running), len(m.cache.changed), m.alarm != nil)
+	return fmt.Sprintf("%d queued, %d urgent, %d calls, %d added, %d requests, alarm %v", queued, urgent, len(m.calls), added, len(m.running), m.alarm != nil)
+}
+
+// Added returns the keys that were added and not yet asked for: usernames, then
+// IDs, the oldest first.
+func (m *Map) Added() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var keys []string
+	for i := range m.added {
+		for e := m.added[i].Front(); e != nil; e = e.Next() {
+			keys = append(keys, e.Value.(*call).key.text) //nolint:forcetypeassert // a test
+		}
+	}
+	return keys
 }

@@ -42,7 +42,7 @@ func TestFailedRequestCostsItsOwnKeys(t *testing.T) {
 		}
 	}
 	text := err.Error()
-	for _, want := range []string{"identitymap: no answer for 200 of 1000 keys (", "and 197 more", "(and 1 more failed requests)", "GetIdentities"} {
+	for _, want := range []string{"identitymap: no response for 200 of 1000 keys: ", name(200), "GetIdentities"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("error %q lacks %q", text, want)
 		}
@@ -71,7 +71,7 @@ func TestAddedKeysOutliveAFailure(t *testing.T) {
 	if _, err := m.Get(t.Context(), name(0)); !errors.Is(err, apierror.ErrServer) {
 		t.Errorf("error %v", err)
 	}
-	if got := m.Pending(); !slices.Equal(got, []string{"User1@example.edu"}) {
+	if got := m.Added(); !slices.Equal(got, []string{name(1)}) {
 		t.Errorf("pending %q", got)
 	}
 }
@@ -107,7 +107,7 @@ func TestKeyThatTheServiceRefuses(t *testing.T) {
 	}
 	m := s.newMap(t, identitymap.Config{})
 	results, err := m.GetMany(t.Context(), names(300))
-	if !errors.Is(err, apierror.ErrBadRequest) || !strings.Contains(err.Error(), `no answer for 1 of 300 keys ("user142@example.edu")`) {
+	if !errors.Is(err, apierror.ErrBadRequest) || !strings.Contains(err.Error(), `no response for 1 of 300 keys: identitymap: "user142@example.edu"`) {
 		t.Errorf("error %v", err)
 	}
 	for n := range 300 {
@@ -115,8 +115,8 @@ func TestKeyThatTheServiceRefuses(t *testing.T) {
 			t.Errorf("%d: %+v", n, r)
 		}
 	}
-	if got := m.Stats(); got.Requests > 3+16 || got.Requests != uint64(len(s.log())) {
-		t.Errorf("%+v, %d requests", got, len(s.log()))
+	if n := len(s.log()); n > 3+16 {
+		t.Errorf("%d requests", n)
 	}
 	// A service that refuses everything is not asked for every key.
 	s.fault = func(context.Context, int, request) *http.Response {

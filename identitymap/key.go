@@ -1,11 +1,12 @@
 package identitymap
 
 import (
-	"net/url"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// kind tells the two things that a key can be. They never share a request.
+// kind tells the two kinds of keys apart. They never share a request.
 type kind uint8
 
 const (
@@ -14,7 +15,7 @@ const (
 	kinds = 2
 )
 
-// key is a key in the one form under which the map knows it.
+// key is a key in its canonical form.
 type key struct {
 	text string
 	kind kind
@@ -32,12 +33,12 @@ func parseKey(text string) (key, error) {
 		return key{lower(text), identityID}, nil
 	}
 	if reason := notUsername(text); reason != "" {
-		return key{}, &keyError{key: text, err: &reasonError{reason}}
+		return key{}, &KeyError{text, &invalidKeyError{reason}}
 	}
 	return key{lower(text), username}, nil
 }
 
-// isID says whether text has the form of RFC 9562.
+// isID reports whether text has the form of RFC 9562.
 func isID(text string) bool {
 	if len(text) != idLength {
 		return false
@@ -57,27 +58,19 @@ func isID(text string) bool {
 	return true
 }
 
-// notUsername returns why text is no username, or nothing.
+// notUsername returns why text cannot be a username, or nothing.
 func notUsername(text string) string {
-	at, ascii := -1, true
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c == '@':
-			at = i
-		case c == ',':
-			return "it holds a comma"
-		case c < ' ' || c == 0x7f:
-			return "it holds a control character"
-		case c >= utf8.RuneSelf:
-			ascii = false
-		}
-	}
+	at := strings.LastIndexByte(text, '@')
 	switch {
+	case strings.Contains(text, ","):
+		return "it contains a comma"
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "it contains a control character"
 	case at < 1 || at == len(text)-1:
 		return "it is neither an identity ID with its dashes nor a username with its domain (user@domain)"
 	case len(text) > maxUsernameLength:
 		return "it is longer than any username"
-	case !ascii && !utf8.ValidString(text):
+	case !utf8.ValidString(text):
 		return "it is not valid UTF-8"
 	}
 	return ""
@@ -85,57 +78,39 @@ func notUsername(text string) string {
 
 // lower folds A to Z and nothing else; see the package comment.
 func lower(text string) string {
-	for i := range len(text) {
-		if c := text[i]; 'A' <= c && c <= 'Z' {
-			folded := []byte(text)
-			for j := i; j < len(folded); j++ {
-				if 'A' <= folded[j] && folded[j] <= 'Z' {
-					folded[j] += 'a' - 'A'
-				}
-			}
-			return string(folded)
-		}
+	isUpper := func(r rune) bool { return 'A' <= r && r <= 'Z' }
+	if !strings.ContainsFunc(text, isUpper) {
+		return text
 	}
-	return text
+	return strings.Map(func(r rune) rune {
+		if isUpper(r) {
+			r += 'a' - 'A'
+		}
+		return r
+	}, text)
 }
 
-// maxKeysLength bounds the keys of one request as they stand in its URL. With
-// the rest it stays under 8 kB, the least that RFC 9110 section 4.1 asks
-// everybody on the way to take. The official Python SDK reaches 4 kB.
+// maxKeysLength bounds the keys of one request in its URL. With the rest it stays
+// under 8 kB, which RFC 9110 section 4.1 asks every recipient to support.
 const maxKeysLength = 6000
 
 // room is what a request has left for keys.
 type room struct{ keys, length int }
 
-func newRoom(keys int) room { return room{keys, maxKeysLength} }
-
-// take says whether k still fits, and if so makes use of the room.
+// take reports whether k still fits, and if so makes use of the room.
 func (r *room) take(k key) bool {
-	length := len(k.text)
-	if k.kind == username {
-		length = escapedLength(k.text)
+	length := len(k.text) + len("%2C")
+	for i := range len(k.text) {
+		switch c := k.text[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '.', c == '-', c == '_', c == '~', c == ' ':
+		default:
+			length += 2 // percent-encoded
+		}
 	}
-	length += len("%2C")
 	if r.keys == 0 || length > r.length {
 		return false
 	}
 	r.keys--
 	r.length -= length
 	return true
-}
-
-// escapedLength is the length of url.QueryEscape(text), which is not called
-// for the usual characters.
-func escapedLength(text string) int {
-	length := len(text)
-	for i := range len(text) {
-		switch c := text[i]; {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '.', c == '-', c == '_':
-		case c == '@', c == '+':
-			length += 2
-		default:
-			return len(url.QueryEscape(text))
-		}
-	}
-	return length
 }

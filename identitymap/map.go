@@ -1,222 +1,180 @@
 package identitymap
 
 import (
+	"container/list"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/maypok86/otter/v2/stats"
+	"github.com/maypok86/otter/v2"
 
-	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
 )
 
 // Map finds identities by username and by ID. Make one with [New].
 //
-// A Map may be used by several goroutines at once.
+// A Map is safe for concurrent use.
 type Map struct {
-	client    *globusauth.Client
-	cache     *cache
-	provision bool
-	providers bool
-	batchSize int
+	config Config
+	cache  *otter.Cache[string, *entry] // by ID and by username, whose forms differ
+	now    func() int64                 // nanoseconds
 
-	hits                     *stats.Counter // counts on many cores at once, which an atomic would not
-	misses, requests, shared atomic.Uint64
-
-	mu       sync.Mutex          // guards what follows, and every call, batch and waiter
-	calls    map[string]*call    // keys on their way, for others to join; the two kinds differ in form
-	queue    [kinds]queue        // calls that no request has taken yet
-	arrivals uint64              // calls that were ever queued
-	running  map[*batch]struct{} // requests on their way
-	pending  [kinds]pendingList  // keys that were added and are not on their way
-	throttle throttle
-	alarm    *time.Timer // runs while calls wait for the throttle to open
+	mu          sync.Mutex          // guards what follows, and every call and batch
+	calls       map[string]*call    // keys that are being looked up, for others to join
+	queues      [kinds]queue        // calls that wait for a request
+	added       [kinds]list.List    // calls of keys that were only added
+	running     map[*batch]struct{} // requests in flight
+	limit       int                 // of requests in flight
+	successes   int                 // since limit was changed
+	closedUntil time.Time           // nothing is sent before
+	refusal     error               // the 429 that closed it
+	alarm       *time.Timer         // runs while calls wait for closedUntil
+	arrivals    uint64              // number of calls ever queued
 }
 
-// Identity is a person, a service or another user of Globus. Which members are
-// filled depends on what the credentials may see: only the ID is certain.
+// Identity is a person, a service or another user of Globus. Which fields are
+// set depends on what the credentials may see: only the ID is certain.
 type Identity struct {
 	gen.Identity
 	// Provider is the identity provider, nil without [Config.Providers] and
 	// when the service does not tell.
 	Provider *gen.IdentityProvider `json:"provider,omitempty"`
-	// A size of whole 16 bytes: otherwise the last two moves of a copy overlap,
-	// and reading it waits for both. That is a seventh of a cached lookup.
-	_ [8]byte
 }
 
-// Result is the answer to one key: an identity, or an error.
+// Result is the response for one key: an identity, or an error.
 type Result struct {
 	Identity Identity
-	// Err is nil, [ErrNotFound], or why there was no answer.
+	// Err is nil or a *[KeyError].
 	Err error
 }
 
-// Stats counts what a map has done since it was made.
-type Stats struct {
-	// Hits are lookups answered from the cache, the known absence of somebody
-	// included.
-	Hits uint64
-	// Misses are lookups for which the service was asked.
-	Misses uint64
-	// Shared are lookups that joined others of the same key, or whose answer came
-	// while they waited for a request.
-	Shared uint64
-	// Requests are the calls of GetIdentities. The parts in which a malformed
-	// request is asked again count, what the client repeats does not.
-	Requests uint64
+// entry is what is known about a key. It is never changed once it is cached.
+type entry struct {
+	identity Identity
+	missing  bool  // the key has no identity
+	until    int64 // when the entry expires
 }
 
-// Get returns the identity with the given username or ID, and waits for it if
-// need be. Everybody who asks for the same key meanwhile shares one request; it
-// goes on as long as one of them waits. Keys given to [Map.Add] travel with it.
+// Get returns the identity with the given username or ID. Callers that ask for
+// the same key at the same time share one request, which goes on as long as one
+// of them waits. Keys given to [Map.Add] travel with it.
 //
-// Errors: [ErrNotFound]; the context's; what the request failed with, such as
-// an *apierror.Error.
+// The error is a *[KeyError].
 func (m *Map) Get(ctx context.Context, key string) (who Identity, err error) {
-	found := m.cache.get(key)
-	if found == nil || found.missing || m.providers {
-		return m.get(ctx, key, found)
+	if e := m.cached(key); e != nil && !e.missing && !m.config.Providers {
+		return e.identity, nil // the usual case, in as few steps as possible
 	}
-	// The usual case, in as few steps as there are.
-	m.hits.RecordHits(1)
-	who.Identity = found.identity
-	return who, nil
-}
-
-// get is Get when the cache has something else than a plain answer under key as
-// it is written, or nothing.
-func (m *Map) get(ctx context.Context, key string, found *entry) (Identity, error) {
-	k, found, err := m.lookFurther(key, found)
-	switch {
-	case err != nil:
-		return Identity{}, err
-	case found != nil:
-		return m.result(key, found, nil)
-	case ctx.Err() != nil:
-		return Identity{}, &keyError{key, ctx.Err()}
+	l := m.look(key)
+	if l.key.text == "" {
+		return l.result()
 	}
-	w := newWaiter()
-	m.start(ctx, w, []member{{k, key}})
+	if err := ctx.Err(); err != nil {
+		return Identity{}, &KeyError{key, err}
+	}
+	m.mu.Lock()
+	m.join(ctx, &l, true)
+	m.pump() //nolint:contextcheck // a request carries the values of the context of the oldest call
+	m.mu.Unlock()
+	if l.call == nil {
+		return l.result()
+	}
 	select {
-	case <-w.wake:
+	case <-l.call.done:
 	case <-ctx.Done():
-		m.leave(w)
+		m.mu.Lock()
+		m.leave(l.call)
+		m.mu.Unlock()
+		if !l.ready() {
+			return Identity{}, &KeyError{key, ctx.Err()}
+		}
 	}
-	// Nobody adds to it any more.
-	if len(w.done) == 0 {
-		return Identity{}, &keyError{key, ctx.Err()}
-	}
-	return m.result(key, w.done[0].entry, w.done[0].err)
+	return l.result()
 }
 
-// GetMany returns an answer for every key, as [Map.All] does.
+// GetMany returns a result for every key, as [Map.All] does.
 //
-// The error is about keys without an answer, and names some of them; a missing
-// person is an answer. All others have their answers, so look at the map in any
-// case: a key without an answer has in Err why. Once ctx has ended that is its
-// error, also for keys that the cache knows.
+// The error is about keys without a response: it says how many, and wraps the
+// first one's *[KeyError]. A missing identity is not an error here. The map holds
+// a result for every key in any case.
 func (m *Map) GetMany(ctx context.Context, keys []string) (map[string]Result, error) {
-	results := make(map[string]Result, len(keys))
-	unique := make([]string, 0, len(keys))
-	for _, k := range keys {
-		if _, ok := results[k]; !ok {
-			results[k] = Result{}
-			unique = append(unique, k)
+	results := maps.Collect(m.All(ctx, slices.Values(keys)))
+	for _, key := range keys {
+		if _, found := results[key]; !found { // the context ended before
+			results[key] = Result{Err: &KeyError{key, ctx.Err()}}
 		}
 	}
-	lost := lossError{asked: len(unique)}
-	answered := 0
-	for k, r := range m.All(ctx, slices.Values(unique)) {
-		results[k] = r
-		answered++
-		if r.Err != nil && !errors.Is(r.Err, ErrNotFound) {
-			lost.add(k, r.Err)
-		}
-	}
-	if answered < len(unique) {
-		// The context ended before the rest was taken up.
-		for _, k := range unique {
-			if r := results[k]; r.Err == nil && r.Identity.ID == "" {
-				r.Err = &keyError{k, ctx.Err()}
-				results[k] = r
-				lost.add(k, r.Err)
+	var first error
+	failed := 0
+	for _, key := range slices.Compact(slices.Sorted(slices.Values(keys))) {
+		if err := results[key].Err; err != nil && !errors.Is(err, ErrNotFound) {
+			if failed++; first == nil {
+				first = err
 			}
 		}
 	}
-	if len(lost.keys) > 0 {
-		return results, &lost
+	if failed > 0 {
+		return results, fmt.Errorf("identitymap: no response for %d of %d keys: %w", failed, len(results), first)
 	}
 	return results, nil
 }
 
 // Add notes a key that will be asked for: it travels with the next request that
 // has room, so that a later lookup finds it in the cache. It reports whether
-// the key was noted, which it is not when it is known, on its way or noted
-// already, or can name nobody.
+// the key was noted, which it is not when it is cached, being looked up or noted
+// already, or is invalid. If that request fails, the key stays noted.
 func (m *Map) Add(key string) bool {
-	key = strings.Clone(key) // it may be a piece of something large
 	k, err := parseKey(key)
 	if err != nil {
 		return false
 	}
+	k.text = strings.Clone(k.text) // it may be a piece of something large
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	list := &m.pending[k.kind]
-	if m.onItsWay(k) != nil || list.has(k) || m.knows(k) {
+	if m.calls[k.text] != nil || m.known(k.text) != nil {
 		return false
 	}
-	list.add(k, key)
+	c := &call{key: k, done: make(chan struct{})}
+	c.place = m.added[k.kind].PushBack(c)
+	m.calls[k.text] = c
 	return true
 }
 
-// Pending returns the keys that were added and not yet asked for: usernames,
-// then IDs, the oldest first. GetMany(ctx, m.Pending()) asks for all of them at
-// once.
-func (m *Map) Pending() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var noted []string
-	for i := range m.pending {
-		noted = append(noted, m.pending[i].keys()...)
-	}
-	return noted
-}
-
 // Put stores an identity under its ID and, if it has one, its username, as if
-// the service had just sent it; without a provider, as if the service did not
-// tell that. Who waits for one of these keys gets the answer that is under way.
-// The error is about an identity without an ID, or with a username that is none.
+// the service had just returned it. Lookups in flight still return the service's
+// response. The error is about an identity without an ID, or with a username
+// that is invalid.
 func (m *Map) Put(identity Identity) error {
 	if !isID(identity.ID) {
-		return &keyError{identity.ID, errors.New("cannot be put: an identity needs its ID")}
+		return &KeyError{identity.ID, errors.New("cannot be stored: an identity needs its ID")}
 	}
-	keys := []key{{lower(identity.ID), identityID}}
+	texts := []string{lower(identity.ID)}
 	if identity.Username != "" {
 		k, err := parseKey(identity.Username)
 		if err != nil || k.kind != username {
-			return &keyError{identity.Username, errors.New("cannot be put: it is not a username")}
+			return &KeyError{identity.Username, errors.New("cannot be stored: it is not a username")}
 		}
-		keys = append(keys, k)
+		texts = append(texts, k.text)
 	}
-	e := &entry{identity: identity.Identity, provider: copyProvider(identity.Provider), withProvider: true}
+	identity.Provider = copyProvider(identity.Provider)
+	e := &entry{identity: identity}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, k := range keys {
-		m.pending[k.kind].drop(k)
+	m.expire(e)
+	for _, text := range texts {
+		m.change(text)
+		m.cache.Set(text, e)
 	}
-	m.cache.put(e, keys...)
 	return nil
 }
 
 // Delete forgets what is known under a key, or that it was added. The same
-// record under its other key stays. An answer on its way still reaches those
-// who wait for it, but is not remembered under this key.
+// record under its other key stays. Lookups in flight still return the service's
+// response, which is not cached under this key.
 func (m *Map) Delete(key string) {
 	k, err := parseKey(key)
 	if err != nil {
@@ -224,63 +182,115 @@ func (m *Map) Delete(key string) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.pending[k.kind].drop(k)
-	m.cache.remove(k)
+	m.change(k.text)
+	m.cache.Invalidate(k.text)
 }
 
-// Stats returns the counters. Read while the map is in use, they need not be
-// of one instant.
-func (m *Map) Stats() Stats {
-	return Stats{
-		Hits:     m.hits.Snapshot().Hits,
-		Misses:   m.misses.Load(),
-		Shared:   m.shared.Load(),
-		Requests: m.requests.Load(),
+// change makes lookups of a key independent of what is in flight.
+func (m *Map) change(text string) {
+	for b := range m.running {
+		b.outdate(text)
+	}
+	if c := m.calls[text]; c != nil && (c.batch != nil || c.waiters == 0) {
+		m.drop(c)
 	}
 }
 
-// look returns what is known about a key, and counts it, or else the key's
-// canonical form.
-func (m *Map) look(text string) (key, *entry, error) {
-	return m.lookFurther(text, m.cache.get(text))
+// cached returns what is known under a canonical key, or nil.
+func (m *Map) cached(text string) *entry {
+	e, _ := m.cache.GetIfPresent(text)
+	if e == nil || e.until <= m.now() {
+		return nil
+	}
+	return e
 }
 
-// lookFurther is look when e is what the cache has under text as it is written.
-// It holds nothing but canonical keys: one that it has needs no check.
-func (m *Map) lookFurther(text string, e *entry) (key, *entry, error) {
-	if e != nil && e.answers(m, text) {
-		m.hits.RecordHits(1)
-		return key{}, e, nil
+// known is cached without an effect on what the cache keeps.
+func (m *Map) known(text string) *entry {
+	found, ok := m.cache.GetEntryQuietly(text)
+	if !ok || found.Value.until <= m.now() {
+		return nil
+	}
+	return found.Value
+}
+
+// expire says until when an entry is valid.
+func (m *Map) expire(e *entry) {
+	ttl := m.config.TTL
+	if e.missing {
+		ttl = min(ttl, maxMissTTL)
+	}
+	now := m.now()
+	if e.until = now + int64(ttl); e.until < now {
+		e.until = 1<<63 - 1
+	}
+}
+
+// look returns a lookup that is finished, or one with a key that has to be joined.
+func (m *Map) look(text string) lookup {
+	if e := m.cached(text); e != nil { // only canonical keys are cached
+		return lookup{text: text, found: e}
 	}
 	k, err := parseKey(text)
-	if err != nil || e != nil || k.text == text {
-		return k, nil, err
+	if err != nil {
+		return lookup{text: text, err: err}
 	}
-	if e = m.cache.get(k.text); e == nil || !e.answers(m, k.text) {
-		return k, nil, nil
+	if k.text != text {
+		if e := m.cached(k.text); e != nil {
+			return lookup{text: text, found: e}
+		}
 	}
-	m.hits.RecordHits(1)
-	return k, e, nil
+	return lookup{text: text, key: k}
 }
 
-// knows says whether the cache has an answer, and leaves no mark.
-func (m *Map) knows(k key) bool {
-	e := m.cache.quietly(k.text)
-	return e != nil && e.answers(m, k.text)
+// lookup is one key of a caller.
+type lookup struct {
+	text  string
+	key   key // empty if the lookup was finished at once
+	call  *call
+	found *entry
+	err   error
 }
 
-// result makes an answer of what is known, or of why nothing is. The caller may
-// change it.
-func (m *Map) result(key string, e *entry, err error) (Identity, error) {
+// ready reports whether the result is there.
+func (l *lookup) ready() bool {
+	if l.call == nil {
+		return true
+	}
+	select {
+	case <-l.call.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// result returns the result, which the caller may change.
+func (l *lookup) result() (Identity, error) {
+	e, err := l.found, l.err
+	if l.call != nil {
+		e, err = l.call.found, l.call.err
+		if err != nil {
+			err = &KeyError{l.text, err}
+		}
+	}
 	switch {
 	case err != nil:
-		return Identity{}, &keyError{key, err}
+		return Identity{}, err
 	case e.missing:
-		return Identity{}, &keyError{key, ErrNotFound}
+		return Identity{}, &KeyError{l.text, ErrNotFound}
 	}
-	who := Identity{Identity: e.identity}
-	if m.providers {
-		who.Provider = copyProvider(e.provider)
-	}
+	who := e.identity
+	who.Provider = copyProvider(who.Provider)
 	return who, nil
+}
+
+func copyProvider(p *gen.IdentityProvider) *gen.IdentityProvider {
+	if p == nil {
+		return nil
+	}
+	clone := *p
+	clone.AlternativeNames = slices.Clone(p.AlternativeNames)
+	clone.Domains = slices.Clone(p.Domains)
+	return &clone
 }

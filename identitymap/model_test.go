@@ -215,7 +215,7 @@ func TestModel(t *testing.T) {
 		}
 		start := time.Now()
 		m := s.newMap(t, identitymap.Config{
-			BatchSize: modelBatch, Concurrency: rapid.IntRange(1, 4).Draw(t, "concurrency"), TTL: modelTTL, MissTTL: modelMissTTL,
+			BatchSize: modelBatch, Concurrency: rapid.IntRange(1, 4).Draw(t, "concurrency"), TTL: modelTTL,
 			Now: func() time.Time { return start.Add(time.Duration(md.clock.Load())) },
 		})
 		keys, ctx := modelKeys(), context.Background()
@@ -327,7 +327,7 @@ func TestModel(t *testing.T) {
 				md.clock.Add(rapid.SampledFrom([]int64{int64(time.Second), int64(modelMissTTL), int64(modelTTL)}).Draw(t, "time"))
 			},
 			"": func(t *rapid.T) {
-				got := m.Pending()
+				got := m.Added()
 				for i := range got {
 					got[i] = strings.ToLower(got[i])
 				}

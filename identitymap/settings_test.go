@@ -15,30 +15,18 @@ import (
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	client := newService().client(t)
-	first, err := identitymap.New(identitymap.Config{Client: client})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const both = "Config.Share brings its own CacheSize, TTL, MissTTL and Now"
 	for _, test := range []struct {
 		reason string
 		config identitymap.Config
 	}{
 		{"Config.Client is nil", identitymap.Config{}},
 		{"Config.BatchSize is negative", identitymap.Config{Client: client, BatchSize: -1}},
-		{"Config.BatchSize is 1001; at most 1000", identitymap.Config{Client: client, BatchSize: 1001}},
+		{"Config.BatchSize is 1001; the maximum is 1000", identitymap.Config{Client: client, BatchSize: 1001}},
 		{"Config.Concurrency is negative", identitymap.Config{Client: client, Concurrency: -1}},
-		{"Config.Concurrency is 1001; at most 1000", identitymap.Config{Client: client, Concurrency: 1001}},
+		{"Config.Concurrency is 1001; the maximum is 1000", identitymap.Config{Client: client, Concurrency: 1001}},
 		{"Config.CacheSize is negative", identitymap.Config{Client: client, CacheSize: -1}},
-		{"Config.CacheSize is 100000001; at most 100000000", identitymap.Config{Client: client, CacheSize: 100_000_001}},
+		{"Config.CacheSize is 100000001; the maximum is 100000000", identitymap.Config{Client: client, CacheSize: 100_000_001}},
 		{"Config.TTL is negative", identitymap.Config{Client: client, TTL: -1}},
-		{"Config.MissTTL is negative", identitymap.Config{Client: client, MissTTL: -1}},
-		{both, identitymap.Config{Client: client, Share: first, CacheSize: 1}},
-		{both, identitymap.Config{Client: client, Share: first, TTL: time.Hour}},
-		{both, identitymap.Config{Client: client, Share: first, MissTTL: time.Hour}},
-		{both, identitymap.Config{Client: client, Share: first, Now: time.Now}},
-		{"Config.BatchSize is negative", identitymap.Config{Client: client, Share: first, BatchSize: -1}},
-		{"Config.Concurrency is 1001", identitymap.Config{Client: client, Share: first, Concurrency: 1001}},
 	} {
 		if m, err := identitymap.New(test.config); m != nil || err == nil || !strings.Contains(err.Error(), test.reason) {
 			t.Errorf("error %v, want one with %q", err, test.reason)
@@ -46,8 +34,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 	for _, config := range []identitymap.Config{
 		{Client: client, BatchSize: 1000, Concurrency: 1000, CacheSize: 100_000_000},
-		{Client: client, BatchSize: 1, Concurrency: 1, CacheSize: 1, TTL: 1, MissTTL: 1, Now: time.Now},
-		{Client: client, BatchSize: 1000, Concurrency: 1000, Share: first},
+		{Client: client, BatchSize: 1, Concurrency: 1, CacheSize: 1, TTL: 1, Now: time.Now},
 	} {
 		if _, err := identitymap.New(config); err != nil {
 			t.Error(err)
@@ -60,7 +47,7 @@ func TestCacheEnds(t *testing.T) {
 	s := newService(person(1, name(1)))
 	start := time.Now()
 	var passed atomic.Int64
-	m := s.newMap(t, identitymap.Config{TTL: time.Hour, MissTTL: time.Minute, Now: func() time.Time { return start.Add(time.Duration(passed.Load())) }})
+	m := s.newMap(t, identitymap.Config{TTL: time.Hour, Now: func() time.Time { return start.Add(time.Duration(passed.Load())) }})
 	ask := func(key string, requests int) {
 		t.Helper()
 		_, _ = m.Get(t.Context(), key)

@@ -133,8 +133,8 @@ func TestLeavingTheLoop(t *testing.T) { //nolint:paralleltest // looks at all go
 		s := newService(crowd(100)...)
 		second := make(chan struct{})
 		arrived := sync.OnceFunc(func() { close(second) })
-		s.fault = func(ctx context.Context, number int, _ request) *http.Response {
-			if number > 1 {
+		s.fault = func(ctx context.Context, _ int, r request) *http.Response {
+			if r.keys[0] != name(0) {
 				arrived()
 				<-ctx.Done()
 			} else { // no answer, and so no leaving, before others are on their way
@@ -180,6 +180,8 @@ func TestLeavingTheLoopSparesOthers(t *testing.T) {
 		s.latency = time.Minute
 		m := s.newMap(t, identitymap.Config{Concurrency: 1})
 		answered := make(chan identitymap.Identity, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		keys := func(yield func(string) bool) {
 			for n := range 200 {
 				if !yield(name(n)) {
@@ -197,14 +199,13 @@ func TestLeavingTheLoopSparesOthers(t *testing.T) {
 				}()
 			}
 			synctest.Wait()
-			yield("nonsense")
+			cancel()
 		}
 		start := time.Now()
-		for key := range m.All(t.Context(), keys) {
-			if key != "nonsense" {
-				t.Errorf("%q came first", key)
+		for key, r := range m.All(ctx, keys) {
+			if !errors.Is(r.Err, context.Canceled) {
+				t.Errorf("%q: %+v", key, r)
 			}
-			break
 		}
 		if took := time.Since(start); took != 0 {
 			t.Errorf("leaving took %v", took)
@@ -261,9 +262,8 @@ func TestRepeatedKeys(t *testing.T) {
 	if n != 200*100 {
 		t.Errorf("%d answers", n)
 	}
-	// Ten repeats of a request's keys are read before it is sent.
-	if n := len(s.log()); n != 20 || len(s.asked) != 200 {
-		t.Errorf("%d requests for %d keys, want 20 for 200", n, len(s.asked))
+	if n := len(s.log()); n > 20 || len(s.asked) != 200 {
+		t.Errorf("%d requests for %d keys, want at most 20 for 200", n, len(s.asked))
 	}
 	for key, n := range s.asked {
 		if n != 1 {

@@ -94,15 +94,11 @@ func stress(t *testing.T, seed uint64) {
 	}
 	s := newService()
 	s.fault = func(ctx context.Context, _ int, r request) *http.Response { return mood.answer(ctx, t, r) }
-	config := identitymap.Config{BatchSize: 1 + random.IntN(4), Concurrency: 1 + random.IntN(4), TTL: time.Hour, MissTTL: 2 * time.Second}
+	config := identitymap.Config{BatchSize: 1 + random.IntN(4), Concurrency: 1 + random.IntN(4), TTL: time.Hour}
 	if random.IntN(2) == 0 {
 		config.CacheSize = 3
 	}
 	maps := []*identitymap.Map{s.newMap(t, config)}
-	if seed%3 != 0 {
-		maps = append(maps, s.newMap(t, identitymap.Config{BatchSize: 2, Concurrency: 2, Share: maps[0], Provision: true}),
-			s.newMap(t, identitymap.Config{BatchSize: 2, Concurrency: 2, Share: maps[0], Providers: true}))
-	}
 	var wg sync.WaitGroup
 	for g := range uint64(20) {
 		wg.Go(func() {

@@ -1,58 +1,90 @@
 package identitymap
 
-import "time"
+import (
+	"errors"
+	"slices"
+	"time"
 
-const (
-	// maxPause is the longest Retry-After that is waited for, beyond what the
-	// client's own retry policy waits.
-	maxPause = time.Minute
-	// maxRefusals is how often a call is sent again after such a wait.
-	maxRefusals = 10
+	"github.com/globusauth/globusauth/apierror"
 )
 
-// throttle decides how many requests are on their way. It halves their number
-// when the service answers 429, lets one more out after every ten successes,
-// and holds everything back for as long as the service says.
-type throttle struct {
-	most, limit int
-	successes   int
-	closedUntil time.Time
-	refusal     error // what a request failed with that closed it, if one did
+const (
+	// maxPause is the longest Retry-After that is waited for.
+	maxPause = time.Minute
+	// maxRefusals is how often a call is sent again after a 429.
+	maxRefusals = 10
+	// growth is the number of successes after which one more request is allowed.
+	growth = 10
+)
+
+func rateLimited(err error) bool { return errors.Is(err, apierror.ErrRateLimited) }
+
+// refuse notes a 429: it halves the number of requests in flight, and nothing is
+// sent until Retry-After, or else for half a second and twice as long after every
+// further refusal.
+func (m *Map) refuse(err error, refusals int) {
+	pause := time.Second / 2 << refusals
+	if refusal, ok := errors.AsType[*apierror.Error](err); ok && refusal.RetryAfter > 0 {
+		pause = refusal.RetryAfter
+	}
+	m.mu.Lock()
+	now := time.Now()
+	// Requests that were sent together are refused together: that counts once.
+	if now.After(m.closedUntil) {
+		m.limit = max(1, m.limit/2)
+	}
+	if until := now.Add(pause); until.After(m.closedUntil) {
+		m.closedUntil, m.refusal = until, err
+	}
+	m.successes = 0
+	m.mu.Unlock()
+	if m.config.OnPause != nil {
+		m.config.OnPause(pause)
+	}
 }
 
-// growth is the number of successes after which one more request is let out.
-const growth = 10
-
-func (t *throttle) succeeded() {
-	if t.limit == t.most {
+// succeed allows one more request after some successes.
+func (m *Map) succeed(errs []error) {
+	if m.limit == m.config.Concurrency || slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
 		return
 	}
-	if t.successes++; t.successes == growth {
-		t.limit++
-		t.successes = 0
+	if m.successes++; m.successes == growth {
+		m.limit++
+		m.successes = 0
 	}
 }
 
-// refused takes note of a 429. A refusal is the error of a request that was
-// given up for it, nil when the client is going to repeat it after the pause.
-func (t *throttle) refused(now time.Time, pause time.Duration, refusal error) {
-	t.successes = 0
-	// Requests that were sent together are refused together: that is one sign
-	// of too many, not several.
-	if t.closed(now) == 0 {
-		t.limit = max(1, t.limit/2)
+// refused returns the 429 for which nothing may be sent now, or nil.
+func (m *Map) refused() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if time.Until(m.closedUntil) <= 0 {
+		return nil
 	}
-	if until := now.Add(pause); until.After(t.closedUntil) {
-		t.closedUntil, t.refusal = until, refusal
-	}
+	return m.refusal
 }
 
-// closed returns for how long nothing may be sent.
-func (t *throttle) closed(now time.Time) time.Duration {
-	return max(0, t.closedUntil.Sub(now))
-}
-
-// hopeless says whether a pause is too long to be waited for.
-func (t *throttle) hopeless(pause time.Duration) bool {
-	return t.refusal != nil && pause > maxPause
+// paused reports whether nothing may be sent for now. What is queued then goes
+// on after the pause, or fails when the pause is too long.
+func (m *Map) paused() bool {
+	pause := time.Until(m.closedUntil)
+	switch {
+	case pause <= 0:
+		return false
+	case pause > maxPause:
+		for i := range m.queues {
+			for e := m.queues[i].Front(); e != nil; e = m.queues[i].Front() {
+				c, _ := e.Value.(*call)
+				m.answer(c, nil, m.refusal)
+			}
+		}
+	case m.alarm == nil:
+		m.alarm = time.AfterFunc(pause, func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.alarm = nil
+			m.pump()
+		})
+	}
+	return true
 }

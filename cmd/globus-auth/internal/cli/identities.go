@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,11 +23,11 @@ func (r *runner) identities() *cobra.Command {
 		Long: `Look up identities by username or ID, mixed as you like: as arguments, or one a line
 on standard input.
 
-A table has the order of the keys. So have json and jsonl when the keys are arguments;
-otherwise they are written as answers come, a hundred keys at a time, and hold nothing
-back. Each object has the key it answers in "key".
+The output is in the order of the keys. A table is printed at the end; json and jsonl are
+written as responses arrive, a hundred keys at a time. Each object has the key it was
+found by in "key".
 
-A key that names nobody is reported on standard error, and the exit code is 1 unless
+A key that is not found is reported on standard error, and the exit code is 1 unless
 --missing-ok is given. Interrupted with Ctrl-C, the command prints what it has, and the
 exit code is 130.`,
 		Example: `  globus-auth identities alice@example.edu go@globusid.org
@@ -40,19 +41,16 @@ exit code is 130.`,
 			if err != nil {
 				return err
 			}
-			people, err := identitymap.New(identitymap.Config{Client: client, Provision: provision})
+			l := &lookup{runner: r, keys: &keys{args: args, in: r.In}, out: out, table: format == "table", missingOK: missingOK}
+			people, err := identitymap.New(identitymap.Config{Client: client, Provision: provision, OnPause: l.pause})
 			if err != nil {
 				return err
-			}
-			l := &lookup{
-				runner: r, keys: &keys{args: args, in: r.In}, out: out,
-				ordered: len(args) > 0 || format == "table", missingOK: missingOK,
 			}
 			return l.run(cmd.Context(), people)
 		},
 	}
 	command.Flags().StringVar(&format, "format", "table", "table, json or jsonl")
-	command.Flags().BoolVar(&missingOK, "missing-ok", false, "exit with 0 although some keys name nobody")
+	command.Flags().BoolVar(&missingOK, "missing-ok", false, "exit with 0 even if some keys are not found")
 	command.Flags().BoolVar(&provision, "provision", false, "create an identity for a username that has none")
 	return command
 }
@@ -62,19 +60,20 @@ type lookup struct {
 	*runner
 	keys      *keys
 	out       printer
-	ordered   bool // answers are held back and printed in the order of the keys
+	table     bool
 	missingOK bool
 
 	bar            *progress
 	found, missing int
 	failed         failures
+	inARow         int // failed requests
 }
 
 func (l *lookup) run(ctx context.Context, people *identitymap.Map) error {
 	if len(l.keys.args) == 0 && isTerminal(l.In) {
 		_, _ = fmt.Fprintln(l.Err, "globus-auth: reading keys, one a line; Ctrl-D ends them")
 	}
-	if isTerminal(l.Err) && (l.ordered || !isTerminal(l.Out)) {
+	if isTerminal(l.Err) && (l.table || !isTerminal(l.Out)) {
 		l.bar = newProgress(l.Err, len(l.keys.args))
 	}
 	gaveUp, err := l.ask(ctx, people)
@@ -87,64 +86,52 @@ func (l *lookup) run(ctx context.Context, people *identitymap.Map) error {
 	return l.conclude(ctx, gaveUp)
 }
 
-// ask looks up the keys and prints what is found. It gives up when an error is
-// what all other keys would meet too.
-func (l *lookup) ask(ctx context.Context, people *identitymap.Map) (gaveUp bool, err error) {
-	var order []string
-	results := map[string]identitymap.Result{}
-	keys := func(yield func(string) bool) {
-		for key := range l.keys.all(ctx) {
-			if l.ordered {
-				order = append(order, key)
-			}
-			if !yield(key) {
-				return
-			}
-		}
-	}
-	for key, result := range people.All(ctx, keys) {
-		l.bar.step()
-		gaveUp = l.count(ctx, key, result.Err)
-		if l.ordered {
-			results[key] = result
-		} else if err := l.print(key, result); err != nil {
-			return false, err
-		}
-		if gaveUp {
-			break
-		}
-	}
-	l.bar.end()
-	for _, key := range order {
-		if result, ok := results[key]; ok {
-			if err := l.print(key, result); err != nil {
-				return false, err
-			}
-		}
-	}
-	return gaveUp, nil
+// pause tells that the service wants fewer requests.
+func (l *lookup) pause(pause time.Duration) {
+	l.bar.clear()
+	_, _ = fmt.Fprintf(l.Err, "globus-auth: too many requests; the service asks to wait %v\n", pause)
 }
 
-// count keeps the books, and reports whether there is no use in going on: the
-// service refuses the token, or cannot be reached from the beginning.
+// ask looks up the keys and prints what is found. It gives up on an error that
+// all other keys would meet too.
+func (l *lookup) ask(ctx context.Context, people *identitymap.Map) (gaveUp bool, err error) {
+	defer l.bar.end()
+	for key, result := range people.All(ctx, l.keys.all(ctx)) {
+		l.bar.step()
+		gaveUp = l.count(ctx, key, result.Err)
+		if err := l.print(key, result); err != nil || gaveUp {
+			return gaveUp, err
+		}
+	}
+	return false, nil
+}
+
+// count counts a result, and reports whether it is of no use to go on: the
+// service refuses the token, cannot be reached from the beginning, or fails again
+// and again.
 func (l *lookup) count(ctx context.Context, key string, err error) (hopeless bool) {
+	const most = 5 // failed requests in a row
 	switch {
 	case err == nil:
 		l.found++
+		l.inARow = 0
 		return false
 	case errors.Is(err, identitymap.ErrNotFound):
 		l.missing++
 		return false
-	}
-	if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		l.failed.keys++ // for no other reason
 		return false
 	}
-	l.failed.add(key, err)
-	if _, refused := errors.AsType[*apierror.Error](err); refused {
-		return errors.Is(err, apierror.ErrUnauthorized) || errors.Is(err, apierror.ErrForbidden)
+	if l.failed.add(key, err) {
+		l.inARow++
 	}
-	return l.found+l.missing == 0
+	if _, refused := errors.AsType[*apierror.Error](err); refused && (errors.Is(err, apierror.ErrUnauthorized) || errors.Is(err, apierror.ErrForbidden)) {
+		return true
+	} else if !refused && l.found+l.missing == 0 {
+		return true
+	}
+	return l.inARow == most
 }
 
 // print writes an identity, or that there is none.
@@ -154,8 +141,7 @@ func (l *lookup) print(key string, result identitymap.Result) error {
 		return l.out.print(key, result.Identity)
 	case errors.Is(result.Err, identitymap.ErrNotFound):
 		l.bar.clear()
-		// The error in it has the reason without the key.
-		_, _ = fmt.Fprintf(l.Err, "globus-auth: %s: %v\n", shown(key), errors.Unwrap(result.Err))
+		_, _ = fmt.Fprintf(l.Err, "globus-auth: %s: %v\n", shown(key), causeOf(result.Err))
 	}
 	return nil
 }
@@ -165,7 +151,7 @@ func (l *lookup) conclude(ctx context.Context, gaveUp bool) error {
 	counts := fmt.Sprintf("%d found, %d not found", l.found, l.missing)
 	l.failed.print(l.Err)
 	if ctx.Err() != nil && (l.failed.keys > 0 || !l.keys.ended) {
-		return fmt.Errorf("interrupted: %s, the other keys have no answer", counts)
+		return fmt.Errorf("interrupted: %s, the other keys have no response", counts)
 	}
 	switch {
 	case gaveUp:
@@ -173,18 +159,28 @@ func (l *lookup) conclude(ctx context.Context, gaveUp bool) error {
 	case l.keys.err != nil:
 		return fmt.Errorf("read keys: %w; until then %s", l.keys.err, counts)
 	case l.failed.keys > 0:
-		return fmt.Errorf("%s, %d without an answer", counts, l.failed.keys)
+		return fmt.Errorf("%s, %d without a response", counts, l.failed.keys)
 	case l.missing > 0 && !l.missingOK:
 		return errReported
 	}
 	return nil
 }
 
-// failures are keys without an answer, together with those that failed for the
+// causeOf is the reason without the key.
+func causeOf(err error) error {
+	if failed, ok := errors.AsType[*identitymap.KeyError](err); ok {
+		return failed.Err
+	}
+	return err
+}
+
+// failures are keys without a response, together with those that failed for the
 // same reason.
 type failures struct {
 	keys   int
-	causes []failure
+	causes []failure // the first of them
+	more   int       // how many others
+	last   error
 }
 
 type failure struct {
@@ -193,31 +189,35 @@ type failure struct {
 	keys  int
 }
 
-func (f *failures) add(key string, err error) {
+// add reports whether the request that failed is another than that of the key before.
+func (f *failures) add(key string, err error) (another bool) {
+	const most = 10
 	f.keys++
-	cause := errors.Unwrap(err)
-	// The keys of a request carry one error. Several are on their way at once.
-	for i := len(f.causes) - 1; i >= max(0, len(f.causes)-64); i-- {
-		if f.causes[i].err == cause { //nolint:errorlint // the same value, not the same class
-			f.causes[i].keys++
-			return
-		}
+	cause := causeOf(err)
+	// The keys of a request have one error value.
+	another = f.last != cause //nolint:errorlint // the same value, not the same class
+	f.last = cause
+	switch {
+	case another && len(f.causes) < most:
+		f.causes = append(f.causes, failure{cause, key, 1})
+	case another:
+		f.more++
+	case f.more == 0:
+		f.causes[len(f.causes)-1].keys++
 	}
-	f.causes = append(f.causes, failure{cause, key, 1})
+	return another
 }
 
 func (f *failures) print(out io.Writer) {
-	const most = 10
-	for i, cause := range f.causes {
-		if i == most {
-			_, _ = fmt.Fprintf(out, "globus-auth: and %d more failed requests\n", len(f.causes)-most)
-			return
-		}
+	for _, cause := range f.causes {
 		keys := shown(cause.first)
 		if cause.keys > 1 {
 			keys += fmt.Sprintf(" and %d more", cause.keys-1)
 		}
-		_, _ = fmt.Fprintf(out, "globus-auth: no answer for %s: %v\n", keys, cause.err)
+		_, _ = fmt.Fprintf(out, "globus-auth: no response for %s: %v\n", keys, cause.err)
+	}
+	if f.more > 0 {
+		_, _ = fmt.Fprintf(out, "globus-auth: and %d more failed requests\n", f.more)
 	}
 }
 

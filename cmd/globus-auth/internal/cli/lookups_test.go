@@ -122,7 +122,7 @@ func TestIdentitiesGivesUp(t *testing.T) {
 			prepare(d)
 			d.in = crowd(20_000)
 			r := d.run("identities", "--format", "jsonl")
-			if r.code != cli.ExitFailed || r.out != "" || !strings.Contains(r.errs, "globus-auth: no answer for \"user") ||
+			if r.code != cli.ExitFailed || r.out != "" || !strings.Contains(r.errs, "globus-auth: no response for \"user") ||
 				!strings.Contains(r.errs, "\nglobus-auth: gave up, since every other key would fail in the same way: 0 found, 0 not found\n") {
 				t.Errorf("%+v", r)
 			}
@@ -143,22 +143,19 @@ func TestIdentitiesWithFailedRequests(t *testing.T) {
 	d.server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Status: http.StatusConflict, Operation: "getIdentities", Nth: 3, Times: 1})
 	d.in = io.MultiReader(strings.NewReader("alice@example.edu\n"), crowd(999))
 	r := d.run("identities", "--missing-ok", "--format", "jsonl")
-	if r.code != cli.ExitFailed || strings.Count(r.errs, "globus-auth: no answer for ") != 1 || !strings.Contains(r.errs, " and 99 more: ") ||
-		!strings.Contains(r.errs, ", 100 without an answer\n") {
+	if r.code != cli.ExitFailed || strings.Count(r.errs, "globus-auth: no response for ") != 1 || !strings.Contains(r.errs, " and 99 more: ") ||
+		!strings.Contains(r.errs, ", 100 without a response\n") {
 		t.Errorf("exit %d, %s", r.code, r.errs)
 	}
 }
 
-// slowService answers the first request and holds the others until they are
-// given up.
+// slowService answers the request for the first keys of a crowd, and holds the
+// others until they are given up.
 func slowService(t *testing.T) string {
 	t.Helper()
-	first := make(chan struct{}, 1)
-	first <- struct{}{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case <-first:
-		case <-r.Context().Done():
+		if !strings.HasPrefix(r.URL.Query().Get("usernames"), "user0@") {
+			<-r.Context().Done()
 			return
 		}
 		var people []string
@@ -196,7 +193,7 @@ func TestIdentitiesInterrupted(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &found); err != nil || len(found) < 50 || len(found) > 100 || found[0].Key != found[0].Username {
 		t.Errorf("%d found, %v", len(found), err)
 	}
-	if want := fmt.Sprintf("globus-auth: interrupted: %d found, 0 not found, the other keys have no answer\n", len(found)); code != cli.ExitInterrupted || errs.String() != want {
+	if want := fmt.Sprintf("globus-auth: interrupted: %d found, 0 not found, the other keys have no response\n", len(found)); code != cli.ExitInterrupted || errs.String() != want {
 		t.Errorf("exit %d, %s", code, errs.String())
 	}
 }
@@ -210,7 +207,7 @@ func TestIdentitiesInterruptedBeforeTheFirstKey(t *testing.T) {
 	d := newLookupDesk(t)
 	d.in = writerReader{in, cancel}
 	r := d.runWith(ctx, "identities", "--format", "json")
-	if want := "globus-auth: interrupted: 0 found, 0 not found, the other keys have no answer\n"; r.code != cli.ExitInterrupted || r.out != "[]\n" || r.errs != want {
+	if want := "globus-auth: interrupted: 0 found, 0 not found, the other keys have no response\n"; r.code != cli.ExitInterrupted || r.out != "[]\n" || r.errs != want {
 		t.Errorf("%+v", r)
 	}
 }

@@ -259,11 +259,10 @@ func (t *tour) identities(ctx context.Context) error {
 		}
 		_, _ = fmt.Fprintf(w, "   %s\t%s\t%s\t%s\n", key, result.Identity.Username, result.Identity.ID, result.Identity.Name)
 	}
-	stats := people.Stats()
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	t.say("%d keys, %d requests", len(keys), stats.Requests)
+	t.say("%d keys", len(keys))
 	return nil
 }
 
