@@ -101,7 +101,7 @@ func (e *engine) owns(caller principal, c *client) bool {
 	if caller.token == nil {
 		return caller.client == c || c.parent == caller.client.id && !c.instance
 	}
-	return caller.administers(e.projectOf(c))
+	return e.administers(caller, e.projectOf(c))
 }
 
 // mayChangeClient refuses whoever may not change a client.
@@ -155,7 +155,7 @@ func (a api) GetClients(ctx context.Context, request server.GetClientsRequestObj
 	for _, id := range a.ordered.clients {
 		c := a.clients[id]
 		of := a.projectOf(c)
-		if caller.administers(of) && (params.ProjectID == "" || of.id == strings.ToLower(params.ProjectID)) {
+		if a.administers(caller, of) && (params.ProjectID == "" || of.id == strings.ToLower(params.ProjectID)) {
 			documents = append(documents, c.document())
 		}
 	}

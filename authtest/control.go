@@ -24,11 +24,12 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	guard := s.sameOrigin()
 	handle := func(pattern string, answer func(r *http.Request) (any, error)) {
 		mux.Handle(pattern, guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.Body = http.MaxBytesReader(w, r.Body, maxWorld)
-			document, err := answer(r)
-			if err == nil {
-				err = s.sync()
+			limit := int64(maxBody)
+			if r.URL.Path == "/_authtest/world" {
+				limit = maxAdded
 			}
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
+			document, err := answer(r)
 			if err != nil {
 				s.engine.writeProblem(w, r, controlProblem(err))
 				return
@@ -50,6 +51,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	handle("POST /_authtest/keys", func(*http.Request) (any, error) {
 		return map[string]any{"rotated": true}, s.RotateKeys()
 	})
+	handle("POST /_authtest/reset", func(*http.Request) (any, error) { return map[string]any{"reset": true}, s.Reset() })
 	handle("POST /_authtest/world", s.controlWorld)
 	handle("POST /_authtest/tokens/expire", s.controlExpire)
 	handle("POST /_authtest/consents/revoke", s.controlRevoke)
@@ -92,6 +94,9 @@ func controlProblem(err error) error {
 	if _, known := errors.AsType[*problem](err); known {
 		return err
 	}
+	if _, known := errors.AsType[*http.MaxBytesError](err); known {
+		return err
+	}
 	return badRequest(strings.TrimPrefix(err.Error(), "authtest: "))
 }
 
@@ -99,7 +104,11 @@ func controlProblem(err error) error {
 func readJSON(r *http.Request, into any) error {
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
+	err := decoder.Decode(into)
+	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
+		return err
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		return badRequest("The body cannot be read: " + err.Error())
 	}
 	return nil

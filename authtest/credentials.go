@@ -40,7 +40,7 @@ func (e *engine) credentialsOf(ctx context.Context, id string, change bool) (*cl
 	if change {
 		return found, e.mayChangeClient(caller, found)
 	}
-	return found, caller.mayRead(e.projectOf(found))
+	return found, e.mayRead(caller, e.projectOf(found))
 }
 
 // GetClientCredentials lists a client's credentials without their secrets.

@@ -165,8 +165,11 @@ func (i *identity) row() userRow {
 }
 
 func (e *engine) addPeople(view *dashboardView) {
-	view.MoreUsers = max(0, len(e.people)-rows)
-	for _, person := range e.people[:min(len(e.people), rows)] {
+	view.MoreUsers = max(0, len(e.people)-e.gone-rows)
+	for person := range e.persons() {
+		if len(view.Users) == rows {
+			break
+		}
 		row := person.identities[0].row()
 		for _, linked := range person.identities[1:] {
 			row.Linked = append(row.Linked, linked.row())

@@ -22,11 +22,6 @@ func (s *Server) dashboardAction(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	done, anchor, problem := s.dashboardDo(r)
-	if problem == "" {
-		if err := s.sync(); err != nil {
-			problem = "The state could not be saved: " + err.Error()
-		}
-	}
 	if problem != "" {
 		fault, _ := faultOf(r.PostForm) // what can be read of it is shown again
 		s.writePage(w, r, s.dashboardPage(r, problem, fault))
@@ -51,6 +46,11 @@ func (s *Server) dashboardDo(r *http.Request) (done, anchor, problem string) {
 			return "", "", err.Error()
 		}
 		return action, "keys", ""
+	case "reset":
+		if err := s.Reset(); err != nil {
+			return "", "", err.Error()
+		}
+		return action, "clock", ""
 	case "expire":
 		if !e.expireByRef(r.PostFormValue("token")) {
 			return "", "", "The token is not there any more."
@@ -90,6 +90,7 @@ func doneText(action string) string {
 		"advance": "The clock has moved.", "rotate": "A new key signs from now on.", "expire": "The token has expired.",
 		"revoke": "The consent is revoked, and the tokens that stood on it are dead.", "inject": "The fault is set.",
 		"clear": "The faults are cleared.", "forget": "The requests and counts are forgotten.",
+		"reset": "Everything is as it was at the start.",
 	}[action]
 }
 

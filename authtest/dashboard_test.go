@@ -122,22 +122,6 @@ func TestDashboardRefuses(t *testing.T) {
 	}
 }
 
-// What the dashboard changes is saved before it says so.
-func TestDashboardSaves(t *testing.T) {
-	t.Parallel()
-	saved := 0
-	p := newPeer(t, authtest.Config{Save: func(authtest.World) error {
-		saved++
-		return nil
-	}})
-	s := newSurfer(t, p).open("/")
-	before := saved
-	s.press("Advance", "by", "1h")
-	if saved != before+1 {
-		t.Errorf("saved %d times after a button, want once", saved-before)
-	}
-}
-
 func TestDashboardOfALargeWorld(t *testing.T) {
 	t.Parallel()
 	world := authtest.DefaultWorld()

@@ -14,17 +14,25 @@ const authServer = scopes.AuthResourceServer
 // copied. Pointers between the records hold while both live: a record that is
 // deleted is marked, so that whatever still points to it is dead as well.
 type engine struct {
-	mu       sync.Mutex
-	config   Config
+	mu      sync.Mutex
+	config  Config
+	version uint64 // counts changes, for saving
+	pages   pageKeys
+	records
+}
+
+// records are what a reset replaces.
+type records struct {
 	random   *random
 	advanced time.Duration
-	version  uint64 // counts changes, for saving
 
 	providers  map[string]*provider
 	domains    map[string]*provider // by domain
 	identities map[string]*identity
 	usernames  map[string]*identity // by lower-case username
-	people     []*account           // in the order of their appearance
+	people     []*account           // in the order of their appearance; use persons
+	gone       int                  // of the people, that became part of others
+	groups     map[string]*group
 
 	clients  map[string]*client
 	fqdns    map[string]*client
@@ -47,7 +55,6 @@ type engine struct {
 	sessions sessionStore
 
 	keys   keyring
-	pages  pageKeys
 	faults faultList
 	stats  statistics
 	log    requestLog
@@ -56,13 +63,13 @@ type engine struct {
 // order keeps the IDs of records in the order of their creation: lists are
 // answered in it.
 type order struct {
-	providers, clients, scopes, projects, policies []string
+	providers, groups, clients, scopes, projects, policies []string
 }
 
 func newEngine(config Config) *engine {
-	return &engine{
-		config: config, random: newRandom(config.Deterministic),
-		providers: map[string]*provider{}, domains: map[string]*provider{},
+	return &engine{config: config, pages: newPageKeys(), records: records{
+		random:    newRandom(config.Deterministic),
+		providers: map[string]*provider{}, domains: map[string]*provider{}, groups: map[string]*group{},
 		identities: map[string]*identity{}, usernames: map[string]*identity{},
 		clients: map[string]*client{}, fqdns: map[string]*client{},
 		scopes: map[string]*scope{}, byScope: map[string]*scope{},
@@ -70,8 +77,7 @@ func newEngine(config Config) *engine {
 		consents: map[consentKey]*consent{}, lastConsent: 1000,
 		access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, codes: map[string]*code{},
 		sessions: newSessionStore(), stats: newStatistics(), log: newRequestLog(config.RecordedRequests),
-		pages: newPageKeys(),
-	}
+	}}
 }
 
 // changed notes that the state is not what was saved any more.

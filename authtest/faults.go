@@ -177,12 +177,9 @@ func (e *engine) askingClient(c *call, body []byte) string {
 // answer answers a request, or lets it fail as a fault says.
 func (s *Server) answer(c *call, w *recorder, r *http.Request, body []byte, next http.HandlerFunc) {
 	fault := s.engine.faultFor(c, body)
-	if fault == nil && s.saver == nil {
+	if fault == nil {
 		next(w, r)
 		return
-	}
-	if fault == nil {
-		fault = &Fault{}
 	}
 	switch fault.Kind { //nolint:exhaustive // The others come after the answer.
 	case FaultLatency:
@@ -195,10 +192,6 @@ func (s *Server) answer(c *call, w *recorder, r *http.Request, body []byte, next
 	}
 	held := &heldAnswer{header: w.Header()}
 	next(held, r)
-	if err := s.sync(); err != nil {
-		held = &heldAnswer{header: w.Header()}
-		s.engine.writeProblem(held, r, fmt.Errorf("save the state: %w", err))
-	}
 	held.send(w, r, fault)
 }
 
@@ -287,15 +280,4 @@ func (h *heldAnswer) send(w http.ResponseWriter, r *http.Request, fault *Fault) 
 	default:
 		_, _ = w.Write(h.body)
 	}
-}
-
-// sync saves the state if it changed.
-func (s *Server) sync() error {
-	if s.saver == nil {
-		return nil
-	}
-	s.engine.mu.Lock()
-	version := s.engine.version
-	s.engine.mu.Unlock()
-	return s.saver.flush(s.engine, version)
 }

@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -105,16 +106,29 @@ func (e *engine) link(first, second *identity) {
 		first.account.identities = append(first.account.identities, moved)
 	}
 	gone.identities = nil
-	e.people = slices.DeleteFunc(e.people, func(a *account) bool { return a == gone })
+	if e.gone++; e.gone > len(e.people)/2 {
+		e.people, e.gone = slices.Collect(e.persons()), 0
+	}
 	e.changed()
+}
+
+// persons returns the people in the order of their appearance.
+func (e *engine) persons() iter.Seq[*account] {
+	return func(yield func(*account) bool) {
+		for _, person := range e.people {
+			if len(person.identities) > 0 && !yield(person) {
+				return
+			}
+		}
+	}
 }
 
 // firstPerson returns who is signed in when nobody is named.
 func (e *engine) firstPerson() *identity {
-	if len(e.people) == 0 {
-		return nil
+	for person := range e.persons() {
+		return person.identities[0]
 	}
-	return e.people[0].identities[0]
+	return nil
 }
 
 // identityDocument is an identity as the service writes it.

@@ -85,6 +85,11 @@ func (e *engine) add(world World) error {
 			return err
 		}
 	}
+	for _, g := range world.Groups {
+		if err := e.addGroup(g); err != nil {
+			return err
+		}
+	}
 	for n, c := range world.Clients {
 		for _, s := range c.Scopes {
 			if _, err := e.addScope(clients[n], s); err != nil {
@@ -208,6 +213,25 @@ func (e *engine) newIdentity(u User) (*identity, error) {
 		}
 	}
 	return added, nil
+}
+
+func (e *engine) addGroup(g Group) error {
+	id, err := e.newID("group", g.ID, e.groups[strings.ToLower(g.ID)] != nil)
+	if err != nil {
+		return err
+	}
+	added := &group{id: id, name: g.Name, description: g.Description}
+	for _, text := range g.Members {
+		member := e.findIdentity(text)
+		if member == nil {
+			return fmt.Errorf("authtest: group %q: there is no member %q", g.Name, text)
+		}
+		added.members = append(added.members, member.id)
+	}
+	e.groups[id] = added
+	e.ordered.groups = append(e.ordered.groups, id)
+	e.changed()
+	return nil
 }
 
 func (e *engine) addProject(p Project) (*project, error) {

@@ -151,7 +151,7 @@ func (e *engine) listIdentities(a *authorization, s *session, fits func(*identit
 	for _, i := range first {
 		add(i)
 	}
-	for _, person := range e.people {
+	for person := range e.persons() {
 		for _, i := range person.identities {
 			if !slices.Contains(first, i) {
 				add(i)

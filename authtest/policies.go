@@ -72,7 +72,7 @@ func (e *engine) findPolicy(ctx context.Context, id string) (*policy, principal,
 	if found == nil {
 		return nil, caller, notFound("No policy has the ID " + id)
 	}
-	return found, caller, caller.mayRead(found.project)
+	return found, caller, e.mayRead(caller, found.project)
 }
 
 func policyAnswer(p *policy) (server.Answer, error) {
@@ -89,7 +89,7 @@ func (a api) GetPolicies(ctx context.Context, _ server.GetPoliciesRequestObject)
 	}
 	documents := []policyDocument{}
 	for _, id := range a.ordered.policies {
-		if p := a.policies[id]; caller.administers(p.project) {
+		if p := a.policies[id]; a.administers(caller, p.project) {
 			documents = append(documents, p.document())
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// project groups clients and policies under administrators. Membership in groups
-// is not known here: administrators by group are kept and shown, and allow nobody.
+// project groups clients and policies under administrators: identities, and the
+// members of groups. Groups that are not in the world are kept and allow nobody.
 type project struct {
 	id, name, contactEmail  string
 	adminIDs, adminGroupIDs []string
@@ -34,17 +34,31 @@ func (e *engine) developer(ctx context.Context) (principal, error) {
 	return e.bearerWith(callFrom(ctx), string(scopes.AuthManageProjects))
 }
 
+// group is a group whose members may administer projects.
+type group struct {
+	id, name, description string
+	members               []string // identity IDs
+}
+
+// isAdmin reports whether an identity administers a project, itself or in a group.
+func (e *engine) isAdmin(of *project, i *identity) bool {
+	return slices.Contains(of.adminIDs, i.id) || slices.ContainsFunc(of.adminGroupIDs, func(id string) bool {
+		g := e.groups[strings.ToLower(id)]
+		return g != nil && slices.Contains(g.members, i.id)
+	})
+}
+
 // administers reports whether an identity linked to the caller's is an
 // administrator of a project.
-func (p principal) administers(of *project) bool {
+func (e *engine) administers(p principal, of *project) bool {
 	return of != nil && p.identity != nil && slices.ContainsFunc(p.identity.identitySet(), func(i *identity) bool {
-		return slices.Contains(of.adminIDs, i.id)
+		return e.isAdmin(of, i)
 	})
 }
 
 // mayRead refuses who is not an administrator.
-func (p principal) mayRead(of *project) error {
-	if !p.administers(of) {
+func (e *engine) mayRead(p principal, of *project) error {
+	if !e.administers(p, of) {
 		return forbidden("You are not an administrator of the project")
 	}
 	return nil
@@ -53,7 +67,7 @@ func (p principal) mayRead(of *project) error {
 // mayChange refuses who is not an administrator, and a person whose session has
 // no administrator that signed in lately. The answer says how to get one.
 func (e *engine) mayChange(p principal, of *project) error {
-	if err := p.mayRead(of); err != nil {
+	if err := e.mayRead(p, of); err != nil {
 		return err
 	}
 	if p.identity.client != nil || e.adminInSession(of, p.token.session) {
@@ -111,9 +125,16 @@ func (e *engine) projectDocument(p *project) projectDocument {
 		}
 	}
 	for _, id := range p.adminGroupIDs {
-		document.Admins.Groups = append(document.Admins.Groups, groupDocument{ID: id, Name: "Group " + id})
+		document.Admins.Groups = append(document.Admins.Groups, e.groupDocument(id))
 	}
 	return document
+}
+
+func (e *engine) groupDocument(id string) groupDocument {
+	if g := e.groups[strings.ToLower(id)]; g != nil {
+		return groupDocument{ID: g.id, Name: g.name, Description: orNull(g.description)}
+	}
+	return groupDocument{ID: id, Name: "Group " + id}
 }
 
 // adminIDs checks administrators that a request names.
@@ -144,7 +165,7 @@ func (a api) GetProjects(ctx context.Context, _ server.GetProjectsRequestObject)
 	}
 	documents := []projectDocument{}
 	for _, id := range a.ordered.projects {
-		if p := a.projects[id]; caller.administers(p) {
+		if p := a.projects[id]; a.administers(caller, p) {
 			documents = append(documents, a.projectDocument(p))
 		}
 	}
@@ -163,7 +184,7 @@ func (a api) GetProject(ctx context.Context, request server.GetProjectRequestObj
 	if err != nil {
 		return nil, err
 	}
-	if err := caller.mayRead(found); err != nil {
+	if err := a.mayRead(caller, found); err != nil {
 		return nil, err
 	}
 	return a.projectAnswer(found)

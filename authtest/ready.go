@@ -66,7 +66,10 @@ func (s *Server) Ready() Ready {
 		ResourceScope: ReadyScope{string(scopes.TransferAll), scopes.TransferResourceServer},
 		Dependent:     ReadyDependency{string(scopes.TransferAll), string(scopes.CollectionDataAccess(collectionID))},
 	}
-	for _, person := range e.people[:min(len(e.people), 100)] {
+	for person := range e.persons() {
+		if len(r.Users) == 100 {
+			break
+		}
 		r.Users = append(r.Users, ReadyUser{person.identities[0].username, person.identities[0].id})
 	}
 	for _, id := range e.ordered.clients {

@@ -112,7 +112,7 @@ func (e *engine) missing(r requirement, s *session, person *identity) ([]step, e
 		if e.adminInSession(p, s) && !r.login {
 			continue
 		}
-		candidates := filter(person.identitySet(), func(i *identity) bool { return slices.Contains(p.adminIDs, i.id) })
+		candidates := filter(person.identitySet(), func(i *identity) bool { return e.isAdmin(p, i) })
 		if len(candidates) == 0 {
 			return nil, missingIdentity("No identity of " + person.username + " administers the project '" + p.name + "'.")
 		}

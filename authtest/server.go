@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -31,6 +32,8 @@ type Config struct {
 	// World is what the server knows at the start; nil is [DefaultWorld]. The
 	// resource servers of Globus are added where they are missing.
 	World *World
+	// Seed is what [Server.Reset] goes back to; nil is World.
+	Seed *World
 	// BaseURL is where clients reach the server, without a path. Empty: for a
 	// server that listens itself its address, for a [Server.Handler] the host
 	// that a request was sent to.
@@ -57,10 +60,6 @@ type Config struct {
 	TLS bool
 	// Logger gets one line for every request, without secrets; nil is none.
 	Logger *slog.Logger
-	// Save, if not nil, is given the state after every change and before the
-	// answer that tells of it goes out, one call at a time. A change whose saving
-	// fails is answered with status 500.
-	Save func(World) error
 	// RecordedRequests is how many requests [Server.Requests] remembers; 0 is 1000.
 	RecordedRequests int
 	// MaxTokens is how many access tokens, and how many refresh tokens, are kept;
@@ -72,8 +71,8 @@ type Config struct {
 type Server struct {
 	engine   *engine
 	handler  http.Handler
-	listener *httptest.Server // nil for a server that somebody else runs
-	saver    *saver
+	listener *httptest.Server                 // nil for a server that somebody else runs
+	seed     *World                           // of Reset; nil is the built-in world
 	fail     func(format string, args ...any) // of the test, or panic
 	certs    *certificates
 
@@ -100,6 +99,19 @@ func NewServer(config Config) (*Server, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
+	world, seed := config.World, cmp.Or(config.Seed, config.World)
+	config.World, config.Seed = nil, nil
+	e, err := begin(config, world)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{engine: e, seed: seed, fail: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }}
+	s.handler = s.routes()
+	return s, nil
+}
+
+// begin makes an engine with a world, the built-in one for nil.
+func begin(config Config, world *World) (*engine, error) {
 	e := newEngine(config)
 	key, err := testKey()
 	if err != nil {
@@ -110,21 +122,29 @@ func NewServer(config Config) (*Server, error) {
 		first.id = "authtest-1"
 	}
 	e.keys = keyring{first}
-	world := config.World
 	if world == nil {
-		builtin := DefaultWorld()
-		world = &builtin
+		world = new(DefaultWorld())
 	}
-	e.config.World = nil
-	if err := e.load(*world); err != nil {
-		return nil, err
+	return e, e.load(*world)
+}
+
+// Reset puts everything back to the start: the world of the configuration, its
+// clock, keys and faults, no tokens, no sessions, no recorded requests. An error,
+// which leaves everything as it is, is a Seed that cannot be loaded.
+func (s *Server) Reset() error {
+	e := s.engine
+	e.mu.Lock()
+	config := e.config
+	e.mu.Unlock()
+	fresh, err := begin(config, s.seed)
+	if err != nil {
+		return err
 	}
-	s := &Server{engine: e, fail: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }}
-	if config.Save != nil {
-		s.saver = &saver{save: config.Save, snapshot: s.Snapshot}
-	}
-	s.handler = s.routes()
-	return s, nil
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.records = fresh.records
+	e.changed()
+	return nil
 }
 
 func (c Config) check() error {

@@ -143,7 +143,7 @@ func (e *engine) adminInSession(p *project, s *session) bool {
 		return false
 	}
 	for i, last := range s.authentications {
-		if slices.Contains(p.adminIDs, i.id) && e.now().Sub(last.at) <= adminTimeout {
+		if e.isAdmin(p, i) && e.now().Sub(last.at) <= adminTimeout {
 			return true
 		}
 	}

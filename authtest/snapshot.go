@@ -1,7 +1,9 @@
 package authtest
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -87,12 +89,28 @@ type codeState struct {
 
 // Snapshot returns the state of the server as a document that [Config.World]
 // takes again: a server made with it goes on where this one was. It holds every
-// secret.
+// secret. Requests wait only while the records are copied.
 func (s *Server) Snapshot() World {
-	e := s.engine
+	world, w := s.engine.copied()
+	w.addTokens()
+	w.state.order()
+	world.State = w.state
+	return world
+}
+
+// Changes counts the changes of the state: while it stays the same, so does
+// [Server.Snapshot], the counts of faults aside.
+func (s *Server) Changes() uint64 {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	return s.engine.version
+}
+
+// copied copies the world and of the state what changes. It takes the lock itself.
+func (e *engine) copied() (World, *writer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	world := World{}
+	world := World{Users: make([]User, 0, len(e.people)), Clients: make([]Client, 0, len(e.clients))}
 	for _, id := range e.ordered.providers {
 		p := e.providers[id]
 		world.Providers = append(world.Providers, Provider{
@@ -100,12 +118,16 @@ func (s *Server) Snapshot() World {
 			Domains: slices.Clone(p.domains),
 		})
 	}
-	for _, person := range e.people {
+	for person := range e.persons() {
 		user := person.identities[0].entry()
 		for _, linked := range person.identities[1:] {
 			user.Linked = append(user.Linked, linked.entry())
 		}
 		world.Users = append(world.Users, user)
+	}
+	for _, id := range e.ordered.groups {
+		g := e.groups[id]
+		world.Groups = append(world.Groups, Group{ID: g.id, Name: g.name, Description: g.description, Members: slices.Clone(g.members)})
 	}
 	for _, id := range e.ordered.clients {
 		world.Clients = append(world.Clients, e.clients[id].entry())
@@ -119,8 +141,7 @@ func (s *Server) Snapshot() World {
 	for _, f := range e.faults {
 		world.Faults = append(world.Faults, *f)
 	}
-	world.State = e.state()
-	return world
+	return world, e.state()
 }
 
 func (i *identity) entry() User {
@@ -191,18 +212,28 @@ func (n numbers[T]) of(pointer *T) int {
 	return n[pointer]
 }
 
-// writer collects the state; only what is alive is kept.
+// writer collects the state; only what is alive is kept. Of tokens it keeps the
+// records themselves: what of them never changes is read after the lock was given
+// back.
 type writer struct {
 	state    *State
 	sessions map[*session]bool
+	access   []*accessToken
+	refresh  []refreshToken
+	codes    []*code
+	used     []*grant // of the codes
 	grants   numbers[grant]
 	families numbers[family]
 }
 
-func (e *engine) state() *State {
-	w := writer{
-		state:    &State{Advanced: e.advanced, LastConsent: e.lastConsent},
+func (e *engine) state() *writer {
+	w := &writer{
+		state: &State{
+			Advanced: e.advanced, LastConsent: e.lastConsent,
+			Consents: make([]consentState, 0, len(e.consents)), Sessions: make([]sessionState, 0, len(e.sessions.cookies)),
+		},
 		sessions: map[*session]bool{}, grants: numbers[grant]{}, families: numbers[family]{},
+		access: make([]*accessToken, 0, len(e.expiries)), refresh: make([]refreshToken, 0, len(e.idle)),
 	}
 	if e.config.Deterministic {
 		w.state.Random, _ = e.random.source.MarshalBinary() // never fails
@@ -215,50 +246,78 @@ func (e *engine) state() *State {
 	for _, cookie := range e.sessions.cookies {
 		w.session(e.sessions.byCookie[cookie], true)
 	}
-	for _, c := range e.sortedConsents() {
+	for _, c := range e.consents {
 		if c.alive() {
 			w.consent(c)
 		}
 	}
-	for _, t := range sortedBy(e.idle, func(t *refreshToken) string { return t.issued.Format(time.RFC3339Nano) + t.value }) {
+	for _, t := range e.idle {
 		if e.usable(t) {
-			w.refresh(t)
+			w.session(t.session, false)
+			w.refresh = append(w.refresh, *t)
 		}
 	}
-	for _, t := range sortedBy(e.expiries, func(t *accessToken) string { return t.issued.Format(time.RFC3339Nano) + t.value }) {
+	for _, t := range e.expiries {
 		if e.alive(t) {
-			w.access(t)
+			w.session(t.session, false)
+			w.access = append(w.access, t)
 		}
 	}
 	for _, c := range e.codeList {
 		if !c.authorization.client.deleted && (c.grant == nil || !c.grant.revoked) {
-			w.code(c)
+			w.session(c.session, false)
+			w.codes, w.used = append(w.codes, c), append(w.used, c.grant)
 		}
 	}
-	return w.state
+	return w
 }
 
-func sortedBy[T any](list []T, key func(T) string) []T {
-	sorted := slices.Clone(list)
-	keys := make(map[string]T, len(list))
-	names := make([]string, len(list))
-	for n, each := range list {
-		names[n] = key(each)
-		keys[names[n]] = each
+// order sorts what was copied in the order of heaps and maps, so that the same
+// state is always the same document.
+func (s *State) order() {
+	slices.SortStableFunc(s.Sessions, func(a, b sessionState) int {
+		switch {
+		case a.Known && b.Known: // oldest first already
+			return 0
+		case a.Known:
+			return -1
+		case b.Known:
+			return 1
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	for _, session := range s.Sessions {
+		slices.SortFunc(session.Authentications, func(a, b authenticationState) int { return strings.Compare(a.Identity, b.Identity) })
 	}
-	slices.Sort(names)
-	for n, name := range names {
-		sorted[n] = keys[name]
+	slices.SortFunc(s.Consents, func(a, b consentState) int { return cmp.Compare(a.ID, b.ID) })
+	grants, families := renumbering{}, renumbering{}
+	for _, tokens := range [][]tokenState{s.Refresh, s.Access} {
+		slices.SortFunc(tokens, func(a, b tokenState) int {
+			return cmp.Or(a.Issued.Compare(b.Issued), strings.Compare(a.Value, b.Value))
+		})
+		for n := range tokens {
+			tokens[n].Grant, tokens[n].Family = grants.of(tokens[n].Grant), families.of(tokens[n].Family)
+		}
 	}
-	return sorted
+	for n := range s.Codes {
+		s.Codes[n].Grant = grants.of(s.Codes[n].Grant)
+	}
 }
 
-func (w *writer) session(s *session, known bool) string {
-	if s == nil {
-		return ""
+// renumbering gives numbers new ones from 1, in the order in which they are met.
+// 0 stays 0.
+type renumbering map[int]int
+
+func (r renumbering) of(number int) int {
+	if number != 0 && r[number] == 0 {
+		r[number] = len(r) + 1
 	}
-	if w.sessions[s] {
-		return s.id
+	return r[number]
+}
+
+func (w *writer) session(s *session, known bool) {
+	if s == nil || w.sessions[s] {
+		return
 	}
 	w.sessions[s] = true
 	entry := sessionState{ID: s.id, Cookie: s.cookie, Known: known, LastSeen: s.lastSeen}
@@ -268,19 +327,14 @@ func (w *writer) session(s *session, known bool) string {
 	for i, last := range s.authentications {
 		entry.Authentications = append(entry.Authentications, authenticationState{Identity: i.id, At: last.at, MFA: last.mfa})
 	}
-	slices.SortFunc(entry.Authentications, func(a, b authenticationState) int { return compareText(a.Identity, b.Identity) })
 	w.state.Sessions = append(w.state.Sessions, entry)
-	return s.id
 }
 
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+func (s *session) idOrNone() string {
+	if s == nil {
+		return ""
 	}
-	return 0
+	return s.id
 }
 
 func (w *writer) consent(c *consent) {
@@ -309,31 +363,35 @@ func credentialID(c *credential) string {
 	return c.id
 }
 
-func (w *writer) refresh(t *refreshToken) {
-	w.state.Refresh = append(w.state.Refresh, tokenState{
-		Value: t.value, Client: t.client.id, Credential: credentialID(t.credential), Identity: t.identity.id,
-		Session: w.session(t.session, false), Consents: consentIDs(t.consents), Issued: t.issued, Ends: t.dies,
-		Grant: w.grants.of(t.grant), LastUsed: t.lastUsed, Spent: t.spent, Family: w.families.of(t.family),
-	})
-}
-
-func (w *writer) access(t *accessToken) {
-	entry := tokenState{
-		Value: t.value, Client: t.client.id, Credential: credentialID(t.credential), Identity: t.identity.id,
-		Session: w.session(t.session, false), Consents: consentIDs(t.consents), Issued: t.issued, Ends: t.expires,
-		Grant: w.grants.of(t.grant),
+// addTokens describes the tokens and codes. It needs no lock.
+func (w *writer) addTokens() {
+	w.state.Refresh = make([]tokenState, 0, len(w.refresh))
+	for n := range w.refresh {
+		t := &w.refresh[n]
+		w.state.Refresh = append(w.state.Refresh, tokenState{
+			Value: t.value, Client: t.client.id, Credential: credentialID(t.credential), Identity: t.identity.id,
+			Session: t.session.idOrNone(), Consents: consentIDs(t.consents), Issued: t.issued, Ends: t.dies,
+			Grant: w.grants.of(t.grant), LastUsed: t.lastUsed, Spent: t.spent, Family: w.families.of(t.family),
+		})
 	}
-	if t.parent != nil {
-		entry.Parent, entry.Family = t.parent.value, w.families.of(t.parent.family)
+	w.state.Access = make([]tokenState, 0, len(w.access))
+	for _, t := range w.access {
+		entry := tokenState{
+			Value: t.value, Client: t.client.id, Credential: credentialID(t.credential), Identity: t.identity.id,
+			Session: t.session.idOrNone(), Consents: consentIDs(t.consents), Issued: t.issued, Ends: t.expires,
+			Grant: w.grants.of(t.grant),
+		}
+		if t.parent != nil {
+			entry.Parent, entry.Family = t.parent.value, w.families.of(t.parent.family)
+		}
+		w.state.Access = append(w.state.Access, entry)
 	}
-	w.state.Access = append(w.state.Access, entry)
-}
-
-func (w *writer) code(c *code) {
-	params := c.authorization.params
-	w.state.Codes = append(w.state.Codes, codeState{
-		Value: c.value, Client: c.authorization.client.id, Identity: c.identity.id, Session: w.session(c.session, false),
-		RedirectURI: params.RedirectURI, Challenge: params.CodeChallenge, Nonce: params.Nonce, State: params.State,
-		Offline: c.authorization.offline, Consents: consentIDs(c.consents), Issued: c.issued, Grant: w.grants.of(c.grant),
-	})
+	for n, c := range w.codes {
+		params := c.authorization.params
+		w.state.Codes = append(w.state.Codes, codeState{
+			Value: c.value, Client: c.authorization.client.id, Identity: c.identity.id, Session: c.session.idOrNone(),
+			RedirectURI: params.RedirectURI, Challenge: params.CodeChallenge, Nonce: params.Nonce, State: params.State,
+			Offline: c.authorization.offline, Consents: consentIDs(c.consents), Issued: c.issued, Grant: w.grants.of(w.used[n]),
+		})
+	}
 }

@@ -1,13 +1,14 @@
 package authtest
 
 // World is what a [Server] knows when it starts, and the document that
-// [Server.Snapshot] writes: providers, users, clients with their scopes,
+// [Server.Snapshot] writes: providers, users, groups, clients with their scopes,
 // projects, policies and faults, and in a snapshot the tokens, consents and
 // sessions as well. IDs that are empty are made up. It is read and written as
 // YAML with the member names of the tags.
 type World struct {
 	Providers []Provider `yaml:"identity_providers,omitempty"`
 	Users     []User     `yaml:"users,omitempty"`
+	Groups    []Group    `yaml:"groups,omitempty"`
 	Clients   []Client   `yaml:"clients,omitempty"`
 	Projects  []Project  `yaml:"projects,omitempty"`
 	Policies  []Policy   `yaml:"policies,omitempty"`
@@ -36,6 +37,15 @@ type User struct {
 	Type         string `yaml:"identity_type,omitempty"`     // empty: login
 	LastLogin    int64  `yaml:"last_authentication,omitempty"`
 	Linked       []User `yaml:"linked,omitempty"` // further identities of the person; theirs is not read
+}
+
+// Group is a group of Globus Groups, as far as Globus Auth knows it: its members
+// administer the projects that name it, whatever their role.
+type Group struct {
+	ID          string   `yaml:"id,omitempty"`
+	Name        string   `yaml:"name"`
+	Description string   `yaml:"description,omitempty"`
+	Members     []string `yaml:"members,omitempty"` // identity IDs or usernames
 }
 
 // Client is a registered client, with what it owns as a resource server.

@@ -10,8 +10,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxWorld bounds a document that is read.
-const maxWorld = 1 << 30
+// What is read of a document at most: of a snapshot, which may have a million
+// tokens, and of what is added to a running server.
+const (
+	maxWorld = 1 << 30
+	maxAdded = 64 << 20
+)
 
 // ReadWorld reads a seed or a snapshot, a YAML or JSON document with the members
 // of [World]. A member that is not known is an error: it is misspelt, as a rule.

@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -48,8 +45,8 @@ signs in anybody, without a password.`,
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8765", "address and port to listen on; port 0 takes a free one")
 	flags.BoolVar(&o.allowRemote, "allow-remote", false, "allow an address that other machines can reach")
 	flags.StringVar(&o.publicURL, "public-url", "", "address under which clients reach it, where that is another one")
-	flags.StringVar(&o.seed, "seed", "", "YAML file with the world to start with, in place of the built-in one")
-	flags.StringVar(&o.save, "save", "", "YAML file that keeps the state; if it is there, it is where the emulator goes on")
+	flags.StringVar(&o.seed, "seed", "", "YAML file with the world to start with, in place of the built-in one; - reads standard input")
+	flags.StringVar(&o.save, "save", "", "state file, loaded if it exists; written at most once a second and at the end")
 	flags.StringVar(&o.format, "format", "json", "of the first line: json, or text for a person")
 	flags.StringVar(&o.log, "log", "text", "request log on standard error: text, json or none")
 	flags.StringVar(&o.login, "login", "", "auto: a login page for nobody, page: for everyone; by default for who accepts text/html")
@@ -84,7 +81,15 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, listener, double.Handler(), func() error { return r.announce(double.Ready(), o.format) })
+	ready := func() error { return r.announce(double.Ready(), o.format) }
+	if o.save == "" {
+		return serve(ctx, listener, double.Handler(), ready)
+	}
+	saver := &saver{double: double, path: o.save, errors: r.Err}
+	stop := saver.start(ctx)
+	err = serve(ctx, listener, double.Handler(), ready)
+	stop()
+	return errors.Join(err, saver.save())
 }
 
 // reachable names an address that a client on this machine can use.
@@ -110,21 +115,22 @@ func (r *runner) emulatorConfig(o emulatorOptions) (authtest.Config, error) {
 	if o.format != "json" && o.format != "text" {
 		return config, usagef("--format %q: it is json or text", o.format)
 	}
-	for _, path := range []string{o.save, o.seed} {
-		if path == "" || config.World != nil {
-			continue
-		}
-		world, err := readWorld(path)
-		if path == o.save && errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+	if o.seed != "" {
+		world, err := r.readSeed(o.seed)
 		if err != nil {
 			return config, err
 		}
 		config.World = &world
 	}
 	if o.save != "" {
-		config.Save = func(world authtest.World) error { return writeWorld(o.save, world) }
+		world, err := readState(o.save)
+		if err != nil || world == nil {
+			return config, err
+		}
+		if config.Seed = config.World; config.Seed == nil {
+			config.Seed = new(authtest.DefaultWorld())
+		}
+		config.World = world
 	}
 	return config, nil
 }
@@ -170,35 +176,4 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler, rea
 		err = served
 	}
 	return err
-}
-
-func readWorld(path string) (authtest.World, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return authtest.World{}, err
-	}
-	defer func() { _ = file.Close() }()
-	world, err := authtest.ReadWorld(file)
-	if err != nil {
-		return authtest.World{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return world, nil
-}
-
-// writeWorld replaces the file in one step, so that a crash leaves the old or
-// the new state.
-func writeWorld(path string, world authtest.World) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(temporary.Name()) }()
-	err = world.Write(temporary)
-	if err == nil {
-		err = temporary.Sync()
-	}
-	if err = errors.Join(err, temporary.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), path)
 }

@@ -29,8 +29,8 @@ func portal(t *testing.T, line string) flows.Confidential {
 	}
 }
 
-// What was answered is saved before the answer goes out: the next emulator with
-// the same file goes on from there.
+// What happened until the end is saved: the next emulator with the same file goes
+// on from there.
 func TestEmulatorGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state.yaml")

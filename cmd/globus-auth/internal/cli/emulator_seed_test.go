@@ -1,0 +1,41 @@
+//go:build unix
+
+package cli
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// What is not a regular file may never end, or never begin.
+func TestSeed_OnlyRegularFilesAndStandardInput(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	fifo := filepath.Join(folder, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := &runner{Streams: Streams{In: strings.NewReader("users: [{username: dora@example.edu}]")}}
+	for _, path := range []string{fifo, "/dev/zero", folder} {
+		if _, err := r.readSeed(path); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+			t.Errorf("%s: %v", path, err)
+		}
+		if _, err := readState(path); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+			t.Errorf("--save %s: %v", path, err)
+		}
+	}
+	if world, err := r.readSeed("-"); err != nil || len(world.Users) != 1 {
+		t.Errorf("standard input: %v, %v", world, err)
+	}
+	r.In = endless{}
+	if _, err := r.readSeed("-"); err == nil || !strings.Contains(err.Error(), "longer than 64 MiB") {
+		t.Errorf("endless standard input: %v", err)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return copy(p, bytes.Repeat([]byte("#"), len(p))), nil }
