@@ -25,6 +25,7 @@ type operation struct {
 	// parameters of the form that are secret.
 	grants  map[string]retryClass
 	secrets []string
+	empty   bool // its status says everything, so that it may have no document
 }
 
 // Response is a response as it came. The header of a login's redirect and the body
@@ -64,8 +65,15 @@ func call[T any](c *Client, op operation, req *http.Request, buildErr error, opt
 		return nil, x.failed(fmt.Errorf("%w: status %d", ErrMalformedResponse, response.StatusCode))
 	}
 	out := new(T)
-	if err := decode(response.Body, out); err != nil {
+	if op.empty && isEmpty(response.Body) {
+		return out, nil
+	}
+	odd, err := decode(response.Body, out)
+	if err != nil {
 		return nil, x.malformed(response, err)
+	}
+	if len(odd) > 0 {
+		c.logger.WarnContext(req.Context(), "globusauth: fields of an unexpected type in a response are ignored", "operation", op.id, "fields", odd)
 	}
 	return out, nil
 }

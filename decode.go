@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,22 +13,23 @@ import (
 	"github.com/globusauth/globusauth/gen"
 )
 
-// decode reads an answer with the meaning that encoding/json gives it
+// decode reads a response with the meaning that encoding/json gives it
 // (duplicate names, odd UTF-8 and names in another letter case are accepted)
 // at about twice its speed, and evens out what the service writes in more than
-// one way.
-func decode(data []byte, out any) error {
+// one way. Fields of an unexpected type read as absent; odd says which.
+func decode(data []byte, out any) (odd []string, err error) {
 	if tokens, ok := out.(*gen.TokenResponse); ok && bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
-		// The dependent grant answers a bare list.
+		// The dependent grant returns a bare list.
 		return unmarshal(data, &tokens.OtherTokens)
 	}
-	var lenient []json.Options
+	var hooks []*json.Unmarshalers
 	switch out.(type) {
 	case *gen.ProjectAnswer, *gen.ProjectList:
-		lenient = append(lenient, json.WithUnmarshalers(json.UnmarshalFromFunc(identityOrID)))
+		hooks = append(hooks, json.UnmarshalFromFunc(identityOrID))
 	}
-	if err := unmarshal(data, out, lenient...); err != nil {
-		return err
+	odd, err = unmarshal(data, out, hooks...)
+	if err != nil {
+		return nil, err
 	}
 	switch answer := out.(type) {
 	case *gen.ScopeAnswer:
@@ -39,22 +41,29 @@ func decode(data []byte, out any) error {
 			answer.Scope = answer.Scopes[0]
 		}
 	case *gen.ClientList:
-		// A search by host name answers one client.
+		// A search by host name returns one client.
 		if len(answer.Clients) == 0 && answer.Client.ID != "" {
 			answer.Clients = []gen.ClientRecord{answer.Client}
 		}
 	case *gen.CreateClientAnswer:
-		// Some recorded answers hold the whole document once more under "client".
+		// Some recorded responses hold the whole document once more under "client".
 		if answer.Client.ID == "" {
 			var nested struct {
 				Client gen.CreateClientAnswer `json:"client"`
 			}
-			if err := unmarshal(data, &nested); err == nil && nested.Client.Client.ID != "" {
+			if _, err := unmarshal(data, &nested); err == nil && nested.Client.Client.ID != "" {
 				*answer = nested.Client
 			}
 		}
 	}
-	return nil
+	return odd, nil
+}
+
+// isEmpty reports a body that holds no document: nothing, or JSON that is not an
+// object.
+func isEmpty(body []byte) bool {
+	body = bytes.TrimSpace(body)
+	return len(body) == 0 || body[0] != '{' && jsontext.Value(body).IsValid()
 }
 
 // identityOrID reads the administrator of a project, which one document of the
@@ -70,20 +79,33 @@ func identityOrID(dec *jsontext.Decoder, identity *gen.Identity) error {
 	return err
 }
 
-func unmarshal(data []byte, out any, options ...json.Options) error {
-	options = append(options, jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
-	err := json.Unmarshal(data, out, options...)
+// unmarshal reads strictly, which is fast, and leniently where that fails.
+func unmarshal(data []byte, out any, hooks ...*json.Unmarshalers) (odd []string, err error) {
+	read := func(hooks []*json.Unmarshalers) error {
+		options := []json.Options{jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false)}
+		if len(hooks) > 0 {
+			options = append(options, json.WithUnmarshalers(json.JoinUnmarshalers(hooks...)))
+		}
+		return json.Unmarshal(data, out, options...)
+	}
+	err = read(hooks)
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.JSONPointer != "" {
+		l := lenient{document: reflect.TypeOf(out).Elem()}
+		reflect.ValueOf(out).Elem().SetZero()
+		err = read(append(hooks, json.UnmarshalFromFunc(oneAudience), json.UnmarshalFromFunc(l.read)))
+		odd = l.odd
+	}
 	if err == nil {
-		return nil
+		return odd, nil
 	}
 	// The library's own texts can quote the document, which may hold tokens.
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		return fmt.Errorf("member %q is %s where %v was expected", semantic.JSONPointer, kindName(semantic.JSONKind), semantic.GoType)
+		return nil, fmt.Errorf("the document is %s", kindName(semantic.JSONKind))
 	}
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Errorf("not valid JSON at byte %d", syntactic.ByteOffset)
+		return nil, fmt.Errorf("not valid JSON at byte %d", syntactic.ByteOffset)
 	}
-	return errors.New("not valid JSON")
+	return nil, errors.New("not valid JSON")
 }
 
 func kindName(kind jsontext.Kind) string {

@@ -85,12 +85,13 @@ func (c *Client) CreateClient(ctx context.Context, body gen.CreateClientBody, op
 // Deletes a client. A client may use Basic with its own credentials for its own record (seen in other programs; not confirmed).
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects, or the client's own (Basic).
-// A status outside 2xx is an [*apierror.Error].
+// A status outside 2xx is an [*apierror.Error]. A success may have no document.
 func (c *Client) DeleteClient(ctx context.Context, clientID string, opts ...CallOption) (*gen.ClientAnswer, error) {
 	req, err := gen.NewDeleteClientRequest(ctx, c.baseURL, clientID)
 	op := operation{
 		id: "DeleteClient", path: "/v2/api/clients/{client_id}", auth: authBearer | authBasic | 0,
 		retry: retrySafe,
+		empty: true,
 	}
 	return call[gen.ClientAnswer](c, op, req, err, opts)
 }
@@ -163,12 +164,13 @@ func (c *Client) CreateClientCredential(ctx context.Context, clientID string, bo
 // Deletes a credential; its secret no longer works.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
-// A status outside 2xx is an [*apierror.Error].
+// A status outside 2xx is an [*apierror.Error]. A success may have no document.
 func (c *Client) DeleteClientCredential(ctx context.Context, clientID string, credentialID string, opts ...CallOption) (*gen.ClientCredentialAnswer, error) {
 	req, err := gen.NewDeleteClientCredentialRequest(ctx, c.baseURL, clientID, credentialID)
 	op := operation{
 		id: "DeleteClientCredential", path: "/v2/api/clients/{client_id}/credentials/{credential_id}", auth: authBearer | 0,
 		retry: retrySafe,
+		empty: true,
 	}
 	return call[gen.ClientCredentialAnswer](c, op, req, err, opts)
 }
@@ -180,12 +182,13 @@ func (c *Client) DeleteClientCredential(ctx context.Context, clientID string, cr
 // is understood to check control of the name through DNS (none of it confirmed).
 //
 // Credentials: the client's own (Basic), or a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
-// A status outside 2xx is an [*apierror.Error].
+// A status outside 2xx is an [*apierror.Error]. A success may have no document.
 func (c *Client) AddClientFQDN(ctx context.Context, clientID string, body gen.AddClientFQDNBody, opts ...CallOption) (*gen.AddClientFQDNAnswer, error) {
 	req, err := gen.NewAddClientFQDNRequest(ctx, c.baseURL, clientID, body)
 	op := operation{
 		id: "AddClientFQDN", path: "/v2/api/clients/{client_id}/fqdns", auth: authBasic | authBearer | 0,
 		retry: retryUnsent,
+		empty: true,
 	}
 	return call[gen.AddClientFQDNAnswer](c, op, req, err, opts)
 }
@@ -330,12 +333,13 @@ func (c *Client) CreatePolicy(ctx context.Context, body gen.CreatePolicyBody, op
 // Deletes a policy.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
-// A status outside 2xx is an [*apierror.Error].
+// A status outside 2xx is an [*apierror.Error]. A success may have no document.
 func (c *Client) DeletePolicy(ctx context.Context, policyID string, opts ...CallOption) (*gen.PolicyAnswer, error) {
 	req, err := gen.NewDeletePolicyRequest(ctx, c.baseURL, policyID)
 	op := operation{
 		id: "DeletePolicy", path: "/v2/api/policies/{policy_id}", auth: authBearer | 0,
 		retry: retrySafe,
+		empty: true,
 	}
 	return call[gen.PolicyAnswer](c, op, req, err, opts)
 }
@@ -407,12 +411,13 @@ func (c *Client) CreateProject(ctx context.Context, body gen.CreateProjectBody, 
 // Deletes a project. One that still holds clients presumably cannot be deleted (not confirmed).
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
-// A status outside 2xx is an [*apierror.Error].
+// A status outside 2xx is an [*apierror.Error]. A success may have no document.
 func (c *Client) DeleteProject(ctx context.Context, projectID string, opts ...CallOption) (*gen.ProjectAnswer, error) {
 	req, err := gen.NewDeleteProjectRequest(ctx, c.baseURL, projectID)
 	op := operation{
 		id: "DeleteProject", path: "/v2/api/projects/{project_id}", auth: authBearer | 0,
 		retry: retrySafe,
+		empty: true,
 	}
 	return call[gen.ProjectAnswer](c, op, req, err, opts)
 }
@@ -469,12 +474,13 @@ func (c *Client) GetScopes(ctx context.Context, params *gen.GetScopesParams, opt
 // Deletes a scope.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
-// A status outside 2xx is an [*apierror.Error].
+// A status outside 2xx is an [*apierror.Error]. A success may have no document.
 func (c *Client) DeleteScope(ctx context.Context, scopeID string, opts ...CallOption) (*gen.ScopeAnswer, error) {
 	req, err := gen.NewDeleteScopeRequest(ctx, c.baseURL, scopeID)
 	op := operation{
 		id: "DeleteScope", path: "/v2/api/scopes/{scope_id}", auth: authBearer | 0,
 		retry: retrySafe,
+		empty: true,
 	}
 	return call[gen.ScopeAnswer](c, op, req, err, opts)
 }
@@ -591,13 +597,14 @@ func (c *Client) Introspect(ctx context.Context, body gen.IntrospectRequest, opt
 // already dead is not an error; not confirmed for the service.
 //
 // Credentials: the client's own (Basic), or none.
-// A status outside 2xx is an [*apierror.Error].
+// A status outside 2xx is an [*apierror.Error]. A success may have no document.
 func (c *Client) Revoke(ctx context.Context, body gen.RevokeRequest, opts ...CallOption) (*gen.Revocation, error) {
 	req, err := gen.NewRevokeRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "Revoke", path: "/v2/oauth2/token/revoke", auth: authBasic | authNone | 0,
 		retry:   retrySafe,
 		secrets: []string{"token"},
+		empty:   true,
 	}
 	return call[gen.Revocation](c, op, req, err, opts)
 }

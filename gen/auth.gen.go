@@ -1000,7 +1000,7 @@ type ResourceServerToken struct {
 	AccessToken string `json:"access_token"`
 
 	// ExpiresIn Seconds until the access token expires.
-	ExpiresIn int `json:"expires_in"`
+	ExpiresIn unixtime.Seconds `json:"expires_in"`
 
 	// IDToken The ID token, when this is the token of `auth.globus.org` and `openid` was granted (not confirmed below the top level).
 	IDToken string `json:"id_token,omitempty,omitzero"`
@@ -1307,7 +1307,7 @@ type TokenResponse struct {
 	AccessToken string `json:"access_token"`
 
 	// ExpiresIn Seconds until the access token expires. 172800, two days, as a rule.
-	ExpiresIn int `json:"expires_in"`
+	ExpiresIn unixtime.Seconds `json:"expires_in"`
 
 	// IDToken The ID token, a signed JWT, when `openid` was granted. A refresh may not return one.
 	IDToken string `json:"id_token,omitempty,omitzero"`

@@ -81,6 +81,35 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return buffer, nil
 }
 
+// Seconds is a whole number of seconds, such as expires_in of a token response (RFC
+// 6749 section 5.1). Its zero value is none.
+type Seconds int64
+
+// UnmarshalJSON reads a JSON number in any spelling, a string of digits, or null. A
+// fraction is cut off. Anything else is an error, and so is what exceeds the
+// years that [Time] reads.
+func (s *Seconds) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*s = 0
+		return nil
+	}
+	number := data
+	if n := len(data); n > 2 && data[0] == '"' && data[n-1] == '"' {
+		number = data[1 : n-1]
+		for _, c := range number {
+			if !isDigit(c) {
+				return errSyntax(data)
+			}
+		}
+	}
+	seconds, _, err := parse(number)
+	if err != nil {
+		return err
+	}
+	*s = Seconds(seconds)
+	return nil
+}
+
 // parse reads a JSON number (RFC 8259 section 6). Plain decimals are read digit
 // by digit, since a float64 would lose microseconds; those with an exponent,
 // which nobody is known to send, take the way through one.

@@ -200,6 +200,25 @@ func TestBothJSONPackages(t *testing.T) {
 	}
 }
 
+func TestSecondsUnmarshalJSON(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]unixtime.Seconds{
+		"172800": 172800, "172800.0": 172800, "1.728e5": 172800, "1728E+2": 172800, `"172800"`: 172800, "100.5": 100, "100.999999": 100,
+		"0": 0, "-1": -1, "-0.5": 0, "null": 0, "253402300799": 253402300799,
+	} {
+		got := unixtime.Seconds(7)
+		if err := json.Unmarshal([]byte(in), &got); err != nil || got != want {
+			t.Errorf("%s: got %d, %v; want %d", in, got, err, want)
+		}
+	}
+	for _, in := range []string{`""`, `"soon"`, `"1e5"`, `"-1"`, `" 1"`, `"1.5"`, `"\u0031"`, `"9223372036854775807"`, "9223372036854775807", "1e400", "true", "{}", "[1]"} {
+		var got unixtime.Seconds
+		if err := json.Unmarshal([]byte(in), &got); err == nil || got != 0 {
+			t.Errorf("%s: got %d, %v; want an error", in, got, err)
+		}
+	}
+}
+
 func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for the whole process
 	for _, in := range []string{"1700000000", "1700000000.123456", "null"} {
 		data := []byte(in)
@@ -222,6 +241,10 @@ func FuzzTime(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		var whole unixtime.Seconds
+		if whole.UnmarshalJSON(data) == nil && !json.Valid(data) {
+			t.Errorf("%q was accepted as seconds and is no JSON", data)
+		}
 		var got unixtime.Time
 		if err := got.UnmarshalJSON(data); err != nil {
 			if len(err.Error()) > 120 {
