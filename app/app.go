@@ -39,6 +39,9 @@ type App struct {
 	forest  *consents.Forest // what the person has consented to, as far as was asked
 }
 
+// Format prints the app without its secret, whatever the verb.
+func (a *App) Format(state fmt.State, _ rune) { a.config.Format(state, 'v') }
+
 // NewUser makes the app of a person. It checks the configuration, makes no request
 // and reads no store.
 func NewUser(config Config) (*App, error) {

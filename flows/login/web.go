@@ -79,6 +79,9 @@ type Web struct {
 	cross  *http.CrossOriginProtection
 }
 
+// Format prints the portal without its secret, whatever the verb.
+func (web *Web) Format(state fmt.State, _ rune) { _, _ = fmt.Fprintf(state, "login.Web(%s)", web.config.Name) }
+
 // NewWeb checks the configuration. It makes no request.
 func NewWeb(config WebConfig) (*Web, error) {
 	if _, err := config.Flow.Start(); err != nil {
