@@ -91,11 +91,11 @@ func TestAppLogin_UnusableStore(t *testing.T) {
 		spoil func(path string) error
 		want  error
 	}{
-		"empty file":       {func(path string) error { return os.Truncate(path, 0) }, tokens.ErrUnreadable},
-		"file cut off":     {func(path string) error { return os.Truncate(path, 20) }, tokens.ErrUnreadable},
-		"readable by all":  {func(path string) error { return os.Chmod(path, 0o644) }, tokens.ErrUnsafe}, //nolint:gosec // the point
-		"not a directory":  {func(path string) error { return replaceByFile(filepath.Dir(path)) }, nil},
-		"a directory":      {func(path string) error { return replaceByDir(path) }, nil},
+		"empty file":      {func(path string) error { return os.Truncate(path, 0) }, tokens.ErrUnreadable},
+		"file cut off":    {func(path string) error { return os.Truncate(path, 20) }, tokens.ErrUnreadable},
+		"readable by all": {func(path string) error { return os.Chmod(path, 0o644) }, tokens.ErrUnsafe},
+		"not a directory": {func(path string) error { return replaceByFile(filepath.Dir(path)) }, nil},
+		"a directory":     {func(path string) error { return replaceByDir(path) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,14 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
+	"log/slog"
 	"net/url"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/internal/origin"
 )
 
 // Exit codes of the command.
@@ -32,9 +36,16 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
+// closeTimeout is how long a command waits at its end for requests that it has sent.
+const closeTimeout = 15 * time.Second
+
 // Run carries out one command line and returns its exit code. It ends early,
-// with what it has, when ctx does.
+// with what it has, when ctx does, but waits for renewals that were sent: a refresh token
+// that was used and whose successor is not stored would be the end of the login.
 func Run(ctx context.Context, args []string, streams Streams, getenv func(string) string) int {
+	if _, file := streams.Err.(*os.File); !file {
+		streams.Err = &lockedWriter{w: streams.Err} // notices come from several goroutines
+	}
 	run := &runner{Streams: streams, getenv: getenv}
 	root := run.root() //nolint:contextcheck // the commands get the context when they run
 	root.SetArgs(args)
@@ -42,6 +53,7 @@ func Run(ctx context.Context, args []string, streams Streams, getenv func(string
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	err := root.ExecuteContext(ctx)
+	run.close(ctx)
 	if err == nil {
 		return ExitOK
 	}
@@ -59,6 +71,18 @@ func Run(ctx context.Context, args []string, streams Streams, getenv func(string
 		return ExitUsage
 	}
 	return ExitFailed
+}
+
+// lockedWriter is a writer that several goroutines may use, as files are.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(text)
 }
 
 // errReported ends a command whose errors have been printed already.
@@ -79,7 +103,23 @@ type runner struct {
 	Streams
 	getenv  func(string) string
 	baseURL string
-	stored  stored
+	flags   settings
+	apps    []*app.App // that were opened
+}
+
+// close waits for what was sent.
+func (r *runner) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	note := time.AfterFunc(time.Second, func() {
+		_, _ = fmt.Fprintln(r.Err, "globus-auth: waiting for the response to a request that renews a token; interrupt again to stop at once")
+	})
+	defer note.Stop()
+	for _, a := range r.apps {
+		if err := a.Close(ctx); err != nil {
+			_, _ = fmt.Fprintf(r.Err, "globus-auth: warning: the response did not come in time, so a new login may be needed: %v\n", err)
+		}
+	}
 }
 
 func (r *runner) root() *cobra.Command {
@@ -94,9 +134,11 @@ Start with "globus-auth quickstart": it shows a whole login, without a network.
 Environment:
   GLOBUS_AUTH_ACCESS_TOKEN        a ready access token of auth.globus.org, in place of a stored login
   GLOBUS_AUTH_CLIENT_ID           --client-id
+  GLOBUS_AUTH_CLIENT_SECRET       secret of that client, which acts as itself then, apart from people's logins
   GLOBUS_AUTH_CLIENT_SECRET_FILE  --client-secret-file
   GLOBUS_AUTH_PROFILE             --profile
   GLOBUS_AUTH_STORE               --store
+  GLOBUS_AUTH_STORE_DIR           --store-dir
   GLOBUS_SDK_ENVIRONMENT          the Globus environment, default production
   GLOBUS_SDK_SERVICE_URL_AUTH     another address of the service, such as an emulator
   GLOBUS_SDK_HTTP_TIMEOUT         seconds for one request, default 60, -1 for no limit
@@ -112,7 +154,7 @@ Environment:
 		return usagef("%w; see %q", err, cmd.CommandPath()+" --help")
 	})
 	root.PersistentFlags().StringVar(&r.baseURL, "base-url", "", "address of the service, in place of the environment's")
-	r.storedFlags(root)
+	r.settingsFlags(root)
 	root.AddCommand(r.quickstart(), r.emulator(), r.login(), r.whoami(), r.logout(), r.tokens(), r.token(), r.session(),
 		r.identities(), r.scopes(), r.consents())
 	wrapArgs(root)
@@ -147,16 +189,12 @@ func (r *runner) config() (globusauth.Config, error) {
 		// Whoever types http means it; the same holds for the variable.
 		config.UnsafeAllowHTTP = true
 	}
-	if u, err := url.Parse(config.BaseURL); err == nil && u.Scheme == "http" && u.Host != "" && !isLoopback(u.Hostname()) {
+	if u, err := url.Parse(config.BaseURL); err == nil && u.Scheme == "http" && u.Host != "" && !origin.Loopback(u.Hostname()) {
 		_, _ = fmt.Fprintf(r.Err, "globus-auth: warning: tokens travel unencrypted to %s\n", u.Host)
 	}
-	config.AppName = "globus-auth"
+	config.AppName = appName
+	config.Logger = slog.New(&notices{out: r.Err})
 	return config, nil
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && addr.IsLoopback())
 }
 
 // isTerminal reports whether a stream is one that a person looks at.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -138,7 +137,12 @@ func (r *runner) emulatorConfig(o emulatorOptions) (authtest.Config, error) {
 // announce tells what is in the world: the signal that the emulator is ready.
 func (r *runner) announce(ready authtest.Ready, format string) error {
 	if format == "json" {
-		return json.NewEncoder(r.Out).Encode(ready)
+		text, err := encode(ready)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(r.Out, "%s\n", text)
+		return err
 	}
 	w := tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "A double of Globus Auth is ready.\n\nbase URL\t%s\nnative client\t%s\nconfidential client\t%s\n  secret\t%s\n  redirect URI\t%s\n",

@@ -32,9 +32,9 @@ func (o *loginOptions) flags(command *cobra.Command) {
 	flags := command.Flags()
 	flags.BoolVar(&o.noBrowser, "no-browser", false, "print the link, and read the code or the whole redirected address from standard input")
 	flags.StringVar(&o.redirectURI, "redirect-uri", "", "a redirect URI of the client, for a person's login with a client that has a secret")
-	flags.StringSliceVar(&o.authorization.SessionRequiredIdentities, "session-identities", nil, "identities, by ID or username, that have to be in the session")
-	flags.StringSliceVar(&o.authorization.SessionRequiredPolicies, "session-policies", nil, "IDs of policies that the session has to satisfy")
-	flags.StringSliceVar(&o.authorization.SessionRequiredSingleDomain, "session-single-domain", nil, "domains, of one of which an identity has to be in the session")
+	flags.StringSliceVar(&o.authorization.SessionRequiredIdentities, "session-identities", nil, "require these identities, by ID or username, in the session")
+	flags.StringSliceVar(&o.authorization.SessionRequiredPolicies, "session-policies", nil, "require the session to satisfy these policies, by ID")
+	flags.StringSliceVar(&o.authorization.SessionRequiredSingleDomain, "session-single-domain", nil, "require an identity from one of these domains")
 	flags.BoolVar(&o.mfa, "session-mfa", false, "ask for multi-factor authentication")
 	flags.StringVar(&o.authorization.SessionMessage, "session-message", "", "a sentence that the login page shows")
 	flags.StringVar(&o.authorization.Prompt, "prompt", "", `"login" asks for a fresh authentication`)
@@ -60,9 +60,12 @@ Later commands use and refresh them. Without a browser, over SSH, or with --no-b
 link is printed on standard output, and the code, or the whole address of the page that shows
 it, is read from standard input.
 
-With --client-secret-file the client logs in as itself, for a program that nobody watches.
-Later commands need the file as well, to get new tokens. With --redirect-uri, a person logs in
-to that client, and pastes the address to which the browser was sent.
+With --client-secret-file the client logs in as itself, for unattended programs. Later
+commands need the file as well. With --redirect-uri, a person logs in to that
+client, and pastes the address to which the browser was sent.
+
+With GLOBUS_AUTH_CLIENT_ID and GLOBUS_AUTH_CLIENT_SECRET, as in CI, the client acts as itself;
+a login is needed only for other scopes than the default ones.
 
 Scopes may have dependencies: "urn:globus:auth:scope:transfer.api.globus.org:all[...]".`,
 		Example: `  globus-auth login --client-id 7fb58e00-839d-44e3-8047-10a502612dca
@@ -81,6 +84,9 @@ Scopes may have dependencies: "urn:globus:auth:scope:transfer.api.globus.org:all
 				return err
 			}
 			parameters := o.parameters(cmd)
+			if actsAsItself(config) && o.redirectURI != "" {
+				return usagef("--redirect-uri is for a person's login: give the secret by --client-secret-file, not by %s", secretVariable)
+			}
 			if config.ClientSecret != "" && o.redirectURI == "" {
 				return r.loginService(cmd.Context(), config)
 			}
@@ -89,7 +95,7 @@ Scopes may have dependencies: "urn:globus:auth:scope:transfer.api.globus.org:all
 		},
 	}
 	o.flags(command)
-	command.Flags().StringVar(&o.scopes, "scopes", "", `scopes, separated by blanks (default "openid profile email" and those to look up identities)`)
+	command.Flags().StringVar(&o.scopes, "scopes", "", `scopes, separated by spaces (default "openid profile email" and those to look up identities)`)
 	command.Flags().BoolVar(&o.noRefreshTokens, "no-refresh-tokens", false, "log in again when the tokens expire, after two days")
 	return command
 }
@@ -117,9 +123,9 @@ func (r *runner) loginUser(ctx context.Context, config app.Config, o loginOption
 			Hint: "To log in without a browser on this machine, use --no-browser.",
 		}
 	}
-	user, err := app.NewUser(config)
+	user, err := r.newApp(config, false)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	if err := user.Login(ctx, app.LoginOptions{Force: true, Authorization: parameters}); err != nil {
 		return explain(err)
@@ -135,12 +141,12 @@ func (r *runner) loginService(ctx context.Context, config app.Config) error {
 		return usagef("--scopes: %w", err)
 	}
 	config.Scopes = merged
-	service, err := app.NewService(config)
+	service, err := r.newApp(config, true)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	if err := service.Login(ctx, app.LoginOptions{Force: true}); err != nil {
-		return err
+		return explain(err)
 	}
 	return r.welcome(ctx, service, config)
 }
@@ -160,35 +166,4 @@ func (r *runner) welcome(ctx context.Context, who *app.App, config app.Config) e
 	}
 	_, err = fmt.Fprintf(r.Err, "Logged in as %s, with tokens for %s.\n", cell(name), cell(strings.Join(servers(set), ", ")))
 	return err
-}
-
-func (r *runner) logout() *cobra.Command {
-	forget := false
-	command := &cobra.Command{
-		Use:   "logout",
-		Short: "Revoke the stored tokens, and forget them",
-		Long: `Revoke all stored tokens of a client and profile at the service, and forget them. Tokens
-that the service could not be told to revoke are kept, so that logout can be run again,
-unless --forget is given.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := r.loggedIn(cmd.Context())
-			if err != nil {
-				return err
-			}
-			err = s.Logout(cmd.Context(), app.LogoutOptions{Sweep: true, Forget: forget})
-			switch left, loadErr := s.Tokens(cmd.Context()); {
-			case loadErr != nil && err == nil:
-				return loadErr
-			case err != nil && len(left.All()) > 0:
-				return fmt.Errorf("%w: tokens are kept for another attempt; --forget gives them up", err)
-			case err != nil:
-				return fmt.Errorf("%w: the tokens are forgotten, but may still be good", err)
-			}
-			_, err = fmt.Fprintln(r.Err, "Logged out.")
-			return err
-		},
-	}
-	command.Flags().BoolVar(&forget, "forget", false, "forget also tokens that cannot be revoked")
-	return command
 }

@@ -63,6 +63,25 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// A second login keeps the scopes of the first, and ends it: no token is valid that is not stored.
+func TestLogin_Twice(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.login("--scopes", "openid email")
+	d.login("--scopes", "openid "+string(scopes.AuthManageProjects))
+	if out := d.must("tokens").out; !strings.Contains(out, "email") || !strings.Contains(out, string(scopes.AuthManageProjects)) {
+		t.Errorf("stored %s", out)
+	}
+	state := d.server.Snapshot().State
+	if len(state.Access) != 1 || len(state.Refresh) != 1 {
+		t.Errorf("%d access tokens and %d refresh tokens are valid", len(state.Access), len(state.Refresh))
+	}
+	d.must("logout")
+	if state := d.server.Snapshot().State; len(state.Access)+len(state.Refresh) != 0 {
+		t.Errorf("after a logout %d access tokens and %d refresh tokens are valid", len(state.Access), len(state.Refresh))
+	}
+}
+
 // Verbs that need a token use the stored login.
 func TestStoredLoginServesOtherVerbs(t *testing.T) {
 	t.Parallel()
@@ -103,7 +122,7 @@ func TestLogoutOfTheCommand(t *testing.T) {
 				{"consents", "tree", "alice@example.edu"},
 			} {
 				for _, args := range [][]string{args, append(args, "--client-id", d.server.Ready().NativeClientID)} {
-					if r := d.run(args...); r.code != cli.ExitFailed || r.out != "" || !strings.Contains(r.errs, `nobody is logged in`) ||
+					if r := d.run(args...); r.code != cli.ExitFailed || r.out != "" || !strings.Contains(r.errs, `no login is stored`) ||
 						!strings.Contains(r.errs, `run "globus-auth login --client-id ID" first`) {
 						t.Errorf("%q after a logout: %+v", args, r)
 					}

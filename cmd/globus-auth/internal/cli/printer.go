@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
-	"unicode"
-	"unicode/utf16"
 
 	"github.com/globusauth/globusauth/identitymap"
 )
@@ -94,30 +90,4 @@ func (j *jsonArray) end() error {
 	}
 	_, err := io.WriteString(j.out, text)
 	return err
-}
-
-// encode writes JSON on one line, in which a terminal finds nothing to obey:
-// what cannot be printed is escaped.
-func encode(value any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return nil, err
-	}
-	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if bytes.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
-		return text, nil
-	}
-	var escaped bytes.Buffer
-	for _, r := range string(text) {
-		if unicode.IsPrint(r) {
-			escaped.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.AppendRune(nil, r) {
-			fmt.Fprintf(&escaped, `\u%04x`, unit)
-		}
-	}
-	return escaped.Bytes(), nil
 }

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+func (r *runner) logout() *cobra.Command {
+	forget := false
+	command := &cobra.Command{
+		Use:   "logout",
+		Short: "Revoke the stored tokens, and forget them",
+		Long: `Revoke all stored tokens of a client and profile at the service, and forget them. Tokens
+that the service could not be told to revoke are kept, so that logout can be run again,
+unless --forget is given. It also removes a damaged store, for which --client-id is needed.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := r.runLogout(cmd.Context(), forget)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(r.Err, "Logged out.")
+			return err
+		},
+	}
+	command.Flags().BoolVar(&forget, "forget", false, "forget also tokens that cannot be revoked")
+	return command
+}
+
+func (r *runner) runLogout(ctx context.Context, forget bool) error {
+	a, err := r.loggedIn(ctx)
+	if errors.Is(err, tokens.ErrUnreadable) && forget {
+		return r.removeStore(ctx, err)
+	}
+	if err != nil {
+		return err
+	}
+	err = a.Logout(ctx, app.LogoutOptions{Sweep: true, Forget: forget})
+	switch left, loadErr := a.Tokens(ctx); {
+	case loadErr != nil && err == nil:
+		return loadErr
+	case err != nil && len(left.All()) > 0:
+		return fmt.Errorf("%w: tokens are kept for another attempt; --forget gives them up", err)
+	case err != nil:
+		return fmt.Errorf("%w: the tokens are forgotten, but may still be valid", err)
+	}
+	return nil
+}
+
+// removeStore removes a damaged store. What it held cannot be revoked.
+func (r *runner) removeStore(ctx context.Context, damage error) error {
+	config, err := r.appConfig()
+	if err != nil {
+		return err
+	}
+	if config.ClientID == "" {
+		return usagef("%w; name the client with --client-id to remove it", damage)
+	}
+	if err := config.Store.Delete(ctx, key(config)); err != nil {
+		return err
+	}
+	return fmt.Errorf("the stored login was damaged and is removed; its tokens could not be revoked and remain valid until they expire")
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/filestore"
+	"github.com/globusauth/globusauth/tokens/sqlitestore"
+)
+
+// openStore opens the store: by default in the official SDK's own directory for an
+// app of this name.
+func (r *runner) openStore(kind, dir string) (tokens.Store, error) {
+	if home := r.getenv("HOME"); dir == "" && filepath.IsAbs(home) && runtime.GOOS != "windows" {
+		dir = filepath.Join(home, ".globus", "app")
+	}
+	switch kind {
+	case "", "file":
+		return filestore.New(filestore.Config{AppName: appName, Dir: dir})
+	case "sqlite":
+		return sqlitestore.New(sqlitestore.Config{AppName: appName, Dir: dir})
+	}
+	return nil, usagef("--store %q is invalid: use file or sqlite", kind)
+}
+
+// key is where the login of a configuration is stored.
+func key(config app.Config) tokens.Key {
+	return tokens.Key{
+		ClientID: config.ClientID, Environment: config.Client.Environment(), Address: config.Client.Address(), Namespace: config.Namespace,
+	}
+}
+
+// onlyClient returns the one client with a stored login.
+func onlyClient(ctx context.Context, config app.Config) (string, error) {
+	config.ClientID = "any"
+	want, err := key(config).Normal()
+	if err != nil {
+		return "", usagef("--profile: %w", err)
+	}
+	keys, err := config.Store.Keys(ctx)
+	var clients []string
+	for _, key := range keys {
+		if key.Environment == want.Environment && key.Address == want.Address && key.Namespace == want.Namespace {
+			clients = append(clients, key.ClientID)
+		}
+	}
+	switch {
+	case len(clients) > 1:
+		return "", usagef("several clients are logged in; choose one with --client-id: %s", strings.Join(clients, ", "))
+	case len(clients) == 1:
+		return clients[0], nil
+	case err != nil:
+		return "", err
+	}
+	config.ClientID = ""
+	return "", errNotLoggedIn(config)
+}
