@@ -12,8 +12,8 @@ import (
 
 // checkClaims makes every check of the claims (OpenID Connect Core section 3.1.3.7).
 func (v *Verifier) checkClaims(claims *document, chosen *algorithm, expect Expect) error {
-	if !origin.SameIssuer(claims.Issuer, v.issuer) {
-		return refuse("iss", "the issuer is %s, expected %s", quote(claims.Issuer), quote(v.issuer))
+	if !origin.SameIssuer(claims.Issuer, v.keys.config.Issuer) {
+		return refuse("iss", "the issuer is %s, expected %s", quote(claims.Issuer), quote(v.keys.config.Issuer))
 	}
 	if err := v.checkAudience(claims); err != nil {
 		return err
@@ -21,7 +21,7 @@ func (v *Verifier) checkClaims(claims *document, chosen *algorithm, expect Expec
 	if claims.Subject == "" {
 		return refuse("sub missing", "the token names no subject")
 	}
-	now := v.now()
+	now := v.keys.config.Now()
 	if err := v.checkTimes(claims, now); err != nil {
 		return err
 	}
@@ -40,37 +40,37 @@ func (v *Verifier) checkAudience(claims *document) error {
 	if len(claims.Audience) == 0 {
 		return refuse("aud", "the token names no audience")
 	}
-	if !slices.Contains(claims.Audience, v.clientID) {
+	if !slices.Contains(claims.Audience, v.keys.config.ClientID) {
 		return refuse("aud", "the token is for %s, not for %s; it was issued to another client",
-			quote(strings.Join(claims.Audience, " ")), quote(v.clientID))
+			quote(strings.Join(claims.Audience, " ")), quote(v.keys.config.ClientID))
 	}
 	for _, other := range claims.Audience {
-		if other != v.clientID {
+		if other != v.keys.config.ClientID {
 			return refuse("aud", "the token is for %s as well, which this client does not trust", quote(other))
 		}
 	}
-	if claims.AuthorizedParty != "" && claims.AuthorizedParty != v.clientID {
-		return refuse("azp", "the token was issued to %s, not to %s", quote(claims.AuthorizedParty), quote(v.clientID))
+	if claims.AuthorizedParty != "" && claims.AuthorizedParty != v.keys.config.ClientID {
+		return refuse("azp", "the token was issued to %s, not to %s", quote(claims.AuthorizedParty), quote(v.keys.config.ClientID))
 	}
 	return nil
 }
 
 func (v *Verifier) checkTimes(claims *document, now time.Time) error {
-	earliest, latest := now.Add(-v.leeway), now.Add(v.leeway)
+	earliest, latest := now.Add(-v.keys.config.Options.Leeway), now.Add(v.keys.config.Options.Leeway)
 	switch {
 	case claims.Expiry.IsZero():
 		return refuse("exp missing", "the token does not say when it expires")
 	case !claims.Expiry.After(earliest):
 		return refuse(ErrExpired, "expired at %s, and by this machine's clock it is %s (leeway %s); log in again, and if the token was just issued, set the clock",
-			timestamp(claims.Expiry.Time), timestamp(now), v.leeway)
+			timestamp(claims.Expiry.Time), timestamp(now), v.keys.config.Options.Leeway)
 	case claims.IssuedAt.IsZero():
 		return refuse("iat missing", "the token does not say when it was issued")
 	case claims.IssuedAt.After(latest):
 		return refuse("iat", "issued at %s, and it is only %s (leeway %s); is this machine's clock right?",
-			timestamp(claims.IssuedAt.Time), timestamp(now), v.leeway)
+			timestamp(claims.IssuedAt.Time), timestamp(now), v.keys.config.Options.Leeway)
 	case claims.NotBefore.After(latest):
 		return refuse("nbf", "not valid before %s, and it is only %s (leeway %s); is this machine's clock right?",
-			timestamp(claims.NotBefore.Time), timestamp(now), v.leeway)
+			timestamp(claims.NotBefore.Time), timestamp(now), v.keys.config.Options.Leeway)
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func checkNonce(nonce string, expect Expect) error {
 // checkHash compares at_hash with the left half of the access token's hash (OpenID
 // Connect Core section 3.1.3.6).
 func (v *Verifier) checkHash(claimed string, chosen *algorithm, accessToken string) error {
-	if accessToken == "" || claimed == "" && !v.requireHash {
+	if accessToken == "" || claimed == "" && !v.keys.config.Options.RequireAccessTokenHash {
 		return nil
 	}
 	if claimed == "" {
@@ -120,9 +120,9 @@ func (v *Verifier) checkAge(claims *document, now time.Time, maxAge time.Duratio
 		return refuse("auth_time", "it is not a time")
 	case authenticated.IsZero():
 		return refuse("auth_time missing", "the token does not say when the user authenticated")
-	case authenticated.After(now.Add(v.leeway)):
+	case authenticated.After(now.Add(v.keys.config.Options.Leeway)):
 		return refuse("auth_time", "authenticated at %s, and it is only %s", timestamp(authenticated.Time), timestamp(now))
-	case authenticated.Before(now.Add(-maxAge - v.leeway)):
+	case authenticated.Before(now.Add(-maxAge - v.keys.config.Options.Leeway)):
 		return refuse("auth_time", "authenticated at %s, and it is %s (at most %s allowed); ask for a new authentication",
 			timestamp(authenticated.Time), timestamp(now), maxAge)
 	}

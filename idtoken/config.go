@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -66,16 +67,13 @@ type Options struct {
 // New makes a verifier. It keeps copies of what it is given, sends nothing and waits
 // for nothing; the keys are fetched by the first call that needs them. Errors say which
 // field is wrong.
-func New(config Config) (*Verifier, error) {
-	verifier, err := newVerifier(config)
-	if err != nil {
-		return nil, fmt.Errorf("idtoken: new verifier: %w", err)
-	}
-	return verifier, nil
-}
-
-// newVerifier checks the configuration and fills in the defaults.
-func newVerifier(c Config) (*Verifier, error) {
+func New(config Config) (verifier *Verifier, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("idtoken: new verifier: %w", err)
+		}
+	}()
+	c := config // our own copy
 	if c.ClientID == "" {
 		return nil, errors.New("ClientID is empty; it is the audience that tokens are checked for")
 	}
@@ -94,6 +92,7 @@ func newVerifier(c Config) (*Verifier, error) {
 	if c.Options.Leeway == 0 {
 		c.Options.Leeway = defaultLeeway
 	}
+	c.Options.Leeway = max(c.Options.Leeway, 0)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -101,18 +100,18 @@ func newVerifier(c Config) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Algorithms: %w", err) //nolint:staticcheck // It is the name of a field.
 	}
-	verifier := &Verifier{
-		issuer:      c.Issuer,
-		clientID:    c.ClientID,
-		leeway:      max(c.Options.Leeway, 0),
-		requireHash: c.Options.RequireAccessTokenHash,
-		now:         c.Now,
-		algorithms:  algorithms,
-	}
+	c.HTTPClient = boundedClient(c.HTTPClient)
+	verifier = &Verifier{keys: source{config: c, allowed: algorithms}}
 	if c.Options.JWKS != nil {
-		verifier.keys, err = pinned(c.Options, c.Now)
-	} else {
-		verifier.keys = newSource(c, algorithms)
+		keys, err := parseKeys(c.Options.JWKS)
+		if err != nil {
+			return nil, fmt.Errorf("JWKS: %w", err)
+		}
+		announced := slices.Clone(c.Options.Algorithms)
+		if len(announced) == 0 {
+			announced = []string{"RS512"}
+		}
+		verifier.keys.known.Store(&keySet{configuration: configuration{algorithms: announced}, keys: keys})
 	}
-	return verifier, err
+	return verifier, nil
 }

@@ -1,7 +1,6 @@
 package idtoken
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,95 +21,36 @@ type configuration struct {
 	algorithms []string // announced by the provider and allowed by the verifier
 }
 
-// fetch gets the configuration and the keys, a search the keys alone: it changes nothing
-// of how long the set before may be used. While the configuration cannot be had, the
-// last good one is used.
-func (s *source) fetch(ctx context.Context, before *keySet, search bool) (*keySet, error) {
-	var fetched keySet
-	var failure error
-	if !search {
-		fetched.configuration, failure = s.fetchConfiguration(ctx)
-		if failure != nil && (before == nil || !before.lifetime.usable(s.now())) {
-			return nil, failure
-		}
-	}
-	if fetched.configuration == nil {
-		fetched.configuration = before.configuration
-	}
-	location := fetched.configuration.jwksURL
-	body, header, err := s.get(ctx, location, "the signing keys")
-	if err != nil {
-		return nil, err
-	}
-	if fetched.keys, err = parseKeySet(body); err != nil {
-		return nil, fmt.Errorf("the signing keys at %s: %w", printURL(location), err)
-	}
-	switch {
-	case search:
-		fetched.lifetime = before.lifetime
-	case failure != nil: // ask for the configuration again before long
-		fetched.lifetime = lifetime{s.now().Add(minFreshness), before.lifetime.usableUntil}
-	default:
-		fetched.lifetime = lifetimeOf(header, s.now())
-	}
-	return &fetched, nil
-}
-
-// fetchConfiguration refuses a discovery document of another issuer and one that would
+// parseConfiguration refuses a discovery document of another issuer and one that would
 // have the keys fetched from elsewhere.
-func (s *source) fetchConfiguration(ctx context.Context) (*configuration, error) {
-	body, _, err := s.get(ctx, s.configurationURL, "the OpenID configuration")
-	if err != nil {
-		return nil, err
-	}
-	config, err := s.parseConfiguration(body)
-	if err != nil {
-		return nil, fmt.Errorf("the OpenID configuration at %s: %w", printURL(s.configurationURL), err)
-	}
-	return config, nil
-}
-
-func (s *source) parseConfiguration(text []byte) (*configuration, error) {
+func (s *source) parseConfiguration(text []byte) (configuration, error) {
 	var document struct {
 		Issuer     string   `json:"issuer"`
 		JWKSURI    string   `json:"jwks_uri"`
 		Algorithms []string `json:"id_token_signing_alg_values_supported"`
 	}
 	if err := json.Unmarshal(text, &document, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
-		return nil, errors.New("not an OpenID discovery document")
+		return configuration{}, errors.New("not an OpenID discovery document")
 	}
-	if !origin.SameIssuer(document.Issuer, s.issuer) {
-		return nil, fmt.Errorf("it is of the issuer %s, expected %s", quote(document.Issuer), quote(s.issuer))
+	if !origin.SameIssuer(document.Issuer, s.config.Issuer) {
+		return configuration{}, fmt.Errorf("it is of the issuer %s, expected %s", quote(document.Issuer), quote(s.config.Issuer))
 	}
-	config := &configuration{jwksURL: document.JWKSURI}
-	for _, name := range s.allowed {
-		if slices.Contains(document.Algorithms, name) {
-			config.algorithms = append(config.algorithms, name)
-		}
-	}
-	if len(config.algorithms) == 0 {
-		return nil, fmt.Errorf("it announces the signature algorithms %s, and none of them is allowed",
+	usable := slices.DeleteFunc(slices.Clone(document.Algorithms), func(name string) bool { return s.allowed[name] == nil })
+	if len(usable) == 0 {
+		return configuration{}, fmt.Errorf("it announces the signature algorithms %s, and none of them is allowed",
 			quote(strings.Join(document.Algorithms, " ")))
 	}
-	if err := s.checkKeysURL(document.JWKSURI); err != nil {
-		return nil, fmt.Errorf("jwks_uri: %w", err)
-	}
-	return config, nil
-}
-
-// checkKeysURL refuses a jwks_uri on a host that neither the issuer nor the caller
-// named: the document must not be able to choose the keys.
-func (s *source) checkKeysURL(text string) error {
-	location, err := parseURL(text, s.allowHTTP)
+	location, err := parseURL(document.JWKSURI, s.config.UnsafeAllowHTTP)
 	if err != nil {
-		return err
+		return configuration{}, fmt.Errorf("jwks_uri: %w", err)
 	}
-	for _, trusted := range []string{s.issuer, s.configurationURL} {
-		if base, err := parseURL(trusted, s.allowHTTP); err == nil && sameOrigin(base, location) {
-			return nil
+	// The document must not be able to choose the keys.
+	for _, trusted := range []string{s.config.Issuer, s.config.ConfigurationURL} {
+		if base, err := url.Parse(trusted); err == nil && sameOrigin(base, location) {
+			return configuration{document.JWKSURI, usable}, nil
 		}
 	}
-	return fmt.Errorf("%s is on another host than the issuer", printURL(text))
+	return configuration{}, fmt.Errorf("jwks_uri: %s is on another host than the issuer", printURL(document.JWKSURI))
 }
 
 // parseURL reads an absolute URL that may be fetched: https, or http on a loopback

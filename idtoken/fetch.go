@@ -17,42 +17,79 @@ import (
 
 const (
 	maxDocumentBytes = 512 << 10
-	// How long keys are used before they are fetched again is for HTTP to say, between
-	// the first two; the third is for a response that does not say.
+	// How long keys are used before they are fetched again is for Cache-Control to say,
+	// within bounds.
 	minFreshness     = 5 * time.Minute
 	maxFreshness     = 24 * time.Hour
 	defaultFreshness = time.Hour
-	staleIfError     = 24 * time.Hour // longer than that, while fetching fails
-	maxFreshSeconds  = 10 * 365 * 24 * 60 * 60
+	staleIfError     = 24 * time.Hour // and how much longer while fetching fails
 )
 
+// fetch gets the configuration and the keys, a search the keys alone: it changes nothing
+// of how long those before may be used. While the configuration cannot be had, the last
+// good one is used.
+func (s *source) fetch(ctx context.Context, before *keySet, searching bool) (*keySet, error) {
+	fetched := &keySet{}
+	var failure error
+	if !searching {
+		failure = s.get(ctx, "the OpenID configuration", s.config.ConfigurationURL, func(body []byte, _ http.Header) (err error) {
+			fetched.configuration, err = s.parseConfiguration(body)
+			return err
+		})
+	}
+	if searching || failure != nil {
+		if before == nil || !before.lifetime.usable(s.config.Now()) {
+			return nil, failure
+		}
+		fetched.configuration = before.configuration
+	}
+	err := s.get(ctx, "the signing keys", fetched.configuration.jwksURL, func(body []byte, header http.Header) (err error) {
+		fetched.keys, err = parseKeys(body)
+		fetched.lifetime = lifetimeOf(header, s.config.Now())
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case searching:
+		fetched.lifetime = before.lifetime
+	case failure != nil: // ask for the configuration again before long
+		fetched.lifetime = lifetime{s.config.Now().Add(minFreshness), before.lifetime.usableUntil}
+	}
+	return fetched, nil
+}
+
 // get fetches one document of bounded size.
-func (s *source) get(ctx context.Context, location, what string) ([]byte, http.Header, error) {
+func (s *source) get(ctx context.Context, what, location string, parse func([]byte, http.Header) error) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("fetching %s from %s: %w", what, printURL(location), err)
+		}
+	}()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location, http.NoBody)
 	if err != nil {
-		return nil, nil, fmt.Errorf("fetching %s: not a URL", what)
+		return errors.New("not a URL")
 	}
 	request.Header.Set("Accept", "application/json")
-	response, err := s.client.Do(request)
+	response, err := s.config.HTTPClient.Do(request)
 	if err != nil {
-		// The URL that url.Error would print has a query.
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err
+			err = wrapped.Err // The URL that url.Error would print has a query.
 		}
-		return nil, nil, fmt.Errorf("fetching %s from %s: %w", what, printURL(location), err)
+		return err
 	}
 	defer response.Body.Close() //nolint:errcheck // Nothing was written.
 	var body bytes.Buffer
 	if _, err := body.ReadFrom(io.LimitReader(response.Body, maxDocumentBytes+1)); err != nil {
-		return nil, nil, fmt.Errorf("fetching %s from %s: %w", what, printURL(location), err)
+		return err
 	}
-	if body.Len() > maxDocumentBytes {
-		return nil, nil, fmt.Errorf("fetching %s from %s: the response is longer than %d bytes", what, printURL(location), maxDocumentBytes)
+	switch {
+	case body.Len() > maxDocumentBytes:
+		return fmt.Errorf("the response is longer than %d bytes", maxDocumentBytes)
+	case response.StatusCode != http.StatusOK:
+		return apierror.FromResponse(what, response.StatusCode, response.Header, body.Bytes())
 	}
-	if response.StatusCode != http.StatusOK {
-		return nil, nil, apierror.FromResponse("fetching "+what, response.StatusCode, response.Header, body.Bytes())
-	}
-	return body.Bytes(), response.Header, nil
+	return parse(body.Bytes(), response.Header)
 }
 
 // lifetime says how long a fetched document may be used. The zero value is forever.
@@ -64,50 +101,20 @@ func (l lifetime) forever() bool             { return l.freshUntil.IsZero() }
 func (l lifetime) fresh(now time.Time) bool  { return l.forever() || now.Before(l.freshUntil) }
 func (l lifetime) usable(now time.Time) bool { return l.forever() || now.Before(l.usableUntil) }
 
-// lifetimeOf says how long a document that came at now may be used.
+// lifetimeOf says how long a document that came at now may be used. Its header's
+// Cache-Control (RFC 9111 section 5.2.2) is read here because package httpcc, which jwx
+// brings, panics at "max-age=".
 func lifetimeOf(header http.Header, now time.Time) lifetime {
-	fresh := now.Add(min(max(freshness(header), minFreshness), maxFreshness))
-	return lifetime{fresh, fresh.Add(staleIfError)}
-}
-
-// freshness is the freshness lifetime that a response gives itself (RFC 9111 section
-// 4.2). It reads the few directives itself: what cannot be read must neither fail
-// the fetch nor stop the program.
-func freshness(header http.Header) time.Duration {
-	age := seconds(header.Get("Age"), 0)
-	found, maxAge := false, time.Duration(0)
-	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
-		name, argument, _ := strings.Cut(strings.TrimSpace(directive), "=")
-		switch strings.ToLower(strings.TrimSpace(name)) {
+	freshness := defaultFreshness
+	for directive := range strings.SplitSeq(strings.ToLower(strings.Join(header.Values("Cache-Control"), ",")), ",") {
+		name, argument, _ := strings.Cut(directive, "=")
+		switch strings.TrimSpace(name) {
 		case "no-store", "no-cache":
-			return 0
+			return lifetime{now.Add(minFreshness), now.Add(minFreshness + staleIfError)}
 		case "max-age":
-			found, maxAge = true, seconds(strings.Trim(strings.TrimSpace(argument), `"`), 0)
+			seconds, _ := strconv.ParseUint(strings.Trim(argument, ` "`), 10, 64) // 0, or the greatest number
+			freshness = max(time.Duration(min(seconds, uint64(maxFreshness/time.Second)))*time.Second, minFreshness)
 		}
 	}
-	if found {
-		return maxAge - age
-	}
-	text := header.Get("Expires")
-	if text == "" {
-		return defaultFreshness
-	}
-	expires, err := http.ParseTime(text)
-	if err != nil {
-		return 0 // RFC 9111 section 5.3: an unreadable date is in the past.
-	}
-	date, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		return defaultFreshness
-	}
-	return expires.Sub(date) - age
-}
-
-// seconds reads a number of seconds, bounded so that sums do not overflow.
-func seconds(text string, otherwise time.Duration) time.Duration {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 {
-		return otherwise
-	}
-	return time.Duration(min(n, maxFreshSeconds)) * time.Second
+	return lifetime{now.Add(freshness), now.Add(freshness + staleIfError)}
 }

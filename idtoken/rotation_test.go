@@ -106,7 +106,7 @@ func TestVerifierVerify_ForgedFloodAroundRotation(t *testing.T) {
 					defer stop()
 					forged := longLived(t, keyTwo(), object{"kid": "forged"})
 					forge := func() {
-						_, err := verifier.Verify(ctx, forged, anyNonce)
+						_, err := verifier.Verify(t.Context(), forged, anyNonce)
 						wantCheck(t, err, "key")
 					}
 					var forger sync.WaitGroup
@@ -198,8 +198,31 @@ func TestVerifierVerify_ForgedTokenOfAnotherClient(t *testing.T) {
 	})
 }
 
+// TestVerifierVerify_SearchesDoNotPostponeTheRefresh checks that keys and configuration
+// are fetched again when it is time, however often a forger causes a search.
+func TestVerifierVerify_SearchesDoNotPostponeTheRefresh(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, publicJWK(keyOne()))
+	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+		t.Helper()
+		verifier := newVerifier(t, config)
+		good, forged := longLived(t, keyOne(), nil), longLived(t, keyTwo(), nil)
+		for range 2 * 60 {
+			if _, err := verifier.Verify(t.Context(), good, someNonce()); err != nil {
+				t.Fatal(err)
+			}
+			_, err := verifier.Verify(t.Context(), forged, someNonce())
+			wantCheck(t, err, "signature")
+			time.Sleep(time.Minute)
+		}
+		if got := p.count(configurationPath); got != 2 {
+			t.Errorf("%d requests for the configuration in two hours, want 2", got)
+		}
+	})
+}
+
 // TestVerifierVerify_SearchUnderWayBeforeRotation has a search that began before the key
-// was replaced: a token of the new key waits for it, and then for one of its own.
+// was replaced: a token with its login's nonce does not depend on it.
 func TestVerifierVerify_SearchUnderWayBeforeRotation(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))

@@ -5,25 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"time"
 )
-
-// maxSearches is how often one token may wait for newer keys: for those that another
-// caller found, for a fetch under way that began before the keys were replaced, and for
-// one of its own.
-const maxSearches = 3
 
 // Verifier verifies ID tokens of one issuer for one client. It is made by [New] and
 // is safe for concurrent use; parallel calls share nothing that is locked while the
 // keys are fresh.
 type Verifier struct {
-	issuer      string
-	clientID    string
-	leeway      time.Duration
-	requireHash bool
-	now         func() time.Time
-	algorithms  []algorithm
-	keys        *source
+	keys source // and the configuration
 	// known is the header of the last good token. A provider's headers are the same
 	// as long as its key is, and the same text need not be parsed again.
 	known atomic.Pointer[header]
@@ -42,15 +30,12 @@ type Verifier struct {
 // Errors: a [CheckError], [ErrExpired] among them, for a refused token;
 // [ErrUnavailable] when the keys could not be had; both, when no known key fits and
 // the search for a newer one failed; the error of ctx when it ended while waiting.
-func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (*Claims, error) {
-	claims, err := v.verify(ctx, raw, expect)
-	if err != nil {
-		return nil, fmt.Errorf("idtoken: verify: %w", err)
-	}
-	return claims, nil
-}
-
-func (v *Verifier) verify(ctx context.Context, raw string, expect Expect) (*Claims, error) {
+func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claims *Claims, err error) {
+	defer func() {
+		if err != nil {
+			claims, err = nil, fmt.Errorf("idtoken: verify: %w", err)
+		}
+	}()
 	if err := expect.check(); err != nil {
 		return nil, err
 	}
@@ -58,7 +43,7 @@ func (v *Verifier) verify(ctx context.Context, raw string, expect Expect) (*Clai
 	if err != nil {
 		return nil, err
 	}
-	if token.algorithm = findAlgorithm(v.algorithms, token.header.Algorithm); token.algorithm == nil {
+	if token.algorithm = v.keys.allowed[token.header.Algorithm]; token.algorithm == nil {
 		return nil, refuseAlgorithm(token.header.Algorithm)
 	}
 	keys, err := v.keys.current(ctx)
@@ -71,9 +56,9 @@ func (v *Verifier) verify(ctx context.Context, raw string, expect Expect) (*Clai
 	}
 	// A token that no known key fits and that fails another check as well is not worth
 	// a search for newer keys.
-	claims, err := v.readClaims(token, expect)
+	claims, err = v.readClaims(token, expect)
 	if forged != nil && err == nil {
-		forged = v.search(ctx, keys, forged, token, !expect.NoNonce)
+		forged = v.search(ctx, keys, forged, token, expect)
 	}
 	switch {
 	case forged != nil:
@@ -105,21 +90,19 @@ func (v *Verifier) readClaims(token *compactToken, expect Expect) (*Claims, erro
 }
 
 // search looks for newer keys, since the known ones refused the token as forged.
-func (v *Verifier) search(ctx context.Context, tried *keySet, forged error, token *compactToken, withNonce bool) error {
-	for range maxSearches {
-		newer, err := v.keys.newer(ctx, tried, withNonce)
-		switch {
-		case errors.Is(err, ErrUnavailable):
-			return fmt.Errorf("%w (and newer keys: %w)", forged, err)
-		case err != nil:
-			return err // The caller's context ended before the question was settled.
-		case newer == nil:
-			return forged
-		}
-		if forged = newer.verify(token); forged == nil {
-			return nil
-		}
-		tried = newer
+func (v *Verifier) search(ctx context.Context, tried *keySet, forged error, token *compactToken, expect Expect) error {
+	reason := searchWithNonce
+	if expect.NoNonce {
+		reason = search
 	}
-	return forged
+	newer, err := v.keys.newer(ctx, tried, reason)
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return fmt.Errorf("%w (and newer keys: %w)", forged, err)
+	case err != nil:
+		return err // The caller's context ended before the question was settled.
+	case newer == nil:
+		return forged
+	}
+	return newer.verify(token)
 }
