@@ -8,37 +8,24 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/globusauth/globusauth/tokens/internal/stored"
 )
 
 // maxUnixSeconds is the last second of the year 9999, the last that RFC 3339 can write.
 const maxUnixSeconds = 253402300799
 
-// storedToken is one token as the official Python SDK stores it (token storage
-// format 2.0), with two members of our own that it carries along unread:
-// lifetime_seconds and id_token.
-type storedToken struct {
-	ResourceServer  *string `json:"resource_server"`
-	IdentityID      string  `json:"identity_id,omitempty"`
-	Scope           *string `json:"scope"`
-	AccessToken     *string `json:"access_token"`
-	RefreshToken    string  `json:"refresh_token,omitempty"`
-	ExpiresAt       *int64  `json:"expires_at_seconds"`
-	TokenType       string  `json:"token_type,omitempty"`
-	LifetimeSeconds int64   `json:"lifetime_seconds,omitempty"`
-	IDToken         string  `json:"id_token,omitempty"`
-}
-
 // MarshalStorage writes the set with all its secrets: a JSON object keyed by
 // resource server, each token in the form of the official Python SDK's token
 // storage. Keep the result as you would a password; [UnmarshalStorage] reads it.
 func (s Set) MarshalStorage() ([]byte, error) {
-	stored := make(map[string]storedToken, len(s.list()))
+	byName := make(map[string]stored.Token, len(s.list()))
 	for _, token := range s.list() {
 		var expires int64 // the format demands a number; 0 is "no end known"
 		if !token.Expiry.IsZero() {
 			expires = token.Expiry.Unix()
 		}
-		stored[token.ResourceServer] = storedToken{
+		byName[token.ResourceServer] = stored.Token{
 			ResourceServer:  &token.ResourceServer,
 			IdentityID:      token.IdentityID,
 			Scope:           &token.Scope,
@@ -50,7 +37,7 @@ func (s Set) MarshalStorage() ([]byte, error) {
 			IDToken:         token.IDToken,
 		}
 	}
-	return stdjson.Marshal(stored) //nolint:gosec // writing the secrets is what it is for
+	return stdjson.Marshal(byName) //nolint:gosec // writing the secrets is what it is for
 }
 
 // UnmarshalStorage reads what [Set.MarshalStorage] or the official Python SDK
@@ -58,16 +45,16 @@ func (s Set) MarshalStorage() ([]byte, error) {
 // mistyped resource_server, scope, access_token or expires_at_seconds is an error.
 // Errors never quote the data.
 func UnmarshalStorage(data []byte) (Set, error) {
-	var stored map[string]*storedToken
-	if err := json.Unmarshal(data, &stored); err != nil {
+	var byName map[string]*stored.Token
+	if err := json.Unmarshal(data, &byName); err != nil {
 		return Set{}, fmt.Errorf("tokens: read stored tokens: %w", withoutData(err))
 	}
-	if stored == nil {
+	if byName == nil {
 		return Set{}, errors.New("tokens: read stored tokens: not a JSON object")
 	}
-	list := make([]Token, 0, len(stored))
-	for name, entry := range stored {
-		token, err := entry.token(name)
+	list := make([]Token, 0, len(byName))
+	for name, entry := range byName {
+		token, err := readStored(name, entry)
 		if err != nil {
 			return Set{}, fmt.Errorf("tokens: read stored token for %q: %w", name, err)
 		}
@@ -80,7 +67,7 @@ func UnmarshalStorage(data []byte) (Set, error) {
 	return set, nil
 }
 
-func (s *storedToken) token(name string) (Token, error) {
+func readStored(name string, s *stored.Token) (Token, error) {
 	switch {
 	case s == nil:
 		return Token{}, errors.New("not a JSON object")
@@ -125,7 +112,10 @@ func withoutData(err error) error {
 		return fmt.Errorf("not valid JSON at byte %d", syntax.ByteOffset)
 	}
 	if kind, ok := errors.AsType[*json.SemanticError](err); ok {
-		return fmt.Errorf("member %q is not of type %s", string(kind.JSONPointer), kind.GoType)
+		if kind.JSONPointer == "" {
+			return errors.New("not a JSON object")
+		}
+		return fmt.Errorf("the field %q has the wrong JSON type", string(kind.JSONPointer))
 	}
 	return errors.New("not valid JSON")
 }

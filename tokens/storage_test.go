@@ -115,7 +115,7 @@ func TestUnmarshalStorageRefuses(t *testing.T) {
 	for name, row := range map[string]struct{ data, want string }{
 		"empty":             {"", "not valid JSON"},
 		"null":              {"null", "not a JSON object"},
-		"list":              {"[]", "not of type"},
+		"list":              {"[]", "not a JSON object"},
 		"truncated":         {`{"rs":{"access_token":"SECRET-ACCESS`, "not valid JSON"},
 		"trailing":          {`{} {}`, "not valid JSON"},
 		"null token":        {`{"rs":null}`, "not a JSON object"},

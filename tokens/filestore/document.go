@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"time"
@@ -14,12 +13,11 @@ import (
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/stored"
 )
 
 const (
 	maxFile = 16 << 20
-	// reserve is room for what an update may add.
-	reserve = 64 << 10
 	// A program that rewrites the file in place is given this long to finish.
 	rereadFor   = 250 * time.Millisecond
 	rereadEvery = 10 * time.Millisecond
@@ -36,39 +34,113 @@ const (
 
 type object = map[string]jsontext.Value
 
+// backend is the format of the files.
+type backend struct {
+	system place.System
+	// wait ends after d, or with ctx. Nil means that, in real time.
+	wait func(ctx context.Context, d time.Duration) error
+}
+
+// Load returns the tokens of a namespace.
+func (b *backend) Load(ctx context.Context, path, namespace string) (tokens.Set, error) {
+	doc, err := b.read(ctx, path)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	return doc.set(namespace)
+}
+
+// Namespaces returns those that hold tokens.
+func (b *backend) Namespaces(ctx context.Context, path string) ([]string, error) {
+	doc, err := b.read(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for name, raw := range doc.data {
+		var servers object
+		if json.Unmarshal(raw, &servers) == nil && len(servers) > 0 {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Rehearse has nothing to do: a file can be replaced where another can be made.
+func (b *backend) Rehearse(context.Context, string) error { return nil }
+
+// Store reads the file again, for the sake of programs that write it without the
+// lock, and replaces it.
+func (b *backend) Store(ctx context.Context, path, namespace string, before, after tokens.Set) error {
+	doc, err := b.read(ctx, path)
+	if err != nil {
+		return err
+	}
+	content, err := doc.apply(namespace, before, after)
+	if err != nil {
+		return err
+	}
+	return b.system.Replace(path, content)
+}
+
+// Delete removes a namespace, whatever it holds.
+func (b *backend) Delete(ctx context.Context, path, namespace string) error {
+	doc, err := b.read(ctx, path)
+	if err != nil {
+		return err
+	}
+	if _, found := doc.data[namespace]; !found {
+		return nil
+	}
+	content, err := doc.with(namespace, nil)
+	if err != nil {
+		return err
+	}
+	return b.system.Replace(path, content)
+}
+
 // document is a token file. Values are kept as they were written.
 type document struct {
 	path string
 	top  object
 	data object // by namespace
-	size int
 }
 
-// read reads a file, again for a while if it makes no sense. No file is an
-// empty document.
-func read(ctx context.Context, path string) (*document, error) {
+// read reads a file, again for a while if it makes no sense. No file, and one that
+// stays empty, are an empty document.
+func (b *backend) read(ctx context.Context, path string) (*document, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	doc, err := readOnce(path)
-	if !errors.Is(err, errHalfWritten) {
-		return doc, err
+	wait := b.wait
+	if wait == nil {
+		wait = pause
 	}
-	deadline := time.NewTimer(rereadFor)
-	defer deadline.Stop()
-	again := time.NewTicker(rereadEvery)
-	defer again.Stop()
-	for {
-		select {
-		case <-again.C:
-			if doc, err = readOnce(path); !errors.Is(err, errHalfWritten) {
-				return doc, err
+	for left := rereadFor; ; left -= rereadEvery {
+		doc, err := readOnce(path)
+		switch {
+		case !errors.Is(err, errHalfWritten):
+			return doc, err
+		case left > 0:
+			if err := wait(ctx, rereadEvery); err != nil {
+				return nil, err
 			}
-		case <-deadline.C:
-			return nil, fmt.Errorf("%w: %s is damaged (%w): nothing was changed; move the file away and log in again", tokens.ErrUnreadable, path, err)
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		case doc != nil: // what a program leaves that is killed before it writes
+			return &document{path: path, top: object{}, data: object{}}, nil
+		default:
+			return nil, fmt.Errorf("%w: %s is damaged (%w)", tokens.ErrUnreadable, path, err)
 		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -76,34 +148,24 @@ func read(ctx context.Context, path string) (*document, error) {
 var errHalfWritten = errors.New("not whole")
 
 func readOnce(path string) (*document, error) {
-	f, info, err := place.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	content, _, err := place.ReadFile(path, maxFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return &document{path: path, top: object{}, data: object{}}, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
+	case len(content) > maxFile:
+		return nil, fmt.Errorf("%w: %s is larger than %d MiB, which no login is", tokens.ErrUnreadable, path, maxFile>>20)
 	}
-	defer func() { _ = f.Close() }()
-	content := make([]byte, 0, min(info.Size(), maxFile)+1)
-	for {
-		n, err := f.Read(content[len(content):cap(content)])
-		content = content[:len(content)+n]
-		switch {
-		case len(content) > maxFile:
-			return nil, fmt.Errorf("%w: %s is larger than %d MiB, which no login is: move it away", tokens.ErrUnreadable, path, maxFile>>20)
-		case errors.Is(err, io.EOF):
-			return parse(path, content)
-		case err != nil:
-			return nil, err
-		case len(content) == cap(content): // it grew
-			content = append(content, 0)[:len(content)]
-		}
-	}
+	return parse(path, content)
 }
 
 // parse takes a document apart, with the rules of the Python SDK.
 func parse(path string, content []byte) (*document, error) {
-	doc := &document{path: path, size: len(content)}
+	doc := &document{path: path}
+	if len(content) == 0 {
+		return doc, errHalfWritten
+	}
 	if err := json.Unmarshal(content, &doc.top); err != nil {
 		if kind := jsontext.Value(content).Kind(); kind != '{' && jsontext.Value(content).IsValid() {
 			return nil, doc.odd("it is not a JSON object")
@@ -143,7 +205,7 @@ func (d *document) odd(what string) error {
 func (d *document) text(member string) (string, error) {
 	var text string
 	if d.top[member].Kind() != '"' || json.Unmarshal(d.top[member], &text) != nil {
-		return "", d.odd(fmt.Sprintf("its %q is missing or not text: is it a token file?", member))
+		return "", fmt.Errorf("%w (%w)", d.odd(fmt.Sprintf("its %q is missing or not text: is it a token file?", member)), place.ErrForeign)
 	}
 	return text, nil
 }
@@ -164,16 +226,10 @@ func (d *document) set(namespace string) (tokens.Set, error) {
 	}
 	set, err := tokens.UnmarshalStorage(raw)
 	if err != nil {
-		return tokens.Set{}, fmt.Errorf("%w: %s, namespace %q: %w: mend the file, or move it away and log in again",
+		return tokens.Set{}, fmt.Errorf("%w: %s, namespace %q: %w",
 			tokens.ErrUnreadable, d.path, namespace, err)
 	}
 	return set, nil
-}
-
-// has reports whether a namespace holds tokens.
-func (d *document) has(namespace string) bool {
-	var servers object
-	return json.Unmarshal(d.data[namespace], &servers) == nil && len(servers) > 0
 }
 
 // apply returns the file with the differences between two sets put into it.
@@ -184,12 +240,12 @@ func (d *document) apply(namespace string, before, after tokens.Set) ([]byte, er
 			return nil, d.odd(fmt.Sprintf("its namespace %q is not an object", namespace))
 		}
 	}
-	stored, err := after.MarshalStorage()
+	data, err := after.MarshalStorage()
 	if err != nil {
 		return nil, err
 	}
 	var written object
-	if err := json.Unmarshal(stored, &written); err != nil {
+	if err := json.Unmarshal(data, &written); err != nil {
 		return nil, err
 	}
 	for _, token := range before.All() {
@@ -202,16 +258,14 @@ func (d *document) apply(namespace string, before, after tokens.Set) ([]byte, er
 		if old, had := before.ByResourceServer(name); had && old == token {
 			continue
 		}
-		if servers[name], err = place.Overlay(servers[name], written[name]); err != nil {
+		if servers[name], err = stored.Overlay(servers[name], written[name]); err != nil {
 			return nil, d.odd(fmt.Sprintf("its token for %q is not an object", name))
 		}
 	}
 	return d.with(namespace, servers)
 }
 
-// without returns the file without a namespace.
-func (d *document) without(namespace string) ([]byte, error) { return d.with(namespace, nil) }
-
+// with returns the file with other tokens in a namespace, without it if there are none.
 func (d *document) with(namespace string, servers object) ([]byte, error) {
 	data := maps.Clone(d.data)
 	delete(data, namespace)

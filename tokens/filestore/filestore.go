@@ -2,17 +2,11 @@ package filestore
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"slices"
 	"time"
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/place"
 )
-
-const defaultLockTimeout = 30 * time.Second
 
 // Config says where a [Store] keeps its files. Set either AppName or Path.
 type Config struct {
@@ -39,216 +33,42 @@ type Config struct {
 
 // Store is a [tokens.Store] in JSON files. It is safe for concurrent use, also by
 // several processes.
-type Store struct {
-	place    *place.Place
-	locks    place.Locks
-	patience time.Duration
-}
+type Store struct{ files *place.Store }
 
 var _ tokens.Store = (*Store)(nil)
 
 // New checks the configuration. It touches no file.
 func New(config Config) (*Store, error) {
-	where, err := place.New(place.Config{
-		AppName: config.AppName, Dir: config.Dir,
-		Path: config.Path, ClientID: config.ClientID, Environment: config.Environment, Address: config.Address,
-		Extension: ".json",
-	})
+	return open(config, &backend{})
+}
+
+func open(config Config, b *backend) (*Store, error) {
+	files, err := place.New("filestore", ".json", place.Config(config), b, b.system)
 	if err != nil {
-		return nil, fmt.Errorf("filestore: new: %w", err)
+		return nil, err
 	}
-	if config.LockTimeout < 0 {
-		return nil, errors.New("filestore: new: LockTimeout is negative")
-	}
-	if config.LockTimeout == 0 {
-		config.LockTimeout = defaultLockTimeout
-	}
-	return &Store{place: where, patience: config.LockTimeout}, nil
+	return &Store{files}, nil
 }
 
 // Path returns the file in which the tokens of a key are kept.
-func (s *Store) Path(key tokens.Key) (string, error) {
-	path, _, err := s.place.File(key)
-	if err != nil {
-		return "", fmt.Errorf("filestore: path: %w", err)
-	}
-	return path, nil
-}
+func (s *Store) Path(key tokens.Key) (string, error) { return s.files.Path(key) }
 
 // Load returns what is stored under key. See [tokens.Store].
 func (s *Store) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
-	set, err := s.load(ctx, key)
-	if err != nil {
-		return tokens.Set{}, fmt.Errorf("filestore: load: %w", err)
-	}
-	return set, nil
-}
-
-func (s *Store) load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
-	path, key, err := s.place.File(key)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	doc, err := read(ctx, path)
-	if place.IsLink(err) {
-		if path, err = place.Resolve(path); err == nil {
-			doc, err = read(ctx, path)
-		}
-	}
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	return doc.set(key.Namespace)
+	return s.files.Load(ctx, key)
 }
 
 // Update replaces what is stored under key by what fn makes of it. See
-// [tokens.Store].
+// [tokens.Store]. With an fn that changes nothing it says whether an update could
+// be stored.
 func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
-	next, err := s.update(ctx, key, fn)
-	if err != nil {
-		return next, fmt.Errorf("filestore: update: %w", err)
-	}
-	return next, nil
+	return s.files.Update(ctx, key, fn)
 }
 
-func (s *Store) update(ctx context.Context, key tokens.Key, fn func(tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
-	path, key, err := s.place.File(key)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	if err := ctx.Err(); err != nil {
-		return tokens.Set{}, err
-	}
-	if path, err = place.Resolve(path); err != nil {
-		return tokens.Set{}, err
-	}
-	if err := place.Prepare(path); err != nil {
-		return tokens.Set{}, err
-	}
-	unlock, err := s.locks.Lock(ctx, path, s.patience)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	defer unlock()
-	doc, err := read(ctx, path)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	current, err := doc.set(key.Namespace)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	// From here on nothing may fail for want of room: fn may spend a refresh token.
-	room, err := place.Reserve(path, doc.size+reserve)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	defer room.Discard()
-	next, err := fn(current)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	if next.Equal(current) {
-		return next, nil
-	}
-	// The context must not keep what fn got from being stored. The file is read
-	// again, for the sake of programs that write it without the lock.
-	latest, err := read(context.WithoutCancel(ctx), path)
-	if err != nil {
-		return next, err
-	}
-	content, err := latest.apply(key.Namespace, current, next)
-	if err != nil {
-		return next, err
-	}
-	return next, room.Commit(content)
-}
-
-// Delete removes what is stored under key. See [tokens.Store].
-func (s *Store) Delete(ctx context.Context, key tokens.Key) error {
-	if err := s.remove(ctx, key); err != nil {
-		return fmt.Errorf("filestore: delete: %w", err)
-	}
-	return nil
-}
-
-func (s *Store) remove(ctx context.Context, key tokens.Key) error {
-	path, key, err := s.place.File(key)
-	if err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if path, err = place.Resolve(path); err != nil {
-		return err
-	}
-	if !place.Exists(path) {
-		return nil // not even a directory: nothing is stored, and nobody updates it
-	}
-	if err := place.Prepare(path); err != nil {
-		return err
-	}
-	unlock, err := s.locks.Lock(ctx, path, s.patience)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	doc, err := read(ctx, path)
-	if err != nil || !doc.has(key.Namespace) {
-		return err
-	}
-	content, err := doc.without(key.Namespace)
-	if err != nil {
-		return err
-	}
-	room, err := place.Reserve(path, len(content))
-	if err != nil {
-		return err
-	}
-	return room.Commit(content)
-}
+// Delete removes what is stored under key. See [tokens.Store]. A file that cannot
+// be read is moved aside: to its name with ".damaged" added.
+func (s *Store) Delete(ctx context.Context, key tokens.Key) error { return s.files.Delete(ctx, key) }
 
 // Keys returns the keys under which something is stored. See [tokens.Store].
 // A file that cannot be read is an error beside the keys of the others.
-func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("filestore: list: %w", err)
-	}
-	files, err := s.place.Files()
-	if err != nil {
-		return nil, fmt.Errorf("filestore: list: %w", err)
-	}
-	var keys []tokens.Key
-	var problems []error
-	for _, file := range files {
-		found, err := namespaces(ctx, file)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			problems = append(problems, fmt.Errorf("filestore: list: %w", err))
-		}
-		keys = append(keys, found...)
-	}
-	slices.SortFunc(keys, tokens.Key.Compare)
-	return keys, errors.Join(problems...)
-}
-
-func namespaces(ctx context.Context, file place.Found) ([]tokens.Key, error) {
-	path, err := place.Resolve(file.Path)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := read(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	var keys []tokens.Key
-	for namespace := range doc.data {
-		key := file.Key
-		key.Namespace = namespace
-		// A namespace that Python made may be one that no key can name.
-		if normal, err := key.Normal(); err == nil && normal == key && doc.has(namespace) {
-			keys = append(keys, key)
-		}
-	}
-	return keys, nil
-}
+func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) { return s.files.Keys(ctx) }

@@ -28,8 +28,6 @@ func TestFilesThatOthersCanUse(t *testing.T) {
 		change func(t *testing.T, file string) error
 		want   string
 	}{
-		"group may read":       {func(_ *testing.T, file string) error { return os.Chmod(file, 0o640) }, "chmod 600"},
-		"others may write":     {func(_ *testing.T, file string) error { return os.Chmod(file, 0o602) }, "chmod 600"},
 		"directory is shared":  {func(_ *testing.T, file string) error { return os.Chmod(filepath.Dir(file), 0o777) }, "chmod go-w"},
 		"directory of a group": {func(_ *testing.T, file string) error { return os.Chmod(filepath.Dir(file), 0o770) }, "chmod go-w"},
 		"directory is sticky":  {func(_ *testing.T, file string) error { return os.Chmod(filepath.Dir(file), 0o777|fs.ModeSticky) }, "chmod go-w"},
@@ -50,6 +48,25 @@ func TestFilesThatOthersCanUse(t *testing.T) {
 			}
 			refusesUnsafe(t, store, row.want)
 		})
+	}
+}
+
+// Deleting such a file's tokens is allowed: see Delete_FileOthersCanUse.
+func TestFilesThatOthersCanRead(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []fs.FileMode{0o640, 0o602} {
+		store := open(t, filestore.Config{})
+		put(t, store, testKey(), one(t, "A"))
+		if err := os.Chmod(path(t, store, testKey()), mode); err != nil {
+			t.Fatal(err)
+		}
+		_, loadErr := store.Load(t.Context(), testKey())
+		_, updateErr := store.Update(t.Context(), testKey(), func(current tokens.Set) (tokens.Set, error) { return current, nil })
+		for what, err := range map[string]error{"Load": loadErr, "Update": updateErr} {
+			if !errors.Is(err, tokens.ErrUnsafe) || !strings.Contains(err.Error(), "chmod 600") {
+				t.Errorf("%s of a file of mode %v: %v, want ErrUnsafe", what, mode, err)
+			}
+		}
 	}
 }
 
@@ -144,7 +161,7 @@ func TestDirectoryThatCannotBeWritten(t *testing.T) {
 // childEnv makes this test binary do something else than testing.
 const childEnv = "FILESTORE_CHILD"
 
-// TestFullDisk runs updates in a process that may write files of 100 kB at most,
+// TestFullDisk runs updates in a process that may write files of 200 kB at most,
 // which fails as a full disk does.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
@@ -175,7 +192,7 @@ func TestFullDisk(t *testing.T) {
 func child(what string) int {
 	err := func() error {
 		signal.Ignore(syscall.SIGXFSZ)
-		limit := uint64(100_000)
+		limit := uint64(200_000)
 		if what == "no room at all" {
 			limit = 1000
 		}
@@ -186,7 +203,7 @@ func child(what string) int {
 		if err != nil {
 			return err
 		}
-		answer, err := tokens.NewSet(tokens.Token{AccessToken: strings.Repeat("x", 200_000), ResourceServer: "rs"})
+		answer, err := tokens.NewSet(tokens.Token{AccessToken: strings.Repeat("x", 400_000), ResourceServer: "rs"})
 		if err != nil {
 			return err
 		}

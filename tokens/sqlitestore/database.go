@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/stored"
 )
 
 const (
@@ -42,6 +44,129 @@ CREATE TABLE IF NOT EXISTS sdk_storage_adapter_internal (
 INSERT OR IGNORE INTO sdk_storage_adapter_internal(attribute, value)
     VALUES ('globus-sdk.version', 'globusauth-go'), ('globus-sdk.database_schema_version', '2');`
 )
+
+// backend is the format of the files.
+type backend struct {
+	busy time.Duration // how long to wait for SQLite's locks
+}
+
+// Load returns the tokens of a namespace.
+func (b *backend) Load(ctx context.Context, path, namespace string) (tokens.Set, error) {
+	db, err := b.open(ctx, path)
+	if err != nil || db == nil {
+		return tokens.Set{}, err
+	}
+	defer db.close()
+	return db.load(ctx, namespace)
+}
+
+// Namespaces returns those that hold tokens.
+func (b *backend) Namespaces(ctx context.Context, path string) ([]string, error) {
+	db, err := b.open(ctx, path)
+	if err != nil || db == nil {
+		return nil, err
+	}
+	defer db.close()
+	return db.namespaces(ctx)
+}
+
+// errRehearsed ends a transaction that was for nothing.
+var errRehearsed = errors.New("rehearsed")
+
+// Rehearse makes the database if there is none, and begins a transaction that writes.
+func (b *backend) Rehearse(ctx context.Context, path string) error {
+	err := b.write(ctx, path, func(tx *sql.Tx, _ *database) error {
+		_, err := tx.ExecContext(ctx, `UPDATE sdk_storage_adapter_internal SET value = value`)
+		return cmp.Or(err, errRehearsed)
+	})
+	if errors.Is(err, errRehearsed) {
+		return nil
+	}
+	return err
+}
+
+// Store writes the differences between two sets.
+func (b *backend) Store(ctx context.Context, path, namespace string, before, after tokens.Set) error {
+	data, err := after.MarshalStorage()
+	if err != nil {
+		return err
+	}
+	var written map[string]jsontext.Value
+	if err := json.Unmarshal(data, &written); err != nil {
+		return err
+	}
+	return b.write(ctx, path, func(tx *sql.Tx, d *database) error {
+		for _, token := range before.All() {
+			if _, kept := after.ByResourceServer(token.ResourceServer); kept {
+				continue
+			}
+			if _, err := tx.ExecContext(ctx, `DELETE FROM token_storage WHERE namespace = ? AND resource_server = ?`,
+				namespace, token.ResourceServer); err != nil {
+				return err
+			}
+		}
+		for _, token := range after.All() {
+			if old, had := before.ByResourceServer(token.ResourceServer); had && old == token {
+				continue
+			}
+			if err := d.replace(ctx, tx, namespace, token.ResourceServer, written[token.ResourceServer]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Delete removes a namespace, whatever it holds.
+func (b *backend) Delete(ctx context.Context, path, namespace string) error {
+	db, err := b.open(ctx, path)
+	if err != nil || db == nil {
+		return err
+	}
+	defer db.close()
+	return db.inTransaction(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM token_storage WHERE namespace = ?`, namespace)
+		return err
+	})
+}
+
+// write does work in a transaction of the database that has the name at its end:
+// one that was removed or replaced meanwhile is as good as not written.
+func (b *backend) write(ctx context.Context, path string, work func(*sql.Tx, *database) error) error {
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		err := b.writeOnce(ctx, path, work)
+		if !errors.Is(err, fs.ErrNotExist) || attempt == attempts {
+			return err
+		}
+	}
+}
+
+func (b *backend) writeOnce(ctx context.Context, path string, work func(*sql.Tx, *database) error) error {
+	if err := b.create(ctx, path); err != nil {
+		return err
+	}
+	opened, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	db, err := b.open(ctx, path)
+	if err != nil {
+		return err
+	}
+	gone := fmt.Errorf("%s was removed by another program: %w", path, fs.ErrNotExist)
+	if db == nil {
+		return gone
+	}
+	defer db.close()
+	if err := db.inTransaction(ctx, func(tx *sql.Tx) error { return work(tx, db) }); err != nil {
+		return err
+	}
+	if now, err := os.Lstat(path); err != nil || !os.SameFile(now, opened) {
+		return gone
+	}
+	return nil
+}
 
 // database is an open file, for the time of one call.
 type database struct {
@@ -79,7 +204,7 @@ func connect(path string, busy time.Duration) (*sql.DB, error) {
 }
 
 // open opens a file after the checks; nil if there is none, or an empty one.
-func (s *Store) open(ctx context.Context, path string) (*database, error) {
+func (b *backend) open(ctx context.Context, path string) (*database, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -93,7 +218,7 @@ func (s *Store) open(ctx context.Context, path string) (*database, error) {
 	if info.Size() == 0 {
 		return nil, nil // a database nobody has written to
 	}
-	db, err := connect(path, s.patience)
+	db, err := connect(path, b.busy)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +238,7 @@ func (d *database) checkSchema(ctx context.Context) error {
 		return d.failed(err)
 	}
 	if tables != 2 {
-		return d.odd("it has no table of tokens: it is another program's")
+		return fmt.Errorf("%w (%w)", d.odd("it has no table of tokens"), place.ErrForeign)
 	}
 	var version string
 	err = d.db.QueryRowContext(ctx, `SELECT value FROM sdk_storage_adapter_internal
@@ -130,34 +255,39 @@ func (d *database) checkSchema(ctx context.Context) error {
 
 // create makes the database whole or not at all: the Python SDK makes no tables
 // in a file that is there.
-func (s *Store) create(ctx context.Context, path string) error {
+func (b *backend) create(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	if err == nil {
 		if info.Size() > 0 {
 			return nil
 		}
-		return s.initialize(ctx, path)
+		return b.initialize(ctx, path)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	fresh, err := place.Reserve(path, 0)
+	fresh, err := place.System{}.Temp(path, 0)
 	if err != nil {
 		return err
 	}
-	return fresh.Fill(func(temp string) error {
-		// A journal without its database would be played into the new one.
-		for _, name := range []string{temp, path} {
-			if err := os.Remove(name + "-journal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-		return s.initialize(ctx, temp)
-	})
+	defer fresh.Remove()
+	fresh.Close() // closing it later would drop SQLite's locks on it
+	// A journal without its database would be played into the new one.
+	if err := os.Remove(path + "-journal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := b.initialize(ctx, fresh.Name()); err != nil {
+		return err
+	}
+	// A link takes nothing's place: another process may have been faster.
+	if err := os.Link(fresh.Name(), path); err == nil || errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return fresh.Move(path) // a file system without links
 }
 
-func (s *Store) initialize(ctx context.Context, path string) error {
-	db, err := connect(path, s.patience)
+func (b *backend) initialize(ctx context.Context, path string) error {
+	db, err := connect(path, b.busy)
 	if err != nil {
 		return err
 	}
@@ -195,7 +325,7 @@ func (d *database) failed(err error) error {
 	}
 	switch failure.Code() & 0xff { // without the extension of the code
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("%w: %s is damaged or no database (%w): move the file away and log in again", tokens.ErrUnreadable, d.path, err)
+		return fmt.Errorf("%w: %s is damaged or no database (%w)", tokens.ErrUnreadable, d.path, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return fmt.Errorf("%w: %s (%w): let the program that writes to it finish, or end it", tokens.ErrLocked, d.path, err)
 	}
@@ -210,7 +340,7 @@ func (d *database) load(ctx context.Context, namespace string) (tokens.Set, erro
 	}
 	defer func() { _ = rows.Close() }()
 	size := 0
-	stored := map[string]jsontext.Value{}
+	byName := map[string]jsontext.Value{}
 	for rows.Next() {
 		var name, data string
 		if err := rows.Scan(&name, &data); err != nil {
@@ -219,58 +349,26 @@ func (d *database) load(ctx context.Context, namespace string) (tokens.Set, erro
 		if size += len(data); size > maxTokens {
 			return tokens.Set{}, d.odd(fmt.Sprintf("namespace %q holds more than %d MiB, which no login does", namespace, maxTokens>>20))
 		}
-		if stored[name] = jsontext.Value(data); !stored[name].IsValid() {
-			return tokens.Set{}, d.odd(fmt.Sprintf("namespace %q: the token for %q is not valid JSON: remove the row, or move the file away", namespace, name))
+		if byName[name] = jsontext.Value(data); !byName[name].IsValid() {
+			return tokens.Set{}, d.odd(fmt.Sprintf("namespace %q: the token for %q is not valid JSON", namespace, name))
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return tokens.Set{}, d.failed(err)
 	}
-	if len(stored) == 0 {
+	if len(byName) == 0 {
 		return tokens.Set{}, nil
 	}
-	all, err := json.Marshal(stored)
+	all, err := json.Marshal(byName)
 	if err != nil {
 		return tokens.Set{}, err
 	}
 	set, err := tokens.UnmarshalStorage(all)
 	if err != nil {
-		return tokens.Set{}, fmt.Errorf("%w: %s, namespace %q: %w: mend the row, or move the file away and log in again",
+		return tokens.Set{}, fmt.Errorf("%w: %s, namespace %q: %w",
 			tokens.ErrUnreadable, d.path, namespace, err)
 	}
 	return set, nil
-}
-
-// store writes the differences between two sets.
-func (d *database) store(ctx context.Context, namespace string, before, after tokens.Set) error {
-	data, err := after.MarshalStorage()
-	if err != nil {
-		return err
-	}
-	var written map[string]jsontext.Value
-	if err := json.Unmarshal(data, &written); err != nil {
-		return err
-	}
-	return d.inTransaction(ctx, func(tx *sql.Tx) error {
-		for _, token := range before.All() {
-			if _, kept := after.ByResourceServer(token.ResourceServer); kept {
-				continue
-			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM token_storage WHERE namespace = ? AND resource_server = ?`,
-				namespace, token.ResourceServer); err != nil {
-				return err
-			}
-		}
-		for _, token := range after.All() {
-			if old, had := before.ByResourceServer(token.ResourceServer); had && old == token {
-				continue
-			}
-			if err := d.replace(ctx, tx, namespace, token.ResourceServer, written[token.ResourceServer]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // replace writes one row, over what members of it nobody here knows.
@@ -281,7 +379,7 @@ func (d *database) replace(ctx context.Context, tx *sql.Tx, namespace, resourceS
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	merged, err := place.Overlay(jsontext.Value(before), data)
+	merged, err := stored.Overlay(jsontext.Value(before), data)
 	if err != nil {
 		return fmt.Errorf("the stored token for %q: %w", resourceServer, err)
 	}
@@ -307,14 +405,6 @@ func withNulls(token jsontext.Value) (jsontext.Value, error) {
 		}
 	}
 	return json.Marshal(members, json.Deterministic(true))
-}
-
-// remove deletes a namespace.
-func (d *database) remove(ctx context.Context, namespace string) error {
-	return d.inTransaction(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM token_storage WHERE namespace = ?`, namespace)
-		return err
-	})
 }
 
 // namespaces returns those that hold tokens.

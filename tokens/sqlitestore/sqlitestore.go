@@ -1,21 +1,13 @@
 package sqlitestore
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"slices"
 	"time"
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/place"
-)
-
-const (
-	defaultLockTimeout = 30 * time.Second
-	// reserve is room for what an update may add, journal included.
-	reserve = 128 << 10
 )
 
 // Config says where a [Store] keeps its files. Set either AppName or Path.
@@ -43,11 +35,7 @@ type Config struct {
 
 // Store is a [tokens.Store] in SQLite files. It is safe for concurrent use, also
 // by several processes, and keeps no file open between calls.
-type Store struct {
-	place    *place.Place
-	locks    place.Locks
-	patience time.Duration
-}
+type Store struct{ files *place.Store }
 
 var _ tokens.Store = (*Store)(nil)
 
@@ -56,199 +44,37 @@ func New(config Config) (*Store, error) {
 	if config.Path == ":memory:" {
 		return nil, errors.New("sqlitestore: new: a database in memory is forgotten at once: use tokens.Memory")
 	}
-	where, err := place.New(place.Config{
-		AppName: config.AppName, Dir: config.Dir,
-		Path: config.Path, ClientID: config.ClientID, Environment: config.Environment, Address: config.Address,
-		Extension: ".db",
-	})
+	return open(config, place.System{})
+}
+
+func open(config Config, system place.System) (*Store, error) {
+	b := &backend{busy: cmp.Or(config.LockTimeout, place.DefaultLockTimeout)}
+	files, err := place.New("sqlitestore", ".db", place.Config(config), b, system)
 	if err != nil {
-		return nil, fmt.Errorf("sqlitestore: new: %w", err)
+		return nil, err
 	}
-	if config.LockTimeout < 0 {
-		return nil, errors.New("sqlitestore: new: LockTimeout is negative")
-	}
-	if config.LockTimeout == 0 {
-		config.LockTimeout = defaultLockTimeout
-	}
-	return &Store{place: where, patience: config.LockTimeout}, nil
+	return &Store{files}, nil
 }
 
 // Path returns the file in which the tokens of a key are kept.
-func (s *Store) Path(key tokens.Key) (string, error) {
-	path, _, err := s.place.File(key)
-	if err != nil {
-		return "", fmt.Errorf("sqlitestore: path: %w", err)
-	}
-	return path, nil
-}
+func (s *Store) Path(key tokens.Key) (string, error) { return s.files.Path(key) }
 
 // Load returns what is stored under key. See [tokens.Store].
 func (s *Store) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
-	set, err := s.load(ctx, key)
-	if err != nil {
-		return tokens.Set{}, fmt.Errorf("sqlitestore: load: %w", err)
-	}
-	return set, nil
-}
-
-func (s *Store) load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
-	path, key, err := s.locate(ctx, key)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	db, err := s.open(ctx, path)
-	if err != nil || db == nil {
-		return tokens.Set{}, err
-	}
-	defer db.close()
-	return db.load(ctx, key.Namespace)
-}
-
-func (s *Store) locate(ctx context.Context, key tokens.Key) (string, tokens.Key, error) {
-	path, key, err := s.place.File(key)
-	if err != nil {
-		return "", key, err
-	}
-	if err := ctx.Err(); err != nil {
-		return "", key, err
-	}
-	path, err = place.Resolve(path)
-	return path, key, err
+	return s.files.Load(ctx, key)
 }
 
 // Update replaces what is stored under key by what fn makes of it. See
-// [tokens.Store].
+// [tokens.Store]. With an fn that changes nothing it says whether an update could
+// be stored.
 func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
-	next, err := s.update(ctx, key, fn)
-	if err != nil {
-		return next, fmt.Errorf("sqlitestore: update: %w", err)
-	}
-	return next, nil
+	return s.files.Update(ctx, key, fn)
 }
 
-func (s *Store) update(ctx context.Context, key tokens.Key, fn func(tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
-	path, key, err := s.locate(ctx, key)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	if err := place.Prepare(path); err != nil {
-		return tokens.Set{}, err
-	}
-	unlock, err := s.locks.Lock(ctx, path, s.patience)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	defer unlock()
-	if err := s.create(ctx, path); err != nil {
-		return tokens.Set{}, err
-	}
-	db, err := s.open(ctx, path)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	if db == nil {
-		return tokens.Set{}, fmt.Errorf("%s was removed: %w", path, fs.ErrNotExist)
-	}
-	defer db.close()
-	current, err := db.load(ctx, key.Namespace)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	// From here on nothing may fail for want of room: fn may spend a refresh token.
-	room, err := place.Reserve(path+"-room", reserve)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	defer room.Discard()
-	next, err := fn(current)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	if next.Equal(current) {
-		return next, nil
-	}
-	room.Discard() // SQLite takes the room now
-	// The context must not keep what fn got from being stored.
-	return next, db.store(context.WithoutCancel(ctx), key.Namespace, current, next)
-}
-
-// Delete removes what is stored under key. See [tokens.Store].
-func (s *Store) Delete(ctx context.Context, key tokens.Key) error {
-	if err := s.remove(ctx, key); err != nil {
-		return fmt.Errorf("sqlitestore: delete: %w", err)
-	}
-	return nil
-}
-
-func (s *Store) remove(ctx context.Context, key tokens.Key) error {
-	path, key, err := s.locate(ctx, key)
-	if err != nil {
-		return err
-	}
-	if !place.Exists(path) {
-		return nil // not even a directory: nothing is stored, and nobody updates it
-	}
-	if err := place.Prepare(path); err != nil {
-		return err
-	}
-	unlock, err := s.locks.Lock(ctx, path, s.patience)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	db, err := s.open(ctx, path)
-	if err != nil || db == nil {
-		return err
-	}
-	defer db.close()
-	return db.remove(ctx, key.Namespace)
-}
+// Delete removes what is stored under key. See [tokens.Store]. A file that cannot
+// be read is moved aside: to its name with ".damaged" added.
+func (s *Store) Delete(ctx context.Context, key tokens.Key) error { return s.files.Delete(ctx, key) }
 
 // Keys returns the keys under which something is stored. See [tokens.Store].
 // A file that cannot be read is an error beside the keys of the others.
-func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("sqlitestore: list: %w", err)
-	}
-	files, err := s.place.Files()
-	if err != nil {
-		return nil, fmt.Errorf("sqlitestore: list: %w", err)
-	}
-	var keys []tokens.Key
-	var problems []error
-	for _, file := range files {
-		found, err := s.namespaces(ctx, file)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("sqlitestore: list: %w", err))
-		}
-		keys = append(keys, found...)
-	}
-	slices.SortFunc(keys, tokens.Key.Compare)
-	return keys, errors.Join(problems...)
-}
-
-func (s *Store) namespaces(ctx context.Context, file place.Found) ([]tokens.Key, error) {
-	path, err := place.Resolve(file.Path)
-	if err != nil {
-		return nil, err
-	}
-	db, err := s.open(ctx, path)
-	if err != nil || db == nil {
-		return nil, err
-	}
-	defer db.close()
-	names, err := db.namespaces(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var keys []tokens.Key
-	for _, name := range names {
-		key := file.Key
-		key.Namespace = name
-		// A namespace that Python made may be one that no key can name.
-		if normal, err := key.Normal(); err == nil && normal == key {
-			keys = append(keys, key)
-		}
-	}
-	return keys, nil
-}
+func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) { return s.files.Keys(ctx) }

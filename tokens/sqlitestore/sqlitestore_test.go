@@ -13,6 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/placetest"
 	"github.com/globusauth/globusauth/tokens/sqlitestore"
 	"github.com/globusauth/globusauth/tokens/storetest"
 )
@@ -129,6 +131,22 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestStoreFiles(t *testing.T) {
+	t.Parallel()
+	placetest.Run(t, func(t *testing.T, system place.System, dir string) placetest.Store {
+		t.Helper()
+		config := sqlitestore.Config{AppName: "x", Dir: dir}
+		if strings.HasSuffix(t.Name(), "OwnerOfExclusiveLock") {
+			config.LockTimeout = 30 * time.Millisecond
+		}
+		store, err := sqlitestore.NewOn(system, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	})
+}
+
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	row := func(data string) func(*testing.T, string) {
@@ -150,7 +168,7 @@ func TestUnreadable(t *testing.T) {
 		"another program's": {func(t *testing.T, file string) {
 			t.Helper()
 			execute(t, raw(t, file), `CREATE TABLE theirs (x)`)
-		}, "another program's"},
+		}, "another program's file"},
 		"newer schema": {func(t *testing.T, file string) {
 			t.Helper()
 			execute(t, pythons(t, file, readFixture(t).V2, nil), `UPDATE sdk_storage_adapter_internal SET value = '3' WHERE value = '2'`)
@@ -175,7 +193,7 @@ func TestUnreadable(t *testing.T) {
 			}
 		}, "damaged"},
 		"row that is no JSON":   {row(`SECRET`), "not valid JSON"},
-		"row of another type":   {row(`["SECRET"]`), "mend the row"},
+		"row of another type":   {row(`["SECRET"]`), "wrong JSON type"},
 		"row without a token":   {row(`{"resource_server":"rs","scope":"SECRET","expires_at_seconds":1}`), "access_token is missing"},
 		"row of another server": {row(`{"resource_server":"other","scope":"s","access_token":"SECRET","expires_at_seconds":1}`), `its resource_server is "other"`},
 	} {
@@ -241,6 +259,47 @@ func TestBusyDatabase(t *testing.T) {
 	}
 	execute(t, db, `ROLLBACK`)
 	put(t, store, testKey(), one(t, "C"))
+	// What cannot be written is found out before fn spends a token.
+	execute(t, db, `BEGIN IMMEDIATE`)
+	if _, err := store.Update(t.Context(), testKey(), func(tokens.Set) (tokens.Set, error) {
+		t.Error("fn was called although nothing can be written")
+		return one(t, "D"), nil
+	}); !errors.Is(err, tokens.ErrLocked) {
+		t.Errorf("Update: %v, want ErrLocked", err)
+	}
+	execute(t, db, `ROLLBACK`)
+}
+
+func TestStoreUpdate_ReadOnlyDatabase(t *testing.T) {
+	t.Parallel()
+	store := open(t, sqlitestore.Config{})
+	put(t, store, testKey(), one(t, "A"))
+	if err := os.Chmod(path(t, store, testKey()), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	called := false
+	_, err := store.Update(t.Context(), testKey(), func(tokens.Set) (tokens.Set, error) {
+		called = true
+		return one(t, "B"), nil
+	})
+	if called != (err == nil) { // root may write it all the same
+		t.Errorf("fn called: %v, then %v", called, err)
+	}
+}
+
+// The database is removed while fn runs.
+func TestStoreUpdate_DatabaseRemoved(t *testing.T) {
+	t.Parallel()
+	store := open(t, sqlitestore.Config{})
+	put(t, store, testKey(), one(t, "A"))
+	if _, err := store.Update(t.Context(), testKey(), func(tokens.Set) (tokens.Set, error) {
+		return one(t, "B"), os.Remove(path(t, store, testKey()))
+	}); err != nil {
+		t.Errorf("Update: %v", err)
+	}
+	if got, err := store.Load(t.Context(), testKey()); err != nil || !got.Equal(one(t, "B")) {
+		t.Errorf("%v, %v", got, err)
+	}
 }
 
 // A refresh takes long; a Python program must be able to write meanwhile.

@@ -43,6 +43,18 @@ func nothingStored(f fresh) {
 // everyField is why a field added to Token cannot be forgotten by a store.
 func everyField(f fresh) {
 	t, store := f.t, f.store
+	full := fullToken(t)
+	set := must(tokens.NewSet(full, tokens.Token{AccessToken: "least", ResourceServer: "least"}))
+	put(t, store, aKey(), set)
+	holds(t, store, aKey(), set)
+	smaller := set.Without(full.ResourceServer)
+	put(t, store, aKey(), smaller)
+	holds(t, store, aKey(), smaller)
+}
+
+// fullToken is a token with a value in every field.
+func fullToken(t *testing.T) tokens.Token {
+	t.Helper()
 	full := tokens.Token{}
 	for v, i := reflect.ValueOf(&full).Elem(), 0; i < v.NumField(); i++ {
 		switch v.Field(i).Interface().(type) {
@@ -56,12 +68,24 @@ func everyField(f fresh) {
 			t.Fatalf("no sample for the field %s", v.Type().Field(i).Name)
 		}
 	}
-	set := must(tokens.NewSet(full, tokens.Token{AccessToken: "least", ResourceServer: "least"}))
-	put(t, store, aKey(), set)
-	holds(t, store, aKey(), set)
-	smaller := set.Without(full.ResourceServer)
-	put(t, store, aKey(), smaller)
-	holds(t, store, aKey(), smaller)
+	return full
+}
+
+// everyFieldCleared: nothing of a token survives in the one that replaces it.
+func everyFieldCleared(f fresh) {
+	t, store := f.t, f.store
+	full := fullToken(t)
+	for v, i := reflect.ValueOf(&full).Elem(), 0; i < v.NumField(); i++ {
+		cleared := full
+		reflect.ValueOf(&cleared).Elem().Field(i).SetZero()
+		set, err := tokens.NewSet(cleared)
+		if err != nil {
+			continue // a field that a token must have
+		}
+		put(t, store, aKey(), must(tokens.NewSet(full)))
+		put(t, store, aKey(), set)
+		holds(t, store, aKey(), set)
+	}
 }
 
 func update(f fresh) {

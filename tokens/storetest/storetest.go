@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) tokens.Store) {
 	}{
 		{"nothing stored", nothingStored},
 		{"every field", everyField},
+		{"every field is cleared", everyFieldCleared},
 		{"update", update},
 		{"update fails", updateFails},
 		{"update panics", updatePanics},

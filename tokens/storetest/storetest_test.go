@@ -20,6 +20,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 	t.Parallel()
 	for fault, part := range map[string]string{
 		"forgets a field":          "every_field",
+		"keeps a cleared field":    "every_field_is_cleared",
 		"stores despite an error":  "update_fails",
 		"does not lock":            "updates_take_turns",
 		"checks the context late":  "context_ends_during_an_update",
@@ -107,6 +108,14 @@ func (f *faulty) Update(ctx context.Context, key tokens.Key, fn func(tokens.Set)
 				return next, err
 			}
 			return tokens.NewSet(list...)
+		})
+	case "keeps a cleared field":
+		return f.Memory.Update(ctx, key, func(current tokens.Set) (tokens.Set, error) {
+			next, err := fn(current)
+			if err != nil || next.Equal(tokens.Set{}) {
+				return next, err
+			}
+			return current.Merge(next), nil
 		})
 	case "stores despite an error":
 		var fnErr error

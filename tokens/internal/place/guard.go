@@ -1,8 +1,10 @@
 package place
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,9 +17,9 @@ const (
 	dirMode  fs.FileMode = 0o700
 )
 
-// Resolve returns the file that path stands for: path itself, or what symlinks
+// resolve returns the file that path stands for: path itself, or what symlinks
 // of the user's own lead to, so that they survive when the file is replaced.
-func Resolve(path string) (string, error) {
+func resolve(path string) (string, error) {
 	const most = 40 // as many as Linux follows
 	for range most {
 		info, err := os.Lstat(path)
@@ -42,16 +44,16 @@ func Resolve(path string) (string, error) {
 	return "", fmt.Errorf("%s: more than %d symlinks", path, most)
 }
 
-// Prepare makes the directory of a file, if need be, and checks both.
-func Prepare(file string) error {
+// prepare makes the directory of a file, if need be, and checks both.
+func prepare(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), dirMode); err != nil {
 		return err
 	}
 	return Check(file)
 }
 
-// Exists reports whether the directory of a file is there.
-func Exists(file string) bool {
+// exists reports whether the directory of a file is there.
+func exists(file string) bool {
 	_, err := os.Stat(filepath.Dir(file))
 	return !errors.Is(err, fs.ErrNotExist)
 }
@@ -72,9 +74,10 @@ func Check(file string) error {
 	return checkFile(file, info)
 }
 
-// Open opens a file for reading after the checks. It never waits, as opening a
-// named pipe would.
-func Open(file string) (*os.File, fs.FileInfo, error) {
+// ReadFile reads a file after the checks, up to most bytes and one more. It never
+// waits, as opening a named pipe would. The file's own information is returned for
+// all that could be opened.
+func ReadFile(file string, most int64) ([]byte, fs.FileInfo, error) {
 	if err := checkDir(filepath.Dir(file)); err != nil {
 		return nil, nil, err
 	}
@@ -82,15 +85,29 @@ func Open(file string) (*os.File, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err == nil {
 		err = checkFile(file, info)
 	}
 	if err != nil {
-		_ = f.Close()
-		return nil, nil, err
+		return nil, info, err
 	}
-	return f, info, nil
+	content := bytes.NewBuffer(make([]byte, 0, min(info.Size(), most)+bytes.MinRead))
+	_, err = content.ReadFrom(io.LimitReader(f, most+1))
+	return content.Bytes(), info, err
+}
+
+// tighten closes a file of the user's own to others.
+func tighten(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || othersMay(info, 0o077) == 0 {
+		return nil //nolint:nilerr // what is wrong with it is for the checks to say
+	}
+	if _, foreign := foreignOwner(info); foreign {
+		return nil
+	}
+	return os.Chmod(path, fileMode)
 }
 
 func checkFile(path string, info fs.FileInfo) error {

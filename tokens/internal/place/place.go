@@ -1,5 +1,6 @@
-// Package place says where durable stores keep tokens, as the official Python
-// SDK does, and guards those files: who may read them, who writes next.
+// Package place is a store of tokens in files: where they are, as with the official
+// Python SDK, who may read them, who writes next, and what is left of a process that is
+// killed meanwhile. A [Backend] reads and writes the files of one format.
 package place
 
 import (
@@ -10,13 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/globusauth/globusauth/tokens"
 )
 
 const production = "production"
 
-// Config is the part of a store's configuration that says where its files are.
+// Config is that of the public packages.
 type Config struct {
 	AppName     string
 	Dir         string
@@ -24,61 +26,58 @@ type Config struct {
 	ClientID    string
 	Environment string
 	Address     string
-	Extension   string // ".json"
+	LockTimeout time.Duration
 }
 
-// Place maps keys to files. It never changes.
-type Place struct {
-	config Config
-	slug   string
-	only   tokens.Key // with Path: the one client and environment
+// layout maps keys to files. It never changes.
+type layout struct {
+	dir, slug string
+	extension string // ".json"
+	path      string
+	only      tokens.Key // with path: the one client, environment and address
 }
 
-// New checks the configuration. It touches no file.
-func New(config Config) (*Place, error) {
-	p := &Place{config: config}
+func newLayout(config Config, extension string) (*layout, error) {
+	l := &layout{extension: extension}
 	var err error
 	if config.Path != "" {
 		if config.AppName != "" || config.Dir != "" {
 			return nil, errors.New("path is set beside AppName or Dir: choose one")
 		}
-		p.only, err = tokens.Key{ClientID: config.ClientID, Environment: config.Environment, Address: config.Address}.Normal()
+		l.only, err = tokens.Key{ClientID: config.ClientID, Environment: config.Environment, Address: config.Address}.Normal()
 		if err != nil {
 			return nil, fmt.Errorf("path needs the client its tokens are for: %w", err)
 		}
-		if p.config.Path, err = filepath.Abs(config.Path); err != nil {
-			return nil, err
-		}
-		return p, nil
+		l.path, err = filepath.Abs(config.Path)
+		return l, err
 	}
 	if config.ClientID != "" || config.Environment != "" || config.Address != "" {
 		return nil, errors.New("ClientID, Environment and Address go with Path only: keys name them otherwise")
 	}
-	if p.slug, err = Slug(config.AppName); err != nil {
+	if l.slug, err = slug(config.AppName); err != nil {
 		return nil, err
 	}
 	if config.Dir == "" {
-		if p.config.Dir, err = root(); err != nil {
-			return nil, fmt.Errorf("no home directory to keep tokens in: set Dir or Path: %w", err)
+		if config.Dir, err = root(); err != nil {
+			return nil, fmt.Errorf("no home directory to keep tokens in: %w; or set Dir or Path", err)
 		}
 	}
-	if p.config.Dir, err = filepath.Abs(p.config.Dir); err != nil {
-		return nil, err
-	}
-	return p, nil
+	l.dir, err = filepath.Abs(config.Dir)
+	return l, err
 }
 
-// File returns the file of a key, and the key with its defaults.
-func (p *Place) File(key tokens.Key) (string, tokens.Key, error) {
+// file returns the file of a key, and the key with its defaults.
+func (l *layout) file(key tokens.Key) (string, tokens.Key, error) {
 	key, err := key.Normal()
 	if err != nil {
 		return "", key, err
 	}
-	if p.config.Path != "" {
-		if want := (tokens.Key{ClientID: key.ClientID, Environment: key.Environment, Address: key.Address, Namespace: p.only.Namespace}); want != p.only {
-			return "", key, fmt.Errorf("%s holds the tokens of %s, not of %s", p.config.Path, whose(p.only), whose(key))
+	if l.path != "" {
+		asked := key
+		if asked.Namespace = l.only.Namespace; asked != l.only {
+			return "", key, fmt.Errorf("%s holds the tokens of %s, not of %s", l.path, whose(l.only), whose(key))
 		}
-		return p.config.Path, key, nil
+		return l.path, key, nil
 	}
 	name := "tokens"
 	if key.Environment != production {
@@ -87,10 +86,10 @@ func (p *Place) File(key tokens.Key) (string, tokens.Key, error) {
 	if key.Address != "" {
 		name += "@" + escape(key.Address)
 	}
-	if name += p.config.Extension; len(name) > maxName {
+	if name += l.extension; len(name) > maxName {
 		return "", key, fmt.Errorf("the address %s is too long for the name of a file: set Path", key.Address)
 	}
-	return filepath.Join(p.config.Dir, key.ClientID, p.slug, name), key, nil
+	return filepath.Join(l.dir, key.ClientID, l.slug, name), key, nil
 }
 
 // maxName leaves room for the names of locks and temporary files, within the 255
@@ -120,44 +119,39 @@ func escape(address string) string {
 	return name.String()
 }
 
-// key reads back what File made the name of a file of; the zero key for other files.
-func (p *Place) key(client, name string) tokens.Key {
-	stem, ok := strings.CutSuffix(name, p.config.Extension)
+// key reads back what file made the name of a file of; the zero key for other files.
+func (l *layout) key(client, name string) tokens.Key {
+	stem, ok := strings.CutSuffix(name, l.extension)
 	stem, escaped, _ := strings.Cut(stem, "@")
 	address, err := url.PathUnescape(escaped)
 	key := tokens.Key{ClientID: client, Environment: production, Address: address}
 	if stem != "tokens" {
 		key.Environment, ok = strings.CutSuffix(stem, "-tokens")
 	}
-	path, key, fileErr := p.File(key)
+	path, key, fileErr := l.file(key)
 	if !ok || err != nil || fileErr != nil || filepath.Base(path) != name {
 		return tokens.Key{}
 	}
-	key.Namespace = ""
 	return key
 }
 
-// Found is a file that exists, and whose it is; the key has no namespace yet.
-type Found struct {
-	Path string
-	Key  tokens.Key
-}
-
-// Files returns the files that exist, in no order that matters.
-func (p *Place) Files() ([]Found, error) {
-	if p.config.Path != "" {
-		if _, err := os.Lstat(p.config.Path); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
+// files returns the files that exist, or have a record, and whose they are.
+func (l *layout) files() (map[string]tokens.Key, error) {
+	found := map[string]tokens.Key{}
+	if l.path != "" {
+		for _, name := range []string{l.path, recordName(l.path)} {
+			if _, err := os.Lstat(name); err == nil {
+				found[l.path] = l.only
+			}
 		}
-		return []Found{{Path: p.config.Path, Key: p.only}}, nil
+		return found, nil
 	}
-	clients, err := os.ReadDir(p.config.Dir)
+	clients, err := os.ReadDir(l.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var found []Found
 	for _, client := range clients {
-		dir := filepath.Join(p.config.Dir, client.Name(), p.slug)
+		dir := filepath.Join(l.dir, client.Name(), l.slug)
 		files, err := os.ReadDir(dir)
 		if errors.Is(err, fs.ErrNotExist) || notADirectory(dir) {
 			continue
@@ -166,8 +160,12 @@ func (p *Place) Files() ([]Found, error) {
 			return nil, err
 		}
 		for _, file := range files {
-			if key := p.key(client.Name(), file.Name()); key != (tokens.Key{}) {
-				found = append(found, Found{Path: filepath.Join(dir, file.Name()), Key: key})
+			name := file.Name()
+			if of, ok := strings.CutSuffix(name, recordSuffix); ok {
+				name = strings.TrimPrefix(of, recordPrefix)
+			}
+			if key := l.key(client.Name(), name); key != (tokens.Key{}) {
+				found[filepath.Join(dir, name)] = key
 			}
 		}
 	}

@@ -11,10 +11,10 @@ import (
 // reserved are names that Windows keeps for devices.
 var reserved = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
 
-// Slug makes the directory name that the official Python SDK makes of an app's
+// slug makes the directory name that the official Python SDK makes of an app's
 // name.
-func Slug(appName string) (string, error) {
-	slug := strings.Map(func(r rune) rune {
+func slug(appName string) (string, error) {
+	name := strings.Map(func(r rune) rune {
 		switch {
 		case strings.ContainsRune(`<>:"/\|?*`, r):
 			return '+'
@@ -26,12 +26,12 @@ func Slug(appName string) (string, error) {
 		return r
 	}, appName)
 	// Python lowers this one letter to two code points, Go to one.
-	slug = strings.ToLower(strings.ReplaceAll(slug, "\u0130", "i\u0307"))
-	if slug == "" {
+	name = strings.ToLower(strings.ReplaceAll(name, "\u0130", "i\u0307"))
+	if name == "" {
 		return "", errors.New("the app name leaves nothing for a file name: choose another")
 	}
-	if reserved.MatchString(slug) {
-		return "", fmt.Errorf("the app name makes the file name %q, which Windows reserves: choose another", slug)
+	if reserved.MatchString(name) {
+		return "", fmt.Errorf("the app name makes the file name %q, which Windows reserves: choose another", name)
 	}
-	return slug, nil
+	return name, nil
 }

@@ -4,26 +4,47 @@ package place
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
 // openFlags keep an open from following a link or waiting for a pipe.
 const openFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
-// IsLink reports that Open was given a symlink, which it does not follow.
-func IsLink(err error) bool { return errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK) }
-
 // root is the directory of the official Python SDK.
 func root() (string, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", err
+		if known, err := user.Current(); err == nil {
+			home = known.HomeDir
+		}
+	}
+	switch {
+	case home == "":
+		return "", errors.New("HOME is not set, and the user database has no home directory")
+	case !filepath.IsAbs(home):
+		return "", fmt.Errorf("the home directory %q is not an absolute path: correct HOME", home)
 	}
 	return filepath.Join(home, ".globus", "app"), nil
 }
+
+// machine names the space in which process IDs count, "" if it has no name.
+func machine() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	namespace, _ := os.Readlink("/proc/self/ns/pid") // Linux: containers of one name
+	return strings.TrimSpace(host + " " + namespace)
+}
+
+// gone reports that no process has the ID.
+func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
 // foreignOwner returns the owner, and whether that is somebody else.
 func foreignOwner(info fs.FileInfo) (uint32, bool) {

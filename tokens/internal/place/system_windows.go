@@ -11,9 +11,6 @@ import (
 
 const openFlags = 0
 
-// IsLink is never so: Open follows links.
-func IsLink(error) bool { return false }
-
 // root is the directory of the official Python SDK.
 func root() (string, error) {
 	base, err := os.UserCacheDir() // %LOCALAPPDATA%
@@ -29,6 +26,10 @@ func root() (string, error) {
 	}
 	return filepath.Join(base, "globus", "app"), nil
 }
+
+// machine has no name, because gone never knows: locks of dead processes end by their age.
+func machine() string { return "" }
+func gone(int) bool   { return false }
 
 // On Windows files under a user's profile get the profile's access list.
 func foreignOwner(fs.FileInfo) (uint32, bool)                   { return 0, false }

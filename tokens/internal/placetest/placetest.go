@@ -1,0 +1,510 @@
+// Package placetest tests what stores in files promise beyond the contract: what is
+// left of failures and killed processes, and locks that do not lock.
+package placetest
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/storetest"
+)
+
+// Store is a store in files.
+type Store interface {
+	tokens.Store
+	Path(key tokens.Key) (string, error)
+}
+
+// Open opens a store in a directory.
+type Open func(t *testing.T, system place.System, dir string) Store
+
+// Run runs the tests in parallel.
+func Run(t *testing.T, open Open) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, Open){
+		"Update_FileCannotBeWritten":   fileCannotBeWritten,
+		"Load_FirstLoginLeftOver":      firstLoginLeftOver,
+		"Update_LeftoverIsTorn":        leftoverIsTorn,
+		"Update_LeftoverIsStale":       leftoverIsStale,
+		"Delete_RemovesLeftover":       deleteRemovesLeftover,
+		"Update_LockDoesNotLock":       lockDoesNotLock,
+		"Update_LockFileRemoved":       lockFileRemoved,
+		"Update_DirectoryRemoved":      directoryRemoved,
+		"Update_LockIsNoRegularFile":   lockIsNoRegularFile,
+		"Update_OwnerOfExclusiveLock":  ownerOfExclusiveLock,
+		"Delete_DamagedFile":           deleteDamaged,
+		"Delete_FileOthersCanUse":      deleteFileOthersCanUse,
+		"Update_EmptyFileIsEmptyStore": emptyFile,
+		"Update_NothingToChange":       rehearsal,
+		"Update_ManyFailures":          manyFailures,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open)
+		})
+	}
+	noLocks := place.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOSYS }}
+	t.Run("FileSystemWithoutLocks", func(t *testing.T) {
+		t.Parallel()
+		storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
+			t.Helper()
+			dir := t.TempDir()
+			return open(t, noLocks, dir), open(t, noLocks, dir)
+		})
+	})
+}
+
+func key() tokens.Key { return tokens.Key{ClientID: "7fb58e00-839d-44e3-8047-10a502612dca"} }
+
+func one(access string) tokens.Set {
+	set, err := tokens.NewSet(tokens.Token{AccessToken: access, RefreshToken: "SECRET-" + access, ResourceServer: "rs", Expiry: time.Unix(1700000000, 0)})
+	if err != nil {
+		panic(err)
+	}
+	return set
+}
+
+func path(t *testing.T, store Store) string {
+	t.Helper()
+	file, err := store.Path(key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func put(t *testing.T, store tokens.Store, set tokens.Set) {
+	t.Helper()
+	if _, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
+		t.Fatalf("Update: %v", err)
+	}
+}
+
+func holds(t *testing.T, store tokens.Store, want tokens.Set) {
+	t.Helper()
+	if got, err := store.Load(t.Context(), key()); err != nil || !got.Equal(want) {
+		t.Errorf("Load: %v, %v, want %v", got, err, want)
+	}
+}
+
+// obstruct puts something in the place of a file that is not one.
+func obstruct(t *testing.T, file string) (repair func()) {
+	t.Helper()
+	_ = os.Rename(file, file+".away")
+	if err := os.Mkdir(file, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		_ = os.Rename(file+".away", file)
+	}
+}
+
+// fails makes an update whose result cannot be put into the file.
+func fails(t *testing.T, store Store, set tokens.Set) error {
+	t.Helper()
+	var repair func()
+	got, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
+		repair = obstruct(t, path(t, store))
+		return set, nil
+	})
+	if err == nil || !got.Equal(set) || strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("Update: %v, %v; want an error of one line beside what fn got", got, err)
+	}
+	repair()
+	return err
+}
+
+// left returns what lies beside the file and its lock.
+func left(t *testing.T, store Store) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(path(t, store)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if name := entry.Name(); name != filepath.Base(path(t, store)) && !strings.HasSuffix(name, ".lock") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func fileCannotBeWritten(t *testing.T, open Open) {
+	t.Helper()
+	dir := t.TempDir()
+	store := open(t, place.System{}, dir)
+	put(t, store, one("A"))
+	err := fails(t, store, one("B"))
+	kept := left(t, store)
+	if len(kept) != 1 || !strings.Contains(err.Error(), filepath.Join(filepath.Dir(path(t, store)), kept[0])) {
+		t.Errorf("the error %q does not name what was left: %q", err, kept)
+	}
+	if info, err := os.Stat(filepath.Join(filepath.Dir(path(t, store)), kept[0])); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("%s: %v, %v", kept[0], info.Mode(), err)
+	}
+	next := open(t, place.System{}, dir) // the next process
+	holds(t, next, one("B"))
+	if _, err := next.Update(t.Context(), key(), func(current tokens.Set) (tokens.Set, error) {
+		if !current.Equal(one("B")) {
+			t.Errorf("the next update got %v", current)
+		}
+		return one("C"), nil
+	}); err != nil {
+		t.Error(err)
+	}
+	holds(t, next, one("C"))
+	if names := left(t, next); len(names) > 0 {
+		t.Errorf("left behind: %q", names)
+	}
+}
+
+func firstLoginLeftOver(t *testing.T, open Open) {
+	t.Helper()
+	store := open(t, place.System{}, t.TempDir())
+	_ = fails(t, store, one("A"))
+	if err := os.Remove(path(t, store)); err != nil && !errors.Is(err, fs.ErrNotExist) { // SQLite's is there by now
+		t.Fatal(err)
+	}
+	holds(t, store, one("A"))
+	if keys, err := store.Keys(t.Context()); err != nil || len(keys) != 1 || keys[0].ClientID != key().ClientID || keys[0].Namespace != "DEFAULT" {
+		t.Errorf("Keys: %v, %v", keys, err)
+	}
+	put(t, store, one("A"))
+	holds(t, store, one("A"))
+}
+
+func leftoverIsTorn(t *testing.T, open Open) {
+	t.Helper()
+	store := open(t, place.System{}, t.TempDir())
+	put(t, store, one("A"))
+	_ = fails(t, store, one("B"))
+	dir := filepath.Dir(path(t, store))
+	record := filepath.Join(dir, left(t, store)[0])
+	whole, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, torn := range [][]byte{{}, whole[:len(whole)-1], make([]byte, 1000)} {
+		for _, name := range []string{record, filepath.Join(dir, "."+filepath.Base(path(t, store))+".1.tmp")} {
+			if err := os.WriteFile(name, torn, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			holds(t, store, one("A"))
+			put(t, store, one("A"))
+			holds(t, store, one("A"))
+			if names := left(t, store); len(names) > 0 {
+				t.Errorf("left behind: %q", names)
+			}
+		}
+	}
+	// As a temporary file that was not cut to its length yet it is whole.
+	temp := filepath.Join(dir, "."+filepath.Base(path(t, store))+".1.tmp")
+	if err := os.WriteFile(temp, append(whole, make([]byte, 1000)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := store.Update(t.Context(), key(), func(current tokens.Set) (tokens.Set, error) { return current, nil }); err != nil || !got.Equal(one("B")) {
+		t.Errorf("Update: %v, %v", got, err)
+	}
+	holds(t, store, one("B"))
+}
+
+func leftoverIsStale(t *testing.T, open Open) {
+	t.Helper()
+	store := open(t, place.System{}, t.TempDir())
+	put(t, store, one("A"))
+	_ = fails(t, store, one("B"))
+	record := filepath.Join(filepath.Dir(path(t, store)), left(t, store)[0])
+	whole, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, store, one("C")) // a login
+	if err := os.WriteFile(record, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, store, one("C"))
+	put(t, store, one("C"))
+	holds(t, store, one("C"))
+	if names := left(t, store); len(names) > 0 {
+		t.Errorf("left behind: %q", names)
+	}
+}
+
+func deleteRemovesLeftover(t *testing.T, open Open) {
+	t.Helper()
+	store := open(t, place.System{}, t.TempDir())
+	_ = fails(t, store, one("A"))
+	if err := store.Delete(t.Context(), key()); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, store, tokens.Set{})
+	put(t, store, tokens.Set{})
+	holds(t, store, tokens.Set{})
+	if names := left(t, store); len(names) > 0 {
+		t.Errorf("left behind: %q", names)
+	}
+}
+
+// Where locks exclude nothing, the later of two updates at once stays, and the
+// file is whole all the time.
+func lockDoesNotLock(t *testing.T, open Open) {
+	t.Helper()
+	shared := place.System{TryLock: (*flock.Flock).TryRLock} // opens the file as TryLock does
+	dir := t.TempDir()
+	put(t, open(t, shared, dir), one("A"))
+	for range 10 {
+		inside := make(chan struct{}, 2)
+		both := make(chan struct{})
+		var all sync.WaitGroup
+		for _, access := range []string{"B", "C"} {
+			store := open(t, shared, dir)
+			all.Go(func() {
+				if got, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
+					inside <- struct{}{}
+					<-both
+					return one(access), nil
+				}); err != nil || !got.Equal(one(access)) {
+					t.Errorf("Update: %v, %v", got, err)
+				}
+			})
+		}
+		<-inside
+		<-inside
+		close(both)
+		all.Wait()
+		store := open(t, place.System{}, dir)
+		if set, err := store.Load(t.Context(), key()); err != nil || !set.Equal(one("B")) && !set.Equal(one("C")) {
+			t.Fatalf("Load: %v, %v", set, err)
+		}
+		put(t, store, one("A"))
+		if names := left(t, store); len(names) > 0 {
+			t.Errorf("left behind: %q", names)
+		}
+	}
+}
+
+func lockFileRemoved(t *testing.T, open Open) {
+	t.Helper()
+	dir := t.TempDir()
+	a, b := open(t, place.System{}, dir), open(t, place.System{}, dir)
+	put(t, a, one("A"))
+	if _, err := a.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
+		if err := os.Remove(path(t, a) + ".lock"); err != nil {
+			t.Error(err)
+		}
+		put(t, b, one("B"))
+		return one("C"), nil
+	}); err != nil {
+		t.Error(err)
+	}
+	holds(t, b, one("C"))
+	put(t, b, one("D"))
+	holds(t, a, one("D"))
+	// The lock is taken on a file that is removed before it is looked at.
+	tries := 0
+	c := open(t, place.System{TryLock: func(lock *flock.Flock) (bool, error) {
+		locked, err := lock.TryLock()
+		if tries++; tries == 1 {
+			err = errors.Join(err, os.Remove(lock.Path()))
+		}
+		return locked, err
+	}}, dir)
+	put(t, c, one("E"))
+	if _, err := os.Stat(path(t, c) + ".lock"); err != nil || tries != 2 {
+		t.Errorf("%d tries, %v", tries, err)
+	}
+}
+
+func directoryRemoved(t *testing.T, open Open) {
+	t.Helper()
+	store := open(t, place.System{}, t.TempDir())
+	put(t, store, one("A"))
+	got, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
+		return one("B"), os.RemoveAll(filepath.Dir(path(t, store)))
+	})
+	if err != nil || !got.Equal(one("B")) {
+		t.Errorf("Update: %v, %v", got, err)
+	}
+	holds(t, store, one("B"))
+}
+
+func lockIsNoRegularFile(t *testing.T, open Open) {
+	t.Helper()
+	for name, make := range map[string]func(string) error{
+		"pipe":      mkfifo,
+		"directory": func(name string) error { return os.Mkdir(name, 0o700) },
+		"link":      func(name string) error { return os.Symlink("elsewhere", name) },
+	} {
+		store := open(t, place.System{}, t.TempDir())
+		put(t, store, one("A"))
+		lock := path(t, store) + ".lock"
+		if err := errors.Join(os.Remove(lock), make(lock)); err != nil {
+			t.Skip(err)
+		}
+		_, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
+			t.Error("fn was called without the lock")
+			return tokens.Set{}, nil
+		})
+		if err == nil || !strings.Contains(err.Error(), lock) {
+			t.Errorf("%s: error %v, want one that names the lock", name, err)
+		}
+	}
+}
+
+func ownerOfExclusiveLock(t *testing.T, open Open) {
+	t.Helper()
+	noLocks := place.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOLCK }}
+	hour := time.Now().Add(-time.Hour)
+	for name, row := range map[string]struct {
+		content string
+		age     time.Time
+		broken  bool
+	}{
+		"of a dead process":              {place.OwnerText(dead(t)), time.Time{}, dead(t) > 0},
+		"of this process":                {place.OwnerText(os.Getpid()), time.Time{}, false},
+		"of a process elsewhere":         {"1 elsewhere\n", time.Time{}, false},
+		"of a process elsewhere, old":    {"1 elsewhere\n", hour, true},
+		"of a process killed at once":    {"", time.Time{}, false},
+		"of a process killed hours ago":  {"", hour, true},
+		"of something else in this file": {strings.Repeat("x", 10_000), time.Time{}, false},
+	} {
+		store := open(t, noLocks, t.TempDir())
+		put(t, store, one("A"))
+		lock := path(t, store) + ".locked"
+		if err := os.WriteFile(lock, []byte(row.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if !row.age.IsZero() {
+			if err := os.Chtimes(lock, row.age, row.age); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) { return one("B"), nil })
+		_, statErr := os.Stat(lock)
+		if row.broken && (err != nil || statErr == nil) || !row.broken && (!errors.Is(err, tokens.ErrLocked) || statErr != nil) {
+			t.Errorf("a lock %s: Update %v, the lock %v; want it broken: %v", name, err, statErr, row.broken)
+		}
+	}
+}
+
+func deleteDamaged(t *testing.T, open Open) {
+	t.Helper()
+	store := open(t, place.System{}, t.TempDir())
+	put(t, store, one("A"))
+	file := path(t, store)
+	if err := os.WriteFile(file, []byte(strings.Repeat("\x00SECRET", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Load(t.Context(), key())
+	if !errors.Is(err, tokens.ErrUnreadable) || !strings.Contains(err.Error(), file+".damaged") {
+		t.Errorf("Load: %v, want ErrUnreadable that says what to do", err)
+	}
+	if err := store.Delete(t.Context(), key()); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	holds(t, store, tokens.Set{})
+	put(t, store, one("B"))
+	holds(t, store, one("B"))
+	if names := left(t, store); len(names) != 1 || names[0] != filepath.Base(file)+".damaged" {
+		t.Errorf("left behind: %q", names)
+	}
+}
+
+func deleteFileOthersCanUse(t *testing.T, open Open) {
+	t.Helper()
+	store := open(t, place.System{}, t.TempDir())
+	put(t, store, one("A"))
+	if err := os.Chmod(path(t, store), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Delete(t.Context(), key()); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	holds(t, store, tokens.Set{})
+	put(t, store, one("B"))
+}
+
+func emptyFile(t *testing.T, open Open) {
+	t.Helper()
+	store := open(t, place.System{}, t.TempDir())
+	file := path(t, store)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, store, tokens.Set{})
+	if err := store.Delete(t.Context(), key()); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	put(t, store, one("A"))
+	holds(t, store, one("A"))
+}
+
+// An update that changes nothing says whether one that does could be stored.
+func rehearsal(t *testing.T, open Open) {
+	t.Helper()
+	same := func(current tokens.Set) (tokens.Set, error) { return current, nil }
+	for name, damage := range map[string]func(t *testing.T, file string){
+		"damaged": func(t *testing.T, file string) {
+			t.Helper()
+			if err := os.WriteFile(file, []byte("half of someth"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"open to others": func(t *testing.T, file string) {
+			t.Helper()
+			if err := os.Chmod(file, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a directory": func(t *testing.T, file string) { t.Helper(); _ = obstruct(t, file) },
+		"no lock": func(t *testing.T, file string) {
+			t.Helper()
+			if err := errors.Join(os.Remove(file+".lock"), os.Mkdir(file+".lock", 0o700)); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		store := open(t, place.System{}, t.TempDir())
+		put(t, store, one("A"))
+		if _, err := store.Update(t.Context(), key(), same); err != nil {
+			t.Errorf("a good file: %v", err)
+		}
+		damage(t, path(t, store))
+		if _, err := store.Update(t.Context(), key(), same); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// Every failure keeps the last set that was received.
+func manyFailures(t *testing.T, open Open) {
+	t.Helper()
+	store := open(t, place.System{}, t.TempDir())
+	put(t, store, one("0"))
+	for _, access := range []string{"1", "2", "3"} {
+		_ = fails(t, store, one(access))
+		holds(t, store, one(access))
+	}
+	put(t, store, tokens.Set{})
+	holds(t, store, tokens.Set{})
+	if names := left(t, store); len(names) > 0 {
+		t.Errorf("left behind: %q", names)
+	}
+}
