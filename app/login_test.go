@@ -91,7 +91,6 @@ func TestAppLogin_UnusableStore(t *testing.T) {
 		spoil func(path string) error
 		want  error
 	}{
-		"empty file":      {func(path string) error { return os.Truncate(path, 0) }, tokens.ErrUnreadable},
 		"file cut off":    {func(path string) error { return os.Truncate(path, 20) }, tokens.ErrUnreadable},
 		"readable by all": {func(path string) error { return os.Chmod(path, 0o644) }, tokens.ErrUnsafe},
 		"not a directory": {func(path string) error { return replaceByFile(filepath.Dir(path)) }, nil},
