@@ -136,6 +136,9 @@ func (c child) run() report {
 		})
 	}
 	all.Wait()
+	if err := user.Close(context.Background()); err != nil { // a refresh that was sent is stored
+		r.Errors = append(r.Errors, err.Error())
+	}
 	r.Tokens, r.Calls, r.Distinct = given.Load(), calls.Load(), len(seen)
 	return r
 }
