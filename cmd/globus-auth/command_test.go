@@ -219,7 +219,7 @@ func TestCommand_DamagedStore(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Fatalf("files %q, %v", files, err)
 	}
-	if err := os.Truncate(files[0], 0); err != nil {
+	if err := os.Truncate(files[0], 20); err != nil {
 		t.Fatal(err)
 	}
 	m.fails("globus-auth logout --forget", "login")
