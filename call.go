@@ -68,7 +68,7 @@ func call[T any](c *Client, op operation, req *http.Request, buildErr error, opt
 	if op.empty && isEmpty(response.Body) {
 		return out, nil
 	}
-	odd, err := decode(response.Body, out)
+	odd, err := decode(response.Body, out, c.maxBody/4*3)
 	if err != nil {
 		return nil, x.malformed(response, err)
 	}

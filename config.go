@@ -22,7 +22,7 @@ const NoTimeout time.Duration = -1
 const (
 	defaultTimeout   = 60 * time.Second
 	dialTimeout      = 10 * time.Second
-	defaultMaxBody   = 16 << 20
+	defaultMaxBody   = 8 << 20
 	maxRedirects     = 5
 	defaultRetries   = 5
 	defaultMaxDelay  = 10 * time.Second
@@ -58,8 +58,9 @@ type Config struct {
 	// RootCAs replaces the system's certificate authorities. It cannot be
 	// combined with HTTPClient.
 	RootCAs *x509.CertPool
-	// MaxResponseBytes limits the body of a response; zero means 16 MiB. A
-	// longer one is [ErrResponseTooLarge].
+	// MaxResponseBytes limits the body of a response; zero means 8 MiB. A longer one is
+	// [ErrResponseTooLarge], and so is one that takes much more memory than it is long:
+	// at most 8 times this is allocated for any response.
 	MaxResponseBytes int64
 	// Retry configures retries.
 	Retry RetryPolicy

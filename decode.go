@@ -16,18 +16,19 @@ import (
 // decode reads a response with the meaning that encoding/json gives it
 // (duplicate names, odd UTF-8 and names in another letter case are accepted)
 // at about twice its speed, and evens out what the service writes in more than
-// one way. Fields of an unexpected type read as absent; odd says which.
-func decode(data []byte, out any) (odd []string, err error) {
+// one way. Fields of an unexpected type read as absent; odd says which. A document
+// whose values take more than limit bytes of memory is [ErrResponseTooLarge].
+func decode(data []byte, out any, limit int64) (odd []string, err error) {
 	if tokens, ok := out.(*gen.TokenResponse); ok && bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
 		// The dependent grant returns a bare list.
-		return unmarshal(data, &tokens.OtherTokens)
+		return unmarshal(data, &tokens.OtherTokens, limit)
 	}
 	var hooks []*json.Unmarshalers
 	switch out.(type) {
 	case *gen.ProjectAnswer, *gen.ProjectList:
 		hooks = append(hooks, json.UnmarshalFromFunc(identityOrID))
 	}
-	odd, err = unmarshal(data, out, hooks...)
+	odd, err = unmarshal(data, out, limit, hooks...)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func decode(data []byte, out any) (odd []string, err error) {
 			var nested struct {
 				Client gen.CreateClientAnswer `json:"client"`
 			}
-			if _, err := unmarshal(data, &nested); err == nil && nested.Client.Client.ID != "" {
+			if _, err := unmarshal(data, &nested, limit); err == nil && nested.Client.Client.ID != "" {
 				*answer = nested.Client
 			}
 		}
@@ -79,9 +80,31 @@ func identityOrID(dec *jsontext.Decoder, identity *gen.Identity) error {
 	return err
 }
 
+const (
+	// unmetered is the length of a body that cannot become much.
+	unmetered = 64 << 10
+	// minValue is the least that a value counts for, in bytes: what reading it leaves
+	// behind, and its place in a list or map.
+	minValue = 40
+)
+
+// budget ends the reading of a document whose values take more than limit bytes of
+// memory: without it, 15 MiB of "{}," become 2 GiB of structs.
+func budget(limit int64) *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(_ *jsontext.Decoder, pointer any) error {
+		if limit -= max(minValue, int64(reflect.TypeOf(pointer).Elem().Size())); limit < 0 {
+			return ErrResponseTooLarge
+		}
+		return errors.ErrUnsupported
+	})
+}
+
 // unmarshal reads strictly, which is fast, and leniently where that fails.
-func unmarshal(data []byte, out any, hooks ...*json.Unmarshalers) (odd []string, err error) {
+func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (odd []string, err error) {
 	read := func(hooks []*json.Unmarshalers) error {
+		if len(data) > unmetered {
+			hooks = append([]*json.Unmarshalers{budget(limit)}, hooks...)
+		}
 		options := []json.Options{jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false)}
 		if len(hooks) > 0 {
 			options = append(options, json.WithUnmarshalers(json.JoinUnmarshalers(hooks...)))
@@ -89,14 +112,17 @@ func unmarshal(data []byte, out any, hooks ...*json.Unmarshalers) (odd []string,
 		return json.Unmarshal(data, out, options...)
 	}
 	err = read(hooks)
-	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.JSONPointer != "" {
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.JSONPointer != "" && !errors.Is(err, ErrResponseTooLarge) {
 		l := lenient{document: reflect.TypeOf(out).Elem()}
 		reflect.ValueOf(out).Elem().SetZero()
 		err = read(append(hooks, json.UnmarshalFromFunc(oneAudience), json.UnmarshalFromFunc(l.read)))
 		odd = l.odd
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		return odd, nil
+	case errors.Is(err, ErrResponseTooLarge):
+		return nil, fmt.Errorf("%w: decoded it takes more than %d bytes", ErrResponseTooLarge, limit)
 	}
 	// The library's own texts can quote the document, which may hold tokens.
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {

@@ -208,14 +208,14 @@ func TestDecode_WarningsHoldNamesOfTheSpecOnly(t *testing.T) {
 // A hostile document costs no more than its size.
 func TestDecode_ManyOddValuesBelowALongName(t *testing.T) {
 	t.Parallel()
-	long, many := strings.Repeat("k", 4<<20), strings.Repeat(`"amr":"x",`, 400_000)
+	long, many := strings.Repeat("k", 4<<20), strings.Repeat(`"amr":"x",`, 100_000)
 	client, _ := returns(t, http.StatusOK, `{"active":true,"session_info":{"authentications":{"`+long+`":{`+many+`"idp":"p"}}}}`)
 	begin := time.Now()
 	if _, err := client.Introspect(t.Context(), gen.IntrospectRequest{Token: "t"}); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(begin); took > 30*time.Second {
-		t.Errorf("%s for 8 MB", took)
+		t.Errorf("%s for 5 MB", took)
 	}
 }
 

@@ -23,7 +23,7 @@ var (
 	// often. Nothing was sent there.
 	ErrRedirect = errors.New("redirect refused")
 	// ErrResponseTooLarge means that a response was longer than
-	// [Config.MaxResponseBytes].
+	// [Config.MaxResponseBytes], or that decoded it would take too much memory.
 	ErrResponseTooLarge = errors.New("response too large")
 	// ErrMalformedResponse means that a response with a success status was not
 	// the JSON document that the operation promises.
@@ -93,6 +93,9 @@ var errProxy = errors.New("the proxy refused the connection")
 // malformed makes the error of a response with a success status that could not be
 // decoded. What is not JSON at all keeps its body, which says where it came from.
 func (x *exchange) malformed(response *Response, err error) *callError {
+	if errors.Is(err, ErrResponseTooLarge) {
+		return x.failed(err)
+	}
 	media := response.Header.Get("Content-Type")
 	if media != "" && !strings.Contains(media, "json") {
 		page := apierror.FromResponse(x.op.id, response.StatusCode, response.Header, response.Body).Redact(x.secrets...)

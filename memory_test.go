@@ -1,0 +1,95 @@
+package globusauth_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/gen"
+)
+
+// A few kilobytes of gzip must not become gigabytes: no response takes more than 64 MiB,
+// garbage included.
+//
+//nolint:paralleltest // measures what the process allocates
+func TestClient_MemoryOfHostileResponses(t *testing.T) {
+	const size, limit = 15 << 19, 64 << 20
+	identities := func(c *globusauth.Client) error {
+		_, err := c.WithCredentials(globusauth.Bearer("AAA")).GetIdentities(t.Context(), nil)
+		return err
+	}
+	token := func(c *globusauth.Client) error {
+		_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: gen.GrantTypeClientCredentials})
+		return err
+	}
+	introspect := func(c *globusauth.Client) error {
+		_, err := c.WithCredentials(globusauth.Basic("id", "secret")).Introspect(t.Context(), gen.IntrospectRequest{Token: "t"})
+		return err
+	}
+	names := func(value string) string {
+		var b strings.Builder
+		for n := 0; b.Len() < size; n++ {
+			b.WriteString(`"` + strconv.Itoa(n) + `":` + value + ",")
+		}
+		return b.String() + `"last":` + value
+	}
+	list := func(element string) string { return strings.Repeat(element+",", size/(len(element)+1)) + element }
+	const ordinary = `{"id":"46bd0f56-e24f-11e5-a510-131bef46955c","username":"somebody@example.edu","name":"Person Number One","email":` +
+		`"somebody@mail.example.edu","organization":"Department of Examples, Example University","status":"used",` +
+		`"identity_provider":"41143743-f3c8-4d60-bbdb-eeecaba85bd9","identity_type":"login"}`
+	for _, test := range []struct {
+		name   string
+		status int
+		body   string
+		call   func(*globusauth.Client) error
+		want   error
+	}{
+		{"empty identities", 200, `{"identities":[` + list("{}") + `]}`, identities, globusauth.ErrResponseTooLarge},
+		{"identities that are null", 200, `{"identities":[` + list("null") + `]}`, identities, globusauth.ErrResponseTooLarge},
+		{"identities that are numbers", 200, `{"identities":[` + list("1") + `]}`, identities, globusauth.ErrResponseTooLarge},
+		{"one field, very often", 200, `{"identities":[{` + list(`"id":"x"`) + `}]}`, identities, globusauth.ErrResponseTooLarge},
+		{"tokens", 200, `{"other_tokens":[` + list("{}") + `]}`, token, globusauth.ErrResponseTooLarge},
+		{"bare list of tokens", 200, `[` + list("{}") + `]`, token, globusauth.ErrResponseTooLarge},
+		{"texts", 200, `{"aud":[` + list(`""`) + `]}`, introspect, globusauth.ErrResponseTooLarge},
+		{"numbers where texts belong", 200, `{"aud":[` + list(`1`) + `]}`, introspect, globusauth.ErrResponseTooLarge},
+		{"map of documents", 200, `{"policy_evaluations":{` + names(`{}`) + `}}`, introspect, globusauth.ErrResponseTooLarge},
+		{"map of anything", 200, `{"session_info":{"authentications":{"a":{"custom_claims":{` + names(`0`) + `}}}}}`, introspect, globusauth.ErrResponseTooLarge},
+		{"lists of anything", 200, `{"session_info":{"authentications":{"a":{"custom_claims":{"a":[` + list(`[]`) + `]}}}}}`, introspect, globusauth.ErrResponseTooLarge},
+		{"10,000 identities, 3 MB", 200, `{"identities":[` + list(ordinary)[:10_000*(len(ordinary)+1)] + `{}]}`, identities, nil},
+		{"longer than the limit", 200, `{"identities":[` + list("{}") + list("{}") + `]}`, identities, globusauth.ErrResponseTooLarge},
+		{"unknown field", 200, `{"new":[` + list("{}") + `]}`, identities, nil},
+		{"error document", 400, `{"errors":[` + list("{}") + `]}`, identities, apierror.ErrBadRequest},
+		{"error document that is just read", 400, `{"errors":[` + list("{}")[:1<<20-40] + `{}]}`, identities, apierror.ErrBadRequest},
+		{"just not metered", 200, `{"identities":[` + list("{}")[:3*21_000] + `{}]}`, identities, nil},
+	} {
+		var body bytes.Buffer
+		zip := gzip.NewWriter(&body)
+		_, _ = zip.Write([]byte(test.body))
+		_ = zip.Close()
+		test.body = ""
+		client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Encoding", "gzip")
+			w.WriteHeader(test.status)
+			_, _ = w.Write(body.Bytes())
+		})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := test.call(client)
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, test.want) {
+			t.Errorf("%s: got %v, want %v", test.name, err, test.want)
+		}
+		used := after.TotalAlloc - before.TotalAlloc
+		if used > limit {
+			t.Errorf("%s: %d MiB", test.name, used>>20)
+		}
+	}
+}
