@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -14,9 +15,8 @@ type flight struct {
 	cancel   context.CancelFunc
 
 	// Guarded by Refreshing.mu.
-	waiting   int
-	sent      bool // the service has been asked: must be finished
-	abandoned bool
+	waiting int
+	sent    bool // the service has been asked: must be finished
 
 	// Written before done is closed.
 	token Token
@@ -92,19 +92,18 @@ func (r *Refreshing) leave(f *flight, rejected string) (Token, bool) {
 	defer r.mu.Unlock()
 	f.waiting--
 	if f.waiting == 0 && !f.sent {
-		f.abandoned = true
 		f.cancel()
 		r.detach(f)
 	}
 	return r.stillGood(rejected)
 }
 
-// send marks the point of no return. It reports false if no caller waits any more.
-func (r *Refreshing) send(f *flight) bool {
+// send marks the point of no return, unless no caller waits any more.
+func (r *Refreshing) send(ctx context.Context, f *flight) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f.sent = !f.abandoned
-	return f.sent
+	f.sent = ctx.Err() == nil
+	return ctx.Err()
 }
 
 // detach makes the next caller start a renewal of its own.
@@ -167,7 +166,7 @@ func (r *Refreshing) settle(f *flight, stored, token Token, renewed bool, err er
 		stored = held.token // the store could not be read
 	}
 	ended := !stored.Expiry.IsZero() && !now.Before(stored.Expiry)
-	if stored.AccessToken == "" || stored.AccessToken == f.rejected || stored.AccessToken == r.refused.accessToken || ended {
+	if slices.Contains([]string{"", f.rejected, r.refused.accessToken}, stored.AccessToken) || ended {
 		r.held.Store(nil)
 		return false
 	}

@@ -15,7 +15,7 @@ import (
 // knownHosts returns the hosts of one of Globus's own services in an environment,
 // none for a resource server that is not one of them.
 func knownHosts(resourceServer, environment string) ([]string, error) {
-	domain := ""
+	var domain string
 	switch environment {
 	case "", defaultEnvironment:
 		environment, domain = defaultEnvironment, "globus.org"
@@ -26,38 +26,29 @@ func knownHosts(resourceServer, environment string) ([]string, error) {
 	default:
 		return nil, fmt.Errorf("unknown environment %q: name the hosts in Hosts", environment)
 	}
-	automate := func(service string) []string {
-		host := service + ".automate.globus.org"
-		if environment != defaultEnvironment {
-			host = environment + "." + host
-		}
-		return []string{host}
+	prefix := ""
+	if environment != defaultEnvironment {
+		prefix = environment + "."
 	}
-	switch resourceServer {
-	case scopes.AuthResourceServer:
-		return []string{"auth." + domain}, nil
-	case scopes.TransferResourceServer:
-		if environment == defaultEnvironment {
-			return []string{"transfer.api." + domain, "transfer.api.globusonline.org"}, nil
-		}
-		return []string{"transfer.api." + domain}, nil
-	case scopes.GroupsResourceServer:
-		return []string{"groups.api." + domain}, nil
-	case scopes.SearchResourceServer:
-		return []string{"search.api." + domain}, nil
-	case scopes.ComputeResourceServer:
-		return []string{"compute.api." + domain}, nil
-	case scopes.FlowsResourceServer:
-		return automate("flows"), nil
-	case scopes.TimersResourceServer:
-		return automate("timer"), nil
-	case scopes.NexusResourceServer:
-		if environment == defaultEnvironment {
-			return []string{"nexus.api.globusonline.org"}, nil
-		}
-		return []string{"nexus.api." + domain}, nil
+	host := map[string]string{
+		scopes.AuthResourceServer:     "auth." + domain,
+		scopes.TransferResourceServer: "transfer.api." + domain,
+		scopes.GroupsResourceServer:   "groups.api." + domain,
+		scopes.SearchResourceServer:   "search.api." + domain,
+		scopes.ComputeResourceServer:  "compute.api." + domain,
+		scopes.FlowsResourceServer:    prefix + "flows.automate.globus.org",
+		scopes.TimersResourceServer:   prefix + "timer.automate.globus.org",
+		scopes.NexusResourceServer:    "nexus.api." + domain,
+	}[resourceServer]
+	switch {
+	case host == "":
+		return nil, nil
+	case environment == defaultEnvironment && resourceServer == scopes.TransferResourceServer:
+		return []string{host, "transfer.api.globusonline.org"}, nil
+	case environment == defaultEnvironment && resourceServer == scopes.NexusResourceServer:
+		return []string{"nexus.api.globusonline.org"}, nil
 	}
-	return nil, nil
+	return []string{host}, nil
 }
 
 // parseHost reads "host" or "host:port" as a caller names it.

@@ -1,11 +1,13 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -32,71 +34,63 @@ func (f oauth2Source) Token() (*oauth2.Token, error) { return f() }
 
 // FromOAuth2 reads a token that x/oauth2 obtained from Globus Auth: the token
 // itself, and those of further resource servers in its other_tokens. It is the way back from
-// [Token.OAuth2] too. An answer without a resource_server is an error, since
-// nobody could say whom the token is for.
+// [Token.OAuth2] too. What cannot be used is left out, as [Salvage] does, and is in the
+// [Set.Problems]; it is an error only if no token is usable. One without a resource_server
+// is not, since no caller could tell where it may be sent.
 func FromOAuth2(plain *oauth2.Token) (Set, error) {
 	if plain == nil {
 		return Set{}, errors.New("tokens: from oauth2: the token is nil")
 	}
-	text := func(key string) string {
-		value, _ := plain.Extra(key).(string)
-		return value
-	}
-	first := Token{
-		AccessToken:    plain.AccessToken,
-		RefreshToken:   plain.RefreshToken,
-		TokenType:      plain.TokenType,
-		ResourceServer: text("resource_server"),
-		Scope:          text("scope"),
-		Expiry:         plain.Expiry,
-		Lifetime:       seconds(plain.ExpiresIn),
-		IdentityID:     text("identity_id"),
-		IDToken:        text("id_token"),
-	}
-	if first.Lifetime == 0 {
-		first.Lifetime = seconds(plain.Extra("expires_in"))
-	}
+	first := tokenOf(plain.Extra)
+	first.AccessToken, first.RefreshToken, first.TokenType, first.Expiry = plain.AccessToken, plain.RefreshToken, plain.TokenType, plain.Expiry
+	first.Lifetime = cmp.Or(seconds(plain.ExpiresIn), first.Lifetime)
 	list := []Token{first}
-	others, _ := plain.Extra("other_tokens").([]any)
-	for i, other := range others {
-		members, ok := other.(map[string]any)
-		if !ok {
-			return Set{}, fmt.Errorf("tokens: from oauth2: other_tokens[%d] is not an object", i)
-		}
-		list = append(list, otherToken(members, first))
+	var problems []error
+	others, ok := plain.Extra("other_tokens").([]any)
+	if !ok && plain.Extra("other_tokens") != nil {
+		problems = append(problems, errors.New("other_tokens is not a list"))
 	}
-	set, err := NewSet(list...)
-	if err != nil {
-		return Set{}, fmt.Errorf("tokens: from oauth2: %w", err)
+	for i, other := range others {
+		fields, ok := other.(map[string]any)
+		if !ok {
+			problems = append(problems, fmt.Errorf("other_tokens[%d] is not an object", i))
+			continue
+		}
+		token := tokenOf(func(key string) any { return fields[key] })
+		token.IdentityID = first.IdentityID
+		// All tokens of a response were issued together, which gives these their expiry.
+		if token.Lifetime > 0 && first.Lifetime > 0 && !first.Expiry.IsZero() {
+			token.Expiry = first.Expiry.Add(token.Lifetime - first.Lifetime)
+		}
+		list = append(list, token)
+	}
+	set := Salvage(list, problems...)
+	if len(set.list()) == 0 {
+		return Set{}, fmt.Errorf("tokens: from oauth2: no token is usable: %w", errors.Join(set.Problems()...))
 	}
 	return set, nil
 }
 
-// otherToken reads an item of other_tokens. All tokens of an answer were issued
-// together, which gives the items their absolute expiry.
-func otherToken(members map[string]any, first Token) Token {
+// tokenOf reads the fields of a token response; one of another JSON type reads as absent.
+func tokenOf(field func(key string) any) Token {
 	text := func(key string) string {
-		value, _ := members[key].(string)
+		value, _ := field(key).(string)
 		return value
 	}
-	token := Token{
+	return Token{
 		AccessToken:    text("access_token"),
 		RefreshToken:   text("refresh_token"),
 		TokenType:      text("token_type"),
 		ResourceServer: text("resource_server"),
 		Scope:          text("scope"),
-		Lifetime:       seconds(members["expires_in"]),
-		IdentityID:     first.IdentityID,
+		Lifetime:       seconds(field("expires_in")),
+		IdentityID:     text("identity_id"),
 		IDToken:        text("id_token"),
 	}
-	if token.Lifetime > 0 && first.Lifetime > 0 && !first.Expiry.IsZero() {
-		token.Expiry = first.Expiry.Add(token.Lifetime - first.Lifetime)
-	}
-	return token
 }
 
-// seconds reads expires_in in the forms x/oauth2 leaves it in; anything else,
-// and anything too long to count, is unknown.
+// seconds reads expires_in: a whole number, however JSON spells it, or digits in a
+// text. Anything else, and anything too long to count, is unknown.
 func seconds(value any) time.Duration {
 	var count float64
 	switch value := value.(type) {
@@ -106,8 +100,11 @@ func seconds(value any) time.Duration {
 		count = value
 	case json.Number:
 		count, _ = value.Float64()
+	case string:
+		digits, _ := strconv.ParseUint(value, 10, 63)
+		count = float64(digits)
 	}
-	if !(count > 0 && count < math.MaxInt64/float64(time.Second)) {
+	if count != math.Trunc(count) || !(count > 0 && count < math.MaxInt64/float64(time.Second)) {
 		return 0
 	}
 	return time.Duration(count) * time.Second

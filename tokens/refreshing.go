@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,6 +98,11 @@ type Refreshing struct {
 	mu      sync.Mutex           // guards what follows
 	flight  *flight              // the renewal that callers join, if one runs
 	running map[*flight]struct{} // that one, and those that callers have left or Forget has cut off
+	lessons
+}
+
+// lessons is what renewals leave to the next one.
+type lessons struct {
 	refused refusal
 	unsaved response // could not be stored; it is stored before the service is asked again
 }
@@ -135,23 +141,15 @@ func NewRefreshing(config RefreshingConfig) (*Refreshing, error) {
 		return fail("ResourceServer is empty")
 	case config.Refresh == nil && config.Grant == nil:
 		return fail("both Refresh and Grant are nil")
-	case config.Timeout < 0:
-		return fail("Timeout is negative")
-	case config.RenewBefore < 0:
-		return fail("RenewBefore is negative")
-	case config.Recheck < 0:
-		return fail("Recheck is negative")
+	case min(config.Timeout, config.RenewBefore, config.Recheck) < 0:
+		return fail("Timeout, RenewBefore or Recheck is negative")
 	}
 	var err error
 	if config.Key, err = config.Key.Normal(); err != nil {
 		return nil, fmt.Errorf("tokens: new refreshing source: %w", err)
 	}
-	if config.Timeout == 0 {
-		config.Timeout = defaultRenewalTimeout
-	}
-	if config.Recheck == 0 {
-		config.Recheck = defaultRecheck
-	}
+	config.Timeout = cmp.Or(config.Timeout, defaultRenewalTimeout)
+	config.Recheck = cmp.Or(config.Recheck, defaultRecheck)
 	if config.Now == nil {
 		config.Now = time.Now
 	}

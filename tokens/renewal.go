@@ -11,12 +11,8 @@ import (
 	"github.com/globusauth/globusauth/internal/timeout"
 )
 
-var (
-	// errGone marks that the store holds no token any more: whoever removed it meant it.
-	errGone = errors.New("nothing is stored")
-	// errAbandoned ends an update that no caller waits for any more.
-	errAbandoned = errors.New("no caller waits for it any more")
-)
+// errGone marks that the store holds no token any more: whoever removed it meant it.
+var errGone = errors.New("nothing is stored")
 
 // response is what Refresh or Grant returned.
 type response struct {
@@ -84,7 +80,7 @@ func (r *Refreshing) look(set Set, rejected string) (stored Token, usable bool, 
 	if !own && stored.RefreshToken != "" {
 		return Token{}, false, r.mismatch(stored, r.config.IdentityID)
 	}
-	known := r.known()
+	known := r.learned().refused
 	if found && own && stored.AccessToken != rejected && stored.AccessToken != known.accessToken && !r.due(stored, r.config.Now()) {
 		return stored, true, nil
 	}
@@ -97,15 +93,14 @@ func (r *Refreshing) look(set Set, rejected string) (stored Token, usable bool, 
 	case known.err != nil && known.refreshToken == stored.RefreshToken &&
 		(stored.RefreshToken != "" || known.accessToken == stored.AccessToken):
 		if rejected == stored.AccessToken {
-			known.accessToken = rejected
-			r.remember(known)
+			r.learn(func(l *lessons) { l.refused.accessToken = rejected })
 		}
 		return stored, false, known.err
 	case r.renewable(stored):
 		return stored, false, nil
 	case rejected == stored.AccessToken:
 		err := fmt.Errorf("tokens: token for %q: it was rejected and cannot be refreshed: %w", r.config.ResourceServer, ErrLoginRequired)
-		r.remember(refusal{accessToken: rejected, err: err})
+		r.learn(func(l *lessons) { l.refused = refusal{accessToken: rejected, err: err} })
 		return stored, false, err
 	}
 	return stored, false, fmt.Errorf("tokens: token for %q: it has expired (at %s; this machine's clock says %s) and cannot be refreshed: %w",
@@ -127,17 +122,16 @@ func (r *Refreshing) mismatch(token Token, identity string) error {
 		ErrIdentityMismatch, token.ResourceServer, token.IdentityID, identity))
 }
 
-// known returns what the service has refused.
-func (r *Refreshing) known() refusal {
+func (r *Refreshing) learned() lessons {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.refused
+	return r.lessons
 }
 
-func (r *Refreshing) remember(refused refusal) {
+func (r *Refreshing) learn(change func(*lessons)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.refused = refused
+	change(&r.lessons)
 }
 
 // refuse remembers a refresh token that the service will never take again.
@@ -147,7 +141,7 @@ func (r *Refreshing) refuse(token Token, rejected string, cause error) error {
 	if token.AccessToken == rejected {
 		known.accessToken = rejected
 	}
-	r.remember(known)
+	r.learn(func(l *lessons) { l.refused = known })
 	return err
 }
 
@@ -165,9 +159,9 @@ func (r *Refreshing) update(ctx context.Context, f *flight) (token Token, renewe
 		if usable || err != nil {
 			return current, err
 		}
-		if got = r.kept(stored); got.empty() {
-			if !r.send(f) {
-				return Set{}, errAbandoned
+		if got = r.learned().unsaved; got.empty() || got.replaces != stored {
+			if err := r.send(ctx, f); err != nil {
+				return Set{}, err
 			}
 			if got, refused, problem = r.obtain(ctx, stored); got.empty() {
 				return Set{}, problem
@@ -176,7 +170,11 @@ func (r *Refreshing) update(ctx context.Context, f *flight) (token Token, renewe
 		return got.over(current), nil
 	})
 	if !got.empty() {
-		r.keep(got, err)
+		r.learn(func(l *lessons) {
+			if l.unsaved = (response{}); err != nil {
+				l.unsaved = got
+			}
+		})
 	}
 	if err != nil {
 		return Token{}, false, refused, r.failed("renew", err)
@@ -192,33 +190,12 @@ func (r *Refreshing) update(ctx context.Context, f *flight) (token Token, renewe
 	return token, answered, nil, nil
 }
 
-// kept returns an earlier response that could not be stored, if it replaces what
-// is stored now.
-func (r *Refreshing) kept(stored Token) response {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.unsaved.replaces != stored {
-		return response{}
-	}
-	return r.unsaved
-}
-
-// keep remembers a response that could not be stored: its refresh token may be the only one that works.
-func (r *Refreshing) keep(got response, storing error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.unsaved = response{}
-	if storing != nil {
-		r.unsaved = got
-	}
-}
-
 // obtain asks the service.
 func (r *Refreshing) obtain(ctx context.Context, stored Token) (got response, refused *Token, err error) {
 	ctx, cancel := timeout.With(ctx, r.config.Timeout, r.config.Now)
 	defer cancel()
 	got.replaces = stored
-	known := r.known()
+	known := r.learned().refused
 	refresh := r.config.Refresh != nil && stored.RefreshToken != "" && known.refreshToken != stored.RefreshToken
 	if refresh {
 		got.set, err = r.config.Refresh(ctx, stored)

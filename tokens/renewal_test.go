@@ -340,20 +340,23 @@ func TestNewRefreshingRefuses(t *testing.T) {
 		Store: tokens.NewMemory(), Key: testKey(), ResourceServer: transfer,
 		Grant: func(context.Context) (tokens.Set, error) { return tokens.Set{}, nil },
 	}
-	for want, change := range map[string]func(*tokens.RefreshingConfig){
-		"Store is nil":               func(c *tokens.RefreshingConfig) { c.Store = nil },
-		"ResourceServer is empty":    func(c *tokens.RefreshingConfig) { c.ResourceServer = "" },
-		"Refresh and Grant are nil":  func(c *tokens.RefreshingConfig) { c.Grant = nil },
-		"Timeout is negative":        func(c *tokens.RefreshingConfig) { c.Timeout = -1 },
-		"RenewBefore is negative":    func(c *tokens.RefreshingConfig) { c.RenewBefore = -1 },
-		"Recheck is negative":        func(c *tokens.RefreshingConfig) { c.Recheck = -1 },
-		"the client ID is empty":     func(c *tokens.RefreshingConfig) { c.Key.ClientID = "" },
-		"the environment \"../../\"": func(c *tokens.RefreshingConfig) { c.Key.Environment = "../../" },
+	for name, row := range map[string]struct {
+		want   string
+		change func(*tokens.RefreshingConfig)
+	}{
+		"no store":             {"Store is nil", func(c *tokens.RefreshingConfig) { c.Store = nil }},
+		"no resource server":   {"ResourceServer is empty", func(c *tokens.RefreshingConfig) { c.ResourceServer = "" }},
+		"no way":               {"Refresh and Grant are nil", func(c *tokens.RefreshingConfig) { c.Grant = nil }},
+		"negative Timeout":     {"is negative", func(c *tokens.RefreshingConfig) { c.Timeout = -1 }},
+		"negative RenewBefore": {"is negative", func(c *tokens.RefreshingConfig) { c.RenewBefore = -1 }},
+		"negative Recheck":     {"is negative", func(c *tokens.RefreshingConfig) { c.Recheck = -1 }},
+		"no client":            {"the client ID is empty", func(c *tokens.RefreshingConfig) { c.Key.ClientID = "" }},
+		"odd environment":      {"the environment \"../../\"", func(c *tokens.RefreshingConfig) { c.Key.Environment = "../../" }},
 	} {
 		config := good
-		change(&config)
-		if _, err := tokens.NewRefreshing(config); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want one with %q", err, want)
+		row.change(&config)
+		if _, err := tokens.NewRefreshing(config); err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, row.want)
 		}
 	}
 }

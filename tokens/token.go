@@ -28,34 +28,34 @@ const redacted = "[redacted]"
 // another struct, where package fmt cannot ask it, keep it in a [Set].
 type Token struct {
 	// AccessToken is the secret sent in the Authorization header.
-	AccessToken string
+	AccessToken string `json:"access_token,omitempty"`
 	// RefreshToken gets the next access token for the same resource server.
 	// Empty when the login did not ask for offline access.
-	RefreshToken string
+	RefreshToken string `json:"refresh_token,omitempty"`
 	// TokenType is the type as the service wrote it ("Bearer", in places
 	// "bearer"). Empty means Bearer.
-	TokenType string
+	TokenType string `json:"token_type,omitempty"`
 	// ResourceServer names the service that accepts the token, such as
 	// "transfer.api.globus.org" or a client ID.
-	ResourceServer string
+	ResourceServer string `json:"resource_server"`
 	// Scope is the granted scopes as the service wrote them: names separated by
-	// blanks (RFC 6749 section 3.3), without dependent scopes. [Token.Scopes]
+	// spaces (RFC 6749 section 3.3), without dependent scopes. [Token.Scopes]
 	// splits it. It is text because text cannot be changed behind a copy's back.
-	Scope string
+	Scope string `json:"scope"`
 	// Expiry is when the service stops accepting the token: the time the answer
 	// arrived plus its expires_in, so late by at most the time the answer
 	// travelled. [Refreshing] allows for that. Zero means that no end is
 	// known: the token is used until a service rejects it. A [Set] keeps whole seconds.
-	Expiry time.Time
+	Expiry time.Time `json:"expiry,omitzero"`
 	// Lifetime is expires_in, the life the token had when it was issued. Zero
 	// means unknown, as for a token that another program stored.
-	Lifetime time.Duration
+	Lifetime time.Duration `json:"-"`
 	// IdentityID is the identity that logged in (the sub of the ID token that
 	// came with the login). Empty when unknown.
-	IdentityID string
+	IdentityID string `json:"identity_id,omitempty"`
 	// IDToken is the OpenID Connect ID token that came with this token, as
 	// received; package idtoken verifies it.
-	IDToken string
+	IDToken string `json:"id_token,omitempty"`
 }
 
 // Scopes returns the granted scopes as a list of its own.
@@ -127,25 +127,13 @@ func (t Token) LogValue() slog.Value {
 // MarshalJSON writes the token without its secrets, so that a log that encodes
 // what it is given leaks nothing. [Set.MarshalStorage] writes them.
 func (t Token) MarshalJSON() ([]byte, error) {
-	hide := func(secret string) string {
-		if secret == "" {
-			return ""
+	type plain Token // without this method
+	for _, secret := range [...]*string{&t.AccessToken, &t.RefreshToken, &t.IDToken} {
+		if *secret != "" {
+			*secret = redacted
 		}
-		return redacted
 	}
-	return json.Marshal(struct {
-		ResourceServer string    `json:"resource_server"`
-		Scope          string    `json:"scope"`
-		TokenType      string    `json:"token_type,omitempty"`
-		Expiry         time.Time `json:"expiry,omitzero"`
-		IdentityID     string    `json:"identity_id,omitempty"`
-		AccessToken    string    `json:"access_token,omitempty"`
-		RefreshToken   string    `json:"refresh_token,omitempty"`
-		IDToken        string    `json:"id_token,omitempty"`
-	}{
-		t.ResourceServer, t.Scope, t.TokenType, t.Expiry, t.IdentityID,
-		hide(t.AccessToken), hide(t.RefreshToken), hide(t.IDToken),
-	})
+	return json.Marshal(plain(t))
 }
 
 // MarshalText writes the token without its secrets, for encoding/xml and the

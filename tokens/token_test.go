@@ -122,25 +122,52 @@ func TestFromOAuth2ReadsOtherTokens(t *testing.T) {
 	}
 }
 
-func TestFromOAuth2Refuses(t *testing.T) {
+func TestFromOAuth2_KeepsWhatIsUsable(t *testing.T) {
 	t.Parallel()
-	base := oauth2.Token{AccessToken: secretAccess}
+	first := tokens.Token{AccessToken: secretAccess, ResourceServer: "rs"}
+	second := tokens.Token{AccessToken: "second", ResourceServer: "second"}
+	other := map[string]any{"access_token": "second", "resource_server": "second"}
+	for name, row := range map[string]struct {
+		extra map[string]any
+		want  []tokens.Token
+		about string // the only problem
+	}{
+		"no resource server":      {map[string]any{"other_tokens": []any{other}}, []tokens.Token{second}, "names no resource server"},
+		"one is not an object":    {map[string]any{"resource_server": "rs", "other_tokens": []any{1, other}}, []tokens.Token{first, second}, "other_tokens[0] is not an object"},
+		"they are not a list":     {map[string]any{"resource_server": "rs", "other_tokens": other}, []tokens.Token{first}, "other_tokens is not a list"},
+		"one has no access token": {map[string]any{"resource_server": "rs", "other_tokens": []any{map[string]any{"resource_server": "x"}}}, []tokens.Token{first}, "no access token"},
+		"same server twice": {
+			map[string]any{"resource_server": "rs", "other_tokens": []any{map[string]any{"access_token": "b", "resource_server": "rs"}, other}},
+			[]tokens.Token{first, second},
+			`two tokens for "rs"`,
+		},
+		"fields of odd types": {map[string]any{"resource_server": "rs", "scope": 1, "id_token": []any{}, "other_tokens": nil}, []tokens.Token{first}, ""},
+		"all is well":         {map[string]any{"resource_server": "rs", "other_tokens": []any{other}}, []tokens.Token{first, second}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set, err := tokens.FromOAuth2((&oauth2.Token{AccessToken: secretAccess}).WithExtra(row.extra))
+			if err != nil || !set.Equal(mustSet(t, row.want...)) {
+				t.Fatalf("got %v, %v; want %v", set, err, row.want)
+			}
+			problems := fmt.Sprint(set.Problems())
+			if len(set.Problems()) > 1 || (len(set.Problems()) == 0) != (row.about == "") || !strings.Contains(problems, row.about) {
+				t.Errorf("problems %v, want %q", problems, row.about)
+			}
+			check(t, "problems", problems)
+		})
+	}
+}
+
+func TestFromOAuth2_NothingUsable(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct {
 		plain *oauth2.Token
 		want  string
 	}{
 		"nil":                {nil, "the token is nil"},
-		"no resource server": {&base, "names no resource server"},
+		"no resource server": {&oauth2.Token{AccessToken: secretAccess}, "names no resource server"},
 		"no access token":    {(&oauth2.Token{}).WithExtra(map[string]any{"resource_server": "rs"}), "no access token"},
-		"odd other token": {
-			base.WithExtra(map[string]any{"resource_server": "rs", "other_tokens": []any{1}}), "other_tokens[0] is not an object",
-		},
-		"same server twice": {
-			base.WithExtra(map[string]any{
-				"resource_server": "rs",
-				"other_tokens":    []any{map[string]any{"access_token": secretAccess, "resource_server": "rs"}},
-			}), "two tokens for \"rs\"",
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,10 +175,33 @@ func TestFromOAuth2Refuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Fatalf("error %v, want one with %q", err, row.want)
 			}
-			if strings.Contains(err.Error(), "SECRET") {
-				t.Errorf("the error holds a secret: %v", err)
-			}
+			check(t, "error", err.Error())
 		})
+	}
+}
+
+func TestFromOAuth2_Lifetime(t *testing.T) {
+	t.Parallel()
+	const hours = 48 * time.Hour
+	for text, want := range map[string]time.Duration{
+		`172800`: hours, `172800.0`: hours, `1.728e5`: hours, `"172800"`: hours, `100.5`: 0, `"1.728e5"`: 0, `"two days"`: 0, `-1`: 0, `1e30`: 0,
+		`"99999999999999999999"`: 0, `null`: 0, `true`: 0, `[172800]`: 0,
+	} {
+		for _, numbers := range []bool{false, true} {
+			decoder := json.NewDecoder(strings.NewReader(`{"resource_server": "rs", "other_tokens":
+				[{"resource_server": "other", "access_token": "B", "expires_in": ` + text + `}]}`))
+			if numbers {
+				decoder.UseNumber()
+			}
+			var extra map[string]any
+			if err := decoder.Decode(&extra); err != nil {
+				t.Fatal(err)
+			}
+			set, err := tokens.FromOAuth2((&oauth2.Token{AccessToken: "A"}).WithExtra(extra))
+			if token, _ := set.ByResourceServer("other"); err != nil || token.Lifetime != want {
+				t.Errorf("expires_in %s: lifetime %v, %v; want %v", text, token.Lifetime, err, want)
+			}
+		}
 	}
 }
 
