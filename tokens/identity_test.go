@@ -27,19 +27,20 @@ func TestRefreshingToken_IdentityMismatch(t *testing.T) {
 		issued   string // identity of what the service returns
 		want     string // the token given out; empty: the mismatch
 	}{
-		"grant, the client's own":           {stored: func() tokens.Token { return token(transfer, client, "", time.Hour) }, identity: client, issued: client, want: "stored"},
-		"grant, the client's own, due":      {stored: func() tokens.Token { return token(transfer, client, "", -time.Hour) }, identity: client, issued: client, want: "new"},
-		"grant, a person's":                 {stored: func() tokens.Token { return token(transfer, person, "", time.Hour) }, identity: client, issued: client},
-		"grant, a person's, due":            {stored: func() tokens.Token { return token(transfer, person, "R", -time.Hour) }, identity: client, issued: client},
-		"grant, a person's elsewhere":       {stored: func() tokens.Token { return token("elsewhere", person, "R", time.Hour) }, identity: client, issued: client},
-		"grant, unknown":                    {stored: func() tokens.Token { return token(transfer, "", "", time.Hour) }, identity: client, issued: client, want: "new"},
-		"grant, unknown with refresh token": {stored: func() tokens.Token { return token(transfer, "", "R", time.Hour) }, identity: client, issued: client},
-		"grant, another's is issued":        {stored: func() tokens.Token { return token(transfer, client, "", -time.Hour) }, identity: client, issued: person},
-		"grant over a person's, unasked":    {stored: func() tokens.Token { return token(transfer, person, "", -time.Hour) }, issued: client},
-		"refresh, the person's own":         {stored: func() tokens.Token { return token(transfer, person, "R", -time.Hour) }, refresh: true, identity: person, issued: person, want: "new"},
-		"refresh, unknown":                  {stored: func() tokens.Token { return token(transfer, "", "R", -time.Hour) }, refresh: true, identity: person, want: "new"},
-		"refresh, another's":                {stored: func() tokens.Token { return token(transfer, "another", "R", time.Hour) }, refresh: true, identity: person, issued: person},
-		"refresh gives another's":           {stored: func() tokens.Token { return token(transfer, person, "R", -time.Hour) }, refresh: true, issued: "another"},
+		"grant, the client's own":             {stored: func() tokens.Token { return token(transfer, client, "", time.Hour) }, identity: client, issued: client, want: "stored"},
+		"grant, the client's own, due":        {stored: func() tokens.Token { return token(transfer, client, "", -time.Hour) }, identity: client, issued: client, want: "new"},
+		"grant, a person's":                   {stored: func() tokens.Token { return token(transfer, person, "", time.Hour) }, identity: client, issued: client},
+		"grant, a person's, due":              {stored: func() tokens.Token { return token(transfer, person, "R", -time.Hour) }, identity: client, issued: client},
+		"grant, a person's elsewhere":         {stored: func() tokens.Token { return token("elsewhere", person, "R", time.Hour) }, identity: client, issued: client},
+		"grant, unknown":                      {stored: func() tokens.Token { return token(transfer, "", "", time.Hour) }, identity: client, issued: client, want: "new"},
+		"grant, unknown with refresh token":   {stored: func() tokens.Token { return token(transfer, "", "R", time.Hour) }, identity: client, issued: client},
+		"grant, another's is issued":          {stored: func() tokens.Token { return token(transfer, client, "", -time.Hour) }, identity: client, issued: person},
+		"grant over a person's, unasked":      {stored: func() tokens.Token { return token(transfer, person, "", -time.Hour) }, issued: client},
+		"refresh, the person's own":           {stored: func() tokens.Token { return token(transfer, person, "R", -time.Hour) }, refresh: true, identity: person, issued: person, want: "new"},
+		"refresh, unknown":                    {stored: func() tokens.Token { return token(transfer, "", "R", -time.Hour) }, refresh: true, identity: person, want: "new"},
+		"refresh, another's":                  {stored: func() tokens.Token { return token(transfer, "another", "R", time.Hour) }, refresh: true, identity: person, issued: person},
+		"refresh of unknown, gives another's": {stored: func() tokens.Token { return token(transfer, "", "R", -time.Hour) }, refresh: true, identity: person, issued: "another"},
+		"refresh gives another's":             {stored: func() tokens.Token { return token(transfer, person, "R", -time.Hour) }, refresh: true, issued: "another"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -342,3 +342,88 @@ func TestRefreshingWait(t *testing.T) {
 		}
 	})
 }
+
+func TestRefreshingWait_ForEveryRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		delays := []time.Duration{time.Second, 2 * time.Second, time.Minute} // of one process, and it knows no lock
+		var begun, ended atomic.Int64
+		_, store, _ := loggedIn(t, nil)
+		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{
+			Store: lockless{store}, Key: testKey(), ResourceServer: transfer,
+			Refresh: func(context.Context, tokens.Token) (tokens.Set, error) {
+				time.Sleep(delays[begun.Add(1)-1])
+				ended.Add(1)
+				return tokens.Set{}, errors.New("no")
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(49 * time.Hour)
+		for range delays {
+			go func() { _, _ = source.Token(t.Context()) }()
+			synctest.Wait()
+			source.Forget()
+		}
+		if err := source.Wait(t.Context()); err != nil || ended.Load() != 3 {
+			t.Errorf("%v; %d of 3 renewals have ended", err, ended.Load())
+		}
+	})
+}
+
+// lockless updates without the lock that a store must have.
+type lockless struct{ *tokens.Memory }
+
+func (l lockless) Update(ctx context.Context, key tokens.Key, fn func(tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
+	current, err := l.Load(ctx, key)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	return fn(current)
+}
+
+func TestForgetWhileARenewalFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, source := loggedIn(t, nil)
+		s.fail(errors.New("no"))
+		time.Sleep(48*time.Hour - 30*time.Second) // due, still accepted
+		go func() { _, _ = source.Token(t.Context()) }()
+		synctest.Wait()
+		source.Forget()
+		if err := source.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Delete(t.Context(), testKey()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := source.Token(t.Context()); !errors.Is(err, tokens.ErrLoginRequired) {
+			t.Fatalf("error %v: the failed renewal put back what was forgotten", err)
+		}
+	})
+}
+
+func TestForget_DropsAResponseThatCouldNotBeStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		grants := 0
+		faulty := &faultyStore{Memory: tokens.NewMemory(), save: errors.New("no space left")}
+		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{
+			Store: faulty, Key: testKey(), ResourceServer: transfer,
+			Grant: func(context.Context) (tokens.Set, error) {
+				grants++
+				return tokens.NewSet(tokens.Token{AccessToken: fmt.Sprintf("G%d", grants), ResourceServer: transfer})
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := source.Token(t.Context()); !errors.Is(err, faulty.save) {
+			t.Fatalf("error %v", err)
+		}
+		faulty.save = nil
+		source.Forget() // a logout has revoked what it knew of
+		want(t, source, "G2")
+	})
+}
