@@ -5,8 +5,8 @@
 //
 // A [Token] is for one resource server; a [Set] is what one login gave, found by
 // resource server or by scope. Both are immutable, safe to share and safe to
-// print: their secrets show only in [Set.MarshalStorage]. [FromOAuth2], [Token.OAuth2] and [OAuth2]
-// join them to golang.org/x/oauth2.
+// print: their secrets show only in [Set.MarshalStorage]. [Salvage] makes a set of what is usable in a
+// response. [FromOAuth2], [Token.OAuth2] and [OAuth2] join them to golang.org/x/oauth2.
 //
 // # Stores
 //
@@ -16,6 +16,6 @@
 //
 // # Sources
 //
-// A [Refreshing] keeps one token of a store usable, renewing it inside Update. A
-// [Transport] sends the token of any [Source] to the hosts it is meant for.
+// A [Refreshing] keeps one token of a store usable, renewing it inside Update; a
+// program waits for renewals in flight with [Refreshing.Wait] before it exits. A [Transport] sends the token of any [Source] to the hosts it is meant for.
 package tokens

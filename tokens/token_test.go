@@ -97,7 +97,7 @@ func TestFromOAuth2ReadsOtherTokens(t *testing.T) {
 	t.Parallel()
 	// What x/oauth2 leaves in a token after exchanging a code at Globus Auth.
 	var extra map[string]any
-	err := json.Unmarshal([]byte(`{"resource_server":"auth.globus.org","scope":"openid","id_token":"i.d.t","expires_in":172800,
+	err := json.Unmarshal([]byte(`{"resource_server":"auth.globus.org","scope":"openid","id_token":"i.d.t","identity_id":"me","expires_in":172800,
 		"other_tokens":[{"access_token":"A2","refresh_token":"R2","resource_server":"transfer.api.globus.org","scope":"x","token_type":"Bearer","expires_in":600},
 		{"access_token":"A3","resource_server":"groups.api.globus.org","scope":"y"}]}`), &extra)
 	if err != nil {
@@ -110,12 +110,12 @@ func TestFromOAuth2ReadsOtherTokens(t *testing.T) {
 	}
 	want := mustSet(
 		t,
-		tokens.Token{AccessToken: "A1", ResourceServer: "auth.globus.org", Scope: "openid", IDToken: "i.d.t", Expiry: someTime(), Lifetime: 48 * time.Hour},
+		tokens.Token{AccessToken: "A1", ResourceServer: "auth.globus.org", Scope: "openid", IDToken: "i.d.t", IdentityID: "me", Expiry: someTime(), Lifetime: 48 * time.Hour},
 		tokens.Token{
 			AccessToken: "A2", RefreshToken: "R2", TokenType: "Bearer", ResourceServer: transfer, Scope: "x",
-			Expiry: someTime().Add(10*time.Minute - 48*time.Hour), Lifetime: 10 * time.Minute,
+			Expiry: someTime().Add(10*time.Minute - 48*time.Hour), Lifetime: 10 * time.Minute, IdentityID: "me",
 		},
-		tokens.Token{AccessToken: "A3", ResourceServer: "groups.api.globus.org", Scope: "y"},
+		tokens.Token{AccessToken: "A3", ResourceServer: "groups.api.globus.org", Scope: "y", IdentityID: "me"},
 	)
 	if !set.Equal(want) {
 		t.Errorf("got %v\nwant %v", set, want)
