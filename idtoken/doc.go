@@ -10,9 +10,10 @@
 //	verifier, err := idtoken.New(idtoken.Config{ClientID: clientID})
 //	claims, err := verifier.Verify(ctx, raw, idtoken.Expect{Nonce: nonce, AccessToken: access})
 //
-// All checks are on unless a field whose name begins with Unsafe says otherwise:
-// the form of the token, its algorithm, its signature, iss, aud, azp, exp, iat,
-// nbf, sub, and, as [Expect] says, nonce, at_hash and the time of authentication.
+// All checks are always on: the form of the token, its algorithm, its signature, iss,
+// aud, azp, exp, iat, nbf, sub, and, as [Expect] says, nonce, at_hash and the time of
+// authentication. Claims that no check needs are read leniently: one of another JSON type
+// than its field reads as absent.
 //
 // # Errors
 //
@@ -24,11 +25,15 @@
 // # Keys
 //
 // The verifier finds the provider's keys through its discovery document, shares one
-// fetch among all callers, keeps the keys as long as HTTP says, within bounds, and
-// goes on with the last good ones through an outage. A token that no known key fits
-// causes one fetch, at most one a minute, so that a replaced key is found and a
-// flood of forged tokens is not passed on to the provider. Globus Auth publishes its
-// key without a kid and signs without one; keys without a kid are tried in turn.
-// With [Config.JWKS] nothing is fetched at all. Nothing runs in the background
-// between calls.
+// fetch among all callers, keeps the keys as long as Cache-Control says, between 5 minutes
+// and 24 hours and else for one hour, and goes on with the last good ones through an outage
+// of up to 24 hours. Globus Auth publishes its key without a kid and signs without one; keys
+// without a kid are tried in turn. With [Options.JWKS] nothing is fetched at all. Nothing
+// runs in the background between calls.
+//
+// A token that no known key fits and that passes every other check causes a search for
+// newer keys: at most one in 10 seconds for tokens with the nonce of their login, and one
+// for those of callers that expect no nonce. So a forger can cause at most 6 requests a
+// minute, does not delay a login that began after the key was replaced, and delays other
+// tokens of the new key by at most 10 seconds.
 package idtoken
