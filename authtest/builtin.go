@@ -157,7 +157,7 @@ func services() []Client {
 		server(collectionID, "Example collection", collectionID,
 			scope(scopes.CollectionDataAccess(collectionID), "Access data on the example collection"),
 			scope(scopes.CollectionHTTPS(collectionID), "Access files on the example collection over HTTPS")),
-		Client{
+		{
 			ID: "e0000000-0000-4000-8000-000000000004", Name: "Endpoint or collection", Type: kindGCS, Public: true,
 			Scopes: []Scope{
 				known("e0000000-0000-4000-8000-000000000101", "urn:globus:auth:scope:"+anyUUID+":manage_collections", "Manage collections of the endpoint"),
@@ -165,10 +165,10 @@ func services() []Client {
 				known("e0000000-0000-4000-8000-000000000103", scopeURL+anyUUID+"/https", "Access files on the collection over HTTPS"),
 			},
 		},
-		Client{
+		{
 			ID: "e0000000-0000-4000-8000-000000000005", Name: "Flow", Type: kindServer, Public: true,
 			Scopes: []Scope{known("e0000000-0000-4000-8000-000000000104", scopeURL+anyUUID+"/flow_"+anyUUIDName+"_user", "Run the flow")},
 		},
-		Client{ID: commandLineID, Name: "Globus CLI", Type: kindPublic, Template: true, Public: true},
+		{ID: commandLineID, Name: "Globus CLI", Type: kindPublic, Template: true, Public: true},
 	}
 }

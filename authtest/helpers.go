@@ -163,6 +163,12 @@ func (s *Server) Login(ctx context.Context, username, authorizeURL string) (*url
 	return nil, fmt.Errorf("authtest: log in: status %d: %s", answer.StatusCode, pageText(string(page)))
 }
 
+// LoginAs returns the login of a user as a function of the link: with the package
+// flows/login, login.Func(server.LoginAs("alice@example.edu")) is a login.Manager.
+func (s *Server) LoginAs(username string) func(ctx context.Context, link string) (*url.URL, error) {
+	return func(ctx context.Context, link string) (*url.URL, error) { return s.Login(ctx, username, link) }
+}
+
 // withoutURL takes the URL, which has secrets in its query, out of a client's error.
 func withoutURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {

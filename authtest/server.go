@@ -204,11 +204,14 @@ func (s *Server) BaseURL() string {
 	return s.engine.config.BaseURL + "/"
 }
 
-// Client returns a client that reaches a server made by [New]. It follows
-// redirects and keeps no cookies.
+// Client returns a client that reaches the server: over the network one made by
+// [New], and without a network one made by [NewServer], whatever the host of the
+// URL. The latter fits the bubble of a testing/synctest: with time.Now as the clock
+// of both sides, tokens expire and clients wait before retries in no time. The
+// client follows redirects and keeps no cookies.
 func (s *Server) Client() *http.Client {
 	if s.listener == nil {
-		return &http.Client{}
+		return &http.Client{Transport: inProcess{s.handler}}
 	}
 	transport := &http.Transport{Proxy: nil, DisableCompression: true, MaxIdleConnsPerHost: 100}
 	if s.certs != nil {

@@ -83,7 +83,11 @@ func TestServerChanges_CountsWhatASnapshotShows(t *testing.T) {
 		"the clock": func() { p.server.Advance(time.Hour) },
 		"a user":    func() { p.server.AddUser(authtest.User{Username: "dora@example.edu"}) },
 		"a fault":   func() { p.server.Inject(authtest.Fault{Kind: authtest.FaultDropBefore, Operation: "x"}) },
-		"a key":     func() { p.server.RotateKeys() },
+		"a key": func() {
+			if err := p.server.RotateKeys(); err != nil {
+				t.Error(err)
+			}
+		},
 		"a reset": func() {
 			if err := p.server.Reset(); err != nil {
 				t.Error(err)

@@ -1,55 +1,26 @@
 package examples_test
 
 import (
-	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/authtest"
-	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/authtest/apptest"
 	"github.com/globusauth/globusauth/scopes"
-	"github.com/globusauth/globusauth/tokens"
 )
-
-// browser is a login.Manager for tests: the person who does everything right.
-type browser struct {
-	server   *authtest.Server
-	username string
-}
-
-func (b browser) Login(ctx context.Context, start login.Start) (tokens.Set, error) {
-	begun, err := start("")
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	callback, err := b.server.Login(ctx, b.username, begun.URL())
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	return begun.Finish(ctx, callback.Query())
-}
 
 // newUser is an app whose person is alice, in a world of its own.
 func newUser(t *testing.T) (*authtest.Server, *app.App) {
 	t.Helper()
 	server := authtest.New(t)
 	alice := server.AddUser(authtest.User{Username: "alice@lab.example.org", Name: "Alice"})
-	auth, err := globusauth.New(globusauth.Config{
-		BaseURL: server.BaseURL(), HTTPClient: server.Client(),
-		Now: server.Now, // one clock for both sides
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	user, err := app.NewUser(app.Config{
-		Client: auth, ClientID: server.Ready().NativeClientID, Name: "my-tool",
-		Scopes: scopes.List{scopes.TransferAll}, Store: tokens.NewMemory(),
-		Login: browser{server, alice.Username},
-	})
+	config := apptest.Config(t, server, alice.Username)
+	config.Scopes = scopes.List{scopes.TransferAll}
+	user, err := app.NewUser(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,4 +69,19 @@ func TestRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.AssertRequested(authtest.Request{Operation: "getUserinfo"})
+}
+
+func TestServiceIsBusy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, err := authtest.NewServer(authtest.Config{BaseURL: "https://auth.test"}) // no network
+		if err != nil {
+			t.Fatal(err)
+		}
+		auth := apptest.Client(t, server)
+		server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Status: 429, RetryAfter: 5, Times: 3})
+		if _, err := auth.GetJWKS(t.Context()); err != nil { // waits 15 s of the bubble's time
+			t.Error(err)
+		}
+	})
 }
