@@ -22,7 +22,7 @@ var (
 	// ErrIdentityMismatch says that tokens belong to another person than those
 	// already stored, or to a person where the client's own belong, or the other way
 	// round. No login resolves it: log out first, or use another Namespace.
-	ErrIdentityMismatch = errors.New("these are another identity's tokens")
+	ErrIdentityMismatch = tokens.ErrIdentityMismatch
 )
 
 // required makes the error of one reason to log in.
