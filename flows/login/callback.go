@@ -15,8 +15,8 @@ import (
 
 var (
 	errMethod       = errors.New("login: the method is not allowed")
-	errUnknownLogin = fmt.Errorf("login: callback: no such login was started in this browser, or it is too old: %w", flows.ErrState)
-	errUsed         = fmt.Errorf("login: callback: it was used before: %w", flows.ErrState)
+	errUnknownLogin = fmt.Errorf("login: callback: %w: no such login was started in this browser, or it is too old", flows.ErrState)
+	errUsed         = fmt.Errorf("login: callback: %w: it was used before", flows.ErrState)
 )
 
 // Callback is the handler for the redirect URI. A callback works once. One that was

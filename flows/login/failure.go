@@ -51,7 +51,7 @@ func explain(err error) Failure {
 	case errors.Is(err, apierror.ErrInvalidClient), errors.Is(err, apierror.ErrUnauthorizedClient), errors.Is(err, apierror.ErrInvalidScope):
 		f.Status, f.Title = http.StatusInternalServerError, "The login is not set up correctly"
 		f.Message = "The registration with Globus needs attention by those who run this site or program."
-	case errors.Is(err, apierror.ErrInvalidGrant), !errors.Is(err, idtoken.ErrUnavailable) && (check || idCheck):
+	case errors.Is(err, apierror.ErrInvalidGrant), check, idCheck:
 		f.Status, f.Title = http.StatusForbidden, "The login could not be verified"
 		f.Message = "It took too long, was used before, or does not belong to this browser."
 	case known && response.StatusCode == 0 && !errors.Is(err, apierror.ErrServer):

@@ -129,3 +129,32 @@ func TestLoopbackLogin_UnusedConnectionCostsNoTime(t *testing.T) {
 		t.Errorf("the login ended %v after the browser was answered", late)
 	}
 }
+
+// endless types nonsense for ever, and tells when ten lines were read.
+type endless struct {
+	lines *int
+	ten   chan struct{}
+}
+
+func (e endless) Read(text []byte) (int, error) {
+	if *e.lines++; *e.lines == 10 {
+		close(e.ten)
+	}
+	text[0] = '\n'
+	return 1, nil
+}
+
+func TestLoopbackLogin_EndlessInput(t *testing.T) {
+	t.Parallel()
+	in := endless{new(int), make(chan struct{})}
+	got, _ := browse(t, newProvider(t), login.Loopback{In: in}, func(redirect *url.URL, callback url.Values) error {
+		<-in.ten
+		redirect.RawQuery = callback.Encode()
+		_, err := get(redirect.String(), "")
+		return err
+	})
+	mustLogin(t, got)
+	if *in.lines != 10 {
+		t.Errorf("%d lines were read", *in.lines)
+	}
+}

@@ -13,7 +13,7 @@ const (
 	pageStyle = ":root{color-scheme:light dark}" +
 		"body{font:1.0625rem/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;place-items:center}" +
 		"main{box-sizing:border-box;width:min(28rem,100% - 2rem);margin:1rem;padding:2rem;border:1px solid #8886;border-radius:.75rem}" +
-		"h1{font-size:1.5rem;line-height:1.25;margin:0 0 .75rem}p{margin:0;overflow-wrap:anywhere}" +
+		"h1{font-size:1.5rem;line-height:1.25;margin:0 0 .75rem;text-wrap:balance}p{margin:0;overflow-wrap:anywhere}" +
 		"a{display:inline-block;margin-top:1.5rem;padding:.6rem 1.25rem;border-radius:.5rem;background:#1f5fbf;color:#fff;font-weight:600;text-decoration:none}"
 	pageText = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
