@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -27,85 +28,68 @@ func (web *Web) Callback() http.Handler {
 		secureHeader(w.Header())
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", http.MethodGet)
-			web.fail(w, r, Failure{
-				Status: http.StatusMethodNotAllowed, Title: "Method not allowed",
-				Message: "This address is for browsers that come back from the login.", Err: errMethod,
-			})
+			web.fail(w, r, failure(http.StatusMethodNotAllowed, "Method not allowed",
+				"This address is for browsers that come back from the login.", errMethod))
 			return
 		}
 		callback, err := url.ParseQuery(r.URL.RawQuery)
-		state := callback["state"]
-		if err != nil || len(state) != 1 {
-			web.repeated(w, r, web.config.AfterLogin, Failure{Err: errUnknownLogin})
+		if p, found := web.find(r, callback["state"]); found && err == nil {
+			web.callback(w, r, p, callback)
 			return
 		}
-		p, found := web.find(r, state[0])
-		next, ok := web.next(p.Start)
-		if !found || !ok {
-			web.repeated(w, r, web.config.AfterLogin, Failure{Err: errUnknownLogin})
-			return
-		}
-		web.callback(w, r, p, callback, next)
+		web.useless(w, r, pending{}, errUnknownLogin)
 	})
 }
 
-// repeated responds to a callback that is not, or no longer, that of a login.
-func (web *Web) repeated(w http.ResponseWriter, r *http.Request, next string, failure Failure) {
+// useless responds to a callback that does not belong to a login, or not any more.
+func (web *Web) useless(w http.ResponseWriter, r *http.Request, p pending, err error) {
 	if set, err := web.Session(r); err == nil && len(set.All()) > 0 {
-		redirect(w, next)
+		redirect(w, cmp.Or(web.next(p.Start), web.config.AfterLogin))
 		return
 	}
-	if failure.Link == "" {
-		failure.Link, failure.LinkText = web.config.AfterLogin, "Continue"
-	}
-	failure.Status, failure.Title = http.StatusBadRequest, "This login cannot be completed"
-	failure.Message = "It was started in another browser, took too long, or was completed before."
-	web.fail(w, r, failure)
+	web.fail(w, r, failure(http.StatusBadRequest, "This login cannot be completed",
+		"It was started in another browser, took too long, or was completed before.", err).startOver(p.Start))
 }
 
 // callback finishes a login that this browser started.
-func (web *Web) callback(w http.ResponseWriter, r *http.Request, p pending, callback url.Values, next string) {
+func (web *Web) callback(w http.ResponseWriter, r *http.Request, p pending, callback url.Values) {
 	// Marked first: a code that is sent twice may end the tokens of the first time.
 	mark := usedKey(p.login.State())
-	added, err := web.config.Sessions.Add(r.Context(), mark, []byte("used"), time.Unix(p.Expiry, 0))
-	switch {
+	switch added, err := web.config.Sessions.Add(r.Context(), mark, []byte("used"), time.Unix(p.Expiry, 0)); {
 	case err != nil:
-		web.fail(w, r, unavailable(p.Start, fmt.Errorf("login: callback: %w", err)))
+		web.fail(w, r, unavailable(fmt.Errorf("login: callback: %w", err)).startOver(p.Start))
 		return
 	case !added:
-		web.repeated(w, r, next, Failure{Link: p.Start, Err: errUsed})
+		web.useless(w, r, p, errUsed)
 		return
 	}
 	set, err := finish(r.Context(), p.login, callback)
 	if err != nil {
-		failure := explain(err)
-		failure.Link = p.Start
 		// Nothing came of it: no mark is needed, and a code that was not used can be tried again.
 		if _, err := web.config.Sessions.Take(context.WithoutCancel(r.Context()), mark); err != nil {
 			web.report(r, fmt.Errorf("login: callback: %w", err))
 		}
-		if failure.Status < http.StatusInternalServerError {
+		f := explain(err)
+		if f.Status < http.StatusInternalServerError {
 			web.setCookie(w, p.name, "", -time.Second)
 		}
-		web.fail(w, r, failure)
+		web.fail(w, r, f.startOver(p.Start))
 		return
 	}
 	web.setCookie(w, p.name, "", -time.Second)
 	if web.config.OnLogin != nil {
 		if err := web.config.OnLogin(r, set); err != nil {
 			web.revoke(r, "refuse the login", tokens.Set{}, set)
-			web.fail(w, r, Failure{
-				Status: http.StatusForbidden, Title: "No access", Link: p.Start,
-				Message: "You have logged in, but you may not use this site.", Err: err,
-			})
+			web.fail(w, r, failure(http.StatusForbidden, "No access",
+				"You have logged in, but you may not use this site.", err).startOver(p.Start))
 			return
 		}
 	}
 	if err := web.begin(w, r, set); err != nil {
-		web.fail(w, r, unavailable(p.Start, err))
+		web.fail(w, r, unavailable(err).startOver(p.Start))
 		return
 	}
-	redirect(w, next)
+	redirect(w, web.next(p.Start))
 }
 
 // begin starts a session, under a number that nobody knew before. A session of the same

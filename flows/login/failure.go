@@ -19,9 +19,9 @@ type Failure struct {
 	Status int
 	// Title and Message are plain text without any details.
 	Title, Message string
-	// Link is the path and query of this site to go on from, LinkText what it says: the
-	// address that starts the same login again, with its parameters, where it is
-	// known. Empty means that there is none.
+	// Link is the path and query of this site to go on from, and LinkText what it says: the
+	// address that starts the same login again, with its parameters, or where that is not
+	// known AfterLogin.
 	Link, LinkText string
 	// RetryAfter is how long the service asks to wait; zero means that it does not say.
 	RetryAfter time.Duration
@@ -29,40 +29,43 @@ type Failure struct {
 	Err error
 }
 
-// unavailable is a login that the portal itself cannot go on with now.
-func unavailable(start string, err error) Failure {
-	return Failure{
-		Status: http.StatusServiceUnavailable, Title: "The login could not be completed", Link: start,
-		Message: "This site has a problem right now. Please try again in a moment.", Err: err,
+func failure(status int, title, message string, err error) Failure {
+	return Failure{Status: status, Title: title, Message: message, Err: err}
+}
+
+// startOver returns the failure with a link to what started the login.
+func (f Failure) startOver(start string) Failure {
+	if start != "" {
+		f.Link, f.LinkText = start, "Log in again"
 	}
+	return f
+}
+
+// unavailable is a login that the portal itself cannot go on with now.
+func unavailable(err error) Failure {
+	return failure(http.StatusServiceUnavailable, "The login does not work right now", "This site has a problem. Please try again in a moment.", err)
 }
 
 // explain says why a login could not be finished: a failure of the service, of the
 // client's registration, or a refusal.
 func explain(err error) Failure {
-	f := Failure{Err: err}
 	response, known := errors.AsType[*apierror.Error](err)
 	_, check := errors.AsType[flows.CheckError](err)
 	_, idCheck := errors.AsType[idtoken.CheckError](err)
-	if known {
-		f.RetryAfter = response.RetryAfter
-	}
 	switch {
 	case errors.Is(err, apierror.ErrInvalidClient), errors.Is(err, apierror.ErrUnauthorizedClient), errors.Is(err, apierror.ErrInvalidScope):
-		f.Status, f.Title = http.StatusInternalServerError, "The login is not set up correctly"
-		f.Message = "The registration with Globus needs attention by those who run this site or program."
+		return failure(http.StatusInternalServerError, "The login is not set up correctly",
+			"The registration with Globus needs attention by those who run this site or program.", err)
 	case errors.Is(err, apierror.ErrInvalidGrant), check, idCheck:
-		f.Status, f.Title = http.StatusForbidden, "The login could not be verified"
-		f.Message = "It took too long, was used before, or does not belong to this browser."
+		return failure(http.StatusForbidden, "The login could not be verified",
+			"It took too long, was used before, or does not belong to this browser.", err)
 	case known && response.StatusCode == 0 && !errors.Is(err, apierror.ErrServer):
-		f.Status, f.Title = http.StatusForbidden, "You are not logged in"
-		f.Message = "The login was canceled, or Globus denied it."
-	default:
-		f.Status, f.Title = http.StatusBadGateway, "Globus cannot complete the login right now"
-		f.Message = "Its service did not respond as it should. Please try again in a moment."
-		if f.RetryAfter > 0 || known && (response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusTooManyRequests) {
-			f.Status = http.StatusServiceUnavailable
-		}
+		return failure(http.StatusForbidden, "You are not logged in", "The login was canceled, or Globus denied it.", err)
+	}
+	f := failure(http.StatusBadGateway, "Globus cannot complete the login right now",
+		"Its service did not respond as it should. Please try again in a moment.", err)
+	if known && (response.RetryAfter > 0 || response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusTooManyRequests) {
+		f.Status, f.RetryAfter = http.StatusServiceUnavailable, response.RetryAfter
 	}
 	return f
 }
@@ -70,8 +73,8 @@ func explain(err error) Failure {
 // fail responds to a request that is not served.
 func (web *Web) fail(w http.ResponseWriter, r *http.Request, f Failure) {
 	web.report(r, f.Err)
-	if f.Link != "" && f.LinkText == "" {
-		f.LinkText = "Log in again"
+	if f.Link == "" {
+		f.Link, f.LinkText = web.config.AfterLogin, "Continue"
 	}
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((f.RetryAfter+time.Second-1)/time.Second)))

@@ -36,8 +36,9 @@ type pending struct {
 	Start  string          `json:"start"` // path and query that started it
 	Expiry int64           `json:"expiry"`
 
-	login flows.Login
 	name  string // of its cookie
+	size  int    // of its cookie
+	login flows.Login
 }
 
 // newSeal makes the AEAD for pending logins. Its key comes from the client secret,
@@ -69,29 +70,12 @@ func (web *Web) keep(w http.ResponseWriter, r *http.Request, begun flows.Login, 
 	if len(value) > maxCookieBytes {
 		return errNotHere
 	}
-	type cookie struct {
-		name   string
-		size   int
-		expiry int64
-	}
-	var held []cookie
-	var free []string
+	held, free := web.held(r)
+	slices.SortFunc(held, func(a, b pending) int { return cmp.Compare(a.Expiry, b.Expiry) })
 	total := len(value)
-	for i := range maxPending {
-		name := pendingCookie + strconv.Itoa(i)
-		size := 0
-		for _, c := range r.CookiesNamed(web.cookieName(name)) {
-			size += len(c.Value)
-		}
-		if size == 0 {
-			free = append(free, name)
-			continue
-		}
-		p, _ := web.open(r, name)
-		held = append(held, cookie{name, size, p.Expiry})
-		total += size
+	for _, p := range held {
+		total += p.size
 	}
-	slices.SortFunc(held, func(a, b cookie) int { return cmp.Compare(a.expiry, b.expiry) })
 	var evicted []string
 	for len(held) > 0 && (len(free)+len(evicted) == 0 || total > maxPendingBytes) {
 		total -= held[0].size
@@ -109,34 +93,36 @@ func (web *Web) keep(w http.ResponseWriter, r *http.Request, begun flows.Login, 
 	return nil
 }
 
-// open reads a cookie with a pending login.
-func (web *Web) open(r *http.Request, name string) (pending, bool) {
-	all := r.CookiesNamed(web.cookieName(name))
-	if len(all) != 1 {
-		return pending{}, false
-	}
-	sealed, err := base64.RawURLEncoding.DecodeString(all[0].Value)
-	if err != nil {
-		return pending{}, false
-	}
-	data, err := web.seal.Open(nil, nil, sealed, nil)
-	p := pending{name: name}
-	if err != nil || json.Unmarshal(data, &p) != nil {
-		return pending{}, false
-	}
-	return p, true
-}
-
-// find returns the login that a callback with this state answers, if this browser
-// started it.
-func (web *Web) find(r *http.Request, state string) (pending, bool) {
+// held returns the pending logins of a browser, and the names of cookies that are
+// free. Of a cookie that cannot be opened there is only the name and the size.
+func (web *Web) held(r *http.Request) (held []pending, free []string) {
 	for i := range maxPending {
-		p, found := web.open(r, pendingCookie+strconv.Itoa(i))
-		if !found {
+		p := pending{name: pendingCookie + strconv.Itoa(i)}
+		all := r.CookiesNamed(web.cookieName(p.name))
+		for _, cookie := range all {
+			p.size += len(cookie.Value)
+		}
+		if p.size == 0 {
+			free = append(free, p.name)
 			continue
 		}
+		if sealed, err := base64.RawURLEncoding.DecodeString(all[0].Value); err == nil && len(all) == 1 {
+			if data, err := web.seal.Open(nil, nil, sealed, nil); err == nil {
+				_ = json.Unmarshal(data, &p) // it is ours
+			}
+		}
+		held = append(held, p)
+	}
+	return held, free
+}
+
+// find returns the login that a callback with this state belongs to, if this browser
+// started it.
+func (web *Web) find(r *http.Request, state []string) (pending, bool) {
+	held, _ := web.held(r)
+	for _, p := range held {
 		login, err := web.config.Flow.Resume(p.Login)
-		if err == nil && subtle.ConstantTimeCompare([]byte(login.State()), []byte(state)) == 1 {
+		if err == nil && len(state) == 1 && subtle.ConstantTimeCompare([]byte(login.State()), []byte(state[0])) == 1 {
 			p.login = login
 			return p, true
 		}
@@ -144,15 +130,16 @@ func (web *Web) find(r *http.Request, state string) (pending, bool) {
 	return pending{}, false
 }
 
-// next is the page that a login leads to, by the path and query that started it.
-func (web *Web) next(start string) (string, bool) {
+// next is the page that a login leads to, by the path and query that started it; empty
+// if it is not one of this site.
+func (web *Web) next(start string) string {
 	parsed, err := url.ParseRequestURI(start)
-	if err != nil {
-		return "", false
+	if err != nil || len(start) > maxPage {
+		return ""
 	}
-	next := parsed.Query().Get("next")
-	if next == "" {
-		next = web.config.AfterLogin
+	next := cmp.Or(parsed.Query().Get("next"), web.config.AfterLogin)
+	if !samePage(next) {
+		return ""
 	}
-	return next, len(start) <= maxPage && samePage(next)
+	return next
 }

@@ -183,22 +183,20 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_ = write.SetWriteDeadline(time.Now().Add(answerTimeout))
 	switch {
 	case !r.meant(req.Host):
-		showPage(w, Failure{Status: http.StatusMisdirectedRequest, Title: "Wrong host", Message: "Nothing is served under this name."})
+		showPage(w, failure(http.StatusMisdirectedRequest, "Wrong host", "Nothing is served under this name.", nil))
 		return
 	case req.URL.Path != pathOf(&r.redirect):
-		showPage(w, Failure{Status: http.StatusNotFound, Title: "Not found", Message: "There is no such page."})
+		showPage(w, failure(http.StatusNotFound, "Not found", "There is no such page.", nil))
 		return
 	case req.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
-		showPage(w, Failure{Status: http.StatusMethodNotAllowed, Title: "Method not allowed", Message: "This address is for browsers that come back from the login."})
+		showPage(w, failure(http.StatusMethodNotAllowed, "Method not allowed", "This address is for browsers that come back from the login.", nil))
 		return
 	}
 	callback, err := url.ParseQuery(req.URL.RawQuery)
 	if state := callback["state"]; err != nil || len(state) != 1 || subtle.ConstantTimeCompare([]byte(state[0]), []byte(r.state)) != 1 {
-		showPage(w, Failure{
-			Status: http.StatusBadRequest, Title: "Not this login",
-			Message: "This address does not belong to the login that is waiting. Use the link that " + r.name + " has shown last.",
-		})
+		showPage(w, failure(http.StatusBadRequest, "Not this login",
+			"This address does not belong to the login that is waiting. Use the link that "+r.name+" has shown last.", nil))
 		return
 	}
 	if r.taken.CompareAndSwap(false, true) {
@@ -213,12 +211,12 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	_ = write.SetWriteDeadline(time.Now().Add(answerTimeout))
 	if r.outcome != nil {
-		failure := explain(r.outcome)
-		failure.Message += " You can close this window and start again from " + r.name + "."
-		showPage(w, failure)
+		f := explain(r.outcome)
+		f.Message += " You can close this window and start again from " + r.name + "."
+		showPage(w, f)
 		return
 	}
-	showPage(w, Failure{Status: http.StatusOK, Title: "Login complete", Message: "You are logged in. You can close this window and go back to " + r.name + "."})
+	showPage(w, failure(http.StatusOK, "Login complete", "You are logged in. You can close this window and go back to "+r.name+".", nil))
 }
 
 // meant reports whether a Host header is that of the redirect URI.

@@ -32,7 +32,6 @@ var ErrFull = errors.New("too many sessions are held in memory")
 const (
 	defaultMaxSessions = 100_000
 	sweepPause         = time.Minute
-	fullPause          = time.Second // somebody who fills it must not keep it busy too
 )
 
 // MemorySessions are the [Sessions] of one process. They end with it. Make one
@@ -53,9 +52,8 @@ type memorySession struct {
 
 var _ Sessions = (*MemorySessions)(nil)
 
-// NewMemorySessions returns an empty store for at most limit logins and sessions
-// together, 100,000 if limit is zero: anybody can start a login, so there must be a
-// limit. Now is the clock; nil means time.Now.
+// NewMemorySessions returns an empty store for at most limit sessions and marks of the
+// last logins together, 100,000 if limit is zero. Now is the clock; nil means time.Now.
 func NewMemorySessions(limit int, now func() time.Time) *MemorySessions {
 	if limit <= 0 {
 		limit = defaultMaxSessions
@@ -71,7 +69,7 @@ func (m *MemorySessions) Add(_ context.Context, key string, data []byte, expiry 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if since := now.Sub(m.swept); since >= sweepPause || (len(m.entries) >= m.limit && since >= fullPause) {
+	if now.Sub(m.swept) >= sweepPause || len(m.entries) >= m.limit {
 		m.swept = now
 		for key, entry := range m.entries {
 			if !now.Before(entry.expiry) {

@@ -136,20 +136,14 @@ func (web *Web) Start() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secureHeader(w.Header())
 		err := errNotHere
-		if _, ok := web.next(r.RequestURI); ok {
+		if web.next(r.RequestURI) != "" {
 			err = web.start(w, r)
 		}
 		switch {
 		case errors.Is(err, errNotHere):
-			web.fail(w, r, Failure{
-				Status: http.StatusBadRequest, Title: "Unknown page", Link: web.config.AfterLogin, LinkText: "Continue",
-				Message: "The page to go to after the login is not part of this site.", Err: err,
-			})
+			web.fail(w, r, failure(http.StatusBadRequest, "Unknown page", "The page to go to after the login is not part of this site.", err))
 		case err != nil:
-			web.fail(w, r, Failure{
-				Status: http.StatusServiceUnavailable, Title: "The login cannot start", Link: r.RequestURI,
-				Message: "Please try again in a moment.", Err: err,
-			})
+			web.fail(w, r, unavailable(err).startOver(r.RequestURI))
 		}
 	})
 }

@@ -45,24 +45,18 @@ func (web *Web) Logout() http.Handler {
 		secureHeader(w.Header())
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
-			web.fail(w, r, Failure{
-				Status: http.StatusMethodNotAllowed, Title: "Method not allowed", Link: web.config.AfterLogout, LinkText: "Continue",
-				Message: "Please use this site's button to log out.", Err: errMethod,
-			})
+			web.fail(w, r, failure(http.StatusMethodNotAllowed, "Method not allowed",
+				"Please use this site's button to log out.", errMethod))
 			return
 		}
 		if err := web.cross.Check(r); err != nil {
-			web.fail(w, r, Failure{
-				Status: http.StatusForbidden, Title: "You are still logged in", Link: web.config.AfterLogout, LinkText: "Continue",
-				Message: "Another site tried to log you out.", Err: fmt.Errorf("login: log out: %w", err),
-			})
+			web.fail(w, r, failure(http.StatusForbidden, "You are still logged in",
+				"Another site tried to log you out.", fmt.Errorf("login: log out: %w", err)))
 			return
 		}
 		if err := web.end(w, r); err != nil {
-			web.fail(w, r, Failure{
-				Status: http.StatusServiceUnavailable, Title: "You are still logged in", Link: web.config.AfterLogout, LinkText: "Continue",
-				Message: "This site has a problem right now. Please log out again in a moment.", Err: err,
-			})
+			web.fail(w, r, failure(http.StatusServiceUnavailable, "You are still logged in",
+				"This site has a problem right now. Please log out again in a moment.", err))
 			return
 		}
 		target := web.config.AfterLogout
