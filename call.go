@@ -72,10 +72,15 @@ func call[T any](c *Client, op operation, req *http.Request, buildErr error, opt
 	if err != nil {
 		return nil, x.malformed(response, err)
 	}
-	if len(odd) > 0 {
-		c.logger.WarnContext(req.Context(), "globusauth: fields of an unexpected type in a response are ignored", "operation", op.id, "fields", odd)
-	}
+	x.warn(odd)
 	return out, nil
+}
+
+// warn logs which fields of a response read as absent.
+func (x *exchange) warn(odd []string) {
+	if len(odd) > 0 {
+		x.client.logger.WarnContext(x.req.Context(), "globusauth: fields of an unexpected type in a response are ignored", "operation", x.op.id, "fields", odd)
+	}
 }
 
 // raw sends a request whose response is a page or a redirect, and hands it back.

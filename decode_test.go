@@ -142,8 +142,7 @@ func TestOperations_FieldsOfUnexpectedTypes(t *testing.T) {
 	t.Parallel()
 	operations := reflect.TypeFor[*globusauth.Client]()
 	driven := 0
-	for i := range operations.NumMethod() {
-		method := operations.Method(i)
+	for method := range operations.Methods() {
 		if method.Type.NumOut() != 2 || method.Type.NumIn() < 2 || method.Type.In(1) != reflect.TypeFor[context.Context]() {
 			continue
 		}
@@ -156,8 +155,8 @@ func TestOperations_FieldsOfUnexpectedTypes(t *testing.T) {
 			t.Run(fmt.Sprint(method.Name, odd), func(t *testing.T) {
 				t.Parallel()
 				fields := make([]string, 0, result.NumField())
-				for n := range result.NumField() {
-					name, _, _ := strings.Cut(result.Field(n).Tag.Get("json"), ",")
+				for field := range result.Fields() {
+					name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 					fields = append(fields, fmt.Sprintf("%q:%s", name, odd))
 				}
 				client, _ := returns(t, http.StatusOK, "{"+strings.Join(fields, ",")+"}")
@@ -170,11 +169,11 @@ func TestOperations_FieldsOfUnexpectedTypes(t *testing.T) {
 					arguments = append(arguments, argument)
 				}
 				out := method.Func.Call(arguments)
-				err, _ := out[1].Interface().(error)
+				err, _ := reflect.TypeAssert[error](out[1])
 				if errors.Is(err, globusauth.ErrNoCredentials) {
 					arguments[0] = reflect.ValueOf(client.WithCredentials(globusauth.Bearer("token")))
 					out = method.Func.Call(arguments)
-					err, _ = out[1].Interface().(error)
+					err, _ = reflect.TypeAssert[error](out[1])
 				}
 				if err != nil {
 					t.Errorf("refused: %v", err)

@@ -138,7 +138,7 @@ func oneAudience(dec *jsontext.Decoder, list *[]string) error {
 func fieldPath(document reflect.Type, pointer jsontext.Pointer) string {
 	var path strings.Builder
 	for token := range pointer.Tokens() {
-		switch document.Kind() { //nolint:exhaustive // nothing else has elements
+		switch document.Kind() {
 		case reflect.Struct:
 			field, ok := document.FieldByNameFunc(func(name string) bool {
 				field, _ := document.FieldByName(name)

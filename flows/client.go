@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
-	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -48,11 +48,7 @@ func (c client) formID() string {
 // token asks the token endpoint.
 func (c client) token(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption) (*gen.TokenAnswer, error) {
 	form.ClientID = c.formID()
-	answer, err := c.auth.Token(ctx, form, opts...)
-	if err != nil {
-		return nil, redact(err, c.secret)
-	}
-	return answer, nil
+	return c.auth.Token(ctx, form, opts...)
 }
 
 func (c client) refresh(ctx context.Context, current tokens.Token, opts []globusauth.CallOption) (tokens.Set, error) {
@@ -66,64 +62,30 @@ func (c client) refresh(ctx context.Context, current tokens.Token, opts []globus
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	list, err := listOf(answer, c.auth.Now())
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	if current.ResourceServer == "" {
+	list, problems := tokensOf(answer, c.auth.Now())
+	if current.ResourceServer == "" && len(list) > 0 {
 		current.ResourceServer = list[0].ResourceServer
 	}
-	if len(list) != 1 || list[0].ResourceServer != current.ResourceServer {
-		return tokens.Set{}, refuse(ErrResourceServer, "asked for one token for %q, got %s", current.ResourceServer, namesOf(list))
+	nameless := slices.IndexFunc(list, func(t tokens.Token) bool { return t.ResourceServer == "" })
+	if nameless >= 0 && !slices.ContainsFunc(list, func(t tokens.Token) bool { return t.ResourceServer == current.ResourceServer }) {
+		list[nameless].ResourceServer = current.ResourceServer
 	}
-	if err := c.verifyRefreshed(ctx, &list[0], current); err != nil {
-		return tokens.Set{}, err
+	unconfirmed, err := c.confirm(ctx, list, current.IdentityID)
+	if err != nil {
+		c.undo(ctx, answer, current.RefreshToken)
+		return tokens.Set{}, fmt.Errorf("%w: %w", err, tokens.ErrLoginRequired)
 	}
-	fresh, err := tokens.NewSet(list...)
+	fresh, err := c.salvage(ctx, list, append(problems, unconfirmed...))
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	if current.AccessToken == "" {
-		// Somebody kept the refresh token alone; there is no token to merge with.
-		current.AccessToken = list[0].AccessToken
+	wanted, found := fresh.ByResourceServer(current.ResourceServer)
+	if !found {
+		c.undo(ctx, answer, current.RefreshToken)
+		return tokens.Set{}, refuse(ErrResourceServer, "asked for a token for %.100q, got others (%d)", current.ResourceServer, len(fresh.All()))
 	}
-	before, err := tokens.NewSet(current)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	return before.Merge(fresh), nil
-}
-
-// verifyRefreshed checks the ID token that may come with a refreshed token
-// (OpenID Connect Core section 12.2). One that cannot be checked, since the keys
-// cannot be had, is dropped: the refresh token is spent, so that its answer must
-// not be lost for it.
-func (c client) verifyRefreshed(ctx context.Context, fresh *tokens.Token, before tokens.Token) error {
-	if fresh.IDToken == "" {
-		return nil
-	}
-	claims, err := c.verify(ctx, *fresh, idtoken.Expect{NoNonce: true})
-	if errors.Is(err, idtoken.ErrUnavailable) || ctx.Err() != nil {
-		fresh.IDToken = ""
-		return nil //nolint:nilerr // the refreshed token must not be lost for want of a key
-	}
-	if err != nil {
-		return err
-	}
-	if before.IdentityID != "" && before.IdentityID != claims.Subject {
-		return refuse(ErrIdentity, "the refreshed token is for identity %q, the one before was for %q; log in again", claims.Subject, before.IdentityID)
-	}
-	fresh.IdentityID = claims.Subject
-	return nil
-}
-
-func (c client) verify(ctx context.Context, token tokens.Token, expect idtoken.Expect) (*idtoken.Claims, error) {
-	verifier, err := c.auth.IDTokenVerifier(c.id)
-	if err != nil {
-		return nil, err
-	}
-	expect.AccessToken = token.AccessToken
-	return verifier.Verify(ctx, token.IDToken, expect)
+	current.AccessToken = wanted.AccessToken // it may be missing; what is kept is the rest
+	return tokens.Salvage([]tokens.Token{current}).Merge(fresh), nil
 }
 
 func (c client) revoke(ctx context.Context, token string, opts []globusauth.CallOption) error {
@@ -133,7 +95,7 @@ func (c client) revoke(ctx context.Context, token string, opts []globusauth.Call
 	answer, err := c.auth.Revoke(ctx, gen.RevokeRequest{Token: token, ClientID: c.formID()}, opts...)
 	switch {
 	case err != nil:
-		return redact(err, c.secret)
+		return err
 	case answer.Active:
 		return fmt.Errorf("%w: it says that the token is still active", globusauth.ErrMalformedResponse)
 	}

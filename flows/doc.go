@@ -36,7 +36,7 @@
 //
 // What the service answers is an *apierror.Error, also when it comes by way of
 // the redirect URI: test for apierror.ErrAccessDenied, apierror.ErrInvalidGrant
-// and so on. What a check here refuses is a [CheckError]; what the check of an ID
+// and so on. What a check here refuses is a [CheckError], such as [ErrState]; what the check of an ID
 // token refuses is an idtoken.CheckError. No error holds a secret.
 //
 // All values of this package are safe for concurrent use.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/gen"
-	"github.com/globusauth/globusauth/idtoken"
+	"github.com/globusauth/globusauth/internal/origin"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -28,18 +28,23 @@ func isCallbackParameter(name string) bool {
 // Finish completes the login with the parameters that came to the redirect URI,
 // such as http.Request.URL.Query().
 //
-// It checks, in this order: that the login is not too old; that no parameter came
-// twice; state, in constant time; iss, where it is present; that there is not both a
+// It checks, in this order: that the login is not too old; that no parameter of
+// OAuth2 came twice; state, in constant time; iss, where it is present; that there is not both a
 // code and an error; the error. Then it exchanges the code, once. Then, if
 // openid was asked for or an ID token came, it checks that one came, its
 // signature, issuer, audience, times, nonce and at_hash. Nothing that comes is
-// believed before that, and no check can be left out.
+// believed before that, and no check can be left out. When the ID token is refused, or
+// its keys cannot be had, the tokens that were just issued are revoked: this takes
+// at most 10 s more, also when ctx has ended.
+//
+// Tokens that could be read are returned without an error even if others in the
+// same response could not; [tokens.Set.Problems] says which.
 //
 // Errors: a [CheckError], [ErrExpired] among them; an *apierror.Error for what the
 // server reported, at the redirect URI (such as apierror.ErrAccessDenied) or at the
 // exchange (apierror.ErrInvalidGrant for a code that is used up, too old, or
 // another login's); an idtoken.CheckError for a bad ID token, idtoken.ErrUnavailable
-// when the keys for it could not be had. After an exchange the code is spent:
+// when the keys for it could not be had. After an exchange the code is already used:
 // start a new login.
 func (l Login) Finish(ctx context.Context, callback url.Values) (tokens.Set, error) {
 	set, err := l.finish(ctx, callback)
@@ -98,72 +103,36 @@ func (l Login) current() (*started, error) {
 	return s, nil
 }
 
-// checkCallback checks everything before the exchange.
+// checkCallback checks everything before the exchange. A parameter without a value
+// counts as omitted (RFC 6749 section 3.1), and those that OAuth2 does not know are ignored.
 func (s *started) checkCallback(callback url.Values) error {
-	if err := s.checkNotRepeated(callback); err != nil {
-		return err
+	for name, values := range callback {
+		if isCallbackParameter(name) && len(values) != 1 {
+			return refuse(ErrRepeated, "the callback has the parameter %q %d times", name, len(values))
+		}
 	}
-	state, code, code2 := callback.Get("state"), callback.Get("code"), callback.Get("error")
+	state, code, failure := callback.Get("state"), callback.Get("code"), callback.Get("error")
+	reported := (&apierror.Error{Operation: "log in", Code: failure, Message: callback.Get("error_description")}).
+		Redact(s.state, s.nonce, s.verifier, s.flow.secret, code)
+	iss, hasIssuer := callback["iss"]
 	switch {
-	case state == "" && code2 != "":
-		// The error may be anybody's. Its code is told, for whoever looks for the reason.
-		return refuse(ErrStateMissing, "the callback carries no state, so that it is not known whom it comes from; it reports an error (%s)", oauthCode(code2))
+	case state == "" && failure != "":
+		// Anyone can send this, so that it is told as a text and is no error of the service.
+		return refuse(ErrStateMissing, "the callback carries no state, so that its sender is unknown; it says (unverified): %q", strings.TrimPrefix(reported.Error(), "globusauth: log in: "))
 	case state == "":
-		return refuse(ErrStateMissing, "the callback carries no state, so that it is not known whom it comes from")
+		return refuse(ErrStateMissing, "the callback carries no state, so that its sender is unknown")
 	case !equal(state, s.state):
 		return refuse(ErrState, "the callback does not answer this login; was another one started in the same browser?")
-	}
-	if iss, present := callback["iss"]; present && !sameIssuer(iss[0], s.flow.auth.Issuer()) {
+	case hasIssuer && !origin.SameIssuer(iss[0], s.flow.auth.Issuer()):
 		return refuse(ErrIssuer, "the callback comes from another server than %q", s.flow.auth.Issuer())
-	}
-	_, hasCode := callback["code"]
-	_, hasError := callback["error"]
-	switch {
-	case hasCode && hasError:
+	case code != "" && failure != "":
 		return refuse(ErrCodeAndError, "the callback reports success and failure at once")
-	case hasError:
-		answer := &apierror.Error{Operation: "log in", Code: code2, Message: callback.Get("error_description")}
-		return answer.Redact(s.state, s.nonce, s.verifier, s.flow.secret)
+	case failure != "":
+		return reported
 	case code == "":
 		return refuse(ErrCodeMissing, "the callback holds neither a code nor an error")
 	}
 	return nil
-}
-
-// checkNotRepeated refuses parameters that came twice (RFC 6749 section 3.1), other than
-// those that the redirect URI itself has.
-func (s *started) checkNotRepeated(callback url.Values) error {
-	redirect, err := url.Parse(s.flow.redirectURI)
-	if err != nil {
-		return err
-	}
-	own := redirect.Query()
-	for name, values := range callback {
-		if len(values) == 1 || (len(values) > 1 && len(own[name]) == len(values)) {
-			continue
-		}
-		if isCallbackParameter(name) {
-			return refuse(ErrRepeated, "the callback has the parameter %q %d times", name, len(values))
-		}
-		return refuse(ErrRepeated, "the callback has a parameter %d times", len(values))
-	}
-	return nil
-}
-
-// sameIssuer compares as package idtoken does: one slash at the end is not
-// significant.
-func sameIssuer(one, other string) bool {
-	return one != "" && strings.TrimSuffix(one, "/") == strings.TrimSuffix(other, "/")
-}
-
-// oauthCode returns an error code of OAuth2 and nothing else that may stand in its
-// place.
-func oauthCode(text string) string {
-	const longest = 40
-	if len(text) > longest || strings.ContainsFunc(text, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
-		return "unknown"
-	}
-	return text
 }
 
 // exchange spends the code and verifies what comes for it.
@@ -180,35 +149,15 @@ func (s *started) exchange(ctx context.Context, code string) (tokens.Set, error)
 	if err != nil {
 		return tokens.Set{}, redact(err, s.state, s.nonce)
 	}
-	list, err := listOf(answer, s.flow.auth.Now())
+	list, problems := tokensOf(answer, s.flow.auth.Now())
+	set, err := s.flow.salvage(ctx, list, problems)
+	if err == nil {
+		list = set.All()
+		err = s.flow.identify(ctx, list, s.nonce)
+	}
 	if err != nil {
-		return tokens.Set{}, err
+		s.flow.undo(ctx, answer, "")
+		return tokens.Set{}, fmt.Errorf("%w; log in again", err)
 	}
-	return s.flow.identify(ctx, list, s.nonce)
-}
-
-// identify verifies the ID token of an answer and makes the tokens those of its
-// subject. With a nonce an ID token is required.
-func (c client) identify(ctx context.Context, list []tokens.Token, nonce string) (tokens.Set, error) {
-	identity := ""
-	for i := range list {
-		if list[i].IDToken == "" {
-			continue
-		}
-		claims, err := c.verify(ctx, list[i], idtoken.Expect{Nonce: nonce, NoNonce: nonce == ""})
-		switch {
-		case err != nil:
-			return tokens.Set{}, err
-		case identity != "" && identity != claims.Subject:
-			return tokens.Set{}, refuse(ErrIdentity, "the answer holds ID tokens of two identities")
-		}
-		identity = claims.Subject
-	}
-	if identity == "" && nonce != "" {
-		return tokens.Set{}, refuse(ErrIDTokenMissing, "openid was asked for and no ID token came; the login does not say who it is")
-	}
-	for i := range list {
-		list[i].IdentityID = identity
-	}
-	return tokens.NewSet(list...)
+	return tokens.Salvage(list, set.Problems()...), nil
 }

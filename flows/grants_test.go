@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,9 +15,7 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
-	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
-	"github.com/globusauth/globusauth/tokens"
 )
 
 // recording is a recorded answer.
@@ -41,21 +39,6 @@ func (p *provider) recorded(tb testing.TB, file, name string) {
 		}
 	}
 	tb.Fatalf("%s has no case %q", file, name)
-}
-
-var current = tokens.Token{
-	AccessToken: "access-SECRET-old", RefreshToken: "refresh-SECRET-old", ResourceServer: scopes.TransferResourceServer,
-	Scope: string(scopes.TransferAll), IdentityID: alice, IDToken: "id-token-of-the-login",
-}
-
-// refreshed is an answer to a refresh.
-func refreshed(changes object) func(received) (int, any) {
-	answer := object{
-		"access_token": "access-SECRET-new", "token_type": "Bearer", "expires_in": 172800,
-		"resource_server": scopes.TransferResourceServer, "scope": string(scopes.TransferAll), "other_tokens": []object{},
-	}
-	maps.Copy(answer, changes)
-	return func(received) (int, any) { return http.StatusOK, answer }
 }
 
 func TestBasicVectors(t *testing.T) {
@@ -103,122 +86,6 @@ func TestOtherCredentialsAreNotSent(t *testing.T) {
 	}
 }
 
-func TestRefreshKeepsWhatTheAnswerLeavesOut(t *testing.T) {
-	t.Parallel()
-	p := newProvider(t)
-	p.answer = refreshed(nil)
-	set, err := p.native(t).Refresh(t.Context(), current)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, _ := set.ByResourceServer(scopes.TransferResourceServer)
-	want := current
-	want.AccessToken, want.TokenType, want.Lifetime = "access-SECRET-new", "Bearer", 48*time.Hour
-	want.Expiry = p.clock.Now().Add(48 * time.Hour).UTC()
-	if got != want || len(set.All()) != 1 {
-		t.Errorf("%d tokens, got %v\nwant %v", len(set.All()), got, want)
-	}
-	p.answer = refreshed(object{"refresh_token": "refresh-SECRET-new"})
-	if set, err = p.native(t).Refresh(t.Context(), current); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ = set.ByResourceServer(scopes.TransferResourceServer); got.RefreshToken != "refresh-SECRET-new" {
-		t.Error("the new refresh token was not taken")
-	}
-	// A program that kept the refresh token alone.
-	p.answer = refreshed(nil)
-	if set, err = p.native(t).Refresh(t.Context(), tokens.Token{RefreshToken: "refresh-SECRET-old"}); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ = set.ByResourceServer(scopes.TransferResourceServer); got.RefreshToken != "refresh-SECRET-old" || got.AccessToken != "access-SECRET-new" {
-		t.Errorf("from a bare refresh token: %v", got)
-	}
-}
-
-func TestRefreshRefuses(t *testing.T) {
-	t.Parallel()
-	other := object{"access_token": "a", "resource_server": "groups.api.globus.org", "scope": "s", "expires_in": 60, "token_type": "Bearer"}
-	for name, test := range map[string]struct {
-		current tokens.Token
-		answer  func(received) (int, any)
-		want    error
-	}{
-		"nothing to refresh with": {tokens.Token{ResourceServer: "r", AccessToken: "a"}, nil, tokens.ErrLoginRequired},
-		"another resource server": {current, refreshed(object{"resource_server": "groups.api.globus.org"}), flows.ErrResourceServer},
-		"two tokens":              {current, refreshed(object{"other_tokens": []object{other}}), flows.ErrResourceServer},
-		"no token":                {current, refreshed(object{"access_token": ""}), flows.ErrToken},
-		"dead, status 400": {current, func(received) (int, any) {
-			return http.StatusBadRequest, object{"error": "invalid_grant"}
-		}, apierror.ErrInvalidGrant},
-		"dead, status 401": {current, func(received) (int, any) {
-			return http.StatusUnauthorized, object{"error": "invalid_grant"}
-		}, apierror.ErrInvalidGrant},
-		"not JSON": {current, func(received) (int, any) { return http.StatusOK, "<html>" }, globusauth.ErrMalformedResponse},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newProvider(t)
-			p.answer = test.answer
-			set, err := p.native(t).Refresh(t.Context(), test.current)
-			if !errors.Is(err, test.want) || !strings.HasPrefix(err.Error(), "flows: refresh token: ") {
-				t.Errorf("error %v, want %v", err, test.want)
-			}
-			if len(set.All()) != 0 {
-				t.Errorf("tokens %v", set)
-			}
-			if test.answer == nil && len(p.received()) != 0 {
-				t.Error("a request was made")
-			}
-		})
-	}
-}
-
-func TestRefreshVerifiesTheIDToken(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		change   object
-		before   string
-		keysDown bool
-		want     error
-		kept     bool // the ID token from before
-	}{
-		"good":                  {before: alice},
-		"good, of nobody known": {},
-		"somebody else":         {before: "somebody-else", want: flows.ErrIdentity},
-		"another audience":      {change: object{"aud": "another"}, before: alice, want: idtoken.CheckError("aud")},
-		"another token's":       {change: object{"at_hash": tokenHash("x")}, before: alice, want: idtoken.CheckError("at_hash")},
-		"keys down":             {before: alice, keysDown: true, kept: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newProvider(t)
-			p.keysDown = test.keysDown
-			claims := p.claims("")
-			claims["at_hash"] = tokenHash("access-SECRET-new")
-			maps.Copy(claims, test.change)
-			raw := sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
-			p.answer = refreshed(object{"id_token": raw})
-			before := current
-			before.IdentityID = test.before
-			set, err := p.native(t).Refresh(t.Context(), before)
-			if !errors.Is(err, test.want) {
-				t.Fatalf("error %v, want %v", err, test.want)
-			}
-			if err != nil {
-				return
-			}
-			got, _ := set.ByResourceServer(scopes.TransferResourceServer)
-			wantID := raw
-			if test.kept {
-				wantID = current.IDToken
-			}
-			if got.IDToken != wantID || got.IdentityID != alice || got.AccessToken != "access-SECRET-new" {
-				t.Errorf("identity %q, ID token kept %t, %v", got.IdentityID, got.IDToken == current.IDToken, got)
-			}
-		})
-	}
-}
-
 func TestRevoke(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -258,9 +125,13 @@ func TestClientCredentials(t *testing.T) {
 	if token, _ := set.ByResourceServer(scopes.TransferResourceServer); token.AccessToken != "DUMMY_TRANSFER_TOKEN_FROM_THE_INTERTUBES" || token.Lifetime != 48*time.Hour {
 		t.Errorf("token %v", token)
 	}
+	if token, _ := set.ByResourceServer(scopes.TransferResourceServer); token.IdentityID != clientID {
+		t.Errorf("identity %q, want the client's own", token.IdentityID)
+	}
 	p.recorded(t, "oauth2_client_credentials_tokens.json", "openid") // its ID token is none
-	if _, err := service.ClientCredentials(t.Context()); !errors.Is(err, idtoken.CheckError("format")) {
-		t.Errorf("a bad ID token: %v", err)
+	set, err = service.ClientCredentials(t.Context())
+	if _, has := set.IDToken(); err != nil || has || len(set.All()) == 0 || len(set.Problems()) != 1 {
+		t.Errorf("a bad ID token: %v with it: %t, %v, %v", set, has, set.Problems(), err)
 	}
 	claims := p.claims("")
 	claims["sub"] = clientID
@@ -275,6 +146,10 @@ func TestClientCredentials(t *testing.T) {
 	}
 	if token, _ := set.ByResourceServer(scopes.AuthResourceServer); token.IdentityID != clientID {
 		t.Errorf("identity %q, want the client's own", token.IdentityID)
+	}
+	claims["sub"] = alice
+	if set, err = service.ClientCredentials(t.Context()); !errors.Is(err, flows.ErrIdentity) || len(set.All()) != 0 || !slices.Equal(p.revoked(), []string{"access-SECRET-auth"}) {
+		t.Errorf("a person's token: %v, %v; revoked %q", set, err, p.revoked())
 	}
 	p.recorded(t, "oauth2_token_extra.json", "basic_auth_failed")
 	if _, err := service.ClientCredentials(t.Context()); !errors.Is(err, apierror.ErrInvalidClient) {
@@ -337,6 +212,9 @@ func TestDependentTokens(t *testing.T) {
 		return http.StatusOK, []object{{"access_token": "a", "resource_server": "r", "scope": "s", "expires_in": 1, "token_type": "bearer", "id_token": "forged"}}
 	}
 	set, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{})
+	if token, _ := set.ByResourceServer("r"); token.IdentityID != "" {
+		t.Errorf("identity %q of a token for an unknown caller", token.IdentityID)
+	}
 	if _, has := set.IDToken(); has || err != nil {
 		t.Errorf("an unverified ID token was kept: %t, %v", has, err)
 	}

@@ -88,7 +88,7 @@ func (c Confidential) introspect(ctx context.Context, token string, options Intr
 	form.AuthenticationPolicies = strings.Join(options.Policies, ",")
 	answer, err := self.auth.Introspect(ctx, form, opts...)
 	if err != nil {
-		return nil, redact(err, self.secret)
+		return nil, err
 	}
 	if !answer.Active {
 		// Nobody should act on what comes beside it.

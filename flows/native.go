@@ -66,14 +66,16 @@ func (n Native) Resume(data []byte) (Login, error) {
 }
 
 // Refresh gets a new access token for current.RefreshToken. The set holds that
-// one token; merge it into the set of the login. What the answer leaves out, the
-// refresh token first of all, is kept from current. An ID token in the answer is
-// verified and must name the same identity; where the keys for that cannot be
-// had, it is dropped and the one before kept.
+// token, and those for other resource servers that came with it; merge it into the set of
+// the login. What the response leaves out, the refresh token first of all, is
+// kept from current. What could not be read is in [tokens.Set.Problems], among
+// it an ID token that fails a check or whose keys cannot be had: the tokens are good without it.
 //
 // Errors: tokens.ErrLoginRequired without a refresh token;
 // apierror.ErrInvalidGrant when the service does not take it any more, which is
-// final. The request is repeated only if it cannot have spent the token.
+// final; [ErrIdentity], with tokens.ErrLoginRequired, when a verified ID token names another identity than
+// current, and [ErrResourceServer] when no token is for current.ResourceServer: the
+// tokens that came are then revoked. The request is retried only if it cannot have used the token.
 func (n Native) Refresh(ctx context.Context, current tokens.Token, opts ...globusauth.CallOption) (tokens.Set, error) {
 	c, err := n.client()
 	var set tokens.Set

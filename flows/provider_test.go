@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/big"
 	"net/http"
@@ -66,6 +67,24 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
+// logBuffer holds what was logged.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
 // received is one request to the token, introspection or revocation endpoint.
 type received struct {
 	path   string
@@ -80,6 +99,8 @@ type provider struct {
 	*httptest.Server
 	clock *clock
 
+	log logBuffer // warnings of the client
+
 	mu       sync.Mutex
 	codes    map[string]url.Values // the authorize parameters of each unspent code
 	requests []received
@@ -92,6 +113,8 @@ type provider struct {
 	nonce string // for alter
 	// keysDown makes the key endpoint fail.
 	keysDown bool
+	// onFetch, if set, is called before the discovery document is returned.
+	onFetch func()
 	// idToken, if set, makes the ID token of the code grant.
 	idToken func(p *provider, claims object) string
 }
@@ -129,6 +152,9 @@ func newProvider(tb testing.TB) *provider {
 }
 
 func (p *provider) fetched(r *http.Request) {
+	if p.onFetch != nil {
+		p.onFetch()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fetches[r.URL.Path]++
@@ -165,6 +191,9 @@ func reply(w http.ResponseWriter, status int, body any) {
 func (p *provider) exchange(r received) (int, any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if r.path == "/v2/oauth2/token/revoke" {
+		return http.StatusOK, object{"active": false}
+	}
 	code := r.form.Get("code")
 	params, known := p.codes[code]
 	delete(p.codes, code)
@@ -265,6 +294,18 @@ func (p *provider) received() []received {
 	return slices.Clone(p.requests)
 }
 
+// revoked are the tokens that were revoked, sorted.
+func (p *provider) revoked() []string {
+	var revoked []string
+	for _, r := range p.received() {
+		if r.path == "/v2/oauth2/token/revoke" {
+			revoked = append(revoked, r.form.Get("token"))
+		}
+	}
+	slices.Sort(revoked)
+	return revoked
+}
+
 func (p *provider) last(tb testing.TB) received {
 	tb.Helper()
 	all := p.received()
@@ -277,7 +318,7 @@ func (p *provider) last(tb testing.TB) received {
 func (p *provider) client(tb testing.TB) *globusauth.Client {
 	tb.Helper()
 	client, err := globusauth.New(globusauth.Config{
-		BaseURL: p.URL, HTTPClient: p.Client(), Now: p.clock.Now, Retry: globusauth.RetryPolicy{MaxRetries: -1},
+		BaseURL: p.URL, HTTPClient: p.Client(), Now: p.clock.Now, Retry: globusauth.RetryPolicy{MaxRetries: -1}, Logger: slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -334,3 +375,6 @@ func with(base url.Values, changes url.Values) url.Values {
 	}
 	return changed
 }
+
+// raw is a number in the spelling that is given.
+func raw(number string) json.RawMessage { return json.RawMessage(number) }

@@ -13,11 +13,12 @@ import (
 
 // ClientCredentials gets tokens for the client itself, for its Scopes. There are
 // no refresh tokens: ask again, or let [Confidential.ClientCredentialsSource] do
-// so. An ID token that comes, when openid is among the scopes, is verified.
+// so. Their IdentityID is the client ID. An ID token that comes, when openid is among
+// the scopes, is verified, and left out where that fails ([tokens.Set.Problems]).
 //
 // Errors: those of package scopes for scopes that are not well-formed,
-// apierror.ErrInvalidClient, apierror.ErrInvalidScope and so on, an
-// idtoken.CheckError. The request is repeated as globusauth.RetryPolicy says.
+// apierror.ErrInvalidClient, apierror.ErrInvalidScope and so on; [ErrIdentity] when
+// a verified ID token names another identity than the client. The request is retried as globusauth.RetryPolicy says.
 func (c Confidential) ClientCredentials(ctx context.Context, opts ...globusauth.CallOption) (tokens.Set, error) {
 	set, err := c.clientCredentials(ctx, opts)
 	if err != nil {
@@ -38,11 +39,13 @@ func (c Confidential) clientCredentials(ctx context.Context, opts []globusauth.C
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	list, err := listOf(answer, self.auth.Now())
+	list, problems := tokensOf(answer, self.auth.Now())
+	unconfirmed, err := self.confirm(ctx, list, self.id)
 	if err != nil {
+		self.undo(ctx, answer, "")
 		return tokens.Set{}, err
 	}
-	return self.identify(ctx, list, "")
+	return self.salvage(ctx, list, append(problems, unconfirmed...))
 }
 
 // DependentOptions says which dependent tokens to ask for.
@@ -60,7 +63,7 @@ type DependentOptions struct {
 //
 // Errors: apierror.ErrConsentRequired when the caller has not consented, with the
 // scopes to ask for in Authorization; apierror.ErrInvalidGrant when the caller's
-// token is dead.
+// token has expired or is revoked; [ErrToken] when no token of the response is usable.
 func (c Confidential) DependentTokens(ctx context.Context, token string, options DependentOptions, opts ...globusauth.CallOption) (tokens.Set, error) {
 	set, err := c.dependentTokens(ctx, token, options, opts)
 	if err != nil {
@@ -93,12 +96,9 @@ func (c Confidential) dependentTokens(ctx context.Context, token string, options
 	if answer.AccessToken == "" && answer.ResourceServer == "" && len(answer.OtherTokens) == 0 {
 		return tokens.Set{}, nil
 	}
-	list, err := listOf(answer, self.auth.Now())
-	if err != nil {
-		return tokens.Set{}, err
-	}
+	list, problems := tokensOf(answer, self.auth.Now())
 	for i := range list {
 		list[i].IDToken = "" // this grant gives none, and nothing here has verified one
 	}
-	return tokens.NewSet(list...)
+	return self.salvage(ctx, list, problems)
 }

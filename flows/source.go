@@ -17,7 +17,7 @@ import (
 // ClientCredentialsSource keeps a token of the client itself usable for good, by
 // asking for a new one with [Confidential.ClientCredentials]. Config needs Store
 // and ResourceServer, for which Scopes must hold a scope; the ClientID and
-// Environment of its Key, Grant and Now are filled in, and Refresh must be nil. Tokens of
+// Environment of its Key, IdentityID, Grant and Now are filled in, and Refresh must be nil. Tokens of
 // people who logged in to the same client need another Namespace in config.Key.
 func (c Confidential) ClientCredentialsSource(config tokens.RefreshingConfig) (*tokens.Refreshing, error) {
 	self, err := c.client()
@@ -31,6 +31,7 @@ func (c Confidential) ClientCredentialsSource(config tokens.RefreshingConfig) (*
 		return nil, fmt.Errorf("flows: token source: %w", err)
 	}
 	c.Scopes = append(scopes.List(nil), c.Scopes...)
+	config.IdentityID = self.id
 	config.Grant = func(ctx context.Context) (tokens.Set, error) { return c.ClientCredentials(ctx) }
 	return tokens.NewRefreshing(config)
 }

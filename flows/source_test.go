@@ -120,6 +120,34 @@ func TestClientCredentialsSourceNeverEnds(t *testing.T) {
 	}
 }
 
+// One store and namespace for people and the service: the service gets its own tokens or none.
+func TestClientCredentialsSource_APersonsTokens(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.answer = func(received) (int, any) { return http.StatusOK, tokenEntry(nil) }
+	service := p.confidential(t)
+	service.Scopes = scopes.List{scopes.TransferAll}
+	store := tokens.NewMemory()
+	person, err := tokens.NewSet(tokens.Token{
+		AccessToken: "access-SECRET-person", ResourceServer: scopes.TransferResourceServer, IdentityID: alice, Expiry: p.clock.Now().Add(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := p.client(t)
+	key := tokens.Key{ClientID: clientID, Environment: client.Environment(), Address: client.Address()}
+	if _, err := store.Update(t.Context(), key, func(tokens.Set) (tokens.Set, error) { return person, nil }); err != nil {
+		t.Fatal(err)
+	}
+	source, err := service.ClientCredentialsSource(tokens.RefreshingConfig{Store: store, ResourceServer: scopes.TransferResourceServer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token, err := source.Token(t.Context()); !errors.Is(err, tokens.ErrIdentityMismatch) || token.AccessToken != "" {
+		t.Errorf("%v, %v", token, err)
+	}
+}
+
 func TestSourceRefuses(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)

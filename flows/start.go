@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/origin"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -85,7 +85,7 @@ func checkRedirectURI(text string, public bool) error {
 	}
 	switch {
 	case parsed.Scheme == "https" && parsed.Host != "":
-	case parsed.Scheme == "http" && isLoopback(parsed.Hostname()):
+	case parsed.Scheme == "http" && origin.Loopback(parsed.Hostname()):
 	case parsed.Scheme == "http":
 		return fmt.Errorf("%q would carry the code unencrypted; use https or a loopback address", parsed.Scheme+"://"+parsed.Host)
 	case public && strings.Contains(parsed.Scheme, "."): // RFC 8252 section 7.1
@@ -93,11 +93,6 @@ func checkRedirectURI(text string, public bool) error {
 		return fmt.Errorf("the scheme is %q; it must be https, http on a loopback address, or for a native client a reversed domain name", parsed.Scheme)
 	}
 	return nil
-}
-
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || (err == nil && address.IsLoopback())
 }
 
 // StartOption changes one login. Make one with [WithAuthorization],
