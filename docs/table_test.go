@@ -17,21 +17,42 @@ var update = flag.Bool("update", false, "write from-python.md anew")
 
 const intro = `# From the Python SDK
 
-What the authentication part of globus-sdk-python does, and the same in Go. Every Go call takes a context and returns an
-error beside its result. The Go column is compiled: it is taken from ` + "`from_python_test.go`" + `, which writes this file with
-` + "`go test ./docs -update`" + `.
+What the authentication part of globus-sdk-python does, and the same in Go; where there is no counterpart, the note says why. Every Go
+call takes a context and returns an error beside its result. The Go column is compiled: it is taken from ` + "`from_python_test.go`" + ` and
+` + "`from_python_apps_test.go`" + `, which write this file with ` + "`go test ./docs -update`" + `.
 `
 
 // named is a Go name within back quotes.
 var named = regexp.MustCompile("`\\*?([a-z]+\\.[A-Z]\\w*)")
 
+// none stands where there is no counterpart.
+const none = "-"
+
 // row is one row of the table.
 type row struct{ python, code, note string }
 
-// rows reads the table from this file, and the text of the document with it.
+// rows reads the table from the files that are compiled, and the text of the document with
+// it.
 func rows(t *testing.T) (table []row, document string) {
 	t.Helper()
-	const name = "from_python_test.go"
+	var b strings.Builder
+	b.WriteString(intro)
+	compiled := map[string]bool{}
+	for _, name := range []string{"from_python_test.go", "from_python_apps_test.go"} {
+		table = append(table, readTable(t, name, &b, compiled)...)
+	}
+	for _, found := range named.FindAllStringSubmatch(b.String(), -1) {
+		if name := found[1]; !compiled[name] {
+			t.Errorf("%s is named and nowhere compiled", name)
+		}
+	}
+	return table, b.String()
+}
+
+// readTable reads the table of the first function of a file, adds to its document and notes
+// which names are compiled.
+func readTable(t *testing.T, name string, document *strings.Builder, compiled map[string]bool) (table []row) {
+	t.Helper()
 	source, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -46,12 +67,10 @@ func rows(t *testing.T) (table []row, document string) {
 	}
 	var body *ast.BlockStmt
 	for _, declaration := range file.Decls {
-		if function, ok := declaration.(*ast.FuncDecl); ok && function.Name.Name == "fromPython" {
+		if function, ok := declaration.(*ast.FuncDecl); ok && strings.HasPrefix(function.Name.Name, "fromPython") {
 			body = function.Body
 		}
 	}
-	var b strings.Builder
-	b.WriteString(intro)
 	code := map[int]string{} // by line
 	for _, statement := range body.List {
 		expression, ok := statement.(*ast.ExprStmt)
@@ -59,11 +78,14 @@ func rows(t *testing.T) (table []row, document string) {
 			continue
 		}
 		call := expression.X.(*ast.CallExpr)
-		from, to := call.Pos(), call.End() // a call without a result stands for itself
-		if name, ok := call.Fun.(*ast.Ident); ok && name.Name == "use" {
-			from, to = call.Args[0].Pos(), call.Args[len(call.Args)-1].End()
+		line := files.Position(call.Pos()).Line
+		if function, ok := call.Fun.(*ast.Ident); !ok || function.Name != "use" {
+			code[line] = text(call.Pos(), call.End()) // A call without a result stands for itself.
+		} else if len(call.Args) == 0 {
+			code[line] = none
+		} else {
+			code[line] = text(call.Args[0].Pos(), call.Args[len(call.Args)-1].End())
 		}
-		code[files.Position(call.Pos()).Line] = text(from, to)
 	}
 	for _, group := range file.Comments {
 		if group.Pos() < body.Pos() || group.End() > body.End() {
@@ -71,34 +93,35 @@ func rows(t *testing.T) (table []row, document string) {
 		}
 		lines := strings.Split(strings.TrimSpace(group.Text()), "\n")
 		if heading, ok := strings.CutPrefix(lines[0], "## "); ok {
-			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| Python | Go | |\n|---|---|---|\n", heading, strings.Join(lines[1:], "\n"))
+			fmt.Fprintf(document, "\n## %s\n\n%s\n\n| Python | Go | |\n|---|---|---|\n", heading, strings.Join(lines[1:], "\n"))
 			continue
 		}
 		line := files.Position(group.End()).Line + 1
 		python, note, _ := strings.Cut(lines[0], ": ")
 		if code[line] == "" || len(lines) != 1 {
-			t.Fatalf("line %d: no call of use follows", line)
+			t.Fatalf("%s:%d: no call of use follows", name, line)
+		}
+		if code[line] == none && note == "" {
+			t.Errorf("%s:%d: %s has no counterpart and no reason", name, line, python)
 		}
 		table = append(table, row{python, code[line], note})
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", python, code[line], note)
+		cell := "`" + code[line] + "`"
+		if code[line] == none {
+			cell = none
+		}
+		fmt.Fprintf(document, "| `%s` | %s | %s |\n", python, cell, note)
 		delete(code, line)
 	}
-	compiled := map[string]bool{}
+	for line := range code {
+		t.Errorf("%s:%d: no comment names the Python call", name, line)
+	}
 	ast.Inspect(file, func(node ast.Node) bool {
 		if selector, ok := node.(*ast.SelectorExpr); ok {
 			compiled[text(selector.Pos(), selector.End())] = true
 		}
 		return true
 	})
-	for _, found := range named.FindAllStringSubmatch(b.String(), -1) {
-		if name := found[1]; !compiled[name] {
-			t.Errorf("%s is named and nowhere compiled", name)
-		}
-	}
-	for line := range code {
-		t.Errorf("line %d: no comment names the Python call", line)
-	}
-	return table, b.String()
+	return table
 }
 
 // The document holds the calls that were compiled, and every method of the Python
@@ -143,7 +166,7 @@ func TestFromPython(t *testing.T) {
 			t.Errorf("%s has %d rows, want 1", method, seen[method])
 		}
 	}
-	if len(methods) < 70 {
+	if len(methods) < 180 {
 		t.Errorf("only %d methods recorded", len(methods))
 	}
 }
