@@ -2,6 +2,8 @@ package globusauth
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/internal/timeout"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -52,8 +55,11 @@ func (r Response) LogValue() slog.Value { return slog.StringValue(r.summary()) }
 // cannot be read back.
 func (r Response) MarshalText() ([]byte, error) { return []byte(r.summary()), nil }
 
-// MarshalBinary is MarshalText, for encoding/gob and the like.
-func (r Response) MarshalBinary() ([]byte, error) { return r.MarshalText() }
+// MarshalBinary always fails, so that encoding/gob and the like neither show the
+// secrets nor lose them unnoticed.
+func (r Response) MarshalBinary() ([]byte, error) {
+	return nil, errors.New("globusauth: encode: a Response has no binary form; encode its fields")
+}
 
 // call sends a request and decodes the response of a success.
 func call[T any](c *Client, op operation, req *http.Request, buildErr error, opts []CallOption) (*T, error) {
@@ -114,7 +120,7 @@ func (c *Client) send(client *http.Client, op operation, req *http.Request, buil
 			req.Header.Set(name, value)
 		}
 	}
-	response, err := x.run()
+	response, err := x.run(req.Context())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -195,24 +201,24 @@ func (x *exchange) readForm(added []member) {
 
 // attempt sends the request once, or twice when the first token was refused
 // and could be renewed.
-func (x *exchange) attempt() (*Response, error) {
-	response, token, err := x.once()
+func (x *exchange) attempt(ctx context.Context) (*Response, error) {
+	response, token, err := x.once(ctx)
 	if err != nil || response.StatusCode != http.StatusUnauthorized || x.renewed {
 		return response, err
 	}
-	renewed, err := x.renew(token)
+	renewed, err := x.renew(ctx, token)
 	if err != nil {
 		return nil, x.failed(fmt.Errorf("the token was refused (status 401) and could not be renewed: %w", err))
 	}
 	if renewed {
-		response, _, err = x.once()
+		response, _, err = x.once(ctx)
 	}
 	return response, err
 }
 
 // renew replaces a token that was refused with 401, once per call, where the
 // source can.
-func (x *exchange) renew(rejected tokens.Token) (bool, error) {
+func (x *exchange) renew(ctx context.Context, rejected tokens.Token) (bool, error) {
 	source, ok := x.credentials.(sourceCredentials)
 	if !ok {
 		return false, nil
@@ -222,12 +228,11 @@ func (x *exchange) renew(rejected tokens.Token) (bool, error) {
 		return false, nil
 	}
 	x.renewed = true
-	_, err := renewer.Renew(x.req.Context(), rejected)
+	_, err := renewer.Renew(ctx, rejected)
 	return err == nil, err
 }
 
-func (x *exchange) once() (*Response, tokens.Token, error) {
-	ctx := x.req.Context()
+func (x *exchange) once(ctx context.Context) (*Response, tokens.Token, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, tokens.Token{}, x.failed(err)
 	}
@@ -258,15 +263,28 @@ func (x *exchange) once() (*Response, tokens.Token, error) {
 	start := x.client.now()
 	response, err := x.roundTrip(req)
 	if err != nil {
-		err = x.lost(err, asked.Load() && !connected.Load())
+		err = x.lost(ctx, err, asked.Load() && !connected.Load())
 	}
 	x.client.logger.DebugContext(ctx, "globusauth: request", "operation", x.op.id, "method", req.Method, "path", x.op.path,
 		"status", statusOf(response), "duration", x.client.now().Sub(start), "error", err)
 	return response, token, err
 }
 
-func (x *exchange) roundTrip(req *http.Request) (*Response, error) {
-	resp, err := x.http.Do(req)
+// roundTrip gives a request that must not be sent twice a time limit that lets a
+// suspended process read the response that has arrived meanwhile.
+func (x *exchange) roundTrip(req *http.Request) (response *Response, err error) {
+	client := x.http
+	if x.op.retry != retrySafe && client.Timeout > 0 {
+		ctx, cancel := timeout.With(req.Context(), client.Timeout, x.client.now)
+		defer cancel()
+		defer func() {
+			if err != nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+		}()
+		req, client.Timeout = req.WithContext(ctx), 0
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ const (
 // memory: without it, 15 MiB of "{}," become 2 GiB of structs.
 func budget(limit int64) *json.Unmarshalers {
 	return json.UnmarshalFromFunc(func(_ *jsontext.Decoder, pointer any) error {
-		if limit -= max(minValue, int64(reflect.TypeOf(pointer).Elem().Size())); limit < 0 {
+		if limit -= max(minValue, int64(reflect.TypeOf(pointer).Elem().Size())); limit < 0 { //nolint:gosec // the size of a type
 			return ErrResponseTooLarge
 		}
 		return errors.ErrUnsupported

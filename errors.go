@@ -1,6 +1,7 @@
 package globusauth
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -63,11 +64,11 @@ var withoutQueries = sync.OnceValue(func() *regexp.Regexp { //nolint:gochecknogl
 })
 
 // lost makes the error of a request without a response.
-func (x *exchange) lost(err error, unsent bool) *callError {
-	var timeout bool
+func (x *exchange) lost(ctx context.Context, err error, unsent bool) *callError {
 	if outer, ok := errors.AsType[*url.Error](err); ok { // holds the URL with its query
-		err, timeout = outer.Err, outer.Timeout()
+		err = outer.Err
 	}
+	late, _ := errors.AsType[net.Error](err)
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	proxy := errors.Is(err, errProxy) || err.Error() == http.StatusText(http.StatusProxyAuthRequired)
 	if connection, ok := errors.AsType[*net.OpError](err); ok {
@@ -79,11 +80,11 @@ func (x *exchange) lost(err error, unsent bool) *callError {
 		return x.failed(err)
 	case unsent:
 		what = "cannot reach"
-	case timeout:
+	case late != nil && late.Timeout():
 		what = "no response in time from"
 	}
 	failed := x.failed(fmt.Errorf("%s %s: %w", what, x.client.address, err))
-	failed.lost, failed.unsent = x.req.Context().Err() == nil && !certificate && !proxy, unsent
+	failed.lost, failed.unsent = ctx.Err() == nil && !certificate && !proxy, unsent
 	return failed
 }
 

@@ -1,6 +1,7 @@
 package globusauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -80,10 +81,10 @@ func (p RetryPolicy) delay(n int, response *Response) time.Duration {
 // run sends the request until it succeeds, fails for good, or the policy is
 // exhausted. A response that was received is always returned, also when the context
 // ended meanwhile: it may hold a token that exists nowhere else.
-func (x *exchange) run() (*Response, error) {
-	ctx, policy := x.req.Context(), x.client.retry
+func (x *exchange) run(ctx context.Context) (*Response, error) {
+	policy := x.client.retry
 	for n := 0; ; n++ {
-		response, err := x.attempt()
+		response, err := x.attempt(ctx)
 		if n >= policy.MaxRetries || !x.mayRetry(response, err) || slices.Contains(x.noRetry, statusOf(response)) {
 			return response, err
 		}

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
@@ -208,6 +209,48 @@ func TestClientToken_ConnectionBreaksOffInHandshake(t *testing.T) {
 			t.Errorf("logged\n%s", logged.String())
 		}
 	})
+}
+
+// The time limit of a request that must not be sent twice leaves a process that was
+// suspended the time to read the response.
+func TestClientToken_Timeout(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		suspended, answers time.Duration
+		want               string
+	}{
+		"in time":                     {0, 29 * time.Second, ""},
+		"too late":                    {0, 33 * time.Second, "globusauth: Token: no response in time from https://auth.globus.org/ (environment production): context deadline exceeded"},
+		"after a suspension":          {time.Hour, 33 * time.Second, ""},
+		"too late after a suspension": {time.Hour, time.Minute, "no response in time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var suspended atomic.Int64
+				time.AfterFunc(time.Second, func() { suspended.Store(int64(test.suspended)) })
+				transport := roundTrip(func(req *http.Request) (*http.Response, error) {
+					select {
+					case <-req.Context().Done():
+						return nil, req.Context().Err()
+					case <-time.After(test.answers):
+						return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{}`)), Request: req}, nil
+					}
+				})
+				client, err := globusauth.New(globusauth.Config{
+					HTTPClient: &http.Client{Transport: transport}, Timeout: 30 * time.Second,
+					Now: func() time.Time { return time.Now().Add(time.Duration(suspended.Load())) },
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = refresh(t.Context(), client)
+				if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), test.want)) {
+					t.Errorf("got %v, want %q", err, test.want)
+				}
+			})
+		})
+	}
 }
 
 // The page with which a network asks people to log in, and proxies their errors.

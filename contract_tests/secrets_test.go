@@ -140,7 +140,8 @@ func secretHolders(t *testing.T) []any {
 	}
 	web := login.WebConfig{Flow: portal}
 	return []any{
-		config, client, globusauth.Response{StatusCode: 200, Header: http.Header{"Location": {secretMark}}, Body: []byte(secretMark)},
+		config, client,
+		globusauth.Response{StatusCode: 200, Header: http.Header{"Location": {secretMark}}, Body: []byte(secretMark)},
 		apierror.FromResponse("do it", 400, http.Header{"X": {secretMark}}, []byte(secretMark)),
 		filled[gen.ClientCredential](), filled[gen.ClientCredentialAnswer](), filled[gen.ClientCredentialList](), filled[gen.ClientIncluded](),
 		filled[gen.CreateClientAnswer](), filled[gen.WrappedClient](), filled[gen.IntrospectRequest](), filled[gen.RevokeRequest](),
@@ -179,7 +180,7 @@ func fill(value reflect.Value, secret bool) {
 
 // marks matches secretMark as text, in hexadecimal, as numbers and in base64.
 var marks = func() *regexp.Regexp {
-	numbers := strings.Trim(fmt.Sprint([]byte(secretMark[:6])), "[]")
+	numbers := strings.Trim(fmt.Sprintf("%v", []byte(secretMark[:6])), "[]")
 	listed := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", []byte(secretMark[:6])), "[]byte{"), "}")
 	alternatives := []string{secretMark[:6], fmt.Sprintf("%x", secretMark[:6]), fmt.Sprintf("%X", secretMark[:6]), numbers, listed}
 	for _, before := range []string{"", "a", "aa"} {
