@@ -118,17 +118,16 @@ func newApp(config Config, service bool) (*App, error) {
 
 // Close waits until no login and no renewal of this app is on its way, so that what
 // the service has issued is stored before the program ends. A renewal that was sent
-// goes on although its caller's context has ended; end the contexts of logins before.
-// Nothing else is held: an app can be used after Close, and is garbage when it is not.
+// goes on although its caller's context has ended, for at most about a minute; end the contexts of
+// logins before Close. Nothing else is held: an app can be used after Close.
 //
-// The error is that of ctx, which bounds the wait; 15 seconds are plenty.
+// The error is that of ctx, which bounds the wait. It must not be the context that
+// a signal has ended; context.Background() is right for most programs.
 func (a *App) Close(ctx context.Context) error {
-	select {
-	case a.turn <- struct{}{}:
-		<-a.turn
-	case <-ctx.Done():
-		return fmt.Errorf("app: close: wait for a login: %w", ctx.Err())
+	if err := a.take(ctx); err != nil {
+		return fmt.Errorf("app: close: %w", err)
 	}
+	<-a.turn
 	a.mu.Lock()
 	all := slices.Collect(maps.Values(a.sources))
 	a.mu.Unlock()
@@ -171,6 +170,21 @@ func (a *App) AddScopes(more ...scopes.Scope) error {
 	a.scopes = merged
 	a.epoch.Add(1)
 	return nil
+}
+
+// take waits until no other login runs, and keeps others from running.
+func (a *App) take(ctx context.Context) error {
+	select {
+	case a.turn <- struct{}{}: // whether or not ctx has ended
+		return nil
+	default:
+	}
+	select {
+	case a.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another login: %w", ctx.Err())
+	}
 }
 
 func (a *App) wanted() scopes.List {

@@ -68,12 +68,10 @@ const always = -1
 // login logs in, one caller at a time. It does nothing if a login has ended since
 // the counter of logins was as given.
 func (a *App) login(ctx context.Context, options LoginOptions, since int64) error {
-	select {
-	case a.turn <- struct{}{}:
-		defer func() { <-a.turn }()
-	case <-ctx.Done():
-		return fmt.Errorf("wait for another login: %w", ctx.Err())
+	if err := a.take(ctx); err != nil {
+		return err
 	}
+	defer func() { <-a.turn }()
 	if since != always && a.logins.Load() != since {
 		return nil
 	}

@@ -47,7 +47,7 @@ func (s *source) Token(ctx context.Context) (token tokens.Token, err error) {
 	switch {
 	case err == nil && s.sufficient(&token):
 		return token, nil
-	case err != nil && !errors.Is(err, tokens.ErrLoginRequired):
+	case err != nil && !errors.Is(err, tokens.ErrLoginRequired) && !errors.Is(err, ErrIdentityMismatch):
 		return tokens.Token{}, err
 	}
 	return s.prepare(ctx)
@@ -59,7 +59,7 @@ func (s *source) Renew(ctx context.Context, rejected tokens.Token) (tokens.Token
 	switch {
 	case err == nil && s.sufficient(&token):
 		return token, nil
-	case err != nil && !errors.Is(err, tokens.ErrLoginRequired):
+	case err != nil && !errors.Is(err, tokens.ErrLoginRequired) && !errors.Is(err, ErrIdentityMismatch):
 		return tokens.Token{}, err
 	}
 	return s.prepare(ctx)

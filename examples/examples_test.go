@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"os/exec"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,6 +55,38 @@ func TestTool(t *testing.T) {
 	if tool("-cron").Run() == nil {
 		t.Error("the job of cron succeeded after the logout")
 	}
+}
+
+// A tool that is ended while a refresh token is being spent does not lose the login.
+func TestTool_EndedDuringARefresh(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no SIGTERM")
+	}
+	double := authtest.NewWith(t, authtest.Config{RotateRefreshTokens: true})
+	transfer := service(t, double, `{"DATA":[]}`)
+	env := []string{"CLIENT_ID=" + double.Ready().NativeClientID, "HOME=" + t.TempDir()}
+	tool := func(args ...string) *exec.Cmd {
+		return command(t, double, env, "tool", append([]string{"-no-browser", "-url", transfer.URL}, args...)...)
+	}
+	logIn(t, double, tool())
+	double.Advance(72 * time.Hour)
+	double.Inject(authtest.Fault{Kind: authtest.FaultSlowBody, Latency: time.Second, Operation: "token", Times: 1})
+	ended := tool("-cron")
+	if err := ended.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for double.Stats().Grants["refresh_token"]["ok"] == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("the tool refreshes nothing")
+		}
+		runtime.Gosched()
+	}
+	if err := ended.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = ended.Wait()
+	succeed(t, tool("-cron"))
 }
 
 // logIn plays the person: it opens the link that the program prints, and types the

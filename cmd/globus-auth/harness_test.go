@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/authtest"
+	_ "github.com/globusauth/globusauth/cmd/globus-auth/internal/cli" // what is built
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/app"
@@ -17,8 +18,8 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "service:", err)
 		os.Exit(1)
@@ -42,6 +43,7 @@ func run(ctx context.Context, usernames []string) error {
 	if err != nil {
 		return err
 	}
+	defer service.Close(context.Background()) // waits for a renewal that is on its way
 	// Not needed, but shows at the start whether the secret is right.
 	if err := service.Login(ctx, app.LoginOptions{}); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/app"
@@ -22,8 +23,8 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	err := run(ctx, os.Args[1:])
 	if errors.Is(err, tokens.ErrLoginRequired) {
 		fmt.Fprintln(os.Stderr, "tool: log in first: run it once in a terminal, without -cron")
@@ -67,6 +68,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer user.Close(context.Background()) // waits for a renewal that is on its way
 	if *logout {
 		return user.Logout(ctx, app.LogoutOptions{Sweep: true})
 	}
