@@ -133,6 +133,10 @@ func (a *App) keep(ctx context.Context, before, set tokens.Set) error {
 		replaced = current
 		return current.Merge(set), a.sameOwner(current, set)
 	})
+	if err != nil && a.holds(ctx, set) { // a store that has put it elsewhere for now
+		a.config.Client.Logger().WarnContext(ctx, "app: the tokens of the login are not stored where they belong yet", "error", err)
+		err = nil
+	}
 	if err != nil {
 		if revokeErr := a.end(ctx, set, tokens.Set{}); revokeErr != nil {
 			return fmt.Errorf("%w; what the login gave could not be revoked: %w", err, revokeErr)
@@ -151,6 +155,15 @@ func (a *App) keep(ctx context.Context, before, set tokens.Set) error {
 		a.config.Client.Logger().WarnContext(ctx, "app: tokens that this login replaces could not be revoked and remain valid", "error", err)
 	}
 	return nil
+}
+
+// holds reports whether the store returns the tokens of a set.
+func (a *App) holds(ctx context.Context, set tokens.Set) bool {
+	stored, err := a.config.Store.Load(ctx, a.key)
+	return err == nil && !slices.ContainsFunc(set.All(), func(token tokens.Token) bool {
+		kept, _ := stored.ByResourceServer(token.ResourceServer)
+		return kept.AccessToken != token.AccessToken
+	})
 }
 
 // sameLogin reports whether two sets have the same refresh tokens.

@@ -133,6 +133,9 @@ func TestAppLogin_UnusableStore(t *testing.T) {
 			if err := user.Logout(t.Context(), app.LogoutOptions{Sweep: true, Forget: true}); !errors.Is(err, tokens.ErrUnreadable) {
 				t.Errorf("logout: %v", err)
 			}
+			if err := user.Login(t.Context(), app.LoginOptions{}); err != nil {
+				t.Errorf("after a logout that forgets: %v", err)
+			}
 		})
 	}
 }
@@ -183,6 +186,36 @@ func TestAppLogin_StoreFailsAfterTheLogin(t *testing.T) {
 	if err := user.Login(t.Context(), app.LoginOptions{}); !errors.Is(err, errTest) || !errors.Is(err, apierror.ErrServer) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// What the store has put elsewhere, and returns from there, is not lost.
+func TestAppLogin_StoredElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	logged := w.logged(t)
+	w.store = lateStore{w.store}
+	if err := w.user(t, nil).Login(t.Context(), app.LoginOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if kept := w.kept(t); len(kept) != 4 || !slices.Equal(kept, w.valid()) || !strings.Contains(logged.String(), "not stored where they belong") {
+		t.Errorf("%d tokens are stored, %d are valid; logged %s", len(kept), len(w.valid()), logged)
+	}
+}
+
+// lateStore stores what has changed, and fails.
+type lateStore struct{ tokens.Store }
+
+func (s lateStore) Update(ctx context.Context, key tokens.Key, fn func(tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
+	changed := false
+	next, err := s.Store.Update(ctx, key, func(current tokens.Set) (tokens.Set, error) {
+		next, err := fn(current)
+		changed = !next.Equal(current)
+		return next, err
+	})
+	if err == nil && changed {
+		err = errTest
+	}
+	return next, err
 }
 
 // What was issued is stored although the caller has stopped waiting.

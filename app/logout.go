@@ -54,7 +54,7 @@ func (a *App) logout(ctx context.Context, options LogoutOptions) error {
 		return current.Without(gone...), nil
 	})
 	if options.Forget && errors.Is(err, tokens.ErrUnreadable) {
-		err = fmt.Errorf("%w; it is removed, and what it held remains valid until it expires", err)
+		err = fmt.Errorf("%w; it is moved aside, and what it held remains valid until it expires", err)
 		problems = append(problems, a.config.Store.Delete(ctx, a.key))
 	}
 	a.changed()

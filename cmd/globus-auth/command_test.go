@@ -224,4 +224,6 @@ func TestCommand_DamagedStore(t *testing.T) {
 	}
 	m.fails("globus-auth logout --forget", "login")
 	m.fails("globus-auth logout --forget", "whoami")
+	m.fails("moved aside", "logout", "--forget")
+	m.fails("no login is stored", "whoami")
 }

@@ -124,7 +124,7 @@ func explain(err error) error {
 	case errors.Is(err, app.ErrIdentityMismatch):
 		return fmt.Errorf("%w: run %q first, or choose another --profile", err, "globus-auth logout")
 	case errors.Is(err, tokens.ErrUnreadable):
-		return fmt.Errorf("%w: run %q to remove it", err, "globus-auth logout --forget")
+		return fmt.Errorf("%w: run %q first", err, "globus-auth logout --forget")
 	case errors.Is(err, tokens.ErrLoginRequired):
 		return fmt.Errorf("%w: run %q", err, "globus-auth login")
 	}

@@ -18,7 +18,7 @@ func (r *runner) logout() *cobra.Command {
 		Short: "Revoke the stored tokens, and forget them",
 		Long: `Revoke all stored tokens of a client and profile at the service, and forget them. Tokens
 that the service could not be told to revoke are kept, so that logout can be run again,
-unless --forget is given. It also removes a damaged store, for which --client-id is needed.`,
+unless --forget is given. It also moves aside a damaged store, for which --client-id is needed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := r.runLogout(cmd.Context(), forget)
@@ -53,17 +53,17 @@ func (r *runner) runLogout(ctx context.Context, forget bool) error {
 	return nil
 }
 
-// removeStore removes a damaged store. What it held cannot be revoked.
+// removeStore moves a damaged store aside. What it held cannot be revoked.
 func (r *runner) removeStore(ctx context.Context, damage error) error {
 	config, err := r.appConfig()
 	if err != nil {
 		return err
 	}
 	if config.ClientID == "" {
-		return usagef("%w; name the client with --client-id to remove it", damage)
+		return usagef("%w; name the client with --client-id", damage)
 	}
 	if err := config.Store.Delete(ctx, key(config)); err != nil {
 		return err
 	}
-	return fmt.Errorf("the stored login was damaged and is removed; its tokens could not be revoked and remain valid until they expire")
+	return fmt.Errorf("the damaged store is moved aside; the tokens in it could not be revoked and remain valid until they expire")
 }
