@@ -84,7 +84,7 @@ var elsewhere = []string{
 }
 
 // mayImportTesting are the packages made for other people's tests.
-var mayImportTesting = []string{"authtest", "authtest/apptest", "tokens/storetest", "tokens/internal/placetest"}
+var mayImportTesting = []string{"authtest", "authtest/apptest", "tokens/storetest"}
 
 // TestImportsOfTesting wants package testing in test files only, but for the
 // packages made for tests.

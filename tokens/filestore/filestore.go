@@ -6,6 +6,7 @@ import (
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/place/jsonfile"
 )
 
 // Config says where a [Store] keeps its files. Set either AppName or Path.
@@ -39,11 +40,11 @@ var _ tokens.Store = (*Store)(nil)
 
 // New checks the configuration. It touches no file.
 func New(config Config) (*Store, error) {
-	return open(config, &backend{})
+	return open(config, &jsonfile.Backend{})
 }
 
-func open(config Config, b *backend) (*Store, error) {
-	files, err := place.New("filestore", ".json", place.Config(config), b, b.system)
+func open(config Config, b *jsonfile.Backend) (*Store, error) {
+	files, err := place.New("filestore", ".json", place.Config(config), b, b.System)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,6 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
 	"github.com/globusauth/globusauth/tokens/internal/place"
-	"github.com/globusauth/globusauth/tokens/internal/placetest"
 	"github.com/globusauth/globusauth/tokens/storetest"
 )
 
@@ -109,26 +108,6 @@ func TestConformance(t *testing.T) {
 		dir := t.TempDir()
 		return open(t, filestore.Config{Dir: dir}), open(t, filestore.Config{Dir: dir})
 	})
-}
-
-func TestStoreFiles(t *testing.T) {
-	t.Parallel()
-	placetest.Run(t, func(t *testing.T, system place.System, dir string) placetest.Store {
-		t.Helper()
-		store, err := filestore.NewOn(system, filestore.Config{AppName: "x", Dir: dir, LockTimeout: lockTimeout(t)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return store
-	})
-}
-
-func lockTimeout(t *testing.T) time.Duration {
-	t.Helper()
-	if strings.HasSuffix(t.Name(), "OwnerOfExclusiveLock") {
-		return 30 * time.Millisecond
-	}
-	return 0
 }
 
 func TestPaths(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/place/sqlitefile"
 )
 
 // Config says where a [Store] keeps its files. Set either AppName or Path.
@@ -44,12 +45,8 @@ func New(config Config) (*Store, error) {
 	if config.Path == ":memory:" {
 		return nil, errors.New("sqlitestore: new: a database in memory is forgotten at once: use tokens.Memory")
 	}
-	return open(config, place.System{})
-}
-
-func open(config Config, system place.System) (*Store, error) {
-	b := &backend{busy: cmp.Or(config.LockTimeout, place.DefaultLockTimeout)}
-	files, err := place.New("sqlitestore", ".db", place.Config(config), b, system)
+	b := &sqlitefile.Backend{Busy: cmp.Or(config.LockTimeout, place.DefaultLockTimeout)}
+	files, err := place.New("sqlitestore", ".db", place.Config(config), b, place.System{})
 	if err != nil {
 		return nil, err
 	}

@@ -13,8 +13,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/internal/place"
-	"github.com/globusauth/globusauth/tokens/internal/placetest"
 	"github.com/globusauth/globusauth/tokens/sqlitestore"
 	"github.com/globusauth/globusauth/tokens/storetest"
 )
@@ -128,22 +126,6 @@ func TestConformance(t *testing.T) {
 		t.Helper()
 		dir := t.TempDir()
 		return open(t, sqlitestore.Config{Dir: dir}), open(t, sqlitestore.Config{Dir: dir})
-	})
-}
-
-func TestStoreFiles(t *testing.T) {
-	t.Parallel()
-	placetest.Run(t, func(t *testing.T, system place.System, dir string) placetest.Store {
-		t.Helper()
-		config := sqlitestore.Config{AppName: "x", Dir: dir}
-		if strings.HasSuffix(t.Name(), "OwnerOfExclusiveLock") {
-			config.LockTimeout = 30 * time.Millisecond
-		}
-		store, err := sqlitestore.NewOn(system, config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return store
 	})
 }
 

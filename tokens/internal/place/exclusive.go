@@ -86,15 +86,7 @@ func bury(path string) error {
 	default:
 		return nil
 	}
-	// Renaming has one winner. What was renamed may by now be the lock of another.
-	grave := fmt.Sprintf("%s.%d.%d", path, os.Getpid(), time.Now().UnixNano())
-	if err := os.Rename(path, grave); err != nil {
-		return nil //nolint:nilerr // another was faster
-	}
-	if buried, err := os.Lstat(grave); err == nil && (!os.SameFile(buried, o.info) || !buried.ModTime().Equal(o.info.ModTime())) {
-		_ = os.Link(grave, path)
-	}
-	_ = os.Remove(grave)
+	removeSame(path, o.info)
 	return nil
 }
 

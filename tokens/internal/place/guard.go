@@ -75,8 +75,7 @@ func Check(file string) error {
 }
 
 // ReadFile reads a file after the checks, up to most bytes and one more. It never
-// waits, as opening a named pipe would. The file's own information is returned for
-// all that could be opened.
+// waits, as opening a named pipe would.
 func ReadFile(file string, most int64) ([]byte, fs.FileInfo, error) {
 	if err := checkDir(filepath.Dir(file)); err != nil {
 		return nil, nil, err
@@ -91,7 +90,7 @@ func ReadFile(file string, most int64) ([]byte, fs.FileInfo, error) {
 		err = checkFile(file, info)
 	}
 	if err != nil {
-		return nil, info, err
+		return nil, nil, err
 	}
 	content := bytes.NewBuffer(make([]byte, 0, min(info.Size(), most)+bytes.MinRead))
 	_, err = content.ReadFrom(io.LimitReader(f, most+1))

@@ -64,11 +64,11 @@ func (s *Store) note(room *Temp, path, namespace string, before, after tokens.Se
 }
 
 // readRecord reads a record that a process left, and returns the file's own
-// information for all that could be opened.
+// information for all that could be read, be it whole or torn.
 func readRecord(name string) (change, fs.FileInfo, error) {
 	content, info, err := ReadFile(name, maxRecord)
 	if err != nil {
-		return change{}, info, err
+		return change{}, nil, err
 	}
 	var r record
 	// A process killed between writing and cutting leaves the zeros it reserved.

@@ -45,7 +45,6 @@ type Store struct {
 	name     string // of the package, for errors
 	layout   *layout
 	backend  Backend
-	locks    Locks
 	system   System
 	patience time.Duration
 }
@@ -66,7 +65,7 @@ func New(name, extension string, config Config, backend Backend, system System) 
 		config.LockTimeout = DefaultLockTimeout
 	}
 	return &Store{
-		name: name, layout: where, backend: backend, locks: Locks{system: system}, system: system, patience: config.LockTimeout,
+		name: name, layout: where, backend: backend, system: system, patience: config.LockTimeout,
 	}, nil
 }
 
@@ -157,7 +156,7 @@ func (s *Store) lock(ctx context.Context, path string) (unlock func(), err error
 	if err := prepare(path); err != nil {
 		return nil, err
 	}
-	return s.locks.Lock(ctx, path, s.patience)
+	return s.system.lock(ctx, path, s.patience)
 }
 
 // rehearse does all of an update that can fail before fn is called, and reserves

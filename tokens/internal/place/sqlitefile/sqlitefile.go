@@ -1,4 +1,6 @@
-package sqlitestore
+// Package sqlitefile is the format of package sqlitestore: the SQLite token storage of
+// the official Python SDK.
+package sqlitefile
 
 import (
 	"cmp"
@@ -45,13 +47,15 @@ INSERT OR IGNORE INTO sdk_storage_adapter_internal(attribute, value)
     VALUES ('globus-sdk.version', 'globusauth-go'), ('globus-sdk.database_schema_version', '2');`
 )
 
-// backend is the format of the files.
-type backend struct {
-	busy time.Duration // how long to wait for SQLite's locks
+// Backend is the format of the files.
+type Backend struct {
+	Busy time.Duration // how long to wait for SQLite's locks
 }
 
+var _ place.Backend = (*Backend)(nil)
+
 // Load returns the tokens of a namespace.
-func (b *backend) Load(ctx context.Context, path, namespace string) (tokens.Set, error) {
+func (b *Backend) Load(ctx context.Context, path, namespace string) (tokens.Set, error) {
 	db, err := b.open(ctx, path)
 	if err != nil || db == nil {
 		return tokens.Set{}, err
@@ -61,7 +65,7 @@ func (b *backend) Load(ctx context.Context, path, namespace string) (tokens.Set,
 }
 
 // Namespaces returns those that hold tokens.
-func (b *backend) Namespaces(ctx context.Context, path string) ([]string, error) {
+func (b *Backend) Namespaces(ctx context.Context, path string) ([]string, error) {
 	db, err := b.open(ctx, path)
 	if err != nil || db == nil {
 		return nil, err
@@ -74,7 +78,7 @@ func (b *backend) Namespaces(ctx context.Context, path string) ([]string, error)
 var errRehearsed = errors.New("rehearsed")
 
 // Rehearse makes the database if there is none, and begins a transaction that writes.
-func (b *backend) Rehearse(ctx context.Context, path string) error {
+func (b *Backend) Rehearse(ctx context.Context, path string) error {
 	err := b.write(ctx, path, func(tx *sql.Tx, _ *database) error {
 		_, err := tx.ExecContext(ctx, `UPDATE sdk_storage_adapter_internal SET value = value`)
 		return cmp.Or(err, errRehearsed)
@@ -86,7 +90,7 @@ func (b *backend) Rehearse(ctx context.Context, path string) error {
 }
 
 // Store writes the differences between two sets.
-func (b *backend) Store(ctx context.Context, path, namespace string, before, after tokens.Set) error {
+func (b *Backend) Store(ctx context.Context, path, namespace string, before, after tokens.Set) error {
 	data, err := after.MarshalStorage()
 	if err != nil {
 		return err
@@ -118,7 +122,7 @@ func (b *backend) Store(ctx context.Context, path, namespace string, before, aft
 }
 
 // Delete removes a namespace, whatever it holds.
-func (b *backend) Delete(ctx context.Context, path, namespace string) error {
+func (b *Backend) Delete(ctx context.Context, path, namespace string) error {
 	db, err := b.open(ctx, path)
 	if err != nil || db == nil {
 		return err
@@ -132,7 +136,7 @@ func (b *backend) Delete(ctx context.Context, path, namespace string) error {
 
 // write does work in a transaction of the database that has the name at its end:
 // one that was removed or replaced meanwhile is as good as not written.
-func (b *backend) write(ctx context.Context, path string, work func(*sql.Tx, *database) error) error {
+func (b *Backend) write(ctx context.Context, path string, work func(*sql.Tx, *database) error) error {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
 		err := b.writeOnce(ctx, path, work)
@@ -142,7 +146,7 @@ func (b *backend) write(ctx context.Context, path string, work func(*sql.Tx, *da
 	}
 }
 
-func (b *backend) writeOnce(ctx context.Context, path string, work func(*sql.Tx, *database) error) error {
+func (b *Backend) writeOnce(ctx context.Context, path string, work func(*sql.Tx, *database) error) error {
 	if err := b.create(ctx, path); err != nil {
 		return err
 	}
@@ -204,7 +208,7 @@ func connect(path string, busy time.Duration) (*sql.DB, error) {
 }
 
 // open opens a file after the checks; nil if there is none, or an empty one.
-func (b *backend) open(ctx context.Context, path string) (*database, error) {
+func (b *Backend) open(ctx context.Context, path string) (*database, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -218,7 +222,7 @@ func (b *backend) open(ctx context.Context, path string) (*database, error) {
 	if info.Size() == 0 {
 		return nil, nil // a database nobody has written to
 	}
-	db, err := connect(path, b.busy)
+	db, err := connect(path, b.Busy)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +259,7 @@ func (d *database) checkSchema(ctx context.Context) error {
 
 // create makes the database whole or not at all: the Python SDK makes no tables
 // in a file that is there.
-func (b *backend) create(ctx context.Context, path string) error {
+func (b *Backend) create(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	if err == nil {
 		if info.Size() > 0 {
@@ -286,8 +290,8 @@ func (b *backend) create(ctx context.Context, path string) error {
 	return fresh.Move(path) // a file system without links
 }
 
-func (b *backend) initialize(ctx context.Context, path string) error {
-	db, err := connect(path, b.busy)
+func (b *Backend) initialize(ctx context.Context, path string) error {
+	db, err := connect(path, b.Busy)
 	if err != nil {
 		return err
 	}

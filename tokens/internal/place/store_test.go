@@ -1,8 +1,7 @@
-// Package placetest tests what stores in files promise beyond the contract: what is
-// left of failures and killed processes, and locks that do not lock.
-package placetest
+package place_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -18,52 +17,68 @@ import (
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/place/jsonfile"
+	"github.com/globusauth/globusauth/tokens/internal/place/sqlitefile"
 	"github.com/globusauth/globusauth/tokens/storetest"
 )
 
-// Store is a store in files.
-type Store interface {
-	tokens.Store
-	Path(key tokens.Key) (string, error)
-}
+// opener opens a store in a directory.
+type opener func(t *testing.T, system place.System, dir string) *place.Store
 
-// Open opens a store in a directory.
-type Open func(t *testing.T, system place.System, dir string) Store
-
-// Run runs the tests in parallel.
-func Run(t *testing.T, open Open) {
-	t.Helper()
-	for name, test := range map[string]func(*testing.T, Open){
-		"Update_FileCannotBeWritten":   fileCannotBeWritten,
-		"Load_FirstLoginLeftOver":      firstLoginLeftOver,
-		"Update_LeftoverIsTorn":        leftoverIsTorn,
-		"Update_LeftoverIsStale":       leftoverIsStale,
-		"Delete_RemovesLeftover":       deleteRemovesLeftover,
-		"Update_LockDoesNotLock":       lockDoesNotLock,
-		"Update_LockFileRemoved":       lockFileRemoved,
-		"Update_DirectoryRemoved":      directoryRemoved,
-		"Update_LockIsNoRegularFile":   lockIsNoRegularFile,
-		"Update_OwnerOfExclusiveLock":  ownerOfExclusiveLock,
-		"Delete_DamagedFile":           deleteDamaged,
-		"Delete_FileOthersCanUse":      deleteFileOthersCanUse,
-		"Update_EmptyFileIsEmptyStore": emptyFile,
-		"Update_NothingToChange":       rehearsal,
-		"Update_ManyFailures":          manyFailures,
+// What both kinds of files promise beyond the contract of stores: what is left of
+// failures and killed processes, and locks that do not lock.
+func TestStore(t *testing.T) {
+	t.Parallel()
+	for kind, backend := range map[string]func(place.System) place.Backend{
+		".json": func(system place.System) place.Backend {
+			return &jsonfile.Backend{System: system, Wait: func(context.Context, time.Duration) error { return nil }}
+		},
+		".db": func(place.System) place.Backend { return &sqlitefile.Backend{Busy: time.Second} },
 	} {
-		t.Run(name, func(t *testing.T) {
+		open := func(t *testing.T, system place.System, dir string) *place.Store {
+			t.Helper()
+			config := place.Config{AppName: "x", Dir: dir}
+			if strings.HasSuffix(t.Name(), "OwnerOfExclusiveLock") {
+				config.LockTimeout = 200 * time.Millisecond
+			}
+			store, err := place.New("test", kind, config, backend(system), system)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return store
+		}
+		for name, test := range map[string]func(*testing.T, opener){
+			"Update_FileCannotBeWritten":   fileCannotBeWritten,
+			"Load_FirstLoginLeftOver":      firstLoginLeftOver,
+			"Update_LeftoverIsTorn":        leftoverIsTorn,
+			"Update_LeftoverIsStale":       leftoverIsStale,
+			"Delete_RemovesLeftover":       deleteRemovesLeftover,
+			"Update_LockDoesNotLock":       lockDoesNotLock,
+			"Update_LockFileRemoved":       lockFileRemoved,
+			"Update_DirectoryRemoved":      directoryRemoved,
+			"Update_LockIsNoRegularFile":   lockIsNoRegularFile,
+			"Update_OwnerOfExclusiveLock":  ownerOfExclusiveLock,
+			"Delete_DamagedFile":           deleteDamaged,
+			"Delete_FileOthersCanUse":      deleteFileOthersCanUse,
+			"Update_EmptyFileIsEmptyStore": emptyFile,
+			"Update_NothingToChange":       rehearsal,
+			"Update_ManyFailures":          manyFailures,
+		} {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				test(t, open)
+			})
+		}
+		noLocks := place.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOSYS }}
+		t.Run(kind+"/FileSystemWithoutLocks", func(t *testing.T) {
 			t.Parallel()
-			test(t, open)
+			storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
+				t.Helper()
+				dir := t.TempDir()
+				return open(t, noLocks, dir), open(t, noLocks, dir)
+			})
 		})
 	}
-	noLocks := place.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOSYS }}
-	t.Run("FileSystemWithoutLocks", func(t *testing.T) {
-		t.Parallel()
-		storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
-			t.Helper()
-			dir := t.TempDir()
-			return open(t, noLocks, dir), open(t, noLocks, dir)
-		})
-	})
 }
 
 func key() tokens.Key { return tokens.Key{ClientID: "7fb58e00-839d-44e3-8047-10a502612dca"} }
@@ -76,7 +91,7 @@ func one(access string) tokens.Set {
 	return set
 }
 
-func path(t *testing.T, store Store) string {
+func path(t *testing.T, store *place.Store) string {
 	t.Helper()
 	file, err := store.Path(key())
 	if err != nil {
@@ -116,7 +131,7 @@ func obstruct(t *testing.T, file string) (repair func()) {
 }
 
 // fails makes an update whose result cannot be put into the file.
-func fails(t *testing.T, store Store, set tokens.Set) error {
+func fails(t *testing.T, store *place.Store, set tokens.Set) error {
 	t.Helper()
 	var repair func()
 	got, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
@@ -131,7 +146,7 @@ func fails(t *testing.T, store Store, set tokens.Set) error {
 }
 
 // left returns what lies beside the file and its lock.
-func left(t *testing.T, store Store) []string {
+func left(t *testing.T, store *place.Store) []string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path(t, store)))
 	if err != nil {
@@ -146,7 +161,7 @@ func left(t *testing.T, store Store) []string {
 	return names
 }
 
-func fileCannotBeWritten(t *testing.T, open Open) {
+func fileCannotBeWritten(t *testing.T, open opener) {
 	t.Helper()
 	dir := t.TempDir()
 	store := open(t, place.System{}, dir)
@@ -175,7 +190,7 @@ func fileCannotBeWritten(t *testing.T, open Open) {
 	}
 }
 
-func firstLoginLeftOver(t *testing.T, open Open) {
+func firstLoginLeftOver(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, place.System{}, t.TempDir())
 	_ = fails(t, store, one("A"))
@@ -190,7 +205,7 @@ func firstLoginLeftOver(t *testing.T, open Open) {
 	holds(t, store, one("A"))
 }
 
-func leftoverIsTorn(t *testing.T, open Open) {
+func leftoverIsTorn(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, place.System{}, t.TempDir())
 	put(t, store, one("A"))
@@ -225,7 +240,7 @@ func leftoverIsTorn(t *testing.T, open Open) {
 	holds(t, store, one("B"))
 }
 
-func leftoverIsStale(t *testing.T, open Open) {
+func leftoverIsStale(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, place.System{}, t.TempDir())
 	put(t, store, one("A"))
@@ -247,7 +262,7 @@ func leftoverIsStale(t *testing.T, open Open) {
 	}
 }
 
-func deleteRemovesLeftover(t *testing.T, open Open) {
+func deleteRemovesLeftover(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, place.System{}, t.TempDir())
 	_ = fails(t, store, one("A"))
@@ -264,7 +279,7 @@ func deleteRemovesLeftover(t *testing.T, open Open) {
 
 // Where locks exclude nothing, the later of two updates at once stays, and the
 // file is whole all the time.
-func lockDoesNotLock(t *testing.T, open Open) {
+func lockDoesNotLock(t *testing.T, open opener) {
 	t.Helper()
 	shared := place.System{TryLock: (*flock.Flock).TryRLock} // opens the file as TryLock does
 	dir := t.TempDir()
@@ -300,7 +315,7 @@ func lockDoesNotLock(t *testing.T, open Open) {
 	}
 }
 
-func lockFileRemoved(t *testing.T, open Open) {
+func lockFileRemoved(t *testing.T, open opener) {
 	t.Helper()
 	dir := t.TempDir()
 	a, b := open(t, place.System{}, dir), open(t, place.System{}, dir)
@@ -332,7 +347,7 @@ func lockFileRemoved(t *testing.T, open Open) {
 	}
 }
 
-func directoryRemoved(t *testing.T, open Open) {
+func directoryRemoved(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, place.System{}, t.TempDir())
 	put(t, store, one("A"))
@@ -345,7 +360,7 @@ func directoryRemoved(t *testing.T, open Open) {
 	holds(t, store, one("B"))
 }
 
-func lockIsNoRegularFile(t *testing.T, open Open) {
+func lockIsNoRegularFile(t *testing.T, open opener) {
 	t.Helper()
 	for name, make := range map[string]func(string) error{
 		"pipe":      mkfifo,
@@ -368,7 +383,7 @@ func lockIsNoRegularFile(t *testing.T, open Open) {
 	}
 }
 
-func ownerOfExclusiveLock(t *testing.T, open Open) {
+func ownerOfExclusiveLock(t *testing.T, open opener) {
 	t.Helper()
 	noLocks := place.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOLCK }}
 	hour := time.Now().Add(-time.Hour)
@@ -404,7 +419,7 @@ func ownerOfExclusiveLock(t *testing.T, open Open) {
 	}
 }
 
-func deleteDamaged(t *testing.T, open Open) {
+func deleteDamaged(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, place.System{}, t.TempDir())
 	put(t, store, one("A"))
@@ -427,7 +442,7 @@ func deleteDamaged(t *testing.T, open Open) {
 	}
 }
 
-func deleteFileOthersCanUse(t *testing.T, open Open) {
+func deleteFileOthersCanUse(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, place.System{}, t.TempDir())
 	put(t, store, one("A"))
@@ -441,7 +456,7 @@ func deleteFileOthersCanUse(t *testing.T, open Open) {
 	put(t, store, one("B"))
 }
 
-func emptyFile(t *testing.T, open Open) {
+func emptyFile(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, place.System{}, t.TempDir())
 	file := path(t, store)
@@ -457,7 +472,7 @@ func emptyFile(t *testing.T, open Open) {
 }
 
 // An update that changes nothing says whether one that does could be stored.
-func rehearsal(t *testing.T, open Open) {
+func rehearsal(t *testing.T, open opener) {
 	t.Helper()
 	same := func(current tokens.Set) (tokens.Set, error) { return current, nil }
 	for name, damage := range map[string]func(t *testing.T, file string){
@@ -494,7 +509,7 @@ func rehearsal(t *testing.T, open Open) {
 }
 
 // Every failure keeps the last set that was received.
-func manyFailures(t *testing.T, open Open) {
+func manyFailures(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, place.System{}, t.TempDir())
 	put(t, store, one("0"))

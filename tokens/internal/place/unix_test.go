@@ -1,6 +1,6 @@
 //go:build unix
 
-package placetest
+package place_test
 
 import (
 	"os/exec"

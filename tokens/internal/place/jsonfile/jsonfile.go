@@ -1,4 +1,6 @@
-package filestore
+// Package jsonfile is the format of package filestore: the token storage of the
+// official Python SDK.
+package jsonfile
 
 import (
 	"context"
@@ -34,15 +36,17 @@ const (
 
 type object = map[string]jsontext.Value
 
-// backend is the format of the files.
-type backend struct {
-	system place.System
-	// wait ends after d, or with ctx. Nil means that, in real time.
-	wait func(ctx context.Context, d time.Duration) error
+// Backend is the format of the files.
+type Backend struct {
+	System place.System
+	// Wait ends after d, or with ctx. Nil means that, in real time.
+	Wait func(ctx context.Context, d time.Duration) error
 }
 
+var _ place.Backend = (*Backend)(nil)
+
 // Load returns the tokens of a namespace.
-func (b *backend) Load(ctx context.Context, path, namespace string) (tokens.Set, error) {
+func (b *Backend) Load(ctx context.Context, path, namespace string) (tokens.Set, error) {
 	doc, err := b.read(ctx, path)
 	if err != nil {
 		return tokens.Set{}, err
@@ -51,7 +55,7 @@ func (b *backend) Load(ctx context.Context, path, namespace string) (tokens.Set,
 }
 
 // Namespaces returns those that hold tokens.
-func (b *backend) Namespaces(ctx context.Context, path string) ([]string, error) {
+func (b *Backend) Namespaces(ctx context.Context, path string) ([]string, error) {
 	doc, err := b.read(ctx, path)
 	if err != nil {
 		return nil, err
@@ -67,11 +71,11 @@ func (b *backend) Namespaces(ctx context.Context, path string) ([]string, error)
 }
 
 // Rehearse has nothing to do: a file can be replaced where another can be made.
-func (b *backend) Rehearse(context.Context, string) error { return nil }
+func (b *Backend) Rehearse(context.Context, string) error { return nil }
 
 // Store reads the file again, for the sake of programs that write it without the
 // lock, and replaces it.
-func (b *backend) Store(ctx context.Context, path, namespace string, before, after tokens.Set) error {
+func (b *Backend) Store(ctx context.Context, path, namespace string, before, after tokens.Set) error {
 	doc, err := b.read(ctx, path)
 	if err != nil {
 		return err
@@ -80,11 +84,11 @@ func (b *backend) Store(ctx context.Context, path, namespace string, before, aft
 	if err != nil {
 		return err
 	}
-	return b.system.Replace(path, content)
+	return b.System.Replace(path, content)
 }
 
 // Delete removes a namespace, whatever it holds.
-func (b *backend) Delete(ctx context.Context, path, namespace string) error {
+func (b *Backend) Delete(ctx context.Context, path, namespace string) error {
 	doc, err := b.read(ctx, path)
 	if err != nil {
 		return err
@@ -96,7 +100,7 @@ func (b *backend) Delete(ctx context.Context, path, namespace string) error {
 	if err != nil {
 		return err
 	}
-	return b.system.Replace(path, content)
+	return b.System.Replace(path, content)
 }
 
 // document is a token file. Values are kept as they were written.
@@ -108,11 +112,11 @@ type document struct {
 
 // read reads a file, again for a while if it makes no sense. No file, and one that
 // stays empty, are an empty document.
-func (b *backend) read(ctx context.Context, path string) (*document, error) {
+func (b *Backend) read(ctx context.Context, path string) (*document, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	wait := b.wait
+	wait := b.Wait
 	if wait == nil {
 		wait = pause
 	}
