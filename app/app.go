@@ -122,7 +122,7 @@ func newApp(config Config, service bool) (*App, error) {
 // logins before Close. Nothing else is held: an app can be used after Close.
 //
 // The error is that of ctx, which bounds the wait. It must not be the context that
-// a signal has ended; context.Background() is right for most programs.
+// a signal has ended: give context.WithoutCancel(ctx).
 func (a *App) Close(ctx context.Context) error {
 	if err := a.take(ctx); err != nil {
 		return fmt.Errorf("app: close: %w", err)

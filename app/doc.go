@@ -2,7 +2,7 @@
 // for a person's tool or session, by [NewService] for a program with credentials of its own.
 //
 //	user, err := app.NewUser(app.Config{ClientID: id, Name: "my-tool", Scopes: scopes.List{scopes.TransferAll}})
-//	defer user.Close(context.Background()) // waits for a renewal that is on its way
+//	defer user.Close(context.WithoutCancel(ctx)) // waits for a renewal that is on its way
 //	client, err := user.HTTPClient(ctx, "transfer.api.globus.org")
 //
 // The first run opens the browser. Later runs, and other processes, find the
