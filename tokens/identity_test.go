@@ -70,7 +70,7 @@ func TestRefreshingToken_IdentityMismatch(t *testing.T) {
 					}
 					return
 				}
-				if !errors.Is(err, tokens.ErrIdentityMismatch) || got.AccessToken != "" {
+				if !errors.Is(err, tokens.ErrIdentityMismatch) || !errors.Is(err, tokens.ErrLoginRequired) || got.AccessToken != "" {
 					t.Errorf("got %v, %v; want ErrIdentityMismatch", got, err)
 				}
 				if after, err := store.Load(t.Context(), testKey()); err != nil || !after.Equal(before) {

@@ -118,8 +118,8 @@ func (r *Refreshing) checkIdentity(set Set, identity string) error {
 }
 
 func (r *Refreshing) mismatch(token Token, identity string) error {
-	return r.failed("check whose it is", fmt.Errorf("%w: that for %q is of identity %q, not %q; log out first, or use another namespace",
-		ErrIdentityMismatch, token.ResourceServer, token.IdentityID, identity))
+	return r.failed("check whose it is", fmt.Errorf("%w: %w: that for %q is of identity %q, not %q; log out first, or use another namespace",
+		ErrLoginRequired, ErrIdentityMismatch, token.ResourceServer, token.IdentityID, identity))
 }
 
 func (r *Refreshing) learned() lessons {

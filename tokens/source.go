@@ -11,7 +11,8 @@ import (
 var ErrLoginRequired = errors.New("a new login is needed")
 
 // ErrIdentityMismatch says that tokens belong to another identity than the one
-// wanted, or than the one they would stand beside.
+// wanted, or than the one they would stand beside. It comes with [ErrLoginRequired], but
+// a login alone does not resolve it: log out first, or use another namespace.
 var ErrIdentityMismatch = errors.New("these are another identity's tokens")
 
 // Source gives a usable token for one resource server. Implementations are safe
