@@ -99,24 +99,32 @@ func (r *Refreshing) leave(f *flight, rejected string) (Token, bool) {
 }
 
 // send marks the point of no return, unless no caller waits any more.
-func (r *Refreshing) send(ctx context.Context, f *flight) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (s *state) send(ctx context.Context, f *flight) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	f.sent = ctx.Err() == nil
 	return ctx.Err()
 }
 
 // detach makes the next caller start a renewal of its own.
-func (r *Refreshing) detach(f *flight) {
-	if r.flight == f {
-		r.flight = nil
+func (s *state) detach(f *flight) {
+	if s.flight == f {
+		s.flight = nil
 	}
 }
 
-func (r *Refreshing) anyRunning() *flight {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for f := range r.running {
+func (s *state) end(f *flight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.detach(f)
+	delete(s.running, f)
+	close(f.done)
+}
+
+func (s *state) anyRunning() *flight {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.running {
 		return f
 	}
 	return nil
@@ -124,13 +132,7 @@ func (r *Refreshing) anyRunning() *flight {
 
 func (r *Refreshing) run(ctx context.Context, f *flight) {
 	defer f.cancel()
-	defer func() { // also if Refresh ends the goroutine
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.detach(f)
-		delete(r.running, f)
-		close(f.done)
-	}()
+	defer r.end(f) // also if Refresh ends the goroutine
 	stored, token, renewed, err := r.renew(ctx, f)
 	if r.settle(f, stored, token, renewed, err) && r.config.OnChange != nil {
 		r.config.OnChange(f.token)

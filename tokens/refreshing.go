@@ -93,16 +93,18 @@ type RefreshingConfig struct {
 // machine's clock shows it, is given out for 5 seconds, so that a wrong clock makes no loop of renewals.
 type Refreshing struct {
 	config RefreshingConfig
-	held   atomic.Pointer[snapshot] // changed under mu, read by Token without it
+	// A pointer, because of a field of another struct, where fmt cannot call Format, it prints
+	// the fields, but follows no pointers.
+	*state
+}
+
+// state is all that changes.
+type state struct {
+	held atomic.Pointer[snapshot] // changed under mu, read by Token without it
 
 	mu      sync.Mutex           // guards what follows
 	flight  *flight              // the renewal that callers join, if one runs
 	running map[*flight]struct{} // that one, and those that callers have left or Forget has cut off
-	lessons
-}
-
-// lessons is what renewals leave to the next one.
-type lessons struct {
 	refused refusal
 	unsaved response // could not be stored; it is stored before the service is asked again
 }
@@ -153,7 +155,7 @@ func NewRefreshing(config RefreshingConfig) (*Refreshing, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Refreshing{config: config, running: map[*flight]struct{}{}}, nil
+	return &Refreshing{config, &state{running: map[*flight]struct{}{}}}, nil
 }
 
 // Token returns a token that is not due for renewal; from memory if it can, from

@@ -80,7 +80,7 @@ func (r *Refreshing) look(set Set, rejected string) (stored Token, usable bool, 
 	if !own && stored.RefreshToken != "" {
 		return Token{}, false, r.mismatch(stored, r.config.IdentityID)
 	}
-	known := r.learned().refused
+	known, _ := r.learned()
 	if found && own && stored.AccessToken != rejected && stored.AccessToken != known.accessToken && !r.due(stored, r.config.Now()) {
 		return stored, true, nil
 	}
@@ -93,14 +93,14 @@ func (r *Refreshing) look(set Set, rejected string) (stored Token, usable bool, 
 	case known.err != nil && known.refreshToken == stored.RefreshToken &&
 		(stored.RefreshToken != "" || known.accessToken == stored.AccessToken):
 		if rejected == stored.AccessToken {
-			r.learn(func(l *lessons) { l.refused.accessToken = rejected })
+			r.learn(func(s *state) { s.refused.accessToken = rejected })
 		}
 		return stored, false, known.err
 	case r.renewable(stored):
 		return stored, false, nil
 	case rejected == stored.AccessToken:
 		err := fmt.Errorf("tokens: token for %q: it was rejected and cannot be refreshed: %w", r.config.ResourceServer, ErrLoginRequired)
-		r.learn(func(l *lessons) { l.refused = refusal{accessToken: rejected, err: err} })
+		r.learn(func(s *state) { s.refused = refusal{accessToken: rejected, err: err} })
 		return stored, false, err
 	}
 	return stored, false, fmt.Errorf("tokens: token for %q: it has expired (at %s; this machine's clock says %s) and cannot be refreshed: %w",
@@ -122,16 +122,17 @@ func (r *Refreshing) mismatch(token Token, identity string) error {
 		ErrLoginRequired, ErrIdentityMismatch, token.ResourceServer, token.IdentityID, identity))
 }
 
-func (r *Refreshing) learned() lessons {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.lessons
+// learned returns what renewals have left to the next one.
+func (s *state) learned() (refusal, response) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused, s.unsaved
 }
 
-func (r *Refreshing) learn(change func(*lessons)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	change(&r.lessons)
+func (s *state) learn(change func(*state)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
 }
 
 // refuse remembers a refresh token that the service will never take again.
@@ -141,7 +142,7 @@ func (r *Refreshing) refuse(token Token, rejected string, cause error) error {
 	if token.AccessToken == rejected {
 		known.accessToken = rejected
 	}
-	r.learn(func(l *lessons) { l.refused = known })
+	r.learn(func(s *state) { s.refused = known })
 	return err
 }
 
@@ -159,7 +160,7 @@ func (r *Refreshing) update(ctx context.Context, f *flight) (token Token, renewe
 		if usable || err != nil {
 			return current, err
 		}
-		if got = r.learned().unsaved; got.empty() || got.replaces != stored {
+		if _, got = r.learned(); got.empty() || got.replaces != stored {
 			if err := r.send(ctx, f); err != nil {
 				return Set{}, err
 			}
@@ -170,9 +171,9 @@ func (r *Refreshing) update(ctx context.Context, f *flight) (token Token, renewe
 		return got.over(current), nil
 	})
 	if !got.empty() {
-		r.learn(func(l *lessons) {
-			if l.unsaved = (response{}); err != nil {
-				l.unsaved = got
+		r.learn(func(s *state) {
+			if s.unsaved = (response{}); err != nil {
+				s.unsaved = got
 			}
 		})
 	}
@@ -195,7 +196,7 @@ func (r *Refreshing) obtain(ctx context.Context, stored Token) (got response, re
 	ctx, cancel := timeout.With(ctx, r.config.Timeout, r.config.Now)
 	defer cancel()
 	got.replaces = stored
-	known := r.learned().refused
+	known, _ := r.learned()
 	refresh := r.config.Refresh != nil && stored.RefreshToken != "" && known.refreshToken != stored.RefreshToken
 	if refresh {
 		got.set, err = r.config.Refresh(ctx, stored)

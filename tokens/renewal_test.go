@@ -398,6 +398,28 @@ func TestPrintedSourceHoldsNoSecret(t *testing.T) {
 		check(t, "error", err.Error())
 		for _, verb := range verbs {
 			check(t, "refused source "+verb, fmt.Sprintf(verb, source))
+			check(t, "refused holder "+verb, fmt.Sprintf(verb, held))
+		}
+	})
+}
+
+func TestPrintedSourceHoldsNoSecret_AResponseThatCouldNotBeStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{
+			Store: &faultyStore{Memory: tokens.NewMemory(), save: errors.New("no space left")}, Key: testKey(), ResourceServer: transfer,
+			Grant: func(context.Context) (tokens.Set, error) { return tokens.NewSet(fullToken()) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := source.Token(t.Context()); err == nil {
+			t.Fatal("the token was given out although it is not stored")
+		}
+		held := struct{ source *tokens.Refreshing }{source}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			check(t, "source "+verb, fmt.Sprintf(verb, source))
+			check(t, "holder "+verb, fmt.Sprintf(verb, held))
 		}
 	})
 }
