@@ -18,14 +18,30 @@
 //
 // Updates take turns between goroutines and processes that use this package, by a lock
 // file beside the tokens ("tokens.json.lock", which stays). A file is replaced
-// whole: written beside it, flushed to disk, renamed. Killing the process at
-// any instant leaves the state before or after. Room on the disk is
-// reserved before the update begins, so that a full disk is noticed before a refresh token is
-// spent. Members of the file that this package does not know are kept.
+// whole: written beside it, flushed to disk, renamed.
+// Killing the process at any instant leaves the state before or after.
+//
+// Before fn is called, Update does what can fail: lock, read, reserve room on the disk.
+// A store that cannot be used is thus noticed before a refresh token is spent, and an
+// Update that changes nothing says whether one could be stored.
+//
+// What fn returned is written down beside the file (".tokens.json.next", with the tokens
+// before and after) before the file is changed. When the process is killed then, or the
+// file cannot be written, Load returns it from there, and the next Update puts it into the
+// file. A Python program does not see it before. Fields of the file that this package does not
+// know are kept.
+//
+// Where the file system has no locks, a file that only one process can create takes
+// the place of the lock ("tokens.json.locked"). It is removed by others when its process is
+// known to be dead on the same machine, or when it is older than ten minutes. Where
+// locks exclude nothing, such as with Lustre's localflock or NFS's local_lock, the
+// later of two updates at once stays. If that is not sufficient, keep the tokens on
+// another file system, with Dir or Path.
 //
 // A file that others can read or write, that belongs to somebody else or lies in
 // a directory others can write to is refused with [tokens.ErrUnsafe]; one that cannot
-// be understood with [tokens.ErrUnreadable], and it is never overwritten. Files
+// be understood with [tokens.ErrUnreadable], and it is never overwritten.
+// Delete clears both, where the file is the caller's own; see there. Files
 // are made with mode 0600, directories with 0700. Windows has no such modes: there
 // the user's profile protects the files.
 //

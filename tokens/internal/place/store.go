@@ -40,6 +40,10 @@ type Backend interface {
 	Delete(ctx context.Context, path, namespace string) error
 }
 
+// OffDisk is a backend whose tokens must not be written into files: changes are not
+// written down before they are made.
+type OffDisk interface{ OffDisk() }
+
 // Store is a [tokens.Store] in files.
 type Store struct {
 	name     string // of the package, for errors
@@ -185,7 +189,11 @@ func (s *Store) rehearse(ctx context.Context, path, namespace string) (tokens.Se
 
 // commit writes the change down, makes it, and removes what was written down.
 func (s *Store) commit(ctx context.Context, room *Temp, path, namespace string, before, after tokens.Set) error {
-	noted, noteErr := s.note(room, path, namespace, before, after)
+	var noted string
+	var noteErr error
+	if _, off := s.backend.(OffDisk); !off {
+		noted, noteErr = s.note(room, path, namespace, before, after)
+	}
 	err := s.backend.Store(ctx, path, namespace, before, after)
 	if errors.Is(err, fs.ErrNotExist) { // another program removed the directory
 		if err = prepare(path); err == nil {

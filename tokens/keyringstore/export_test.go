@@ -1,0 +1,4 @@
+package keyringstore
+
+// Open is New with another keyring.
+var Open = open
