@@ -34,8 +34,8 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	native := flows.Native{
-		Client: auth, ClientID: clientID, RefreshTokens: true,
+	native := flows.Config{
+		Auth: auth, ClientID: clientID, RefreshTokens: true,
 		Scopes: scopes.List{scopes.AuthOpenID, scopes.TransferAll},
 	}
 	login, err := native.Start()

@@ -253,18 +253,18 @@ func (a *App) AuthClient() *globusauth.Client {
 
 // native and confidential are the flow of the client; which one is right, its
 // secret tells.
-func (a *App) native() flows.Native {
+func (a *App) native() flows.Config {
 	c := a.config
-	return flows.Native{
-		Client: c.Client, ClientID: c.ClientID, RedirectURI: c.RedirectURI,
+	return flows.Config{
+		Auth: c.Client, ClientID: c.ClientID, RedirectURI: c.RedirectURI,
 		RefreshTokens: !c.NoRefreshTokens, PrefillNamedGrant: c.grantName(),
 	}
 }
 
-func (a *App) confidential() flows.Confidential {
+func (a *App) confidential() flows.Config {
 	c := a.config
-	return flows.Confidential{
-		Client: c.Client, ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURI: c.RedirectURI,
+	return flows.Config{
+		Auth: c.Client, ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURI: c.RedirectURI,
 		RefreshTokens: !c.NoRefreshTokens,
 	}
 }
@@ -274,14 +274,14 @@ func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.Autho
 	if a.config.ClientSecret == "" {
 		flow := a.native()
 		flow.Scopes = want
-		return a.config.Login.Login(ctx, login.Native(flow, flows.WithAuthorization(asked)))
+		return a.config.Login.Login(ctx, login.With(flow, flows.WithAuthorization(asked)))
 	}
 	flow := a.confidential()
 	flow.Scopes = want
 	if a.service {
 		return flow.ClientCredentials(ctx)
 	}
-	return a.config.Login.Login(ctx, login.Confidential(flow, flows.WithAuthorization(asked)))
+	return a.config.Login.Login(ctx, login.With(flow, flows.WithAuthorization(asked)))
 }
 
 func (a *App) revoke(ctx context.Context, token string) error {

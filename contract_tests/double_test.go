@@ -92,9 +92,9 @@ func must2(tr *tour) func(tokens.Set, error) tokens.Set {
 	}
 }
 
-func (tr *tour) native() flows.Native {
-	return flows.Native{
-		Client: tr.public, ClientID: tr.ready.NativeClientID, RedirectURI: "http://127.0.0.1:45678/callback", RefreshTokens: true,
+func (tr *tour) native() flows.Config {
+	return flows.Config{
+		Auth: tr.public, ClientID: tr.ready.NativeClientID, RedirectURI: "http://127.0.0.1:45678/callback", RefreshTokens: true,
 		Scopes: scopes.List{
 			scopes.AuthOpenID, scopes.AuthProfile, scopes.AuthEmail, scopes.AuthViewIdentitySet, scopes.AuthManageProjects,
 			scopes.AuthViewConsents, scopes.AuthViewIdentities, scopes.TransferAll,
@@ -102,9 +102,9 @@ func (tr *tour) native() flows.Native {
 	}
 }
 
-func (tr *tour) portal() flows.Confidential {
-	return flows.Confidential{
-		Client: tr.public, ClientID: tr.ready.ConfidentialClientID, ClientSecret: tr.ready.ConfidentialClientSecret,
+func (tr *tour) portal() flows.Config {
+	return flows.Config{
+		Auth: tr.public, ClientID: tr.ready.ConfidentialClientID, ClientSecret: tr.ready.ConfidentialClientSecret,
 		RedirectURI: tr.ready.ConfidentialRedirectURI, Scopes: scopes.List{scopes.Scope(tr.ready.DependentGrant.Scope)},
 		RefreshTokens: true,
 	}

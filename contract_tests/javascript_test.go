@@ -29,7 +29,7 @@ var javaScriptCalls = alsoNext(map[string]call{
 		return only(w.public.Token(w.ctx, request))
 	},
 	"oauth2 revoke": func(w *world) error {
-		app := flows.Native{Client: w.user, ClientID: "some-client-id"}
+		app := flows.Config{Auth: w.user, ClientID: "some-client-id"}
 		return app.Revoke(w.ctx, "abc-def-ghi")
 	},
 	"oauth2 token": func(w *world) error {

@@ -359,13 +359,13 @@ const transferToken = `{"access_token":"AT","expires_in":172800,"token_type":"Be
 	"resource_server":"transfer.api.globus.org","scope":"urn:globus:auth:scope:transfer.api.globus.org:all"}`
 
 // native has the randomness of a test: its verifier is known.
-func native(w *world) flows.Native {
-	return flows.Native{Client: w.public, ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}, Rand: zeros{}}
+func native(w *world) flows.Config {
+	return flows.Config{Auth: w.public, ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}, Rand: zeros{}}
 }
 
-func confidential(w *world) flows.Confidential {
-	return flows.Confidential{
-		Client: w.public, ClientID: clientID, ClientSecret: clientSecret, Scopes: scopes.List{scopes.TransferAll},
+func confidential(w *world) flows.Config {
+	return flows.Config{
+		Auth: w.public, ClientID: clientID, ClientSecret: clientSecret, Scopes: scopes.List{scopes.TransferAll},
 		RedirectURI: "https://app.example/cb", Rand: zeros{},
 	}
 }

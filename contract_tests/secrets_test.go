@@ -132,7 +132,7 @@ func secretHolders(t *testing.T) []any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	portal := flows.Confidential{Client: client, ClientID: "id", ClientSecret: secretMark, RedirectURI: "https://portal.example.org/callback", Scopes: scopes.List{scopes.AuthOpenID}}
+	portal := flows.Config{Auth: client, ClientID: "id", ClientSecret: secretMark, RedirectURI: "https://portal.example.org/callback", Scopes: scopes.List{scopes.AuthOpenID}}
 	service := app.Config{ClientID: "id", ClientSecret: secretMark, Client: client, Scopes: scopes.List{scopes.AuthOpenID}, Store: memory}
 	started, err := portal.Start()
 	if err != nil {

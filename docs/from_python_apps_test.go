@@ -205,7 +205,7 @@ func fromPythonApps(
 
 // mentionedOfApps holds what the notes of that part name.
 func mentionedOfApps(user *app.App, store tokens.Store, set tokens.Set) {
-	use(user.TokenSource, store.Delete, set.Merge, login.Func(nil), login.Start(nil), login.Native, login.Confidential)
+	use(user.TokenSource, store.Delete, set.Merge, login.Func(nil), login.Start(nil), login.With, login.With)
 }
 
 var _, _ = fromPythonApps, mentionedOfApps

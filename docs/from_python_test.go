@@ -25,7 +25,7 @@ func use(...any) {}
 // parentheses is the Go call, which the compiler checks; the comment above names
 // the Python call and, behind a colon, adds a note. It is never run.
 func fromPython(
-	ctx context.Context, auth *globusauth.Client, native flows.Native, portal flows.Confidential, login flows.Login,
+	ctx context.Context, auth *globusauth.Client, native flows.Config, portal flows.Config, login flows.Login,
 	verifier *idtoken.Verifier, people *identitymap.Map, forest *consents.Forest,
 	set tokens.Set, tok tokens.Token, list *gen.ConsentList, id, code, secret, raw, text, accessToken string, ids, names []string, document []byte, callback url.Values, want scopes.List,
 	project gen.ProjectCreate, policy gen.PolicyCreate, client gen.ClientCreate, scope gen.ScopeCreate, nonce string,
@@ -273,7 +273,7 @@ func fromPython(
 }
 
 // mentioned holds what the notes of the table name, so that the compiler checks it.
-func mentioned(people *identitymap.Map, forest *consents.Forest, want scopes.List, portal flows.Confidential) {
+func mentioned(people *identitymap.Map, forest *consents.Forest, want scopes.List, portal flows.Config) {
 	use(flows.WithVerifier, flows.WithAuthorization, flows.WithParameter, globusauth.New, globusauth.WithBodyMember, nullable.NewNullNullable[string])
 	use(identitymap.ErrNotFound, people.All, forest.Missing, portal.Source, scopes.CollectionHTTPS, want.Validate, apierror.ErrNotFound)
 	use(http.Client{}, tokens.Transport{}, globusauth.Client{}, globusauth.Credentials(nil), idtoken.Verifier{}, tokens.Source(nil), scopes.Scope(""))

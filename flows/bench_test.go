@@ -22,7 +22,7 @@ func BenchmarkStart(b *testing.B) {
 		return base64.RawURLEncoding.EncodeToString(random[:])
 	}
 	b.Run("ours", func(b *testing.B) {
-		portal := flows.Confidential{Client: production(b), ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI}
+		portal := flows.Config{Auth: production(b), ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI}
 		b.ReportAllocs()
 		for b.Loop() {
 			login, err := portal.Start()

@@ -50,7 +50,7 @@ func TestNativeAgainstTheDouble(t *testing.T) {
 	t.Parallel()
 	server, client := double(t)
 	ready := server.Ready()
-	native := flows.Native{Client: client, ClientID: ready.NativeClientID, Scopes: wanted, RefreshTokens: true, PrefillNamedGrant: "test"}
+	native := flows.Config{Auth: client, ClientID: ready.NativeClientID, Scopes: wanted, RefreshTokens: true, PrefillNamedGrant: "test"}
 	login := start(t, native, flows.WithParameter("login_hint", ready.Users[1].Username))
 	callback, err := browse(client, login.URL())
 	if err != nil {
@@ -114,8 +114,8 @@ func TestConfidentialAgainstTheDouble(t *testing.T) {
 	t.Parallel()
 	server, client := double(t)
 	ready := server.Ready()
-	portal := flows.Confidential{
-		Client: client, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret,
+	portal := flows.Config{
+		Auth: client, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret,
 		RedirectURI: ready.ConfidentialRedirectURI, Scopes: scopes.List{scopes.AuthOpenID, scopes.Scope(ready.DependentGrant.Scope)},
 	}
 	login := start(t, portal)
@@ -187,8 +187,8 @@ func TestServiceAgainstTheDouble(t *testing.T) {
 	t.Parallel()
 	server, client := double(t)
 	ready := server.Ready()
-	service := flows.Confidential{
-		Client: client, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret,
+	service := flows.Config{
+		Auth: client, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret,
 		Scopes: scopes.List{scopes.AuthOpenID, scopes.AuthViewIdentities, scopes.TransferAll},
 	}
 	set, err := service.ClientCredentials(t.Context())
@@ -229,7 +229,7 @@ func TestServiceAgainstTheDouble(t *testing.T) {
 func TestLoginAcrossAKeyRotation(t *testing.T) {
 	t.Parallel()
 	server, client := double(t)
-	native := flows.Native{Client: client, ClientID: server.Ready().NativeClientID, Scopes: wanted}
+	native := flows.Config{Auth: client, ClientID: server.Ready().NativeClientID, Scopes: wanted}
 	for range 2 {
 		login := start(t, native)
 		callback, err := browse(client, login.URL())

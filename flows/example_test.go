@@ -36,8 +36,8 @@ func Example() {
 	defer stop()
 	ctx := context.Background()
 
-	native := flows.Native{
-		Client:   auth,
+	native := flows.Config{
+		Auth:   auth,
 		ClientID: ready.NativeClientID,
 		Scopes:   scopes.List{scopes.AuthOpenID, scopes.TransferAll},
 	}
@@ -69,8 +69,8 @@ func ExampleConfidential() {
 	defer stop()
 	ctx := context.Background()
 
-	portal := flows.Confidential{
-		Client:       auth,
+	portal := flows.Config{
+		Auth:       auth,
 		ClientID:     ready.ConfidentialClientID,
 		ClientSecret: ready.ConfidentialClientSecret,
 		RedirectURI:  ready.ConfidentialRedirectURI,
@@ -118,8 +118,8 @@ func ExampleConfidential_ClientCredentialsSource() {
 	auth, ready, stop := world()
 	defer stop()
 
-	service := flows.Confidential{
-		Client:       auth,
+	service := flows.Config{
+		Auth:       auth,
 		ClientID:     ready.ConfidentialClientID,
 		ClientSecret: ready.ConfidentialClientSecret,
 		Scopes:       scopes.List{scopes.AuthViewIdentities, scopes.TransferAll},
@@ -152,7 +152,7 @@ func ExampleConfidential_DependentTokens() {
 	auth, ready, stop := world()
 	defer stop()
 	ctx := context.Background()
-	api := flows.Confidential{Client: auth, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret}
+	api := flows.Config{Auth: auth, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret}
 	required := scopes.Scope(ready.DependentGrant.Scope)
 	bearer := callersToken(ctx, auth, ready, required)
 
@@ -179,7 +179,7 @@ func ExampleConfidential_DependentTokens() {
 
 // callersToken logs somebody in to the native client for one scope.
 func callersToken(ctx context.Context, auth *globusauth.Client, ready authtest.Ready, scope scopes.Scope) string {
-	native := flows.Native{Client: auth, ClientID: ready.NativeClientID, Scopes: scopes.List{scope}}
+	native := flows.Config{Auth: auth, ClientID: ready.NativeClientID, Scopes: scopes.List{scope}}
 	login, err := native.Start()
 	if err != nil {
 		log.Fatal(err)
@@ -205,7 +205,7 @@ func ExampleWithAuthorization() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	native := flows.Native{Client: auth, ClientID: "00000000-0000-4000-8000-000000000001", Scopes: scopes.List{scopes.TransferAll}}
+	native := flows.Config{Auth: auth, ClientID: "00000000-0000-4000-8000-000000000001", Scopes: scopes.List{scopes.TransferAll}}
 
 	answer := apierror.FromResponse("list directory", 403, map[string][]string{"Content-Type": {"application/json"}},
 		[]byte(`{"code": "AuthorizationRequired", "authorization_parameters": {"session_required_mfa": true, "session_message": "A second factor, please."}}`))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/internal/origin"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -37,7 +38,8 @@ func isCallbackParameter(name string) bool {
 // its keys cannot be had, the tokens that were just issued are revoked: this takes
 // at most 10 s more, also when ctx has ended.
 //
-// Tokens that could be read are returned without an error even if others in the
+// The claims are those of the verified ID token, nil where openid was not asked for
+// and none came. Tokens that could be read are returned without an error even if others in the
 // same response could not; [tokens.Set.Problems] says which.
 //
 // Errors: a [CheckError], [ErrExpired] among them; an *apierror.Error for what the
@@ -46,48 +48,36 @@ func isCallbackParameter(name string) bool {
 // another login's); an idtoken.CheckError for a bad ID token, idtoken.ErrUnavailable
 // when the keys for it could not be had. After an exchange the code is already used:
 // start a new login.
-func (l Login) Finish(ctx context.Context, callback url.Values) (tokens.Set, error) {
-	set, err := l.finish(ctx, callback)
-	if err != nil {
-		return tokens.Set{}, fmt.Errorf("flows: finish login: %w", err)
-	}
-	return set, nil
-}
-
-// FinishCode completes a login whose RedirectURI is the service's own page, with
-// the code that the person copied from there; blanks around it do no harm. No state
-// comes back on that way: PKCE and, with openid, the nonce bind the code to this
-// login. Any other login is refused, since its callback has to be checked by
-// [Login.Finish]. Errors are those of Finish.
-func (l Login) FinishCode(ctx context.Context, code string) (tokens.Set, error) {
-	set, err := l.finishCode(ctx, strings.TrimSpace(code))
-	if err != nil {
-		return tokens.Set{}, fmt.Errorf("flows: finish login: %w", err)
-	}
-	return set, nil
-}
-
-func (l Login) finish(ctx context.Context, callback url.Values) (tokens.Set, error) {
+func (l Login) Finish(ctx context.Context, callback url.Values) (_ tokens.Set, _ *idtoken.Claims, err error) {
+	defer operation(&err, "finish login")
 	s, err := l.current()
-	if err != nil {
-		return tokens.Set{}, err
+	if err == nil {
+		err = s.checkCallback(callback)
 	}
-	if err := s.checkCallback(callback); err != nil {
-		return tokens.Set{}, err
+	if err != nil {
+		return tokens.Set{}, nil, err
 	}
 	return s.exchange(ctx, callback.Get("code"))
 }
 
-func (l Login) finishCode(ctx context.Context, code string) (tokens.Set, error) {
+// FinishCode completes a login whose RedirectURI is the service's own page, with
+// the code that the person copied from there; spaces around it are ignored. No state
+// comes back on that way: PKCE and, with openid, the nonce bind the code to this
+// login. Any other login is refused, since its callback has to be checked by
+// [Login.Finish]. Results and errors are those of Finish.
+func (l Login) FinishCode(ctx context.Context, code string) (_ tokens.Set, _ *idtoken.Claims, err error) {
+	defer operation(&err, "finish login")
+	code = strings.TrimSpace(code)
 	s, err := l.current()
+	switch {
+	case err != nil:
+	case s.flow.RedirectURI != s.flow.codePage():
+		err = refuse(ErrCodePage, "the code came to a redirect URI, and so did state; give all parameters to Finish")
+	case code == "":
+		err = refuse(ErrCodeMissing, "the code is empty; copy it from the page that the browser shows after the login")
+	}
 	if err != nil {
-		return tokens.Set{}, err
-	}
-	if s.flow.redirectURI != s.flow.codePage() {
-		return tokens.Set{}, refuse(ErrCodePage, "the code came to a redirect URI, and so did state; give all parameters to Finish")
-	}
-	if code == "" {
-		return tokens.Set{}, refuse(ErrCodeMissing, "the code is empty; copy it from the page that the browser shows after the login")
+		return tokens.Set{}, nil, err
 	}
 	return s.exchange(ctx, code)
 }
@@ -113,7 +103,7 @@ func (s *started) checkCallback(callback url.Values) error {
 	}
 	state, code, failure := callback.Get("state"), callback.Get("code"), callback.Get("error")
 	reported := (&apierror.Error{Operation: "log in", Code: failure, Message: callback.Get("error_description")}).
-		Redact(s.state, s.nonce, s.verifier, s.flow.secret, code)
+		Redact(s.state, s.nonce, s.verifier, s.flow.ClientSecret, code)
 	iss, hasIssuer := callback["iss"]
 	switch {
 	case state == "" && failure != "":
@@ -135,29 +125,32 @@ func (s *started) checkCallback(callback url.Values) error {
 	return nil
 }
 
-// exchange spends the code and verifies what comes for it.
-func (s *started) exchange(ctx context.Context, code string) (tokens.Set, error) {
+// exchange uses the code and verifies what comes for it.
+func (s *started) exchange(ctx context.Context, code string) (tokens.Set, *idtoken.Claims, error) {
 	if len(code) > maxCode || strings.ContainsFunc(code, notVisible) {
-		return tokens.Set{}, refuse(ErrCode, "the code is longer than %d bytes or has characters that no code has; was it copied whole and alone?", maxCode)
+		return tokens.Set{}, nil, refuse(ErrCode, "the code is longer than %d bytes or contains invalid characters; paste only the code", maxCode)
 	}
-	answer, err := s.flow.token(ctx, gen.TokenRequest{
+	response, err := s.flow.token(ctx, gen.TokenRequest{
 		GrantType:    gen.GrantTypeAuthorizationCode,
 		Code:         code,
 		CodeVerifier: s.verifier,
-		RedirectURI:  s.flow.redirectURI,
+		RedirectURI:  s.flow.RedirectURI,
 	}, nil)
 	if err != nil {
-		return tokens.Set{}, redact(err, s.state, s.nonce)
+		return tokens.Set{}, nil, redact(err, s.state, s.nonce)
 	}
-	list, problems := tokensOf(answer, s.flow.auth.Now())
+	list, problems := tokensOf(response, s.flow.auth.Now())
 	set, err := s.flow.salvage(ctx, list, problems)
+	var claims *idtoken.Claims
 	if err == nil {
 		list = set.All()
-		err = s.flow.identify(ctx, list, s.nonce)
+		claims, err = s.flow.identify(ctx, list, s.nonce)
 	}
 	if err != nil {
-		s.flow.undo(ctx, answer, "")
-		return tokens.Set{}, fmt.Errorf("%w; log in again", err)
+		s.flow.undo(ctx, response, "")
+		return tokens.Set{}, nil, fmt.Errorf("%w; log in again", err)
 	}
-	return tokens.Salvage(list, set.Problems()...), nil
+	return tokens.Salvage(list, set.Problems()...), claims, nil
 }
+
+func notVisible(r rune) bool { return r <= ' ' || r > '~' }

@@ -101,8 +101,8 @@ func FuzzTokenResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		status = 200 + min(max(status, 0)%400, 399)
 		client := offline(t, func(*http.Request) (int, []byte) { return status, body })
-		portal := flows.Confidential{
-			Client: client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: redirectURI, Scopes: scopes.List{scopes.TransferAll},
+		portal := flows.Config{
+			Auth: client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: redirectURI, Scopes: scopes.List{scopes.TransferAll},
 		}
 		login := start(t, portal)
 		callback := url.Values{"state": query(t, login)["state"], "code": {"code"}}
@@ -160,8 +160,8 @@ func FuzzCallback(f *testing.F) {
 			}
 			return http.StatusOK, []byte(`{"access_token":"a","resource_server":"r","scope":"s","expires_in":60}`)
 		})
-		portal := flows.Confidential{
-			Client: client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: redirectURI, Scopes: scopes.List{scopes.TransferAll},
+		portal := flows.Config{
+			Auth: client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: redirectURI, Scopes: scopes.List{scopes.TransferAll},
 		}
 		login := start(t, portal)
 		state := query(t, login).Get("state")
@@ -188,7 +188,7 @@ func FuzzCallback(f *testing.F) {
 // made, and is written again as it was.
 func FuzzStoredLogin(f *testing.F) {
 	client := offline(f, func(*http.Request) (int, []byte) { return http.StatusInternalServerError, nil })
-	portal := flows.Confidential{Client: client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: redirectURI, Scopes: wanted}
+	portal := flows.Config{Auth: client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: redirectURI, Scopes: wanted}
 	good, err := start(f, portal).MarshalStorage()
 	if err != nil {
 		f.Fatal(err)

@@ -49,16 +49,9 @@ func (i Introspection) HasScope(scope scopes.Scope) bool {
 // Introspect asks what an access token stands for. The client must be one that the
 // token is for. A token that is expired, revoked, unknown or meant for others is
 // not an error: its Introspection is not Active.
-func (c Confidential) Introspect(ctx context.Context, token string, options IntrospectOptions, opts ...globusauth.CallOption) (*Introspection, error) {
-	result, err := c.introspect(ctx, token, options, opts)
-	if err != nil {
-		return nil, fmt.Errorf("flows: introspect token: %w", err)
-	}
-	return result, nil
-}
-
-func (c Confidential) introspect(ctx context.Context, token string, options IntrospectOptions, opts []globusauth.CallOption) (*Introspection, error) {
-	self, err := c.client()
+func (c Config) Introspect(ctx context.Context, token string, options IntrospectOptions, opts ...globusauth.CallOption) (_ *Introspection, err error) {
+	defer operation(&err, "introspect token")
+	self, err := c.confidential()
 	if err != nil {
 		return nil, err
 	}

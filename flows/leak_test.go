@@ -131,7 +131,7 @@ func printed(value any) string {
 		fmt.Fprintf(&b, verb+"\n", holder{Seen: value})
 		fmt.Fprintf(&b, verb+"\n", []any{value})
 		switch value.(type) {
-		case flows.Confidential, *flows.Confidential, tokens.Token:
+		case flows.Config, *flows.Config, tokens.Token:
 			// Their comments say what to do.
 		default:
 			fmt.Fprintf(&b, verb+"\n", holder{unseen: value})
@@ -244,8 +244,8 @@ func TestNoSecretInAnyOutput(t *testing.T) {
 func (l *leaky) drive(p *provider, client *globusauth.Client) {
 	l.t.Helper()
 	ctx := l.t.Context()
-	native := flows.Native{Client: client, ClientID: clientID, Scopes: wanted}
-	portal := flows.Confidential{Client: client, ClientID: clientID, ClientSecret: leakClientSecret, Scopes: wanted, RedirectURI: redirectURI}
+	native := flows.Config{Auth: client, ClientID: clientID, Scopes: wanted}
+	portal := flows.Config{Auth: client, ClientID: clientID, ClientSecret: leakClientSecret, Scopes: wanted, RedirectURI: redirectURI}
 	token := tokens.Token{AccessToken: leakToken, RefreshToken: leakRefresh, ResourceServer: scopes.TransferResourceServer, Scope: "s", Expiry: p.clock.Now()}
 	l.look("Confidential.Format", native, portal, &portal, &native)
 
@@ -355,7 +355,7 @@ func (l *leaky) drive(p *provider, client *globusauth.Client) {
 	l.driveSources(client, native, portal, token)
 }
 
-func (l *leaky) driveSources(client *globusauth.Client, native flows.Native, portal flows.Confidential, token tokens.Token) {
+func (l *leaky) driveSources(client *globusauth.Client, native flows.Config, portal flows.Config, token tokens.Token) {
 	l.t.Helper()
 	type source = func(config tokens.RefreshingConfig) (*tokens.Refreshing, error)
 	for name, from := range map[string]source{

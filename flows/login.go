@@ -37,7 +37,7 @@ type Login struct {
 
 // started is never changed once a Login holds it.
 type started struct {
-	flow     *flow
+	flow     client
 	url      string
 	verifier string
 	state    string
@@ -70,7 +70,7 @@ func (l Login) RedirectURI() string {
 	if l.held == nil {
 		return ""
 	}
-	return l.held().flow.redirectURI
+	return l.held().flow.RedirectURI
 }
 
 // stored is the storage form of a login, less its URL, which only Start's caller
@@ -99,7 +99,7 @@ func (l Login) MarshalStorage() ([]byte, error) {
 	}
 	s := l.held()
 	data, err := json.Marshal(stored{
-		Format: storedFormat, Issuer: s.flow.auth.Issuer(), ClientID: s.flow.id, RedirectURI: s.flow.redirectURI,
+		Format: storedFormat, Issuer: s.flow.auth.Issuer(), ClientID: s.flow.ClientID, RedirectURI: s.flow.RedirectURI,
 		Verifier: s.verifier, State: s.state, Nonce: s.nonce, ExpiresAt: s.expiry.Unix(),
 	})
 	if err != nil {
@@ -108,17 +108,25 @@ func (l Login) MarshalStorage() ([]byte, error) {
 	return data, nil
 }
 
-func (f *flow) resume(data []byte) (Login, error) {
+// Resume reads a login that [Login.MarshalStorage] wrote, in this process or
+// another, and that a Config with the same Auth, ClientID and RedirectURI had
+// started. The error is [ErrStored] or [ErrExpired], and holds nothing of data.
+func (c Config) Resume(data []byte) (_ Login, err error) {
+	defer operation(&err, "resume login")
+	f, err := c.forLogin()
+	if err != nil {
+		return Login{}, err
+	}
 	s, err := f.read(data)
 	if err != nil {
-		return Login{}, fmt.Errorf("flows: resume login: %w", err)
+		return Login{}, err
 	}
 	return Login{held: func() *started { return s }}, nil
 }
 
 // read accepts only what this flow can have written, since the data may come from
 // where others can write.
-func (f *flow) read(data []byte) (*started, error) {
+func (c client) read(data []byte) (*started, error) {
 	var form stored
 	if len(data) > maxStored {
 		return nil, refuse(ErrStored, "%d bytes are more than a login has", len(data))
@@ -127,31 +135,31 @@ func (f *flow) read(data []byte) (*started, error) {
 	if json.Unmarshal(data, &form, json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false)) != nil {
 		return nil, refuse(ErrStored, "not the JSON that MarshalStorage writes")
 	}
-	now := f.auth.Now()
+	now := c.auth.Now()
 	expiry := time.Unix(form.ExpiresAt, 0)
 	switch {
 	case form.Format != storedFormat:
 		return nil, refuse(ErrStored, "not in the format %q", storedFormat)
-	case form.ClientID != f.id:
+	case form.ClientID != c.ClientID:
 		return nil, refuse(ErrStored, "it was started by another client")
-	case form.Issuer != f.auth.Issuer():
-		return nil, refuse(ErrStored, "it was started at another issuer than %q", f.auth.Issuer())
-	case form.RedirectURI != f.redirectURI:
+	case form.Issuer != c.auth.Issuer():
+		return nil, refuse(ErrStored, "it was started at another issuer than %q", c.auth.Issuer())
+	case form.RedirectURI != c.RedirectURI:
 		return nil, refuse(ErrStored, "it was started with another RedirectURI")
 	case checkVerifier(form.Verifier) != nil:
 		return nil, refuse(ErrStored, "the code verifier is not one (RFC 7636 section 4.1)")
 	case !isSecretText(form.State):
 		return nil, refuse(ErrStored, "the state is not one that Start makes")
-	case form.Nonce == "" && asksForIDToken(f.scopes):
+	case form.Nonce == "" && asksForIDToken(c.Scopes):
 		return nil, refuse(ErrStored, "the nonce is missing, and the flow asks for an ID token")
 	case form.Nonce != "" && !isSecretText(form.Nonce):
 		return nil, refuse(ErrStored, "the nonce is not one that Start makes")
-	case expiry.After(now.Add(f.timeout + maxSkew)):
+	case expiry.After(now.Add(c.LoginTimeout + maxSkew)):
 		return nil, refuse(ErrStored, "it ends later than LoginTimeout allows; do the clocks of all processes agree?")
 	case !now.Before(expiry):
 		return nil, expired(expiry)
 	}
-	return &started{flow: f, verifier: form.Verifier, state: form.State, nonce: form.Nonce, expiry: expiry}, nil
+	return &started{flow: c, verifier: form.Verifier, state: form.State, nonce: form.Nonce, expiry: expiry}, nil
 }
 
 func expired(expiry time.Time) error {

@@ -328,15 +328,15 @@ func (p *provider) client(tb testing.TB) *globusauth.Client {
 
 var wanted = scopes.List{scopes.AuthOpenID, scopes.AuthProfile, scopes.TransferAll}
 
-func (p *provider) native(tb testing.TB) flows.Native {
+func (p *provider) native(tb testing.TB) flows.Config {
 	tb.Helper()
-	return flows.Native{Client: p.client(tb), ClientID: clientID, Scopes: wanted}
+	return flows.Config{Auth: p.client(tb), ClientID: clientID, Scopes: wanted}
 }
 
-func (p *provider) confidential(tb testing.TB) flows.Confidential {
+func (p *provider) confidential(tb testing.TB) flows.Config {
 	tb.Helper()
-	return flows.Confidential{
-		Client: p.client(tb), ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI,
+	return flows.Config{
+		Auth: p.client(tb), ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI,
 	}
 }
 

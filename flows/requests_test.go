@@ -28,7 +28,7 @@ func TestRequestsOfThePythonSDK(t *testing.T) {
 	readJSON(t, "sdk_recorded_requests.json", &recorded)
 	const redirect, verifier = "https://app.example/cb", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	rt := tokens.Token{RefreshToken: "rt"}
-	type doing func(ctx context.Context, native flows.Native, portal flows.Confidential) error
+	type doing func(ctx context.Context, native flows.Config, portal flows.Config) error
 	finish := func(ctx context.Context, login flows.Login, err error) error {
 		if err != nil {
 			return err
@@ -41,53 +41,53 @@ func TestRequestsOfThePythonSDK(t *testing.T) {
 		return err
 	}
 	ours := map[string]doing{
-		"NativeAppAuthClient.oauth2_refresh_token": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
+		"NativeAppAuthClient.oauth2_refresh_token": func(ctx context.Context, n flows.Config, _ flows.Config) error {
 			_, err := n.Refresh(ctx, rt)
 			return err
 		},
-		"NativeAppAuthClient.oauth2_revoke_token": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
+		"NativeAppAuthClient.oauth2_revoke_token": func(ctx context.Context, n flows.Config, _ flows.Config) error {
 			return n.Revoke(ctx, "tok")
 		},
-		"AuthLoginClient.oauth2_revoke_token": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
+		"AuthLoginClient.oauth2_revoke_token": func(ctx context.Context, n flows.Config, _ flows.Config) error {
 			return n.Revoke(ctx, "tok")
 		},
-		"NativeAppAuthClient.oauth2_exchange_code_for_tokens": func(ctx context.Context, n flows.Native, _ flows.Confidential) error {
+		"NativeAppAuthClient.oauth2_exchange_code_for_tokens": func(ctx context.Context, n flows.Config, _ flows.Config) error {
 			login, err := n.Start(flows.WithVerifier(verifier))
 			return finish(ctx, login, err)
 		},
-		"ConfidentialAppAuthClient.oauth2_exchange_code_for_tokens": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+		"ConfidentialAppAuthClient.oauth2_exchange_code_for_tokens": func(ctx context.Context, _ flows.Config, c flows.Config) error {
 			login, err := c.Start(flows.WithVerifier(verifier))
 			return finish(ctx, login, err)
 		},
-		"ConfidentialAppAuthClient.oauth2_refresh_token": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+		"ConfidentialAppAuthClient.oauth2_refresh_token": func(ctx context.Context, _ flows.Config, c flows.Config) error {
 			_, err := c.Refresh(ctx, rt)
 			return err
 		},
-		"ConfidentialAppAuthClient.oauth2_revoke_token": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+		"ConfidentialAppAuthClient.oauth2_revoke_token": func(ctx context.Context, _ flows.Config, c flows.Config) error {
 			return c.Revoke(ctx, "tok")
 		},
-		"ConfidentialAppAuthClient.oauth2_client_credentials_tokens(list)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+		"ConfidentialAppAuthClient.oauth2_client_credentials_tokens(list)": func(ctx context.Context, _ flows.Config, c flows.Config) error {
 			c.Scopes = scopes.List{scopes.AuthOpenID, scopes.TransferAll}
 			_, err := c.ClientCredentials(ctx)
 			return err
 		},
-		"ConfidentialAppAuthClient.oauth2_get_dependent_tokens()": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+		"ConfidentialAppAuthClient.oauth2_get_dependent_tokens()": func(ctx context.Context, _ flows.Config, c flows.Config) error {
 			_, err := c.DependentTokens(ctx, "tok", flows.DependentOptions{})
 			return err
 		},
-		"ConfidentialAppAuthClient.oauth2_get_dependent_tokens(refresh, scope)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+		"ConfidentialAppAuthClient.oauth2_get_dependent_tokens(refresh, scope)": func(ctx context.Context, _ flows.Config, c flows.Config) error {
 			_, err := c.DependentTokens(ctx, "tok", flows.DependentOptions{RefreshTokens: true, Scopes: scopes.List{"a", "b"}})
 			return err
 		},
-		"ConfidentialAppAuthClient.oauth2_token_introspect()": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+		"ConfidentialAppAuthClient.oauth2_token_introspect()": func(ctx context.Context, _ flows.Config, c flows.Config) error {
 			_, err := c.Introspect(ctx, "tok", flows.IntrospectOptions{})
 			return err
 		},
-		"ConfidentialAppAuthClient.oauth2_token_introspect(include=str)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+		"ConfidentialAppAuthClient.oauth2_token_introspect(include=str)": func(ctx context.Context, _ flows.Config, c flows.Config) error {
 			_, err := c.Introspect(ctx, "tok", flows.IntrospectOptions{IdentitySet: true, SessionInfo: true})
 			return err
 		},
-		"ConfidentialAppAuthClient.oauth2_token_introspect(query_params)": func(ctx context.Context, _ flows.Native, c flows.Confidential) error {
+		"ConfidentialAppAuthClient.oauth2_token_introspect(query_params)": func(ctx context.Context, _ flows.Config, c flows.Config) error {
 			_, err := c.Introspect(ctx, "tok", flows.IntrospectOptions{}, globusauth.WithQuery("foo", "bar"))
 			return err
 		},

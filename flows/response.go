@@ -77,7 +77,7 @@ func (c client) salvage(ctx context.Context, list []tokens.Token, problems []err
 }
 
 func (c client) verify(ctx context.Context, token tokens.Token, expect idtoken.Expect) (*idtoken.Claims, error) {
-	verifier, err := c.auth.IDTokenVerifier(c.id)
+	verifier, err := c.auth.IDTokenVerifier(c.ClientID)
 	if err != nil {
 		return nil, err
 	}
@@ -85,28 +85,31 @@ func (c client) verify(ctx context.Context, token tokens.Token, expect idtoken.E
 	return verifier.Verify(ctx, token.IDToken, expect)
 }
 
-// identify verifies the ID tokens of a login and makes the tokens those of their
-// subject. With a nonce an ID token is required.
-func (c client) identify(ctx context.Context, list []tokens.Token, nonce string) error {
-	identity := ""
+// identify verifies the ID tokens of a login, makes the tokens those of their
+// subject, and returns the claims. With a nonce an ID token is required.
+func (c client) identify(ctx context.Context, list []tokens.Token, nonce string) (*idtoken.Claims, error) {
+	var claims *idtoken.Claims
 	for _, token := range list {
 		if token.IDToken == "" {
 			continue
 		}
-		claims, err := c.verify(ctx, token, idtoken.Expect{Nonce: nonce, NoNonce: nonce == ""})
+		further, err := c.verify(ctx, token, idtoken.Expect{Nonce: nonce, NoNonce: nonce == ""})
 		switch {
 		case err != nil:
-			return err
-		case identity != "" && identity != claims.Subject:
-			return refuse(ErrIdentity, "the response holds ID tokens of two identities")
+			return nil, err
+		case claims == nil:
+			claims = further
+		case claims.Subject != further.Subject:
+			return nil, refuse(ErrIdentity, "the response holds ID tokens of two identities")
 		}
-		identity = claims.Subject
 	}
-	if identity == "" && nonce != "" {
-		return refuse(ErrIDTokenMissing, "openid was asked for and no ID token came; the login does not say who it is")
+	switch {
+	case claims != nil:
+		setIdentity(list, claims.Subject)
+	case nonce != "":
+		return nil, refuse(ErrIDTokenMissing, "openid was asked for and no ID token came; the login does not say who it is")
 	}
-	setIdentity(list, identity)
-	return nil
+	return claims, nil
 }
 
 // confirm verifies the ID tokens of a response to a client that knows whose tokens

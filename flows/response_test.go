@@ -226,7 +226,7 @@ func TestFinish_RevocationIsBounded(t *testing.T) {
 			entries[i] = tokenEntry(object{"token_type": "mac"})
 		}
 		client := hanging(t, "/v2/oauth2/token/revoke", entries)
-		portal := flows.Confidential{Client: client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: redirectURI, Scopes: scopes.List{scopes.TransferAll}}
+		portal := flows.Config{Auth: client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: redirectURI, Scopes: scopes.List{scopes.TransferAll}}
 		login := start(t, portal)
 		begin := time.Now()
 		_, err := login.Finish(t.Context(), map[string][]string{"state": {login.State()}, "code": {"code"}})

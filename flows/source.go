@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/globusauth/globusauth"
@@ -14,13 +15,31 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// ClientCredentialsSource keeps a token of the client itself usable for good, by
-// asking for a new one with [Confidential.ClientCredentials]. Config needs Store
-// and ResourceServer, for which Scopes must hold a scope; the ClientID and
-// Environment of its Key, IdentityID, Grant and Now are filled in, and Refresh must be nil. Tokens of
-// people who logged in to the same client need another Namespace in config.Key.
-func (c Confidential) ClientCredentialsSource(config tokens.RefreshingConfig) (*tokens.Refreshing, error) {
+// Source keeps one token of a login usable by its refresh token. Config needs
+// Store and ResourceServer; the ClientID and Environment of its Key, Refresh and Now
+// are filled in, and Grant must be nil. Tokens of several people need a Namespace
+// each in config.Key.
+func (c Config) Source(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
+	defer operation(&err, "token source")
 	self, err := c.client()
+	if err == nil {
+		err = self.fill(&config)
+	}
+	if err != nil {
+		return nil, err
+	}
+	config.Refresh = func(ctx context.Context, current tokens.Token) (tokens.Set, error) { return c.Refresh(ctx, current) }
+	return tokens.NewRefreshing(config)
+}
+
+// ClientCredentialsSource keeps a token of the client itself usable for good, by
+// asking for a new one with [Config.ClientCredentials]. Config needs Store and
+// ResourceServer, for which Scopes must hold a scope; the ClientID and Environment
+// of its Key, IdentityID, Grant and Now are filled in, and Refresh must be nil. Tokens
+// of people who logged in to the same client need another Namespace in config.Key.
+func (c Config) ClientCredentialsSource(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
+	defer operation(&err, "token source")
+	self, err := c.confidential()
 	if err == nil {
 		err = c.Scopes.Validate()
 	}
@@ -28,25 +47,11 @@ func (c Confidential) ClientCredentialsSource(config tokens.RefreshingConfig) (*
 		err = self.fill(&config)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("flows: token source: %w", err)
+		return nil, err
 	}
-	c.Scopes = append(scopes.List(nil), c.Scopes...)
-	config.IdentityID = self.id
+	c.Scopes = slices.Clone(c.Scopes)
+	config.IdentityID = c.ClientID
 	config.Grant = func(ctx context.Context) (tokens.Set, error) { return c.ClientCredentials(ctx) }
-	return tokens.NewRefreshing(config)
-}
-
-func (c client) source(config tokens.RefreshingConfig) (*tokens.Refreshing, error) {
-	if err := c.fill(&config); err != nil {
-		return nil, fmt.Errorf("flows: token source: %w", err)
-	}
-	config.Refresh = func(ctx context.Context, current tokens.Token) (tokens.Set, error) {
-		set, err := c.refresh(ctx, current, nil)
-		if err != nil {
-			return tokens.Set{}, fmt.Errorf("flows: refresh token: %w", err)
-		}
-		return set, nil
-	}
 	return tokens.NewRefreshing(config)
 }
 
@@ -55,10 +60,10 @@ func (c client) fill(config *tokens.RefreshingConfig) error {
 	switch {
 	case config.Refresh != nil || config.Grant != nil:
 		return errors.New("the fields Refresh and Grant must be nil; the flow sets them")
-	case config.Key.ClientID != "" && config.Key.ClientID != c.id:
-		return fmt.Errorf("the Key.ClientID is %q, the flow's is %q", config.Key.ClientID, c.id)
+	case config.Key.ClientID != "" && config.Key.ClientID != c.ClientID:
+		return fmt.Errorf("the Key.ClientID is %q, the flow's is %q", config.Key.ClientID, c.ClientID)
 	}
-	config.Key.ClientID = c.id
+	config.Key.ClientID = c.ClientID
 	if config.Key.Environment == "" {
 		config.Key.Environment = c.auth.Environment()
 	}

@@ -261,8 +261,8 @@ func TestTokenEndpointThatRedirects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	native := flows.Native{Client: client, ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}}
-	portal := flows.Confidential{Client: client, ClientID: clientID, ClientSecret: clientSecret, Scopes: native.Scopes, RedirectURI: redirectURI}
+	native := flows.Config{Auth: client, ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}}
+	portal := flows.Config{Auth: client, ClientID: clientID, ClientSecret: clientSecret, Scopes: native.Scopes, RedirectURI: redirectURI}
 	for name, call := range map[string]func() error{
 		"code":               func() error { _, err := start(t, native).FinishCode(t.Context(), "code-SECRET"); return err },
 		"refresh":            func() error { _, err := portal.Refresh(t.Context(), current); return err },

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/oauth2"
 
@@ -22,45 +21,9 @@ import (
 )
 
 const (
-	defaultLoginTimeout = time.Hour
-	codePagePath        = "v2/web/auth-code"
-	minVerifier         = 43
-	maxVerifier         = 128
+	minVerifier = 43
+	maxVerifier = 128
 )
-
-// flow is what the logins of one client share.
-type flow struct {
-	client
-	scopes      scopes.List
-	redirectURI string
-	offline     bool
-	namedGrant  string
-	timeout     time.Duration
-	random      io.Reader
-}
-
-// codePage is the service's page that shows a code for copying.
-func (c client) codePage() string { return c.auth.BaseURL() + codePagePath }
-
-// complete checks what the caller configured and fills in the defaults.
-func (f *flow) complete() error {
-	switch {
-	case f.timeout < 0:
-		return errors.New("the LoginTimeout is negative")
-	case f.timeout == 0:
-		f.timeout = defaultLoginTimeout
-	}
-	if f.random == nil {
-		f.random = rand.Reader
-	}
-	if f.redirectURI == f.codePage() {
-		return nil
-	}
-	if err := checkRedirectURI(f.redirectURI, f.secret == ""); err != nil {
-		return fmt.Errorf("the RedirectURI: %w", err)
-	}
-	return nil
-}
 
 // checkRedirectURI refuses where a code could be read or caught by others, and
 // what cannot be told apart from the answer.
@@ -108,6 +71,7 @@ type request struct {
 	verifier   string
 	parameters apierror.AuthorizationParameters
 	extra      [][2]string
+	random     io.Reader
 }
 
 // WithAuthorization asks for what a service demanded in the Authorization of an
@@ -169,16 +133,17 @@ func notUnreserved(r rune) bool {
 	return true
 }
 
-func (f *flow) start(options []StartOption) (Login, error) {
-	login, err := f.begin(options)
+// Start begins a login. It makes no request.
+//
+// The scopes must be well-formed (the error is one of package scopes), the
+// redirect URI one that keeps the code to this client.
+func (c Config) Start(options ...StartOption) (_ Login, err error) {
+	defer operation(&err, "start login")
+	f, err := c.forLogin()
 	if err != nil {
-		return Login{}, fmt.Errorf("flows: start login: %w", err)
+		return Login{}, err
 	}
-	return login, nil
-}
-
-func (f *flow) begin(options []StartOption) (Login, error) {
-	var r request
+	r := request{random: rand.Reader}
 	for _, option := range options {
 		if option == nil {
 			continue
@@ -191,7 +156,7 @@ func (f *flow) begin(options []StartOption) (Login, error) {
 	if err != nil {
 		return Login{}, err
 	}
-	s := &started{flow: f, verifier: r.verifier, expiry: f.auth.Now().Add(f.timeout)}
+	s := &started{flow: f, verifier: r.verifier, expiry: f.auth.Now().Add(f.LoginTimeout)}
 	secrets := []*string{&s.state}
 	if r.verifier == "" {
 		secrets = append(secrets, &s.verifier)
@@ -200,7 +165,7 @@ func (f *flow) begin(options []StartOption) (Login, error) {
 		secrets = append(secrets, &s.nonce)
 	}
 	for _, secret := range secrets {
-		if *secret, err = f.secretText(); err != nil {
+		if *secret, err = r.secretText(); err != nil {
 			return Login{}, err
 		}
 	}
@@ -211,15 +176,15 @@ func (f *flow) begin(options []StartOption) (Login, error) {
 }
 
 // wanted are the scopes of the flow and those that a service demanded.
-func (f *flow) wanted(required []string) (scopes.List, error) {
+func (c client) wanted(required []string) (scopes.List, error) {
 	if len(required) == 0 {
-		return f.scopes, f.scopes.Validate()
+		return c.Scopes, c.Scopes.Validate()
 	}
 	more := make(scopes.List, len(required))
 	for i, text := range required {
 		more[i] = scopes.Scope(text)
 	}
-	return scopes.Merge(f.scopes, more)
+	return scopes.Merge(c.Scopes, more)
 }
 
 func asksForIDToken(wanted scopes.List) bool {
@@ -227,31 +192,31 @@ func asksForIDToken(wanted scopes.List) bool {
 }
 
 // secretText returns 43 characters that hold 256 random bits.
-func (f *flow) secretText() (string, error) {
+func (r request) secretText() (string, error) {
 	var random [32]byte
-	if _, err := io.ReadFull(f.random, random[:]); err != nil {
+	if _, err := io.ReadFull(r.random, random[:]); err != nil {
 		return "", fmt.Errorf("read random bytes: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(random[:]), nil
 }
 
-func (f *flow) authorizeURL(s *started, wanted scopes.List, r request) (string, error) {
+func (c client) authorizeURL(s *started, wanted scopes.List, r request) (string, error) {
 	p := r.parameters
 	params := gen.AuthorizeParams{
-		ClientID:            f.id,
-		RedirectURI:         f.redirectURI,
+		ClientID:            c.ClientID,
+		RedirectURI:         c.RedirectURI,
 		Scope:               wanted.String(),
 		ResponseType:        gen.ResponseTypeCode,
 		State:               s.state,
 		CodeChallenge:       oauth2.S256ChallengeFromVerifier(s.verifier),
 		CodeChallengeMethod: gen.CodeChallengeMethodS256,
 		AccessType:          gen.AccessTypeOnline,
-		PrefillNamedGrant:   f.namedGrant,
+		PrefillNamedGrant:   c.PrefillNamedGrant,
 		Nonce:               s.nonce,
 		Prompt:              gen.Prompt(p.Prompt),
 		SessionMessage:      p.SessionMessage,
 	}
-	if f.offline {
+	if c.RefreshTokens {
 		params.AccessType = gen.AccessTypeOffline
 	}
 	for _, list := range []struct {
@@ -272,7 +237,7 @@ func (f *flow) authorizeURL(s *started, wanted scopes.List, r request) (string, 
 	}
 	// The generated request knows how the spec writes its query. It is never sent, so
 	// that any context will do.
-	req, err := gen.NewAuthorizeRequest(context.Background(), f.auth.BaseURL(), &params)
+	req, err := gen.NewAuthorizeRequest(context.Background(), c.auth.BaseURL(), &params)
 	if err != nil {
 		return "", err
 	}

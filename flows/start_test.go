@@ -53,13 +53,13 @@ func TestURLsOfThePythonSDK(t *testing.T) {
 	}
 	readJSON(t, "sdk_authorize_urls.json", &recorded)
 	transfer := scopes.List{scopes.TransferAll.With(collectionScope.Optional())}
-	native := flows.Native{
-		Client: production(t), ClientID: clientID, Scopes: transfer, RedirectURI: "http://localhost:1234",
+	native := flows.Config{
+		Auth: production(t), ClientID: clientID, Scopes: transfer, RedirectURI: "http://localhost:1234",
 		RefreshTokens: true, PrefillNamedGrant: "My Grant",
 	}
-	minimal := flows.Native{Client: native.Client, ClientID: clientID, Scopes: scopes.List{scopes.AuthOpenID, scopes.AuthEmail}}
-	portal := flows.Confidential{
-		Client: native.Client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: "https://app.example/cb",
+	minimal := flows.Config{Auth: native.Client, ClientID: clientID, Scopes: scopes.List{scopes.AuthOpenID, scopes.AuthEmail}}
+	portal := flows.Config{
+		Auth: native.Client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: "https://app.example/cb",
 		Scopes: scopes.List{scopes.AuthOpenID, scopes.AuthEmail},
 	}
 	offline := portal
@@ -118,7 +118,7 @@ func TestVerifierVectors(t *testing.T) {
 		Bad  []struct{ Verifier string } `json:"pkce_rejects"`
 	}
 	readJSON(t, "vectors.json", &vectors)
-	native := flows.Native{Client: production(t), ClientID: clientID, Scopes: wanted}
+	native := flows.Config{Auth: production(t), ClientID: clientID, Scopes: wanted}
 	for _, v := range vectors.PKCE {
 		if got := query(t, start(t, native, flows.WithVerifier(v.Verifier))).Get("code_challenge"); got != v.Challenge {
 			t.Errorf("challenge of %q: %q, want %q", v.Verifier, got, v.Challenge)
@@ -145,7 +145,7 @@ func TestVerifierVectors(t *testing.T) {
 // to the next.
 func TestSecretsOfALoginAreItsOwn(t *testing.T) {
 	t.Parallel()
-	portal := flows.Confidential{Client: production(t), ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI}
+	portal := flows.Config{Auth: production(t), ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI}
 	seen := map[string]bool{}
 	for range 200 {
 		data, err := start(t, portal).MarshalStorage()
@@ -171,7 +171,7 @@ func TestSecretsOfALoginAreItsOwn(t *testing.T) {
 func TestRandIsUsed(t *testing.T) {
 	t.Parallel()
 	// One that gives a byte at a time, as a reader may.
-	native := flows.Native{Client: production(t), ClientID: clientID, Scopes: wanted}
+	native := flows.Config{Auth: production(t), ClientID: clientID, Scopes: wanted}
 	native.Rand = iotest.OneByteReader(bytes.NewReader(bytes.Repeat([]byte{0xff}, 96)))
 	if got, want := query(t, start(t, native)).Get("state"), strings.Repeat("_", 42)+"8"; got != want {
 		t.Errorf("state %q, want %q", got, want)
@@ -198,7 +198,7 @@ func TestURLOfEnvironments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		login := start(t, flows.Native{Client: client, ClientID: clientID, Scopes: wanted})
+		login := start(t, flows.Config{Auth: client, ClientID: clientID, Scopes: wanted})
 		if !strings.HasPrefix(login.URL(), base+"v2/oauth2/authorize?") || login.RedirectURI() != base+"v2/web/auth-code" ||
 			query(t, login).Get("redirect_uri") != login.RedirectURI() || query(t, login).Get("state") != login.State() {
 			t.Errorf("%s: %s", base, login.URL())
@@ -208,7 +208,7 @@ func TestURLOfEnvironments(t *testing.T) {
 
 func TestRequiredScopesAreMerged(t *testing.T) {
 	t.Parallel()
-	native := flows.Native{Client: production(t), ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}}
+	native := flows.Config{Auth: production(t), ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}}
 	login := start(t, native, flows.WithAuthorization(apierror.AuthorizationParameters{
 		RequiredScopes: []string{string(scopes.TransferAll.With(collectionScope)), "openid"},
 	}))
@@ -226,11 +226,11 @@ func TestRequiredScopesAreMerged(t *testing.T) {
 func TestStartRefuses(t *testing.T) {
 	t.Parallel()
 	client := production(t)
-	native := flows.Native{Client: client, ClientID: clientID, Scopes: wanted}
-	portal := flows.Confidential{Client: client, ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI}
-	nativeWith := func(change func(*flows.Native)) flows.Native { n := native; change(&n); return n }
-	portalWith := func(change func(*flows.Confidential)) flows.Confidential { p := portal; change(&p); return p }
-	redirect := func(uri string) flows.Native { return nativeWith(func(n *flows.Native) { n.RedirectURI = uri }) }
+	native := flows.Config{Auth: client, ClientID: clientID, Scopes: wanted}
+	portal := flows.Config{Auth: client, ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI}
+	nativeWith := func(change func(*flows.Config)) flows.Config { n := native; change(&n); return n }
+	portalWith := func(change func(*flows.Config)) flows.Config { p := portal; change(&p); return p }
+	redirect := func(uri string) flows.Config { return nativeWith(func(n *flows.Config) { n.RedirectURI = uri }) }
 	session := func(p apierror.AuthorizationParameters) []flows.StartOption {
 		return []flows.StartOption{flows.WithAuthorization(p)}
 	}
@@ -243,16 +243,16 @@ func TestStartRefuses(t *testing.T) {
 		want    error
 		text    string
 	}{
-		"no client":             {from: nativeWith(func(n *flows.Native) { n.Client = nil }), text: "Client is nil"},
-		"no client ID":          {from: nativeWith(func(n *flows.Native) { n.ClientID = "" }), text: "ClientID is empty"},
-		"colon in client ID":    {from: portalWith(func(p *flows.Confidential) { p.ClientID = "a:b" }), text: "ClientID holds"},
-		"no secret":             {from: portalWith(func(p *flows.Confidential) { p.ClientSecret = "" }), text: "ClientSecret is empty"},
-		"negative timeout":      {from: nativeWith(func(n *flows.Native) { n.LoginTimeout = -1 }), text: "LoginTimeout is negative"},
-		"no scopes":             {from: nativeWith(func(n *flows.Native) { n.Scopes = nil }), want: scopes.ErrEmpty},
-		"malformed scope":       {from: nativeWith(func(n *flows.Native) { n.Scopes = scopes.List{"a[b"} }), want: scopes.ErrSyntax},
-		"two scopes in one":     {from: nativeWith(func(n *flows.Native) { n.Scopes = scopes.List{"openid profile"} }), want: scopes.ErrSyntax},
+		"no client":             {from: nativeWith(func(n *flows.Config) { n.Client = nil }), text: "Client is nil"},
+		"no client ID":          {from: nativeWith(func(n *flows.Config) { n.ClientID = "" }), text: "ClientID is empty"},
+		"colon in client ID":    {from: portalWith(func(p *flows.Config) { p.ClientID = "a:b" }), text: "ClientID holds"},
+		"no secret":             {from: portalWith(func(p *flows.Config) { p.ClientSecret = "" }), text: "ClientSecret is empty"},
+		"negative timeout":      {from: nativeWith(func(n *flows.Config) { n.LoginTimeout = -1 }), text: "LoginTimeout is negative"},
+		"no scopes":             {from: nativeWith(func(n *flows.Config) { n.Scopes = nil }), want: scopes.ErrEmpty},
+		"malformed scope":       {from: nativeWith(func(n *flows.Config) { n.Scopes = scopes.List{"a[b"} }), want: scopes.ErrSyntax},
+		"two scopes in one":     {from: nativeWith(func(n *flows.Config) { n.Scopes = scopes.List{"openid profile"} }), want: scopes.ErrSyntax},
 		"bad required scope":    {from: native, options: session(apierror.AuthorizationParameters{RequiredScopes: []string{"]"}}), want: scopes.ErrSyntax},
-		"no redirect URI":       {from: portalWith(func(p *flows.Confidential) { p.RedirectURI = "" }), text: "RedirectURI: it is empty"},
+		"no redirect URI":       {from: portalWith(func(p *flows.Config) { p.RedirectURI = "" }), text: "RedirectURI: it is empty"},
 		"relative redirect":     {from: redirect("/callback"), text: "not an absolute URL"},
 		"not a URL":             {from: redirect("https://[::1"), text: "not an absolute URL"},
 		"fragment":              {from: redirect("https://a.example/#x"), text: "fragment"},
@@ -263,7 +263,7 @@ func TestStartRefuses(t *testing.T) {
 		"script":                {from: redirect("javascript:alert(1)"), text: `scheme is "javascript"`},
 		"scheme without dot":    {from: redirect("mytool:/login"), text: `scheme is "mytool"`},
 		"private scheme of a portal": {
-			from: portalWith(func(p *flows.Confidential) { p.RedirectURI = "org.example.portal:/cb" }), text: `scheme is "org.example.portal"`,
+			from: portalWith(func(p *flows.Config) { p.RedirectURI = "org.example.portal:/cb" }), text: `scheme is "org.example.portal"`,
 		},
 		"state in redirect":    {from: redirect("https://a.example/cb?state=x"), text: `parameter "state"`},
 		"code in redirect":     {from: redirect("https://a.example/cb?code"), text: `parameter "code"`},
@@ -297,7 +297,7 @@ func TestStartAcceptsRedirectURIs(t *testing.T) {
 		"", "https://auth.globus.org/v2/web/auth-code", "http://localhost:1234", "http://127.0.0.1:8123/cb", "http://[::1]:8123/",
 		"https://a.example/cb?tab=1", "edu.example.tool:/login",
 	} {
-		native := flows.Native{Client: production(t), ClientID: clientID, Scopes: wanted, RedirectURI: uri}
+		native := flows.Config{Auth: production(t), ClientID: clientID, Scopes: wanted, RedirectURI: uri}
 		if got := query(t, start(t, native)).Get("redirect_uri"); uri != "" && got != uri {
 			t.Errorf("redirect_uri %q, want %q as it was given", got, uri)
 		}
@@ -307,7 +307,7 @@ func TestStartAcceptsRedirectURIs(t *testing.T) {
 // A nil option is no option, so that a program can build its list conditionally.
 func TestNilOption(t *testing.T) {
 	t.Parallel()
-	start(t, flows.Native{Client: production(t), ClientID: clientID, Scopes: wanted}, nil)
+	start(t, flows.Config{Auth: production(t), ClientID: clientID, Scopes: wanted}, nil)
 }
 
 // What was given to Start belongs to the caller still.

@@ -47,8 +47,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	flow := flows.Confidential{
-		Client: auth, ClientID: os.Getenv("CLIENT_ID"), ClientSecret: os.Getenv("CLIENT_SECRET"),
+	flow := flows.Config{
+		Auth: auth, ClientID: os.Getenv("CLIENT_ID"), ClientSecret: os.Getenv("CLIENT_SECRET"),
 		Scopes:      scopes.List{scopes.AuthOpenID, scopes.AuthProfile, scopes.AuthEmail},
 		RedirectURI: *redirectURI,
 	}

@@ -22,7 +22,7 @@ type handler func(w http.ResponseWriter, r *http.Request, who caller)
 
 // guard lets requests through whose token is good.
 type guard struct {
-	flow   flows.Confidential
+	flow   flows.Config
 	scope  scopes.Scope
 	policy string
 	maxAge time.Duration
@@ -63,7 +63,7 @@ func (g *guard) fresh(next handler) handler {
 			require(w, "AuthorizationRequired", apierror.AuthorizationParameters{
 				SessionMessage: "Reports need the policy of the laboratory.", SessionRequiredPolicies: []string{g.policy}, Prompt: "login",
 			})
-		case !inSession || g.flow.Client.Now().Sub(login.AuthTime.Time) > g.maxAge:
+		case !inSession || g.flow.Auth.Now().Sub(login.AuthTime.Time) > g.maxAge:
 			require(w, "AuthorizationRequired", apierror.AuthorizationParameters{
 				SessionMessage: "Reports need a recent login.", SessionRequiredIdentities: []string{who.Sub}, Prompt: "login",
 			})

@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	guard := &guard{
-		flow:  flows.Confidential{Client: auth, ClientID: os.Getenv("CLIENT_ID"), ClientSecret: os.Getenv("CLIENT_SECRET")},
+		flow:  flows.Config{Auth: auth, ClientID: os.Getenv("CLIENT_ID"), ClientSecret: os.Getenv("CLIENT_SECRET")},
 		scope: scopes.Scope(*scope), policy: *policy, maxAge: *maxAge,
 	}
 	if guard.scope == "" {

@@ -42,7 +42,7 @@ type fixed struct{ token tokens.Token }
 func (f fixed) Token(context.Context) (tokens.Token, error) { return f.token, nil }
 
 // pass hands on what Groups answers to the dependent token.
-func pass(w http.ResponseWriter, r *http.Request, flow flows.Confidential, set tokens.Set, address string) error {
+func pass(w http.ResponseWriter, r *http.Request, flow flows.Config, set tokens.Set, address string) error {
 	token, ok := set.ByResourceServer(scopes.GroupsResourceServer)
 	if !ok {
 		return errors.New("no token for Groups: the scope does not depend on it")
@@ -51,7 +51,7 @@ func pass(w http.ResponseWriter, r *http.Request, flow flows.Confidential, set t
 	if err != nil {
 		return err
 	}
-	client, err := flows.HTTPClient(flow.Client, tokens.TransportConfig{Source: fixed{token}, Hosts: []string{target.Host}})
+	client, err := flows.HTTPClient(flow.Auth, tokens.TransportConfig{Source: fixed{token}, Hosts: []string{target.Host}})
 	if err != nil {
 		return err
 	}

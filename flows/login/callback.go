@@ -63,7 +63,7 @@ func (web *Web) callback(w http.ResponseWriter, r *http.Request, p pending, call
 		web.useless(w, r, p, errUsed)
 		return
 	}
-	set, err := finish(r.Context(), p.login, callback)
+	set, claims, err := finish(r.Context(), p.login, callback)
 	if err != nil {
 		// Nothing came of it: no mark is needed, and a code that was not used can be tried again.
 		if _, err := web.config.Sessions.Take(context.WithoutCancel(r.Context()), mark); err != nil {
@@ -78,7 +78,7 @@ func (web *Web) callback(w http.ResponseWriter, r *http.Request, p pending, call
 	}
 	web.setCookie(w, p.name, "", -time.Second)
 	if web.config.OnLogin != nil {
-		if err := web.config.OnLogin(r, set); err != nil {
+		if err := web.config.OnLogin(r, set, claims); err != nil {
 			web.revoke(r, "refuse the login", tokens.Set{}, set)
 			web.fail(w, r, failure(http.StatusForbidden, "No access",
 				"You have logged in, but you may not use this site.", err).startOver(p.Start))

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -45,7 +46,7 @@ var _ Manager = CommandLine{}
 
 // Login prints the link and reads the code. Besides the errors of
 // [flows.Login.Finish] there are [ErrNoInput] and [ErrTimeout].
-func (c CommandLine) Login(ctx context.Context, start Start) (tokens.Set, error) {
+func (c CommandLine) Login(ctx context.Context, start Start) (tokens.Set, *idtoken.Claims, error) {
 	if c.In == nil {
 		c.In = os.Stdin
 	}
@@ -54,11 +55,11 @@ func (c CommandLine) Login(ctx context.Context, start Start) (tokens.Set, error)
 	}
 	login, err := start("")
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
 	rule := strings.Repeat("-", len(heading))
 	if _, err := fmt.Fprintf(c.Out, "%s\n%s\n%s\n%s\n\n", heading, rule, login.URL(), rule); err != nil {
-		return tokens.Set{}, fmt.Errorf("login: show the link: %w", err)
+		return tokens.Set{}, nil, fmt.Errorf("login: show the link: %w", err)
 	}
 	wait, cancel := limit(ctx, c.Timeout)
 	defer cancel()
@@ -67,18 +68,18 @@ func (c CommandLine) Login(ctx context.Context, start Start) (tokens.Set, error)
 		line, err := readLine(wait, c.In)
 		if err != nil {
 			_, _ = io.WriteString(c.Out, "\n")
-			return tokens.Set{}, err
+			return tokens.Set{}, nil, err
 		}
 		// The exchange is not cut off when the time to type is over.
-		set, err := finishTyped(ctx, login, line)
+		set, claims, err := finishTyped(ctx, login, line)
 		if err == nil || !mistyped(err) {
-			return set, err
+			return set, claims, err
 		}
 		if _, err := fmt.Fprintln(c.Out, err); err != nil {
-			return tokens.Set{}, fmt.Errorf("login: ask again: %w", err)
+			return tokens.Set{}, nil, fmt.Errorf("login: ask again: %w", err)
 		}
 	}
-	return tokens.Set{}, fmt.Errorf("login: read the code: nothing usable in %d lines: %w", maxAttempts, ErrNoInput)
+	return tokens.Set{}, nil, fmt.Errorf("login: read the code: nothing usable in %d lines: %w", maxAttempts, ErrNoInput)
 }
 
 // errNotCallback is what was typed instead of an answer to the login.
@@ -95,16 +96,16 @@ func mistyped(err error) bool {
 }
 
 // finishTyped completes the login with what the person typed.
-func finishTyped(ctx context.Context, login flows.Login, typed string) (tokens.Set, error) {
+func finishTyped(ctx context.Context, login flows.Login, typed string) (tokens.Set, *idtoken.Claims, error) {
 	callback, err := readAnswer(typed, login.RedirectURI())
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
-	set, err := finish(ctx, login, callback)
+	set, claims, err := finish(ctx, login, callback)
 	if errors.Is(err, flows.ErrCodePage) {
 		err = fmt.Errorf("%w: copy the whole address that the browser shows after the login", errNotCallback)
 	}
-	return set, err
+	return set, claims, err
 }
 
 // readAnswer understands a code, or the address that a browser was sent to

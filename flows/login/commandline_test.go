@@ -23,13 +23,13 @@ import (
 type typist func(redirectURI string, callback url.Values) string
 
 // typed runs a command line login with what the typist types.
-func typed(t *testing.T, p *provider, flow flows.Native, types typist) (outcome, string) {
+func typed(t *testing.T, p *provider, flow flows.Config, types typist) (outcome, string) {
 	t.Helper()
 	var out bytes.Buffer
 	in, keyboard := io.Pipe()
 	defer func() { _ = in.Close() }()
 	start := func(redirectURI string) (flows.Login, error) {
-		begun, err := login.Native(flow)(redirectURI)
+		begun, err := login.With(flow)(redirectURI)
 		if err != nil {
 			return begun, err
 		}
@@ -142,7 +142,7 @@ func TestCommandLineLongLine(t *testing.T) {
 func TestCommandLineReaderFails(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	start := login.Native(p.native(t))
+	start := login.With(p.native(t))
 	_, err := login.CommandLine{In: iotest.ErrReader(errTest), Out: io.Discard}.Login(t.Context(), start)
 	if !errors.Is(err, errTest) {
 		t.Errorf("error %v", err)
@@ -171,7 +171,7 @@ func TestCommandLineReadsOneLine(t *testing.T) {
 	p := newProvider(t)
 	in := &bytes.Buffer{}
 	start := func(redirectURI string) (flows.Login, error) {
-		begun, err := login.Native(p.native(t))(redirectURI)
+		begun, err := login.With(p.native(t))(redirectURI)
 		_, callback, _ := p.authorize(begun.URL())
 		in.WriteString(callback.Get("code") + "\nnext question\n")
 		return begun, err
@@ -186,7 +186,7 @@ func TestCommandLineReadsOneLine(t *testing.T) {
 func TestCommandLineTimeoutAndContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		start := login.Native((&provider{Server: nil}).offline(t))
+		start := login.With((&provider{Server: nil}).offline(t))
 		in, keyboard := io.Pipe()
 		begun := time.Now()
 		_, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
@@ -208,7 +208,7 @@ func TestCommandLineTimeoutAndContext(t *testing.T) {
 }
 
 // offline is a native client of a server that is never asked.
-func (p *provider) offline(tb testing.TB) flows.Native {
+func (p *provider) offline(tb testing.TB) flows.Config {
 	tb.Helper()
 	p.Server = unreachable()
 	return p.native(tb)
@@ -223,7 +223,7 @@ func TestCommandLineLeavesPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _, _ = in.Close(), keyboard.Close() }()
-	_, err = login.CommandLine{In: in, Out: io.Discard, Timeout: time.Millisecond}.Login(t.Context(), login.Native(p.native(t)))
+	_, err = login.CommandLine{In: in, Out: io.Discard, Timeout: time.Millisecond}.Login(t.Context(), login.With(p.native(t)))
 	if !errors.Is(err, login.ErrTimeout) {
 		t.Fatalf("error %v", err)
 	}
@@ -240,7 +240,7 @@ func TestCommandLineLeavesPipe(t *testing.T) {
 func TestCommandLineStartFails(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	_, err := login.CommandLine{In: strings.NewReader(""), Out: io.Discard}.Login(t.Context(), login.Native(flows.Native{Client: p.client(t, nil)}))
+	_, err := login.CommandLine{In: strings.NewReader(""), Out: io.Discard}.Login(t.Context(), login.With(flows.Config{Auth: p.client(t, nil)}))
 	if err == nil || !strings.Contains(err.Error(), "ClientID is empty") {
 		t.Errorf("error %v", err)
 	}
@@ -249,20 +249,20 @@ func TestCommandLineStartFails(t *testing.T) {
 func TestConfidentialOnTheCommandLine(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	flow := flows.Confidential{
-		Client: p.client(t, nil), ClientID: clientID, ClientSecret: clientSecret, Scopes: p.native(t).Scopes,
+	flow := flows.Config{
+		Auth: p.client(t, nil), ClientID: clientID, ClientSecret: clientSecret, Scopes: p.native(t).Scopes,
 		RedirectURI: "https://tool.example.edu/cb",
 	}
 	in := &bytes.Buffer{}
 	start := func(redirectURI string) (flows.Login, error) {
-		begun, err := login.Confidential(flow)(redirectURI)
+		begun, err := login.With(flow)(redirectURI)
 		redirect, callback, _ := p.authorize(begun.URL())
 		in.WriteString(redirect + "?" + callback.Encode())
 		return begun, err
 	}
 	set, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
 	mustLogin(t, outcome{set, err})
-	if _, err := login.Confidential(flow)("http://127.0.0.1:8123"); err != nil {
+	if _, err := login.With(flow)("http://127.0.0.1:8123"); err != nil {
 		t.Error(err)
 	}
 	if flow.RedirectURI != "https://tool.example.edu/cb" {
@@ -278,7 +278,7 @@ func FuzzCommandLine(f *testing.F) {
 		f.Add(seed)
 	}
 	p := &provider{}
-	start := login.Native(p.offline(f))
+	start := login.With(p.offline(f))
 	f.Fuzz(func(t *testing.T, line string) {
 		_, err := login.CommandLine{In: strings.NewReader(line), Out: io.Discard}.Login(t.Context(), start)
 		if err == nil {

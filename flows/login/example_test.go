@@ -23,8 +23,8 @@ func ExampleWeb() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	web, err := login.NewWeb(login.WebConfig{Flow: flows.Confidential{
-		Client: auth, ClientID: "7fb58e00-839d-44e3-8047-10a502612dca", ClientSecret: "from a vault",
+	web, err := login.NewWeb(login.WebConfig{Flow: flows.Config{
+		Auth: auth, ClientID: "7fb58e00-839d-44e3-8047-10a502612dca", ClientSecret: "from a vault",
 		Scopes: scopes.List{scopes.AuthOpenID, scopes.TransferAll}, RedirectURI: "https://portal.example.edu/login/callback",
 	}})
 	if err != nil {
@@ -64,13 +64,13 @@ func ExampleManager() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	native := flows.Native{Client: auth, ClientID: "7fb58e00-839d-44e3-8047-10a502612dca", Scopes: scopes.List{scopes.TransferAll}}
+	native := flows.Config{Auth: auth, ClientID: "7fb58e00-839d-44e3-8047-10a502612dca", Scopes: scopes.List{scopes.TransferAll}}
 	var manager login.Manager = window{show: func(link string) string {
 		target, _ := url.Parse(link)
 		fmt.Println("shown:", target.Host+target.Path)
 		return "" // the person closed the window
 	}}
-	_, err = manager.Login(context.Background(), login.Native(native))
+	_, err = manager.Login(context.Background(), login.With(native))
 	fmt.Println(err)
 	// Output:
 	// shown: auth.globus.org/v2/oauth2/authorize
@@ -85,14 +85,14 @@ func ExampleLoopback() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	native := flows.Native{Client: auth, ClientID: "7fb58e00-839d-44e3-8047-10a502612dca", Scopes: scopes.List{scopes.TransferAll}}
+	native := flows.Config{Auth: auth, ClientID: "7fb58e00-839d-44e3-8047-10a502612dca", Scopes: scopes.List{scopes.TransferAll}}
 	manager := login.Loopback{
 		Name:     "my-tool",
 		Out:      io.Discard,
 		Getenv:   func(name string) string { return environment[name] },
 		Fallback: window{show: func(string) string { fmt.Println("asked for a code"); return "" }},
 	}
-	_, err = manager.Login(context.Background(), login.Native(native))
+	_, err = manager.Login(context.Background(), login.With(native))
 	fmt.Println(err != nil)
 	// Output:
 	// asked for a code

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pkg/browser"
 
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -70,7 +71,7 @@ var _ Manager = Loopback{}
 // Login opens the browser and waits for the callback. Besides the errors of
 // [flows.Login.Finish] there are [ErrTimeout], those of listening, and those of
 // Fallback.
-func (l Loopback) Login(ctx context.Context, start Start) (tokens.Set, error) {
+func (l Loopback) Login(ctx context.Context, start Start) (tokens.Set, *idtoken.Claims, error) {
 	if l.Out == nil {
 		l.Out = os.Stderr
 	}
@@ -83,11 +84,11 @@ func (l Loopback) Login(ctx context.Context, start Start) (tokens.Set, error) {
 	if reason := l.noBrowser(); reason != "" {
 		return l.fallBack(ctx, start, reason)
 	}
-	set, err := l.browse(ctx, start)
+	set, claims, err := l.browse(ctx, start)
 	if failure, ok := errors.AsType[*openError](err); ok {
 		return l.fallBack(ctx, start, failure.Error())
 	}
-	return set, err
+	return set, claims, err
 }
 
 // openError is a browser that did not open.
@@ -96,15 +97,15 @@ type openError struct{ err error }
 func (e *openError) Error() string { return "no browser opens" }
 func (e *openError) Unwrap() error { return e.err }
 
-func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, error) {
+func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, *idtoken.Claims, error) {
 	r, err := l.listen(ctx)
 	if err != nil {
-		return tokens.Set{}, fmt.Errorf("login: listen for the callback: %w", err)
+		return tokens.Set{}, nil, fmt.Errorf("login: listen for the callback: %w", err)
 	}
 	defer r.close(ctx)
 	login, err := start(r.redirect.String())
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
 	r.serve(login.State())
 	wait, cancel := limit(ctx, l.Timeout)
@@ -119,7 +120,7 @@ func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, error) {
 		text += l.Hint + "\n"
 	}
 	if _, err := io.WriteString(l.Out, text); err != nil {
-		return tokens.Set{}, fmt.Errorf("login: show the link: %w", err)
+		return tokens.Set{}, nil, fmt.Errorf("login: show the link: %w", err)
 	}
 	opened := make(chan error, 1)
 	go func() { opened <- l.Open(login.URL()) }()
@@ -128,14 +129,14 @@ func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, error) {
 	for {
 		select {
 		case callback := <-r.callback:
-			set, err := finish(ctx, login, callback)
+			set, claims, err := finish(ctx, login, callback)
 			r.answer(err)
-			return set, err
+			return set, claims, err
 		case line := <-typed.lines:
-			set, err := finishTyped(ctx, login, line)
+			set, claims, err := finishTyped(ctx, login, line)
 			if err == nil || !mistyped(err) {
 				r.answer(err)
-				return set, err
+				return set, claims, err
 			}
 			if strings.TrimSpace(line) != "" {
 				_, _ = fmt.Fprintln(l.Out, err)
@@ -143,7 +144,7 @@ func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, error) {
 			typed.read()
 		case err := <-opened:
 			if err != nil {
-				return tokens.Set{}, &openError{err}
+				return tokens.Set{}, nil, &openError{err}
 			}
 			opened = nil
 			if patience != nil {
@@ -154,14 +155,14 @@ func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, error) {
 			patience = nil
 			typed.read()
 		case <-wait.Done():
-			return tokens.Set{}, ended(wait, "the browser")
+			return tokens.Set{}, nil, ended(wait, "the browser")
 		}
 	}
 }
 
-func (l Loopback) fallBack(ctx context.Context, start Start, reason string) (tokens.Set, error) {
+func (l Loopback) fallBack(ctx context.Context, start Start, reason string) (tokens.Set, *idtoken.Claims, error) {
 	if _, err := fmt.Fprintf(l.Out, "Logging in without opening a browser: %s.\n", reason); err != nil {
-		return tokens.Set{}, fmt.Errorf("login: show why no browser opens: %w", err)
+		return tokens.Set{}, nil, fmt.Errorf("login: show why no browser opens: %w", err)
 	}
 	fallback := l.Fallback
 	if fallback == nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -31,35 +32,23 @@ var (
 type Manager interface {
 	// Login starts a login, waits for the person and finishes. It waits for the
 	// person no longer than ctx. Once the code is sent, it waits for the response (at
-	// most 30 s after ctx has ended) and returns its tokens, which exist by then:
-	// store or revoke them.
-	Login(ctx context.Context, start Start) (tokens.Set, error)
+	// most 30 s after ctx has ended) and returns what [flows.Login.Finish] returned:
+	// the tokens exist by then, so store or revoke them.
+	Login(ctx context.Context, start Start) (tokens.Set, *idtoken.Claims, error)
 }
 
-// Start begins a login at a redirect URI; empty means the one that the flow
-// names itself. [Native] and [Confidential] make one.
+// Start begins a login at a redirect URI; empty means the one that the
+// configuration names itself. [With] makes one.
 type Start func(redirectURI string) (flows.Login, error)
 
-// Native makes the Start of a native client, with the options of this login.
-func Native(flow flows.Native, options ...flows.StartOption) Start {
+// With makes the Start of a client, with the options of this login.
+func With(config flows.Config, options ...flows.StartOption) Start {
 	return func(redirectURI string) (flows.Login, error) {
-		flow := flow
+		config := config
 		if redirectURI != "" {
-			flow.RedirectURI = redirectURI
+			config.RedirectURI = redirectURI
 		}
-		return flow.Start(options...)
-	}
-}
-
-// Confidential makes the Start of a client with a secret, with the options of
-// this login.
-func Confidential(flow flows.Confidential, options ...flows.StartOption) Start {
-	return func(redirectURI string) (flows.Login, error) {
-		flow := flow
-		if redirectURI != "" {
-			flow.RedirectURI = redirectURI
-		}
-		return flow.Start(options...)
+		return config.Start(options...)
 	}
 }
 
@@ -70,14 +59,14 @@ type Func func(ctx context.Context, link string) (callback *url.URL, err error)
 var _ Manager = Func(nil)
 
 // Login calls the function, and finishes with the address that it returns.
-func (f Func) Login(ctx context.Context, start Start) (tokens.Set, error) {
+func (f Func) Login(ctx context.Context, start Start) (tokens.Set, *idtoken.Claims, error) {
 	login, err := start("")
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
 	callback, err := f(ctx, login.URL())
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
 	return finish(ctx, login, callback.Query())
 }
@@ -85,9 +74,9 @@ func (f Func) Login(ctx context.Context, start Start) (tokens.Set, error) {
 // finish completes the login with what came to its redirect URI, or with the code
 // alone where the service's own page shows it. The end of ctx does not interrupt an
 // exchange: its code is used up and its tokens are issued.
-func finish(ctx context.Context, login flows.Login, callback url.Values) (tokens.Set, error) {
+func finish(ctx context.Context, login flows.Login, callback url.Values) (tokens.Set, *idtoken.Claims, error) {
 	if ctx.Err() != nil {
-		return tokens.Set{}, ended(ctx, "the login")
+		return tokens.Set{}, nil, ended(ctx, "the login")
 	}
 	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -151,8 +151,8 @@ func TestWebStart_TooLong(t *testing.T) {
 // replica is another process that serves the same portal.
 func (p *portal) replica(change func(*login.WebConfig)) *login.Web {
 	p.t.Helper()
-	config := login.WebConfig{Flow: flows.Confidential{
-		Client: p.provider.client(p.t, p.clock), ClientID: clientID, ClientSecret: clientSecret,
+	config := login.WebConfig{Flow: flows.Config{
+		Auth: p.provider.client(p.t, p.clock), ClientID: clientID, ClientSecret: clientSecret,
 		Scopes: scopes.List{scopes.TransferAll}, RedirectURI: p.URL + "/cb",
 	}}
 	change(&config)

@@ -122,9 +122,9 @@ func (p *provider) client(tb testing.TB, now func() time.Time) *globusauth.Clien
 	return client
 }
 
-func (p *provider) native(tb testing.TB) flows.Native {
+func (p *provider) native(tb testing.TB) flows.Config {
 	tb.Helper()
-	return flows.Native{Client: p.client(tb, nil), ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}, RefreshTokens: true}
+	return flows.Config{Auth: p.client(tb, nil), ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}, RefreshTokens: true}
 }
 
 // outcome is how a login ended.

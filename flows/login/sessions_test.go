@@ -42,7 +42,7 @@ func TestWebSessionsFail(t *testing.T) {
 	t.Parallel()
 	failing := ""
 	p := newPortal(t, func(c *login.WebConfig) {
-		c.Sessions = failingSessions{login.NewMemorySessions(0, c.Flow.Client.Now), func(call string) bool { return call == failing }}
+		c.Sessions = failingSessions{login.NewMemorySessions(0, c.Flow.Auth.Now), func(call string) bool { return call == failing }}
 	})
 	v := p.visitor()
 	v.login()

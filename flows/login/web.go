@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -20,7 +21,7 @@ const defaultSessionTime = 12 * time.Hour
 type WebConfig struct {
 	// Flow is the portal's client. Its RedirectURI is where Callback is served, its
 	// Client.Now the clock.
-	Flow flows.Confidential
+	Flow flows.Config
 	// Sessions keeps sessions. Nil means a [MemorySessions] of its own.
 	Sessions Sessions
 	// SessionTime is how long a session lasts after its login. Zero means 12
@@ -34,7 +35,7 @@ type WebConfig struct {
 	// note who came, or to refuse the person by an error. The tokens of a login that is
 	// refused are revoked, and the browser is not shown the text of that error. Nil
 	// means that everyone who can log in may.
-	OnLogin func(r *http.Request, set tokens.Set) error
+	OnLogin func(r *http.Request, set tokens.Set, claims *idtoken.Claims) error
 	// OnError is told why a request was not served, or a token not revoked, for a log.
 	// Errors hold no secret. Nil means that they are dropped.
 	OnError func(r *http.Request, err error)
@@ -80,7 +81,9 @@ type Web struct {
 }
 
 // Format prints the portal without its secret, whatever the verb.
-func (web *Web) Format(state fmt.State, _ rune) { _, _ = fmt.Fprintf(state, "login.Web(%s)", web.config.Name) }
+func (web *Web) Format(state fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(state, "login.Web(%s)", web.config.Name)
+}
 
 // NewWeb checks the configuration. It makes no request.
 func NewWeb(config WebConfig) (*Web, error) {
@@ -109,7 +112,7 @@ func NewWeb(config WebConfig) (*Web, error) {
 		config.SessionTime = defaultSessionTime
 	}
 	if config.Sessions == nil {
-		config.Sessions = NewMemorySessions(0, config.Flow.Client.Now)
+		config.Sessions = NewMemorySessions(0, config.Flow.Auth.Now)
 	}
 	if config.Name == "" {
 		config.Name = redirect.Host
@@ -166,7 +169,7 @@ func (web *Web) start(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (web *Web) now() time.Time { return web.config.Flow.Client.Now() }
+func (web *Web) now() time.Time { return web.config.Flow.Auth.Now() }
 
 func (web *Web) report(r *http.Request, err error) {
 	if web.config.OnError != nil {

@@ -62,7 +62,7 @@ func (web *Web) Logout() http.Handler {
 		target := web.config.AfterLogout
 		if web.config.EndGlobusSession {
 			back := web.origin.String() + target
-			target = web.config.Flow.Client.BaseURL() + "v2/web/logout?" + url.Values{
+			target = web.config.Flow.Auth.BaseURL() + "v2/web/logout?" + url.Values{
 				"client": {web.config.Flow.ClientID}, "redirect_uri": {back}, "redirect_name": {web.config.Name},
 			}.Encode()
 		}

@@ -53,8 +53,8 @@ func newPortal(t *testing.T, change func(*login.WebConfig)) *portal {
 	p.Server = httptest.NewTLSServer(mux)
 	t.Cleanup(p.Close)
 	config := login.WebConfig{
-		Flow: flows.Confidential{
-			Client: p.provider.client(t, p.clock), ClientID: clientID, ClientSecret: clientSecret,
+		Flow: flows.Config{
+			Auth: p.provider.client(t, p.clock), ClientID: clientID, ClientSecret: clientSecret,
 			Scopes: scopes.List{scopes.TransferAll}, RedirectURI: p.URL + "/cb", RefreshTokens: true,
 		},
 		OnError: func(_ *http.Request, err error) {
@@ -287,7 +287,7 @@ func TestWebHooks(t *testing.T) {
 		c.StartOptions = func(r *http.Request) []flows.StartOption {
 			return []flows.StartOption{flows.WithAuthorization(apierror.AuthorizationParameters{Prompt: r.URL.Query().Get("prompt")})}
 		}
-		c.OnLogin = func(_ *http.Request, set tokens.Set) error {
+		c.OnLogin = func(_ *http.Request, set tokens.Set, _ *idtoken.Claims) error {
 			known = set
 			return errTest
 		}

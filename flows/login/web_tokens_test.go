@@ -24,7 +24,7 @@ import (
 type globus struct {
 	*portal
 	server *authtest.Server
-	flow   flows.Confidential
+	flow   flows.Config
 
 	mu     sync.Mutex
 	refuse bool
@@ -45,14 +45,14 @@ func newGlobus(t *testing.T, change func(*login.WebConfig)) *globus {
 			t.Fatal(err)
 		}
 		g.server.AddClient(authtest.Client{ID: clientID, Name: "portal", Secret: clientSecret, RedirectURIs: []string{c.Flow.RedirectURI}})
-		c.Flow.Client, c.Flow.Scopes = auth, scopes.List{scopes.AuthOpenID}
+		c.Flow.Auth, c.Flow.Scopes = auth, scopes.List{scopes.AuthOpenID}
 		c.StartOptions = func(r *http.Request) []flows.StartOption {
 			if more := r.URL.Query().Get("more"); more != "" {
 				return []flows.StartOption{flows.WithAuthorization(apierror.AuthorizationParameters{RequiredScopes: []string{more}})}
 			}
 			return nil
 		}
-		c.OnLogin = func(_ *http.Request, set tokens.Set) error {
+		c.OnLogin = func(_ *http.Request, set tokens.Set, _ *idtoken.Claims) error {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			g.logins = append(g.logins, set)
@@ -212,7 +212,10 @@ func TestWebCallback_BrowserLeavesDuringExchange(t *testing.T) {
 	var leave context.CancelFunc
 	g := newGlobus(t, func(c *login.WebConfig) {
 		record := c.OnLogin
-		c.OnLogin = func(r *http.Request, set tokens.Set) error { leave(); return record(r, set) }
+		c.OnLogin = func(r *http.Request, set tokens.Set, claims *idtoken.Claims) error {
+			leave()
+			return record(r, set, claims)
+		}
 	})
 	g.refuse = true
 	start := httptest.NewRecorder()

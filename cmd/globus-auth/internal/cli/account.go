@@ -170,6 +170,6 @@ func (r *runner) open(ctx context.Context) (*globusauth.Client, *account, error)
 }
 
 // confidential is the flow of a client with a secret.
-func (a *account) confidential() flows.Confidential {
-	return flows.Confidential{Client: a.config.Client, ClientID: a.config.ClientID, ClientSecret: a.config.ClientSecret}
+func (a *account) confidential() flows.Config {
+	return flows.Config{Auth: a.config.Client, ClientID: a.config.ClientID, ClientSecret: a.config.ClientSecret}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // portal is the confidential client of a running emulator.
-func portal(t *testing.T, line string) flows.Confidential {
+func portal(t *testing.T, line string) flows.Config {
 	t.Helper()
 	var ready authtest.Ready
 	if err := json.Unmarshal([]byte(line), &ready); err != nil {
@@ -23,8 +23,8 @@ func portal(t *testing.T, line string) flows.Confidential {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.HTTPClient().CloseIdleConnections)
-	return flows.Confidential{
-		Client: client, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret,
+	return flows.Config{
+		Auth: client, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret,
 		Scopes: scopes.List{scopes.Scope(ready.DependentGrant.Scope)},
 	}
 }

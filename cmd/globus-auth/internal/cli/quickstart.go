@@ -56,9 +56,9 @@ func (r *runner) runQuickstart(ctx context.Context) error {
 	}
 	tour := &tour{
 		out: r.Out, world: world, client: client,
-		portal: flows.Confidential{Client: client, ClientID: world.ConfidentialClientID, ClientSecret: world.ConfidentialClientSecret},
-		native: flows.Native{
-			Client: client, ClientID: world.NativeClientID, RefreshTokens: true,
+		portal: flows.Config{Auth: client, ClientID: world.ConfidentialClientID, ClientSecret: world.ConfidentialClientSecret},
+		native: flows.Config{
+			Auth: client, ClientID: world.NativeClientID, RefreshTokens: true,
 			Scopes: scopes.List{
 				scopes.AuthOpenID, scopes.AuthProfile, scopes.AuthEmail, scopes.AuthViewIdentitySet, scopes.AuthViewIdentities,
 				scopes.TransferAll, scopes.Scope(world.DependentGrant.Scope),
@@ -143,8 +143,8 @@ type tour struct {
 	out    io.Writer
 	world  authtest.Ready
 	client *globusauth.Client
-	native flows.Native
-	portal flows.Confidential
+	native flows.Config
+	portal flows.Config
 	set    tokens.Set
 }
 

@@ -1,0 +1,59 @@
+package flows
+
+import (
+	"context"
+	"errors"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// DependentOptions says which dependent tokens to ask for.
+type DependentOptions struct {
+	// Scopes restrict the response to these, which is worth doing: fewer tokens are
+	// issued. Empty means all that the caller's consent covers.
+	Scopes scopes.List
+	// RefreshTokens asks for refresh tokens, to act for the caller later on.
+	RefreshTokens bool
+}
+
+// DependentTokens exchanges the access token that a caller sent to this resource
+// server for tokens with which it can call further services for that caller. The set
+// is empty if the caller's token has no dependent scopes.
+//
+// Errors: apierror.ErrConsentRequired when the caller has not consented, with the
+// scopes to ask for in Authorization; apierror.ErrInvalidGrant when the caller's
+// token has expired or is revoked; [ErrToken] when no token of the response is usable.
+func (c Config) DependentTokens(ctx context.Context, token string, options DependentOptions, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
+	defer operation(&err, "dependent tokens")
+	self, err := c.confidential()
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	if token == "" {
+		return tokens.Set{}, errors.New("the caller's token is empty")
+	}
+	if len(options.Scopes) > 0 {
+		if err := options.Scopes.Validate(); err != nil {
+			return tokens.Set{}, err
+		}
+	}
+	form := gen.TokenRequest{GrantType: gen.GrantTypeDependentToken, Token: token, Scope: options.Scopes.String()}
+	if options.RefreshTokens {
+		form.AccessType = gen.AccessTypeOffline
+	}
+	response, err := self.token(ctx, form, opts)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	if response.AccessToken == "" && response.ResourceServer == "" && len(response.OtherTokens) == 0 {
+		return tokens.Set{}, nil
+	}
+	list, problems := tokensOf(response, self.auth.Now())
+	for i := range list {
+		list[i].IDToken = "" // this grant gives none, and nothing here has verified one
+	}
+	return self.salvage(ctx, list, problems)
+}
