@@ -34,16 +34,16 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	native := flows.Config{
+	oauth := flows.Config{
 		Auth: auth, ClientID: clientID, RefreshTokens: true,
 		Scopes: scopes.List{scopes.AuthOpenID, scopes.TransferAll},
 	}
-	login, err := native.Start()
+	login, err := oauth.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprintln(out, "Open", login.URL(), "and paste the code:")
-	set, err := login.FinishCode(ctx, readLine()) // state, PKCE, nonce, signature: all checked here
+	set, _, err := login.FinishCode(ctx, readLine()) // state, PKCE, nonce, signature: all checked here
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -251,58 +251,37 @@ func (a *App) AuthClient() *globusauth.Client {
 	return a.config.Client.WithCredentials(globusauth.TokenSource(a.TokenSource(scopes.AuthResourceServer)))
 }
 
-// native and confidential are the flow of the client; which one is right, its
-// secret tells.
-func (a *App) native() flows.Config {
-	c := a.config
-	return flows.Config{
-		Auth: c.Client, ClientID: c.ClientID, RedirectURI: c.RedirectURI,
-		RefreshTokens: !c.NoRefreshTokens, PrefillNamedGrant: c.grantName(),
-	}
-}
-
-func (a *App) confidential() flows.Config {
+// flow is the client.
+func (a *App) flow() flows.Config {
 	c := a.config
 	return flows.Config{
 		Auth: c.Client, ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURI: c.RedirectURI,
-		RefreshTokens: !c.NoRefreshTokens,
+		RefreshTokens: !c.NoRefreshTokens, PrefillNamedGrant: c.grantName(),
 	}
 }
 
 // obtain gets tokens: by a login of the person, or by client credentials.
 func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.AuthorizationParameters) (tokens.Set, error) {
-	if a.config.ClientSecret == "" {
-		flow := a.native()
-		flow.Scopes = want
-		return a.config.Login.Login(ctx, login.With(flow, flows.WithAuthorization(asked)))
-	}
-	flow := a.confidential()
+	flow := a.flow()
 	flow.Scopes = want
 	if a.service {
 		return flow.ClientCredentials(ctx)
 	}
-	return a.config.Login.Login(ctx, login.With(flow, flows.WithAuthorization(asked)))
+	set, _, err := a.config.Login.Login(ctx, login.With(flow, flows.WithAuthorization(asked)))
+	return set, err
 }
 
-func (a *App) revoke(ctx context.Context, token string) error {
-	if a.config.ClientSecret == "" {
-		return a.native().Revoke(ctx, token)
-	}
-	return a.confidential().Revoke(ctx, token)
-}
+func (a *App) revoke(ctx context.Context, token string) error { return a.flow().Revoke(ctx, token) }
 
 // refreshing makes the source of a resource server's token.
 func (a *App) refreshing(resourceServer string) (*tokens.Refreshing, error) {
 	config := tokens.RefreshingConfig{Store: a.config.Store, Key: a.key, ResourceServer: resourceServer, RenewBefore: a.config.RenewBefore}
-	switch {
-	case a.service:
-		config.Now = a.config.Client.Now
-		config.Grant = a.grant
-		return tokens.NewRefreshing(config)
-	case a.config.ClientSecret == "":
-		return a.native().Source(config)
+	if !a.service {
+		return a.flow().Source(config)
 	}
-	return a.confidential().Source(config)
+	config.Now = a.config.Client.Now
+	config.Grant = a.grant
+	return tokens.NewRefreshing(config)
 }
 
 // grant gets the tokens of a service, inside the store's update.

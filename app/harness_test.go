@@ -17,6 +17,7 @@ import (
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -42,7 +43,7 @@ type person struct {
 	done     func()        // called when a login has its tokens
 }
 
-func (p *person) Login(ctx context.Context, start login.Start) (tokens.Set, error) {
+func (p *person) Login(ctx context.Context, start login.Start) (tokens.Set, *idtoken.Claims, error) {
 	p.mu.Lock()
 	username, refuse, hold := p.username, p.refuse, p.hold
 	p.mu.Unlock()
@@ -53,23 +54,23 @@ func (p *person) Login(ctx context.Context, start login.Start) (tokens.Set, erro
 		select {
 		case <-hold:
 		case <-ctx.Done():
-			return tokens.Set{}, ctx.Err()
+			return tokens.Set{}, nil, ctx.Err()
 		}
 	}
 	begun, err := start("")
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
 	target, err := url.Parse(begun.URL())
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
 	query := target.Query()
 	p.mu.Lock()
 	p.logins = append(p.logins, target.Query())
 	p.mu.Unlock()
 	if refuse != nil {
-		return tokens.Set{}, refuse
+		return tokens.Set{}, nil, refuse
 	}
 	if username != "" {
 		query.Set("login_hint", username)
@@ -82,22 +83,22 @@ func (p *person) Login(ctx context.Context, start login.Start) (tokens.Set, erro
 	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
 	resp, err := browser.Do(req)
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
 	_ = resp.Body.Close()
 	location, err := resp.Location()
 	if err != nil {
-		return tokens.Set{}, errors.New("the server redirects nowhere: " + resp.Status)
+		return tokens.Set{}, nil, errors.New("the server redirects nowhere: " + resp.Status)
 	}
-	set, err := begun.Finish(ctx, location.Query())
+	set, claims, err := begun.Finish(ctx, location.Query())
 	if p.done != nil {
 		p.done()
 	}
-	return set, err
+	return set, claims, err
 }
 
 // waiting returns when so many logins wait for hold.

@@ -81,7 +81,8 @@ func (tr *tour) signIn(login flows.Login, err error) tokens.Set {
 	if err != nil {
 		tr.t.Fatalf("authorize: status %d, %v", resp.StatusCode, err)
 	}
-	return must2(tr)(login.Finish(tr.ctx, location.Query()))
+	set, _, err := login.Finish(tr.ctx, location.Query())
+	return must2(tr)(set, err)
 }
 
 // must2 is must for calls that stand alone.

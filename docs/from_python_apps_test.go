@@ -159,7 +159,7 @@ func fromPythonApps(
 	use(tokens.NewMemory())
 
 	// ## Login flow managers
-	// A manager is a `login.Manager`; it gets a `login.Start`, which is made by `login.Native` or `login.Confidential`, or by the app.
+	// A manager is a `login.Manager`; it gets a `login.Start`, which is made by `login.With`, or by the app.
 
 	// LoginFlowManager: a function is one, by `login.Func`
 	use(login.Manager(nil))

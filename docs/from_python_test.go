@@ -94,7 +94,7 @@ func fromPython(
 	use(auth.GetConsents(ctx, id, &gen.GetConsentsParams{All: true}))
 
 	// ## Login clients
-	// `NativeAppAuthClient(...)` is a `flows.Native`, `ConfidentialAppAuthClient(...)` a `flows.Confidential`. Neither keeps a
+	// `NativeAppAuthClient(...)` is a `flows.Config`, `ConfidentialAppAuthClient(...)` one with a `ClientSecret`. Neither keeps a
 	// login: `Start` returns it. State, nonce and PKCE are made and checked without being asked for.
 
 	// NativeAppAuthClient.oauth2_start_flow: `state` is always random; `verifier` is `flows.WithVerifier`

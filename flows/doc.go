@@ -3,16 +3,16 @@
 //
 // # A person logs in
 //
-// [Native] is a program on the person's own machine, [Confidential] one that can
-// keep a secret, such as a web portal. Both are plain values. Start makes a
-// [Login]: an immutable value with its own PKCE verifier, state and nonce. Send
-// the person to [Login.URL] and give what comes back to [Login.Finish], or the
-// code that was copied by hand to [Login.FinishCode]:
+// A [Config] is an OAuth2 client: public, such as a program on the person's own
+// machine, or with a ClientSecret confidential, such as a web portal. It is a plain
+// value. Start makes a [Login]: an immutable value with its own PKCE verifier, state
+// and nonce. Send the person to [Login.URL] and give what comes back to
+// [Login.Finish], or the code that was copied by hand to [Login.FinishCode]:
 //
-//	native := flows.Native{Client: auth, ClientID: id, Scopes: want, RefreshTokens: true}
-//	login, err := native.Start()
+//	oauth := flows.Config{Auth: auth, ClientID: id, Scopes: want, RefreshTokens: true}
+//	login, err := oauth.Start()
 //	fmt.Println(login.URL())
-//	set, err := login.FinishCode(ctx, code) // or login.Finish(ctx, r.URL.Query())
+//	set, claims, err := login.FinishCode(ctx, code) // or login.Finish(ctx, r.URL.Query())
 //
 // Finish makes all checks in one call and none can be left out: the login's age,
 // state, the issuer, the error that the server reports, then PKCE at the server,
@@ -21,14 +21,14 @@
 //
 // # Services, and tokens for others
 //
-// [Confidential.ClientCredentials] gets tokens for the client itself,
-// [Confidential.DependentTokens] those with which a resource server calls further
-// services for its caller, and [Confidential.Introspect] says what a token
+// [Config.ClientCredentials] gets tokens for the client itself,
+// [Config.DependentTokens] those with which a resource server calls further
+// services for its caller, and [Config.Introspect] says what a token
 // stands for.
 //
 // # Keeping tokens
 //
-// Refresh renews a token once. Source and [Confidential.ClientCredentialsSource]
+// Refresh renews a token once. Source and [Config.ClientCredentialsSource]
 // keep one usable for good; tokens.OAuth2 makes that an oauth2.TokenSource, and
 // [HTTPClient] an *http.Client that sends the token to the hosts it is meant for.
 //

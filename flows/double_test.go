@@ -56,7 +56,7 @@ func TestNativeAgainstTheDouble(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := login.FinishCode(t.Context(), callback.Get("code"))
+	set, _, err := login.FinishCode(t.Context(), callback.Get("code"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestNativeAgainstTheDouble(t *testing.T) {
 	if !ok || transfer.IdentityID != ready.Users[1].IdentityID || transfer.RefreshToken == "" || transfer.Lifetime != 48*time.Hour {
 		t.Fatalf("transfer token %v of %s", transfer, transfer.IdentityID)
 	}
-	if _, err := login.FinishCode(t.Context(), callback.Get("code")); !errors.Is(err, apierror.ErrInvalidGrant) {
+	if _, _, err := login.FinishCode(t.Context(), callback.Get("code")); !errors.Is(err, apierror.ErrInvalidGrant) {
 		t.Errorf("the same code again: %v", err)
 	}
 
@@ -73,7 +73,7 @@ func TestNativeAgainstTheDouble(t *testing.T) {
 	if callback, err = browse(client, login.URL()); err != nil {
 		t.Fatal(err)
 	}
-	if set, err = login.Finish(t.Context(), callback); err != nil {
+	if set, _, err = login.Finish(t.Context(), callback); err != nil {
 		t.Fatal(err)
 	}
 	store := tokens.NewMemory()
@@ -131,7 +131,7 @@ func TestConfidentialAgainstTheDouble(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := again.Finish(t.Context(), callback)
+	set, _, err := again.Finish(t.Context(), callback)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestLoginAcrossAKeyRotation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := login.Finish(t.Context(), callback); err != nil {
+		if _, _, err := login.Finish(t.Context(), callback); err != nil {
 			t.Errorf("finish: %v", err)
 		}
 		if err := server.RotateKeys(); err != nil {

@@ -37,7 +37,7 @@ func Example() {
 	ctx := context.Background()
 
 	native := flows.Config{
-		Auth:   auth,
+		Auth:     auth,
 		ClientID: ready.NativeClientID,
 		Scopes:   scopes.List{scopes.AuthOpenID, scopes.TransferAll},
 	}
@@ -50,7 +50,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	set, err := login.FinishCode(ctx, answer.Get("code"))
+	set, _, err := login.FinishCode(ctx, answer.Get("code"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -64,13 +64,13 @@ func Example() {
 
 // A web portal keeps a login in its session between two requests, which
 // may reach two replicas.
-func ExampleConfidential() {
+func ExampleConfig() {
 	auth, ready, stop := world()
 	defer stop()
 	ctx := context.Background()
 
 	portal := flows.Config{
-		Auth:       auth,
+		Auth:         auth,
 		ClientID:     ready.ConfidentialClientID,
 		ClientSecret: ready.ConfidentialClientSecret,
 		RedirectURI:  ready.ConfidentialRedirectURI,
@@ -96,7 +96,7 @@ func ExampleConfidential() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	set, err := login.Finish(ctx, callback)
+	set, _, err := login.Finish(ctx, callback)
 	switch {
 	case errors.Is(err, apierror.ErrAccessDenied):
 		log.Fatal("the person said no")
@@ -114,12 +114,12 @@ func ExampleConfidential() {
 
 // A service gets tokens for itself, and an *http.Client that never stops because one
 // expired.
-func ExampleConfidential_ClientCredentialsSource() {
+func ExampleConfig_ClientCredentialsSource() {
 	auth, ready, stop := world()
 	defer stop()
 
 	service := flows.Config{
-		Auth:       auth,
+		Auth:         auth,
 		ClientID:     ready.ConfidentialClientID,
 		ClientSecret: ready.ConfidentialClientSecret,
 		Scopes:       scopes.List{scopes.AuthViewIdentities, scopes.TransferAll},
@@ -148,7 +148,7 @@ func ExampleConfidential_ClientCredentialsSource() {
 
 // A resource server looks at a caller's token and calls a further service for the
 // caller.
-func ExampleConfidential_DependentTokens() {
+func ExampleConfig_DependentTokens() {
 	auth, ready, stop := world()
 	defer stop()
 	ctx := context.Background()
@@ -188,7 +188,7 @@ func callersToken(ctx context.Context, auth *globusauth.Client, ready authtest.R
 	if err != nil {
 		log.Fatal(err)
 	}
-	set, err := login.Finish(ctx, answer)
+	set, _, err := login.Finish(ctx, answer)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,12 +13,12 @@ import (
 
 // driven are the exported functions that drive calls.
 var driven = []string{
-	"CheckError.Error", "Confidential.ClientCredentials", "Confidential.ClientCredentialsSource", "Confidential.DependentTokens",
-	"Confidential.Format", "Confidential.Introspect", "Confidential.LogValue", "Confidential.MarshalText", "Confidential.Refresh",
-	"Confidential.Resume", "Confidential.Revoke", "Confidential.Source", "Confidential.Start", "HTTPClient",
+	"CheckError.Error", "Config.ClientCredentials", "Config.ClientCredentialsSource", "Config.DependentTokens",
+	"Config.Format", "Config.Introspect", "Config.LogValue", "Config.MarshalText", "Config.Refresh",
+	"Config.Resume", "Config.Revoke", "Config.Source", "Config.Start", "HTTPClient",
 	"Introspection.HasScope", "Introspection.Scopes", "Login.Finish", "Login.FinishCode", "Login.Format", "Login.LogValue",
-	"Login.MarshalStorage", "Login.MarshalText", "Login.RedirectURI", "Login.State", "Login.URL", "Native.Refresh", "Native.Resume", "Native.Revoke",
-	"Native.Source", "Native.Start", "WithAuthorization", "WithParameter", "WithVerifier",
+	"Login.MarshalStorage", "Login.MarshalText", "Login.RedirectURI", "Login.State", "Login.URL",
+	"WithAuthorization", "WithParameter", "WithVerifier",
 }
 
 // The list of what is driven names every exported function and method there is.

@@ -21,7 +21,7 @@ func TestFinishGivesTokensPerResourceServer(t *testing.T) {
 		portal := p.confidential(t)
 		portal.RefreshTokens = offline
 		login := start(t, portal)
-		set, err := login.Finish(t.Context(), p.authorize(t, login))
+		set, _, err := login.Finish(t.Context(), p.authorize(t, login))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func TestFinishSendsWhatTheGrantNeeds(t *testing.T) {
 			p := newProvider(t)
 			login := test.start(p)
 			callback := p.authorize(t, login)
-			if _, err := login.Finish(t.Context(), callback); err != nil {
+			if _, _, err := login.Finish(t.Context(), callback); err != nil {
 				t.Fatal(err)
 			}
 			r := p.last(t)
@@ -131,7 +131,7 @@ func TestFinishRefusesCallback(t *testing.T) {
 			good := p.authorize(t, login)
 			callback := with(good, test.change)
 			p.clock.advance(test.after)
-			set, err := login.Finish(t.Context(), callback)
+			set, _, err := login.Finish(t.Context(), callback)
 			if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.text) {
 				t.Errorf("error %v\nwant %v with %q", err, test.want, test.text)
 			}
@@ -143,7 +143,7 @@ func TestFinishRefusesCallback(t *testing.T) {
 			}
 			// A forged callback does not end the login.
 			if test.after == 0 {
-				if _, err := login.Finish(t.Context(), good); err != nil {
+				if _, _, err := login.Finish(t.Context(), good); err != nil {
 					t.Errorf("the good callback after the forged one: %v", err)
 				}
 			}
@@ -159,11 +159,11 @@ func TestFinishUntilTheLastMoment(t *testing.T) {
 	login := start(t, portal)
 	callback := p.authorize(t, login)
 	p.clock.advance(5*time.Minute - time.Second)
-	if _, err := login.Finish(t.Context(), callback); err != nil {
+	if _, _, err := login.Finish(t.Context(), callback); err != nil {
 		t.Errorf("one second before the end: %v", err)
 	}
 	p.clock.advance(time.Second)
-	if _, err := login.Finish(t.Context(), callback); !errors.Is(err, flows.ErrExpired) {
+	if _, _, err := login.Finish(t.Context(), callback); !errors.Is(err, flows.ErrExpired) {
 		t.Errorf("at the end: %v", err)
 	}
 }
@@ -173,7 +173,7 @@ func TestFinishAcceptsOwnIssuer(t *testing.T) {
 	p := newProvider(t)
 	for _, iss := range []string{p.URL, p.URL + "/"} {
 		login := start(t, p.confidential(t))
-		if _, err := login.Finish(t.Context(), with(p.authorize(t, login), url.Values{"iss": {iss}})); err != nil {
+		if _, _, err := login.Finish(t.Context(), with(p.authorize(t, login), url.Values{"iss": {iss}})); err != nil {
 			t.Errorf("iss %q: %v", iss, err)
 		}
 	}
@@ -193,7 +193,7 @@ func TestFinishIgnoresWhatIsNotOAuths(t *testing.T) {
 		portal := p.confidential(t)
 		portal.RedirectURI = redirectURI + "?tab=a"
 		login := start(t, portal)
-		if _, err := login.Finish(t.Context(), with(p.authorize(t, login), change)); err != nil {
+		if _, _, err := login.Finish(t.Context(), with(p.authorize(t, login), change)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -214,7 +214,7 @@ func TestFinishReportsTheServersError(t *testing.T) {
 	} {
 		login := start(t, p.confidential(t))
 		callback := with(p.authorize(t, login), url.Values{"code": {""}, "error": {code}, "error_description": {"The person said\r\nno."}})
-		_, err := login.Finish(t.Context(), callback)
+		_, _, err := login.Finish(t.Context(), callback)
 		answer, ok := errors.AsType[*apierror.Error](err)
 		if !errors.Is(err, want) || !ok || answer.StatusCode != 0 || answer.Code != code {
 			t.Errorf("%s: %v", code, err)
@@ -236,18 +236,18 @@ func TestFinishRefusesReplay(t *testing.T) {
 	first, second := start(t, portal), start(t, portal)
 	firstCallback, secondCallback := p.authorize(t, first), p.authorize(t, second)
 
-	if _, err := second.Finish(t.Context(), firstCallback); !errors.Is(err, flows.ErrState) {
+	if _, _, err := second.Finish(t.Context(), firstCallback); !errors.Is(err, flows.ErrState) {
 		t.Errorf("the callback of another login: %v", err)
 	}
 	// With the right state a stolen code still fails, at PKCE.
 	injected := with(secondCallback, url.Values{"code": firstCallback["code"]})
-	if _, err := second.Finish(t.Context(), injected); !errors.Is(err, apierror.ErrInvalidGrant) {
+	if _, _, err := second.Finish(t.Context(), injected); !errors.Is(err, apierror.ErrInvalidGrant) {
 		t.Errorf("the code of another login: %v", err)
 	}
-	if _, err := second.Finish(t.Context(), secondCallback); err != nil {
+	if _, _, err := second.Finish(t.Context(), secondCallback); err != nil {
 		t.Errorf("its own callback: %v", err)
 	}
-	if _, err := second.Finish(t.Context(), secondCallback); !errors.Is(err, apierror.ErrInvalidGrant) {
+	if _, _, err := second.Finish(t.Context(), secondCallback); !errors.Is(err, apierror.ErrInvalidGrant) {
 		t.Errorf("its own callback once more: %v", err)
 	}
 }
@@ -261,7 +261,7 @@ func TestFinishNeverRepeatsTheExchange(t *testing.T) {
 	p.answer = func(received) (int, any) {
 		return http.StatusServiceUnavailable, object{"error": "temporarily_unavailable"}
 	}
-	if _, err := login.Finish(t.Context(), callback); !errors.Is(err, apierror.ErrServer) {
+	if _, _, err := login.Finish(t.Context(), callback); !errors.Is(err, apierror.ErrServer) {
 		t.Errorf("error %v", err)
 	}
 	if n := len(p.received()); n != 1 {
@@ -277,30 +277,30 @@ func TestFinishCode(t *testing.T) {
 	for wrong, want := range map[string]flows.CheckError{
 		"": flows.ErrCodeMissing, " \n": flows.ErrCodeMissing, "two words": flows.ErrCode, strings.Repeat("a", 4097): flows.ErrCode, "ünïcode": flows.ErrCode,
 	} {
-		if _, err := login.FinishCode(t.Context(), wrong); !errors.Is(err, want) {
+		if _, _, err := login.FinishCode(t.Context(), wrong); !errors.Is(err, want) {
 			t.Errorf("code of %d bytes: %v, want %v", len(wrong), err, want)
 		}
 	}
 	if len(p.received()) != 0 {
 		t.Fatalf("%d requests, want none", len(p.received()))
 	}
-	set, err := login.FinishCode(t.Context(), "  "+code+"\r\n")
+	set, _, err := login.FinishCode(t.Context(), "  "+code+"\r\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := set.ByResourceServer(scopes.TransferResourceServer); !ok {
 		t.Errorf("no transfer token in %v", set)
 	}
-	if _, err := login.FinishCode(t.Context(), code); !errors.Is(err, apierror.ErrInvalidGrant) {
+	if _, _, err := login.FinishCode(t.Context(), code); !errors.Is(err, apierror.ErrInvalidGrant) {
 		t.Errorf("the same code again: %v", err)
 	}
 	other := start(t, p.native(t))
-	if _, err := start(t, p.native(t)).FinishCode(t.Context(), p.authorize(t, other).Get("code")); !errors.Is(err, apierror.ErrInvalidGrant) {
+	if _, _, err := start(t, p.native(t)).FinishCode(t.Context(), p.authorize(t, other).Get("code")); !errors.Is(err, apierror.ErrInvalidGrant) {
 		t.Errorf("the code of another login (PKCE): %v", err)
 	}
 	late := start(t, p.native(t))
 	p.clock.advance(time.Hour)
-	if _, err := late.FinishCode(t.Context(), code); !errors.Is(err, flows.ErrExpired) {
+	if _, _, err := late.FinishCode(t.Context(), code); !errors.Is(err, flows.ErrExpired) {
 		t.Errorf("too late: %v", err)
 	}
 }
@@ -316,7 +316,7 @@ func TestFinishCodeIsForTheCodePageOnly(t *testing.T) {
 	for name, login := range map[string]flows.Login{
 		"loopback": start(t, loopback), "portal": start(t, p.confidential(t)), "another server's page": start(t, elsewhere),
 	} {
-		if _, err := login.FinishCode(t.Context(), p.authorize(t, login).Get("code")); !errors.Is(err, flows.ErrCodePage) {
+		if _, _, err := login.FinishCode(t.Context(), p.authorize(t, login).Get("code")); !errors.Is(err, flows.ErrCodePage) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -331,8 +331,8 @@ func TestZeroLogin(t *testing.T) {
 	if login.URL() != "" || login.State() != "" || login.RedirectURI() != "" {
 		t.Errorf("URL %q, state %q, redirect URI %q", login.URL(), login.State(), login.RedirectURI())
 	}
-	_, finish := login.Finish(t.Context(), url.Values{"code": {"c"}, "state": {""}})
-	_, finishCode := login.FinishCode(t.Context(), "c")
+	_, _, finish := login.Finish(t.Context(), url.Values{"code": {"c"}, "state": {""}})
+	_, _, finishCode := login.FinishCode(t.Context(), "c")
 	_, store := login.MarshalStorage()
 	for _, err := range []error{finish, finishCode, store} {
 		if !errors.Is(err, flows.ErrNotStarted) {
@@ -352,7 +352,7 @@ func TestLoginsInFlightTogether(t *testing.T) {
 		login := start(t, portal)
 		callback := p.authorize(t, login)
 		wait.Go(func() {
-			if _, err := login.Finish(t.Context(), callback); err != nil {
+			if _, _, err := login.Finish(t.Context(), callback); err != nil {
 				t.Error(err)
 			}
 		})
@@ -374,7 +374,7 @@ func TestFinishWithoutOpenID(t *testing.T) {
 	if query(t, login).Has("nonce") {
 		t.Error("a nonce was sent although no ID token was asked for")
 	}
-	set, err := login.Finish(t.Context(), p.authorize(t, login))
+	set, _, err := login.Finish(t.Context(), p.authorize(t, login))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,10 @@ func FuzzTokenResponse(f *testing.F) {
 		login := start(t, portal)
 		callback := url.Values{"state": query(t, login)["state"], "code": {"code"}}
 		for name, call := range map[string]func() (tokens.Set, error){
-			"finish":  func() (tokens.Set, error) { return login.Finish(t.Context(), callback) },
+			"finish": func() (tokens.Set, error) {
+				set, _, err := login.Finish(t.Context(), callback)
+				return set, err
+			},
 			"refresh": func() (tokens.Set, error) { return portal.Refresh(t.Context(), tokens.Token{RefreshToken: "r"}) },
 			"dependent": func() (tokens.Set, error) {
 				return portal.DependentTokens(t.Context(), "t", flows.DependentOptions{})
@@ -169,7 +172,7 @@ func FuzzCallback(f *testing.F) {
 		if err != nil {
 			return
 		}
-		set, err := login.Finish(t.Context(), callback)
+		set, _, err := login.Finish(t.Context(), callback)
 		right := len(callback["state"]) == 1 && callback.Get("state") == state && len(callback["code"]) == 1 &&
 			len(callback["error"]) <= 1 && callback.Get("error") == "" && (!callback.Has("iss") || strings.TrimSuffix(callback.Get("iss"), "/") == "https://auth.globus.org")
 		if (err == nil || exchanged != "") && !right {
@@ -237,7 +240,7 @@ func FuzzStoredLogin(f *testing.F) {
 		if _, err := portal.Resume(again); err != nil {
 			t.Errorf("%q cannot be read again: %v", again, err)
 		}
-		if _, err := login.Finish(t.Context(), url.Values{"code": {"c"}, "state": {""}}); !errors.Is(err, flows.ErrStateMissing) {
+		if _, _, err := login.Finish(t.Context(), url.Values{"code": {"c"}, "state": {""}}); !errors.Is(err, flows.ErrStateMissing) {
 			t.Errorf("%q: %v", data, err)
 		}
 	})

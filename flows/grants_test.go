@@ -70,8 +70,8 @@ func TestOtherCredentialsAreNotSent(t *testing.T) {
 	p := newProvider(t)
 	p.answer = refreshed(nil)
 	native, portal := p.native(t), p.confidential(t)
-	native.Client = native.Client.WithCredentials(globusauth.Basic("another", "another-SECRET"))
-	portal.Client = portal.Client.WithCredentials(globusauth.Bearer("another-SECRET"))
+	native.Auth = native.Auth.WithCredentials(globusauth.Basic("another", "another-SECRET"))
+	portal.Auth = portal.Auth.WithCredentials(globusauth.Bearer("another-SECRET"))
 	if _, err := native.Refresh(t.Context(), current); err != nil {
 		t.Fatal(err)
 	}
@@ -229,8 +229,8 @@ func TestContextEndsEveryCall(t *testing.T) {
 	native, portal := p.native(t), p.confidential(t)
 	login := start(t, native)
 	for name, call := range map[string]func() error{
-		"Finish":            func() error { _, err := login.Finish(ctx, p.authorize(t, login)); return err },
-		"FinishCode":        func() error { _, err := login.FinishCode(ctx, "code"); return err },
+		"Finish":            func() error { _, _, err := login.Finish(ctx, p.authorize(t, login)); return err },
+		"FinishCode":        func() error { _, _, err := login.FinishCode(ctx, "code"); return err },
 		"Refresh":           func() error { _, err := native.Refresh(ctx, current); return err },
 		"Revoke":            func() error { return portal.Revoke(ctx, "tok") },
 		"ClientCredentials": func() error { _, err := portal.ClientCredentials(ctx); return err },

@@ -116,7 +116,7 @@ func TestFinishRefusesIDToken(t *testing.T) {
 			p := newProvider(t)
 			p.idToken = test.idToken
 			login := start(t, p.confidential(t))
-			set, err := login.Finish(t.Context(), p.authorize(t, login))
+			set, _, err := login.Finish(t.Context(), p.authorize(t, login))
 			if !errors.Is(err, test.want) {
 				t.Errorf("error %v, want the check %q", err, test.want)
 			}
@@ -142,7 +142,7 @@ func TestLoginFinish_IDTokenThatIsNotAsGlobusAuthWritesIt(t *testing.T) {
 			return sign(signingKey(), object{"typ": "application/jwt", "alg": "RS512"}, claims)
 		}
 		login := start(t, p.confidential(t))
-		if set, err := login.Finish(t.Context(), p.authorize(t, login)); err != nil || len(set.All()) == 0 {
+		if set, _, err := login.Finish(t.Context(), p.authorize(t, login)); err != nil || len(set.All()) == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -158,7 +158,7 @@ func TestFinishAllowsForClocksThatDiffer(t *testing.T) {
 			return sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
 		}
 		login := start(t, p.confidential(t))
-		if _, err := login.Finish(t.Context(), p.authorize(t, login)); err != nil {
+		if _, _, err := login.Finish(t.Context(), p.authorize(t, login)); err != nil {
 			t.Errorf("%s off by %s: %v", claim, d, err)
 		}
 	}
@@ -186,7 +186,7 @@ func TestFinishVerifiesAnIDTokenThatWasNotAskedFor(t *testing.T) {
 			portal := p.confidential(t)
 			portal.Scopes = scopes.List{scopes.TransferAll}
 			login := start(t, portal)
-			if _, err := login.Finish(t.Context(), p.authorize(t, login)); !errors.Is(err, test.want) {
+			if _, _, err := login.Finish(t.Context(), p.authorize(t, login)); !errors.Is(err, test.want) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
 		})
@@ -208,7 +208,7 @@ func TestFinishFindsTheIDTokenWhereverItIs(t *testing.T) {
 		answer["other_tokens"] = []object{auth}
 	}
 	login := start(t, p.confidential(t))
-	set, err := login.Finish(t.Context(), p.authorize(t, login))
+	set, _, err := login.Finish(t.Context(), p.authorize(t, login))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestFinishRefusesIDTokensOfTwoPeople(t *testing.T) {
 	}
 	login := start(t, p.confidential(t))
 	p.nonce = query(t, login).Get("nonce")
-	if _, err := login.Finish(t.Context(), p.authorize(t, login)); !errors.Is(err, flows.ErrIdentity) {
+	if _, _, err := login.Finish(t.Context(), p.authorize(t, login)); !errors.Is(err, flows.ErrIdentity) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -239,7 +239,7 @@ func TestFinishWhileTheKeysAreDown(t *testing.T) {
 	p := newProvider(t)
 	p.keysDown = true
 	login := start(t, p.confidential(t))
-	set, err := login.Finish(t.Context(), p.authorize(t, login))
+	set, _, err := login.Finish(t.Context(), p.authorize(t, login))
 	if !errors.Is(err, idtoken.ErrUnavailable) || len(set.All()) != 0 {
 		t.Errorf("tokens %v, error %v", set, err)
 	}

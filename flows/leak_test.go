@@ -249,22 +249,21 @@ func (l *leaky) drive(p *provider, client *globusauth.Client) {
 	token := tokens.Token{AccessToken: leakToken, RefreshToken: leakRefresh, ResourceServer: scopes.TransferResourceServer, Scope: "s", Expiry: p.clock.Now()}
 	l.look("Confidential.Format", native, portal, &portal, &native)
 
-	native.Rand, portal.Rand = leakRand(), leakRand()
-	login, err := native.Start()
-	portalLogin, portalErr := portal.Start()
+	login, err := native.Start(flows.WithRandom(leakRand()))
+	portalLogin, portalErr := portal.Start(flows.WithRandom(leakRand()))
 	if err != nil || portalErr != nil {
 		l.t.Fatal(err, portalErr)
 	}
 	l.look("Login.Format", login, &login, portalLogin, []flows.Login{login}, map[string]flows.Login{"a": login})
 
 	// Good callbacks, which the service fails, and every bad one.
-	set, err := login.FinishCode(ctx, leakCode)
+	set, _, err := login.FinishCode(ctx, leakCode)
 	l.look("Login.FinishCode", set, err)
 	for _, code := range []string{"", leakCode + " " + leakCode, leakCode + "\x00", strings.Repeat(leakCode, 1000)} {
-		set, err = login.FinishCode(ctx, code)
+		set, _, err = login.FinishCode(ctx, code)
 		l.look("Login.FinishCode", set, err)
 	}
-	set, err = portalLogin.FinishCode(ctx, leakCode)
+	set, _, err = portalLogin.FinishCode(ctx, leakCode)
 	l.look("Login.FinishCode", set, err)
 	for _, callback := range []url.Values{
 		{"state": {leakState}, "code": {leakCode}},
@@ -284,12 +283,12 @@ func (l *leaky) drive(p *provider, client *globusauth.Client) {
 		nil,
 	} {
 		for _, one := range []flows.Login{portalLogin, login} {
-			set, err = one.Finish(ctx, callback)
+			set, _, err = one.Finish(ctx, callback)
 			l.look("Login.Finish", set, err)
 		}
 	}
 
-	set, err = portalLogin.Finish(ctx, url.Values{"state": {leakState}, "error": {"access_denied"}, "error_description": {leakClientSecret}})
+	set, _, err = portalLogin.Finish(ctx, url.Values{"state": {leakState}, "error": {"access_denied"}, "error_description": {leakClientSecret}})
 	l.look("Login.Finish", set, err)
 
 	// Stored logins, whole and spoilt.

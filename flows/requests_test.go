@@ -37,7 +37,7 @@ func TestRequestsOfThePythonSDK(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = login.Finish(ctx, url.Values{"code": {"CODE"}, "state": target.Query()["state"]})
+		_, _, err = login.Finish(ctx, url.Values{"code": {"CODE"}, "state": target.Query()["state"]})
 		return err
 	}
 	ours := map[string]doing{

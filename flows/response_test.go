@@ -38,7 +38,7 @@ func finishWith(t *testing.T, response any) (*provider, tokens.Set, error) {
 	login := start(t, portal)
 	callback := p.authorize(t, login)
 	p.answer = func(received) (int, any) { return http.StatusOK, response }
-	set, err := login.Finish(t.Context(), callback)
+	set, _, err := login.Finish(t.Context(), callback)
 	return p, set, err
 }
 
@@ -187,7 +187,7 @@ func TestFinish_RevokesWhatARefusedLoginIssued(t *testing.T) {
 			portal := p.confidential(t)
 			portal.RefreshTokens = true
 			login := start(t, portal)
-			set, err := login.Finish(t.Context(), p.authorize(t, login))
+			set, _, err := login.Finish(t.Context(), p.authorize(t, login))
 			if !errors.Is(err, test.want) || !strings.HasSuffix(err.Error(), "log in again") || len(set.All()) != 0 {
 				t.Errorf("%d tokens, error %v", len(set.All()), err)
 			}
@@ -208,7 +208,7 @@ func TestFinish_RevokesAlthoughTheContextHasEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	p.onFetch, p.keysDown = cancel, true
 	login := start(t, p.native(t))
-	if _, err := login.Finish(ctx, p.authorize(t, login)); !errors.Is(err, context.Canceled) && !errors.Is(err, idtoken.ErrUnavailable) || ctx.Err() == nil {
+	if _, _, err := login.Finish(ctx, p.authorize(t, login)); !errors.Is(err, context.Canceled) && !errors.Is(err, idtoken.ErrUnavailable) || ctx.Err() == nil {
 		t.Errorf("error %v", err)
 	}
 	if revoked := p.revoked(); !slices.Equal(revoked, []string{"access-SECRET-auth", "access-SECRET-transfer"}) {
@@ -229,7 +229,7 @@ func TestFinish_RevocationIsBounded(t *testing.T) {
 		portal := flows.Config{Auth: client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: redirectURI, Scopes: scopes.List{scopes.TransferAll}}
 		login := start(t, portal)
 		begin := time.Now()
-		_, err := login.Finish(t.Context(), map[string][]string{"state": {login.State()}, "code": {"code"}})
+		_, _, err := login.Finish(t.Context(), map[string][]string{"state": {login.State()}, "code": {"code"}})
 		if took := time.Since(begin); !errors.Is(err, flows.ErrToken) || took != 10*time.Second {
 			t.Errorf("after %s: %v", took, err)
 		}

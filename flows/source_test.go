@@ -174,7 +174,6 @@ func TestSourceRefuses(t *testing.T) {
 		"no store":           {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Store = nil }), "Store is nil"},
 		"no resource server": {portal.ClientCredentialsSource, changed(func(c *tokens.RefreshingConfig) { c.ResourceServer = "" }), "ResourceServer is empty"},
 		"no client ID":       {nobody.Source, good, "ClientID is empty"},
-		"no secret":          {secretless.Source, good, "ClientSecret is empty"},
 		"no scopes":          {scopeless.ClientCredentialsSource, good, scopes.ErrEmpty.Error()},
 		"no secret, service": {secretless.ClientCredentialsSource, good, "ClientSecret is empty"},
 	} {
@@ -264,7 +263,7 @@ func TestTokenEndpointThatRedirects(t *testing.T) {
 	native := flows.Config{Auth: client, ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}}
 	portal := flows.Config{Auth: client, ClientID: clientID, ClientSecret: clientSecret, Scopes: native.Scopes, RedirectURI: redirectURI}
 	for name, call := range map[string]func() error{
-		"code":               func() error { _, err := start(t, native).FinishCode(t.Context(), "code-SECRET"); return err },
+		"code":               func() error { _, _, err := start(t, native).FinishCode(t.Context(), "code-SECRET"); return err },
 		"refresh":            func() error { _, err := portal.Refresh(t.Context(), current); return err },
 		"client credentials": func() error { _, err := portal.ClientCredentials(t.Context()); return err },
 		"introspect": func() error {

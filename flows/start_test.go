@@ -57,9 +57,9 @@ func TestURLsOfThePythonSDK(t *testing.T) {
 		Auth: production(t), ClientID: clientID, Scopes: transfer, RedirectURI: "http://localhost:1234",
 		RefreshTokens: true, PrefillNamedGrant: "My Grant",
 	}
-	minimal := flows.Config{Auth: native.Client, ClientID: clientID, Scopes: scopes.List{scopes.AuthOpenID, scopes.AuthEmail}}
+	minimal := flows.Config{Auth: native.Auth, ClientID: clientID, Scopes: scopes.List{scopes.AuthOpenID, scopes.AuthEmail}}
 	portal := flows.Config{
-		Auth: native.Client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: "https://app.example/cb",
+		Auth: native.Auth, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: "https://app.example/cb",
 		Scopes: scopes.List{scopes.AuthOpenID, scopes.AuthEmail},
 	}
 	offline := portal
@@ -172,17 +172,16 @@ func TestRandIsUsed(t *testing.T) {
 	t.Parallel()
 	// One that gives a byte at a time, as a reader may.
 	native := flows.Config{Auth: production(t), ClientID: clientID, Scopes: wanted}
-	native.Rand = iotest.OneByteReader(bytes.NewReader(bytes.Repeat([]byte{0xff}, 96)))
-	if got, want := query(t, start(t, native)).Get("state"), strings.Repeat("_", 42)+"8"; got != want {
+	ones := flows.WithRandom(iotest.OneByteReader(bytes.NewReader(bytes.Repeat([]byte{0xff}, 96))))
+	if got, want := query(t, start(t, native, ones)).Get("state"), strings.Repeat("_", 42)+"8"; got != want {
 		t.Errorf("state %q, want %q", got, want)
 	}
 	// A source that ends is an error and no shorter secret.
-	if _, err := native.Start(); err == nil || !strings.Contains(err.Error(), "random") {
+	if _, err := native.Start(ones); err == nil || !strings.Contains(err.Error(), "random") {
 		t.Errorf("an empty source: %v", err)
 	}
 	failure := errors.New("no entropy")
-	native.Rand = iotest.ErrReader(failure)
-	if _, err := native.Start(); !errors.Is(err, failure) {
+	if _, err := native.Start(flows.WithRandom(iotest.ErrReader(failure))); !errors.Is(err, failure) {
 		t.Errorf("a failing source: %v", err)
 	}
 }
@@ -243,16 +242,15 @@ func TestStartRefuses(t *testing.T) {
 		want    error
 		text    string
 	}{
-		"no client":             {from: nativeWith(func(n *flows.Config) { n.Client = nil }), text: "Client is nil"},
+		"no client":             {from: nativeWith(func(n *flows.Config) { n.Auth = nil }), text: "Auth is nil"},
 		"no client ID":          {from: nativeWith(func(n *flows.Config) { n.ClientID = "" }), text: "ClientID is empty"},
 		"colon in client ID":    {from: portalWith(func(p *flows.Config) { p.ClientID = "a:b" }), text: "ClientID holds"},
-		"no secret":             {from: portalWith(func(p *flows.Config) { p.ClientSecret = "" }), text: "ClientSecret is empty"},
+		"no redirect URI":       {from: portalWith(func(p *flows.Config) { p.RedirectURI = "" }), text: "RedirectURI: it is empty"},
 		"negative timeout":      {from: nativeWith(func(n *flows.Config) { n.LoginTimeout = -1 }), text: "LoginTimeout is negative"},
 		"no scopes":             {from: nativeWith(func(n *flows.Config) { n.Scopes = nil }), want: scopes.ErrEmpty},
 		"malformed scope":       {from: nativeWith(func(n *flows.Config) { n.Scopes = scopes.List{"a[b"} }), want: scopes.ErrSyntax},
 		"two scopes in one":     {from: nativeWith(func(n *flows.Config) { n.Scopes = scopes.List{"openid profile"} }), want: scopes.ErrSyntax},
 		"bad required scope":    {from: native, options: session(apierror.AuthorizationParameters{RequiredScopes: []string{"]"}}), want: scopes.ErrSyntax},
-		"no redirect URI":       {from: portalWith(func(p *flows.Config) { p.RedirectURI = "" }), text: "RedirectURI: it is empty"},
 		"relative redirect":     {from: redirect("/callback"), text: "not an absolute URL"},
 		"not a URL":             {from: redirect("https://[::1"), text: "not an absolute URL"},
 		"fragment":              {from: redirect("https://a.example/#x"), text: "fragment"},
@@ -324,7 +322,7 @@ func TestLoginKeepsNothingOfTheCaller(t *testing.T) {
 	if login.URL() != before {
 		t.Error("the URL changed with the caller's values")
 	}
-	if _, err := login.Finish(t.Context(), p.authorize(t, login)); err != nil {
+	if _, _, err := login.Finish(t.Context(), p.authorize(t, login)); err != nil {
 		t.Errorf("finish after the caller's values changed: %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	site, err := login.NewWeb(login.WebConfig{
 		Flow:    flow,
-		OnLogin: func(_ *http.Request, set tokens.Set) error { return welcome(set) },
+		OnLogin: func(_ *http.Request, _ tokens.Set, claims *idtoken.Claims) error { return welcome(claims) },
 		OnError: func(r *http.Request, err error) { slog.Warn("login", "path", r.URL.Path, "err", err) },
 	})
 	if err != nil {
@@ -81,9 +82,8 @@ func run(ctx context.Context, args []string) error {
 }
 
 // welcome may turn a person away by an error.
-func welcome(set tokens.Set) error {
-	token, _ := set.ByResourceServer(scopes.AuthResourceServer)
-	slog.Info("logged in", "identity", token.IdentityID)
+func welcome(claims *idtoken.Claims) error {
+	slog.Info("logged in", "identity", claims.Subject)
 	return nil
 }
 

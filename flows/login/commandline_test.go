@@ -43,7 +43,7 @@ func typed(t *testing.T, p *provider, flow flows.Config, types typist) (outcome,
 		}()
 		return begun, nil
 	}
-	set, err := login.CommandLine{In: in, Out: &out}.Login(t.Context(), start)
+	set, _, err := login.CommandLine{In: in, Out: &out}.Login(t.Context(), start)
 	return outcome{set, err}, out.String()
 }
 
@@ -143,15 +143,15 @@ func TestCommandLineReaderFails(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	start := login.With(p.native(t))
-	_, err := login.CommandLine{In: iotest.ErrReader(errTest), Out: io.Discard}.Login(t.Context(), start)
+	_, _, err := login.CommandLine{In: iotest.ErrReader(errTest), Out: io.Discard}.Login(t.Context(), start)
 	if !errors.Is(err, errTest) {
 		t.Errorf("error %v", err)
 	}
-	_, err = login.CommandLine{In: strings.NewReader("x\n"), Out: failingWriter{}}.Login(t.Context(), start)
+	_, _, err = login.CommandLine{In: strings.NewReader("x\n"), Out: failingWriter{}}.Login(t.Context(), start)
 	if !errors.Is(err, errTest) {
 		t.Errorf("error %v", err)
 	}
-	_, err = login.CommandLine{In: nothing{}, Out: io.Discard}.Login(t.Context(), start)
+	_, _, err = login.CommandLine{In: nothing{}, Out: io.Discard}.Login(t.Context(), start)
 	if !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("error %v", err)
 	}
@@ -176,7 +176,7 @@ func TestCommandLineReadsOneLine(t *testing.T) {
 		in.WriteString(callback.Get("code") + "\nnext question\n")
 		return begun, err
 	}
-	set, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
+	set, _, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
 	mustLogin(t, outcome{set, err})
 	if in.String() != "next question\n" {
 		t.Errorf("left: %q", in.String())
@@ -189,7 +189,7 @@ func TestCommandLineTimeoutAndContext(t *testing.T) {
 		start := login.With((&provider{Server: nil}).offline(t))
 		in, keyboard := io.Pipe()
 		begun := time.Now()
-		_, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
+		_, _, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
 		if !errors.Is(err, login.ErrTimeout) || time.Since(begun) != time.Hour {
 			t.Errorf("error %v after %v", err, time.Since(begun))
 		}
@@ -199,7 +199,7 @@ func TestCommandLineTimeoutAndContext(t *testing.T) {
 		in, keyboard = io.Pipe()
 		time.AfterFunc(time.Second, cancel)
 		begun = time.Now()
-		_, err = login.CommandLine{In: in, Out: io.Discard, Timeout: time.Minute}.Login(ctx, start)
+		_, _, err = login.CommandLine{In: in, Out: io.Discard, Timeout: time.Minute}.Login(ctx, start)
 		if !errors.Is(err, context.Canceled) || errors.Is(err, login.ErrTimeout) || time.Since(begun) != time.Second {
 			t.Errorf("error %v after %v", err, time.Since(begun))
 		}
@@ -223,7 +223,7 @@ func TestCommandLineLeavesPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _, _ = in.Close(), keyboard.Close() }()
-	_, err = login.CommandLine{In: in, Out: io.Discard, Timeout: time.Millisecond}.Login(t.Context(), login.With(p.native(t)))
+	_, _, err = login.CommandLine{In: in, Out: io.Discard, Timeout: time.Millisecond}.Login(t.Context(), login.With(p.native(t)))
 	if !errors.Is(err, login.ErrTimeout) {
 		t.Fatalf("error %v", err)
 	}
@@ -240,7 +240,7 @@ func TestCommandLineLeavesPipe(t *testing.T) {
 func TestCommandLineStartFails(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	_, err := login.CommandLine{In: strings.NewReader(""), Out: io.Discard}.Login(t.Context(), login.With(flows.Config{Auth: p.client(t, nil)}))
+	_, _, err := login.CommandLine{In: strings.NewReader(""), Out: io.Discard}.Login(t.Context(), login.With(flows.Config{Auth: p.client(t, nil)}))
 	if err == nil || !strings.Contains(err.Error(), "ClientID is empty") {
 		t.Errorf("error %v", err)
 	}
@@ -260,7 +260,7 @@ func TestConfidentialOnTheCommandLine(t *testing.T) {
 		in.WriteString(redirect + "?" + callback.Encode())
 		return begun, err
 	}
-	set, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
+	set, _, err := login.CommandLine{In: in, Out: io.Discard}.Login(t.Context(), start)
 	mustLogin(t, outcome{set, err})
 	if _, err := login.With(flow)("http://127.0.0.1:8123"); err != nil {
 		t.Error(err)
@@ -280,7 +280,7 @@ func FuzzCommandLine(f *testing.F) {
 	p := &provider{}
 	start := login.With(p.offline(f))
 	f.Fuzz(func(t *testing.T, line string) {
-		_, err := login.CommandLine{In: strings.NewReader(line), Out: io.Discard}.Login(t.Context(), start)
+		_, _, err := login.CommandLine{In: strings.NewReader(line), Out: io.Discard}.Login(t.Context(), start)
 		if err == nil {
 			t.Error("logged in without a server")
 		}

@@ -7,8 +7,8 @@
 // that the person copies; [Loopback] opens the browser and receives the callback
 // on this machine, and falls back to the command line where there is no browser:
 //
-//	native := flows.Native{Client: auth, ClientID: id, Scopes: want}
-//	set, err := login.Loopback{Name: "my-tool", Getenv: os.Getenv}.Login(ctx, login.Native(native))
+//	config := flows.Config{Auth: auth, ClientID: id, Scopes: want}
+//	set, claims, err := login.Loopback{Name: "my-tool", Getenv: os.Getenv}.Login(ctx, login.With(config))
 //
 // [Func] leaves the person to a function. A manager of your own is one method: call
 // the [Start] it is given, show [flows.Login.URL], and return what

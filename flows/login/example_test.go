@@ -12,6 +12,7 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -50,10 +51,10 @@ type window struct {
 	show func(link string) (code string)
 }
 
-func (w window) Login(ctx context.Context, start login.Start) (tokens.Set, error) {
+func (w window) Login(ctx context.Context, start login.Start) (tokens.Set, *idtoken.Claims, error) {
 	begun, err := start("")
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
 	return begun.FinishCode(ctx, w.show(begun.URL()))
 }
@@ -70,7 +71,7 @@ func ExampleManager() {
 		fmt.Println("shown:", target.Host+target.Path)
 		return "" // the person closed the window
 	}}
-	_, err = manager.Login(context.Background(), login.With(native))
+	_, _, err = manager.Login(context.Background(), login.With(native))
 	fmt.Println(err)
 	// Output:
 	// shown: auth.globus.org/v2/oauth2/authorize
@@ -92,7 +93,7 @@ func ExampleLoopback() {
 		Getenv:   func(name string) string { return environment[name] },
 		Fallback: window{show: func(string) string { fmt.Println("asked for a code"); return "" }},
 	}
-	_, err = manager.Login(context.Background(), login.With(native))
+	_, _, err = manager.Login(context.Background(), login.With(native))
 	fmt.Println(err != nil)
 	// Output:
 	// asked for a code

@@ -14,28 +14,29 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/tokens"
 )
 
 // noFallback ends a test that falls back.
 type noFallback struct{ t *testing.T }
 
-func (f noFallback) Login(context.Context, login.Start) (tokens.Set, error) {
+func (f noFallback) Login(context.Context, login.Start) (tokens.Set, *idtoken.Claims, error) {
 	f.t.Error("fell back")
-	return tokens.Set{}, errTest
+	return tokens.Set{}, nil, errTest
 }
 
 // marked is a fallback that says that it was asked.
 type marked struct{ redirectURI *string }
 
-func (m marked) Login(_ context.Context, start login.Start) (tokens.Set, error) {
+func (m marked) Login(_ context.Context, start login.Start) (tokens.Set, *idtoken.Claims, error) {
 	begun, err := start("")
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, nil, err
 	}
 	target, err := url.Parse(begun.URL())
 	*m.redirectURI = target.Query().Get("redirect_uri")
-	return tokens.Set{}, errors.Join(errTest, err)
+	return tokens.Set{}, nil, errors.Join(errTest, err)
 }
 
 func TestLoopbackTimeoutAndContext(t *testing.T) {
@@ -44,7 +45,7 @@ func TestLoopbackTimeoutAndContext(t *testing.T) {
 	var out bytes.Buffer
 	stuck := make(chan struct{})
 	l := login.Loopback{Out: &out, Timeout: time.Millisecond, Open: func(string) error { <-stuck; return nil }}
-	_, err := l.Login(t.Context(), login.With(p.native(t)))
+	_, _, err := l.Login(t.Context(), login.With(p.native(t)))
 	if !errors.Is(err, login.ErrTimeout) {
 		t.Errorf("error %v", err)
 	}
@@ -55,7 +56,7 @@ func TestLoopbackTimeoutAndContext(t *testing.T) {
 		cancel()
 		return nil
 	}}
-	_, err = l.Login(ctx, login.With(p.native(t)))
+	_, _, err = l.Login(ctx, login.With(p.native(t)))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -117,7 +118,7 @@ func TestLoopbackFallsBack(t *testing.T) {
 			if l.Open == nil {
 				l.Open = func(string) error { t.Error("opened a browser"); return nil }
 			}
-			_, err := l.Login(t.Context(), login.With((&provider{}).offline(t)))
+			_, _, err := l.Login(t.Context(), login.With((&provider{}).offline(t)))
 			if !errors.Is(err, errTest) || redirectURI != "http://127.0.0.1:1/v2/web/auth-code" {
 				t.Errorf("error %v, redirect URI %q", err, redirectURI)
 			}
@@ -141,7 +142,7 @@ func TestLoopbackFallsBack(t *testing.T) {
 		t.Parallel()
 		var out bytes.Buffer
 		l := login.Loopback{Open: func(string) error { return errTest }, Out: &out, Timeout: time.Second}
-		_, err := l.Login(t.Context(), login.With((&provider{}).offline(t)))
+		_, _, err := l.Login(t.Context(), login.With((&provider{}).offline(t)))
 		// The standard input of a test is empty, or nobody types.
 		if (!errors.Is(err, login.ErrNoInput) && !errors.Is(err, login.ErrTimeout)) || !strings.Contains(out.String(), "Please authenticate with Globus here:") {
 			t.Errorf("error %v, shown %s", err, out.String())
@@ -180,7 +181,7 @@ func TestLoopbackCannotListen(t *testing.T) {
 			if name == "flow is no flow" {
 				flow.ClientID = ""
 			}
-			_, err := l.Login(t.Context(), login.With(flow))
+			_, _, err := l.Login(t.Context(), login.With(flow))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}

@@ -75,7 +75,7 @@ func browse(t *testing.T, p *provider, l login.Loopback, plays browser) (outcome
 	if l.Fallback == nil {
 		l.Fallback = noFallback{t}
 	}
-	set, err := l.Login(t.Context(), login.With(p.native(t)))
+	set, _, err := l.Login(t.Context(), login.With(p.native(t)))
 	playing.Wait()
 	return outcome{set, err}, out.String()
 }
@@ -129,7 +129,7 @@ func TestLoopbackIPv6(t *testing.T) {
 	probe, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "[::1]:0")
 	if err != nil {
 		// Without IPv6 it must say so instead.
-		_, err := login.Loopback{Host: "::1", Out: io.Discard}.Login(t.Context(), login.With((&provider{}).offline(t)))
+		_, _, err := login.Loopback{Host: "::1", Out: io.Discard}.Login(t.Context(), login.With((&provider{}).offline(t)))
 		if err == nil || !strings.HasPrefix(err.Error(), "login: listen for the callback: ") {
 			t.Errorf("error %v", err)
 		}

@@ -34,7 +34,7 @@ func TestLoopbackLogin_PastedAddress(t *testing.T) {
 		}()
 		return nil
 	}}
-	set, err := l.Login(t.Context(), login.With(p.native(t)))
+	set, _, err := l.Login(t.Context(), login.With(p.native(t)))
 	mustLogin(t, outcome{set, err})
 	if p.count() != 1 {
 		t.Errorf("%d exchanges", p.count())
@@ -104,7 +104,7 @@ func TestLoopbackLogin_FallbackReadsTheSameTerminal(t *testing.T) {
 			go func() { _, _ = io.WriteString(keyboard, callback.Get("code")+"\n") }()
 		}
 	})}
-	set, err := l.Login(t.Context(), login.With(p.native(t)))
+	set, _, err := l.Login(t.Context(), login.With(p.native(t)))
 	mustLogin(t, outcome{set, err})
 	_ = in.Close()
 }

@@ -108,6 +108,10 @@ func NewWeb(config WebConfig) (*Web, error) {
 			return nil, fmt.Errorf("login: new web: %s must be a path of this site, beginning with one slash", where.name)
 		}
 	}
+	if config.Flow.ClientSecret == "" {
+		// The key that seals pending logins comes from it.
+		return nil, errors.New("login: new web: Flow.ClientSecret is empty; a portal is a confidential client")
+	}
 	if config.SessionTime == 0 {
 		config.SessionTime = defaultSessionTime
 	}

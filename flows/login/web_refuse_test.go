@@ -156,14 +156,15 @@ func TestWebCallbackRefuses(t *testing.T) {
 func TestNewWebRefuses(t *testing.T) {
 	t.Parallel()
 	flow := flows.Config{
-		Auth: (&provider{}).offline(t).Client, ClientID: clientID, ClientSecret: clientSecret,
+		Auth: (&provider{}).offline(t).Auth, ClientID: clientID, ClientSecret: clientSecret,
 		Scopes: scopes.List{scopes.TransferAll}, RedirectURI: "https://portal.example/cb",
 	}
 	for name, test := range map[string]struct {
 		change func(*login.WebConfig)
 		want   string
 	}{
-		"no client":          {func(c *login.WebConfig) { c.Flow.Auth = nil }, "Client is nil"},
+		"no client":          {func(c *login.WebConfig) { c.Flow.Auth = nil }, "Auth is nil"},
+		"no secret":          {func(c *login.WebConfig) { c.Flow.ClientSecret = "" }, "ClientSecret is empty"},
 		"no redirect URI":    {func(c *login.WebConfig) { c.Flow.RedirectURI = "" }, "RedirectURI"},
 		"negative time":      {func(c *login.WebConfig) { c.SessionTime = -1 }, "SessionTime is negative"},
 		"elsewhere":          {func(c *login.WebConfig) { c.AfterLogin = "//evil.example" }, "AfterLogin"},

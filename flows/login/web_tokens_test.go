@@ -15,6 +15,7 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )

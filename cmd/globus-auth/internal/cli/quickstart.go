@@ -167,7 +167,7 @@ func (t *tour) logIn(ctx context.Context) error {
 		return err
 	}
 	t.say("%s allows it, and copies the code %s", person, shorten(code))
-	t.set, err = login.FinishCode(ctx, code)
+	t.set, _, err = login.FinishCode(ctx, code)
 	return err
 }
 
