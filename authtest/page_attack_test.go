@@ -23,7 +23,6 @@ func TestPageHeaders(t *testing.T) {
 		"login":     {func(s *surfer) *surfer { return s.authorize("openid") }, "form-action 'self' https: http:;"},
 		"error":     {func(s *surfer) *surfer { return s.authorize("nonsense") }, "form-action 'self';"},
 		"dashboard": {func(s *surfer) *surfer { return s.open("/") }, "form-action 'self';"},
-		"reference": {func(s *surfer) *surfer { return s.open("/_authtest/reference") }, "form-action 'self';"},
 		"code":      {func(s *surfer) *surfer { return s.open("/v2/web/auth-code?code=c") }, "form-action 'self';"},
 		"logout":    {func(s *surfer) *surfer { return s.open("/v2/web/logout") }, "form-action 'self';"},
 	} {
@@ -227,23 +226,10 @@ func TestPageAllowIsForWhoSawIt(t *testing.T) {
 	s.press("Allow").code()
 }
 
-func TestReferenceShowsEveryOperation(t *testing.T) {
+// Without the emulator's page the reference is the description itself.
+func TestReference_IsTheDescription(t *testing.T) {
 	t.Parallel()
-	p, s := pages(t)
-	s.open("/_authtest/reference").harmless().
-		sees("Globus Auth API", "introspect", "GET /v2/api/identities", "session_required_single_domain")
-	for _, id := range []string{"getIdentities", "token", "createPolicy", "deleteClientCredential", "logoutPage", "schema-Identity"} {
-		if len(s.elements(func(n *html.Node) bool { return n.Data == "section" && attribute(n, "id") == id })) != 1 {
-			t.Errorf("no section %q", id)
-		}
-	}
-	links := s.elements(func(n *html.Node) bool { return n.Data == "a" && strings.HasPrefix(attribute(n, "href"), "#") })
-	for _, link := range links {
-		id := strings.TrimPrefix(attribute(link, "href"), "#")
-		if len(s.elements(func(n *html.Node) bool { return attribute(n, "id") == id })) != 1 {
-			t.Errorf("a link leads to %q, and that is not there once", id)
-		}
-	}
+	p, _ := pages(t)
 	want, err := os.ReadFile("../spec/auth.openapi.yaml")
 	if err != nil {
 		t.Fatal(err)

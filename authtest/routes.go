@@ -73,6 +73,7 @@ func (r router) HandleFunc(pattern string, handler func(http.ResponseWriter, *ht
 	name := runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name()
 	name = strings.TrimSuffix(name[strings.LastIndexByte(name, '.')+1:], "-fm")
 	operation := string(unicode.ToLower(rune(name[0]))) + name[1:]
+	r.server.operations = append(r.server.operations, operation)
 	r.mux.Handle(pattern, r.server.surround(operation, handler))
 }
 

@@ -69,12 +69,13 @@ type Config struct {
 
 // Server is a Globus Auth for tests. It is safe for concurrent use.
 type Server struct {
-	engine   *engine
-	handler  http.Handler
-	listener *httptest.Server                 // nil for a server that somebody else runs
-	seed     *World                           // of Reset; nil is the built-in world
-	fail     func(format string, args ...any) // of the test, or panic
-	certs    *certificates
+	engine     *engine
+	handler    http.Handler
+	operations []string                         // IDs in the description of the API
+	listener   *httptest.Server                 // nil for a server that somebody else runs
+	seed       *World                           // of Reset; nil is the built-in world
+	fail       func(format string, args ...any) // of the test, or panic
+	certs      *certificates
 
 	closing sync.Once
 }

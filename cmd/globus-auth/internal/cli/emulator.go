@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/docs/api"
 )
 
 // emulatorOptions are the flags of the emulator.
@@ -80,15 +81,30 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 	if err != nil {
 		return err
 	}
+	handler := withReference(double.Handler())
 	ready := func() error { return r.announce(double.Ready(), o.format) }
 	if o.save == "" {
-		return serve(ctx, listener, double.Handler(), ready)
+		return serve(ctx, listener, handler, ready)
 	}
 	saver := &saver{double: double, path: o.save, errors: r.Err}
 	stop := saver.start(ctx)
-	err = serve(ctx, listener, double.Handler(), ready)
+	err = serve(ctx, listener, handler, ready)
 	stop()
 	return errors.Join(err, saver.save())
+}
+
+// withReference adds the page of the API reference. Its scripts can load nothing and
+// send nothing: so the page itself says, and this says who may frame it.
+func withReference(double http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", double)
+	mux.HandleFunc("GET /_authtest/reference", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", "connect-src 'none'; frame-ancestors 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(api.Page())
+	})
+	return mux
 }
 
 // reachable names an address that a client on this machine can use.

@@ -151,3 +151,36 @@ func TestEmulatorForAPerson(t *testing.T) {
 		t.Errorf("got %q", line)
 	}
 }
+
+// The reference needs nothing else, and its scripts cannot call the control API.
+func TestEmulator_ServesTheReference(t *testing.T) {
+	t.Parallel()
+	line, _ := emulate(t)
+	var ready struct {
+		BaseURL string `json:"base_url"`
+	}
+	if err := json.Unmarshal([]byte(line), &ready); err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, ready.BaseURL+"_authtest/reference", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // Only read.
+	page, err := io.ReadAll(io.LimitReader(response.Body, 8<<20))
+	if err != nil || !bytes.Contains(page, []byte("Globus Auth API")) {
+		t.Errorf("status %d, %d bytes, %v", response.StatusCode, len(page), err)
+	}
+	if policy := response.Header.Get("Content-Security-Policy"); policy != "connect-src 'none'; frame-ancestors 'none'" {
+		t.Errorf("policy %q", policy)
+	}
+	if regexp.MustCompile(`<(script|link)[^>]* (src|href)=`).Match(page) {
+		t.Error("the page loads something")
+	}
+}
