@@ -1,4 +1,6 @@
-package globusauth_test
+//go:build !race
+
+package globusauth_test // the race detector allocates too, and makes this slow
 
 import (
 	"bytes"

@@ -126,9 +126,11 @@ func TestNew_ManyClientsLeaveNoConnections(t *testing.T) {
 	for range clients {
 		get(globusauth.Config{})
 	}
+	mu.Lock()
 	if opened != 1 {
 		t.Errorf("%d clients opened %d connections, want one", clients, opened)
 	}
+	mu.Unlock()
 	for range clients {
 		get(globusauth.Config{RootCAs: x509.NewCertPool()}).CloseIdleConnections()
 	}
