@@ -148,6 +148,23 @@ func (s *renewing) Renew(ctx context.Context, rejected tokens.Token) (tokens.Tok
 	return s.Token(ctx)
 }
 
+func TestBasic_NotForTheHeader(t *testing.T) {
+	t.Parallel()
+	for name, credentials := range map[string]globusauth.Credentials{
+		"client ID contains a colon":   globusauth.Basic("a:b", "c"), // RFC 7617 section 2
+		"contains a newline":           globusauth.Basic("a", "secret\n"),
+		"or another control character": globusauth.Basic("a\x00", "secret"),
+	} {
+		if _, err := globusauth.New(globusauth.Config{Credentials: credentials}); err == nil || !strings.Contains(err.Error(), "globusauth: Config.Credentials: ") || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: New gives %v", name, err)
+		}
+		client := serve(t, globusauth.Config{}, func(http.ResponseWriter, *http.Request) { t.Errorf("%s: a request was sent", name) })
+		if _, err := client.WithCredentials(credentials).GetClient(t.Context(), "id"); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: a call gives %v", name, err)
+		}
+	}
+}
+
 func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

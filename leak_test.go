@@ -85,7 +85,7 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 			return 302, ":%zz" + strings.Repeat("a", 100_000) + echo(req), nil
 		},
 		"network in other words": func(req *http.Request) (int, string, error) {
-			return 0, "", errors.New(strings.Repeat("a", 1100) + " " + echo(req))
+			return 0, "", errors.New(strings.Repeat("a", 300) + " " + echo(req))
 		},
 		"page of a network": func(req *http.Request) (int, string, error) { return 200, "<html>" + echo(req), nil },
 		"success": func(req *http.Request) (int, string, error) {
