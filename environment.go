@@ -10,11 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/environment"
+	"github.com/globusauth/globusauth/scopes"
 )
 
 // The environments of Globus. Production is the default.
 const (
-	Production = "production"
+	Production = environment.Production
 	Preview    = "preview"
 )
 
@@ -27,18 +30,13 @@ const (
 	envVerifySSL   = "GLOBUS_SDK_VERIFY_SSL"
 )
 
-// authURL returns the address of Globus Auth in an environment. An unknown
-// name is an error and never falls back to production.
-func authURL(environment string) (string, error) {
-	switch environment {
-	case Production:
-		return "https://auth.globus.org/", nil
-	case Preview:
-		return "https://auth.preview.globus.org/", nil
-	case "sandbox", "integration", "test", "staging":
-		return "https://auth." + environment + ".globuscs.info/", nil
+// authURL returns the address of Globus Auth in an environment.
+func authURL(name string) (string, error) {
+	hosts, err := environment.Hosts(name, scopes.AuthResourceServer)
+	if err != nil {
+		return "", err
 	}
-	return "", fmt.Errorf("unknown environment %q; known are production, preview, sandbox, integration, test and staging", environment)
+	return "https://" + hosts[0] + "/", nil
 }
 
 // FromEnvironment returns a configuration filled from the variables that the

@@ -31,14 +31,7 @@ type Introspection struct {
 }
 
 // Scopes returns the scopes of the token as a list of its own.
-func (i Introspection) Scopes() scopes.List {
-	names := strings.Fields(i.Scope)
-	list := make(scopes.List, len(names))
-	for n, name := range names {
-		list[n] = scopes.Scope(name)
-	}
-	return list
-}
+func (i Introspection) Scopes() scopes.List { return scopes.Of(strings.Fields(i.Scope)...) }
 
 // HasScope reports whether the token is active and has the scope. Only its name
 // counts: a token does not list dependencies.

@@ -180,11 +180,7 @@ func (c client) wanted(required []string) (scopes.List, error) {
 	if len(required) == 0 {
 		return c.Scopes, c.Scopes.Validate()
 	}
-	more := make(scopes.List, len(required))
-	for i, text := range required {
-		more[i] = scopes.Scope(text)
-	}
-	return scopes.Merge(c.Scopes, more)
+	return scopes.Merge(c.Scopes, scopes.Of(required...))
 }
 
 func asksForIDToken(wanted scopes.List) bool {

@@ -133,3 +133,13 @@ func Merge(lists ...List) (List, error) {
 	}
 	return graph.List(), nil
 }
+
+// Of makes a list of texts, such as the names that a token lists. They are not
+// checked.
+func Of(texts ...string) List {
+	list := make(List, len(texts))
+	for i, text := range texts {
+		list[i] = Scope(text)
+	}
+	return list
+}

@@ -9,12 +9,13 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/globusauth/globusauth/internal/environment"
 )
 
 const (
-	defaultEnvironment = "production"
-	defaultNamespace   = "DEFAULT"
-	maxKeyPart         = 128
+	defaultNamespace = "DEFAULT"
+	maxKeyPart       = 128
 )
 
 // What a durable store can report beside the errors of the file system. Each
@@ -58,7 +59,7 @@ func (k Key) Normal() (Key, error) {
 		return Key{}, errors.New("tokens: key: the client ID is empty")
 	}
 	if k.Environment == "" {
-		k.Environment = defaultEnvironment
+		k.Environment = environment.Production
 	}
 	if k.Namespace == "" {
 		k.Namespace = defaultNamespace

@@ -59,14 +59,7 @@ type Token struct {
 }
 
 // Scopes returns the granted scopes as a list of its own.
-func (t Token) Scopes() scopes.List {
-	names := strings.Fields(t.Scope)
-	list := make(scopes.List, len(names))
-	for i, name := range names {
-		list[i] = scopes.Scope(name)
-	}
-	return list
-}
+func (t Token) Scopes() scopes.List { return scopes.Of(strings.Fields(t.Scope)...) }
 
 // OAuth2 returns the token as x/oauth2 has it. What oauth2.Token has no field
 // for is in its Extra: scope, resource_server, id_token and identity_id.

@@ -1,0 +1,49 @@
+// Package environment is the one table of Globus's environments and the hosts of
+// their services.
+package environment
+
+import (
+	"fmt"
+
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// Production is the default environment.
+const Production = "production"
+
+// Hosts returns the hosts of one of Globus's own services in an environment (empty
+// means production), the usual one first; none for another resource server. An
+// unknown environment is an error and never falls back to production.
+func Hosts(environment, resourceServer string) ([]string, error) {
+	domain, prefix := environment+".globuscs.info", environment+"."
+	switch environment {
+	case "", Production:
+		domain, prefix = "globus.org", ""
+		// Two services have hosts in another domain as well.
+		switch resourceServer {
+		case scopes.TransferResourceServer:
+			return []string{"transfer.api.globus.org", "transfer.api.globusonline.org"}, nil
+		case scopes.NexusResourceServer:
+			return []string{"nexus.api.globusonline.org"}, nil
+		}
+	case "preview":
+		domain = "preview.globus.org"
+	case "sandbox", "integration", "test", "staging":
+	default:
+		return nil, fmt.Errorf("unknown environment %q; known are production, preview, sandbox, integration, test and staging", environment)
+	}
+	host := map[string]string{
+		scopes.AuthResourceServer:     "auth." + domain,
+		scopes.TransferResourceServer: "transfer.api." + domain,
+		scopes.GroupsResourceServer:   "groups.api." + domain,
+		scopes.SearchResourceServer:   "search.api." + domain,
+		scopes.ComputeResourceServer:  "compute.api." + domain,
+		scopes.NexusResourceServer:    "nexus.api." + domain,
+		scopes.FlowsResourceServer:    prefix + "flows.automate.globus.org",
+		scopes.TimersResourceServer:   prefix + "timer.automate.globus.org",
+	}[resourceServer]
+	if host == "" {
+		return nil, nil
+	}
+	return []string{host}, nil
+}
