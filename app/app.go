@@ -280,7 +280,7 @@ func (a *App) refreshing(resourceServer string) (*tokens.Refreshing, error) {
 		return a.flow().Source(config)
 	}
 	config.Now = a.config.Client.Now
-	config.Grant = a.grant
+	config.Grant, config.IdentityID = a.grant, a.key.ClientID
 	return tokens.NewRefreshing(config)
 }
 

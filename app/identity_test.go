@@ -57,6 +57,42 @@ func TestApp_PersonAndServiceInOneStore(t *testing.T) {
 	}
 }
 
+// A login whose person is unknown is not destroyed by a service, and its refresh token not taken over;
+// a token of unknown identity without one is replaced.
+func TestService_UnknownIdentity(t *testing.T) {
+	t.Parallel()
+	for name, refresh := range map[string]string{"with a refresh token": "a-refresh-token", "without": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, authtest.Config{})
+			key := tokens.Key{ClientID: w.Ready().ConfidentialClientID, Address: w.client.Address()}
+			service := w.service(t, func(c *app.Config) { c.Store = w.store })
+			stored := tokens.Token{ResourceServer: scopes.TransferResourceServer, AccessToken: "an-access-token", RefreshToken: refresh, Scope: string(scopes.TransferAll)}
+			set, err := w.store.Update(t.Context(), key, func(tokens.Set) (tokens.Set, error) { return tokens.NewSet(stored) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := service.TokenSource(scopes.TransferResourceServer).Token(t.Context())
+			login := service.Login(t.Context(), app.LoginOptions{Force: true})
+			after, loadErr := w.store.Load(t.Context(), key)
+			if loadErr != nil {
+				t.Fatal(loadErr)
+			}
+			if refresh == "" {
+				if err != nil || login != nil || got.AccessToken == stored.AccessToken || got.IdentityID != key.ClientID {
+					t.Errorf("token %v, %v, login %v", got, err, login)
+				}
+				return
+			}
+			wantLogin(t, err, app.ErrIdentityMismatch)
+			wantLogin(t, login, app.ErrIdentityMismatch)
+			if !after.Equal(set) {
+				t.Errorf("stored %v", after)
+			}
+		})
+	}
+}
+
 // A person's token that another program stores in the place of a service's own is noticed
 // when it is read, and is not overwritten.
 func TestService_TokenTakenOver(t *testing.T) {

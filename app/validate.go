@@ -71,6 +71,8 @@ func (a *App) owner(set tokens.Set) (string, error) {
 		identity := token.IdentityID
 		itself := strings.EqualFold(identity, a.key.ClientID)
 		switch {
+		case a.service && identity == "" && token.RefreshToken != "":
+			return "", required(ErrIdentityMismatch, "a login of a person is stored, not tokens of the client itself: use another Namespace or Store")
 		case identity == "" || identity == owner:
 		case a.service && !itself:
 			return "", required(ErrIdentityMismatch, "tokens of %s are stored, not those of the client itself: use another Namespace or Store", identity)

@@ -210,6 +210,20 @@ func TestCommand_ServiceIsNotThere(t *testing.T) {
 	_ = p.Wait()
 }
 
+// Without a keyring nothing is asked of the service, nor of a person.
+func TestCommand_NoKeyring(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("this system has one")
+	}
+	m := newMachine(t, authtest.Config{})
+	m.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(m.home, "none"))
+	m.fails("keyring", "login", "--store", "keyring")
+	if requests := m.double.Requests(); len(requests) > 0 {
+		t.Errorf("%d requests", len(requests))
+	}
+}
+
 // A damaged store is found out before a browser is opened, and can be removed.
 func TestCommand_DamagedStore(t *testing.T) {
 	t.Parallel()

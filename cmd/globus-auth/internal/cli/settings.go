@@ -39,7 +39,7 @@ func (r *runner) settingsFlags(command *cobra.Command) {
 	flags.StringVar(&r.flags.clientID, "client-id", "", "client of the login (default the only one that is logged in)")
 	flags.StringVar(&r.flags.secretFile, "client-secret-file", "", "file with the secret of the client, if it has one")
 	flags.StringVar(&r.flags.profile, "profile", "", "name of one of several logins of the client")
-	flags.StringVar(&r.flags.store, "store", "", "where tokens are kept: file or sqlite (default file)")
+	flags.StringVar(&r.flags.store, "store", "", "where tokens are kept: file, sqlite or keyring (default file)")
 	flags.StringVar(&r.flags.storeDir, "store-dir", "", "directory of the token files (default ~/.globus/app)")
 }
 

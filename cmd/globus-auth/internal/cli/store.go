@@ -9,6 +9,7 @@ import (
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
+	"github.com/globusauth/globusauth/tokens/keyringstore"
 	"github.com/globusauth/globusauth/tokens/sqlitestore"
 )
 
@@ -23,8 +24,10 @@ func (r *runner) openStore(kind, dir string) (tokens.Store, error) {
 		return filestore.New(filestore.Config{AppName: appName, Dir: dir})
 	case "sqlite":
 		return sqlitestore.New(sqlitestore.Config{AppName: appName, Dir: dir})
+	case "keyring":
+		return keyringstore.New(keyringstore.Config{AppName: appName, Dir: dir})
 	}
-	return nil, usagef("--store %q is invalid: use file or sqlite", kind)
+	return nil, usagef("--store %q is invalid: use file, sqlite or keyring", kind)
 }
 
 // key is where the login of a configuration is stored.
