@@ -186,16 +186,19 @@ func (e *engine) hintsAtNobody(a *authorization) bool {
 	return person == nil || person.client != nil
 }
 
-// whoSignsIn picks the person, with the identity that the client asks for.
+// whoSignsIn picks the person, with the identity that the client asks for. An
+// identity that only the session needs does not change whom the tokens are for.
 func (e *engine) whoSignsIn(a *authorization, current *session) (*identity, error) {
 	var person *identity
 	switch {
 	case a.params.LoginHint != "":
 		person = e.findIdentity(a.params.LoginHint)
-	case len(a.required.identities) > 0:
-		person = a.required.identities[0]
-	case current != nil && current.primary != nil:
+	case current != nil && current.primary != nil && (len(a.required.identities) == 0 || current.primary.linkedWith(a.required.identities[0])):
 		person = current.primary
+	case len(a.required.identities) > 0:
+		if person = a.required.identities[0]; person.account != nil {
+			person = person.account.identities[0]
+		}
 	default:
 		if person = e.firstPerson(); person == nil {
 			return nil, missingIdentity("There are no users.")

@@ -206,6 +206,30 @@ func (p *peer) introspected(token, policies string) map[string]any {
 	}), 200).json(p.tb)
 }
 
+// Globus' command-line client revokes what it gets when a session update changes the
+// subject.
+func TestServer_SessionRequirementsKeepTheSubject(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, authtest.Config{})
+	linked := authtest.Policy{Project: p.ready.ProjectID, Name: "linked", Include: []string{"globusid.org"}}
+	policy := p.server.AddPolicy(linked)
+	linked.HighAssurance = true
+	assured := p.server.AddPolicy(linked)
+	alice, other := p.ready.Users[0].IdentityID, "f0000000-0000-4000-8000-000000000011"
+	for _, test := range []struct{ parameter, value, want string }{
+		{"session_required_identities", other, alice},
+		{"session_required_identities", other + "," + alice, alice},
+		{"session_required_single_domain", "globusid.org", alice},
+		{"session_required_policies", policy.ID, alice},
+		{"session_required_policies", assured.ID, other},
+	} {
+		got := p.introspected(text(p.login(p.ready.DependentGrant.Scope, test.parameter, test.value), "access_token"), "")
+		if got["sub"] != test.want || inner(t, inner(t, got, "session_info"), "authentications")[other] == nil {
+			t.Errorf("%s=%s: got %v, want the subject %s and %s in session", test.parameter, test.value, got, test.want, other)
+		}
+	}
+}
+
 func TestSessionRequirements(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})

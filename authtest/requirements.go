@@ -137,11 +137,14 @@ func (r requirement) excluded(s *session) *identity {
 	return nil
 }
 
-// prefer returns the identity of a person that all policies admit; the one given
-// if there is none better.
+// prefer returns the identity of a person that no policy excludes and all policies of
+// high assurance admit, since it has to be that of the token; the one given if there is
+// none better.
 func (r requirement) prefer(person *identity) *identity {
 	for _, i := range person.identitySet() {
-		if !slices.ContainsFunc(r.policies, func(p *policy) bool { return !p.admits(i) }) {
+		if !slices.ContainsFunc(r.policies, func(p *policy) bool {
+			return p.highAssurance && !p.admits(i) || matchesAny(p.exclude, i.domain())
+		}) {
 			return i
 		}
 	}
