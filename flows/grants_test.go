@@ -102,6 +102,16 @@ func TestRevoke(t *testing.T) {
 	if err := p.native(t).Revoke(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "empty") {
 		t.Errorf("an empty token: %v", err)
 	}
+	// The status says everything (RFC 7009 section 2.2).
+	for _, response := range []struct {
+		status int
+		body   string
+	}{{http.StatusOK, ""}, {http.StatusOK, "{}"}, {http.StatusOK, "null"}, {http.StatusOK, `"revoked"`}, {http.StatusNoContent, ""}} {
+		p.answer = func(received) (int, any) { return response.status, response.body }
+		if err := p.native(t).Revoke(t.Context(), "tok"); err != nil {
+			t.Errorf("status %d with body %q: %v", response.status, response.body, err)
+		}
+	}
 	p.answer = func(received) (int, any) { return http.StatusOK, object{"active": true} }
 	if err := p.native(t).Revoke(t.Context(), "tok"); !errors.Is(err, globusauth.ErrMalformedResponse) {
 		t.Errorf("a token that lives on: %v", err)

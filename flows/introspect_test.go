@@ -81,6 +81,32 @@ func TestIntrospectInactive(t *testing.T) {
 	}
 }
 
+// One odd field costs itself: the token stays active with all that could be read, and
+// nothing that a resource server decides by is read into an odd value.
+func TestIntrospect_OddFields(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.answer = func(received) (int, any) {
+		return http.StatusOK, object{
+			"active": true, "aud": clientID, "scope": "openid", "sub": alice, "name": 7, "exp": "tomorrow", "identity_set": "x",
+			"policy_evaluations": []string{}, "session_info": object{"session_id": "s", "authentications": []string{}},
+		}
+	}
+	got, err := p.confidential(t).Introspect(t.Context(), "tok", flows.IntrospectOptions{})
+	want := &flows.Introspection{Introspection: gen.Introspection{
+		Active: true, Aud: []string{clientID}, Scope: "openid", Sub: alice, SessionInfo: gen.SessionInfo{SessionID: "s"},
+	}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	for _, active := range []any{"true", 1, []bool{true}, object{"active": true}} {
+		p.answer = func(received) (int, any) { return http.StatusOK, object{"active": active, "scope": "openid"} }
+		if got, err = p.confidential(t).Introspect(t.Context(), "tok", flows.IntrospectOptions{}); err != nil || got.Active || got.HasScope(scopes.AuthOpenID) {
+			t.Errorf("active %v: %+v, %v", active, got, err)
+		}
+	}
+}
+
 // One that a program put together itself, say out of a cache.
 func TestHasScopeNeedsAnActiveToken(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,7 @@
 // an ID token or an introspection, last_authentication, auth_time.
 //
 // Globus services send integers and now and then floats; absent and null both
-// mean "no time".
+// mean "no time". [Seconds] is a lifetime, as expires_in.
 //
 //	var answer struct {
 //		Expiry unixtime.Time `json:"exp,omitzero"`
