@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,19 +44,22 @@ func offline(tb testing.TB, answer answers) *globusauth.Client {
 	return client
 }
 
-// hanging is a client of a service that returns one body and never answers at one path.
-func hanging(tb testing.TB, path string, body any) *globusauth.Client {
+// hanging is a client of a service that returns one body and never answers at one path,
+// and how many requests waited there at once.
+func hanging(tb testing.TB, path string, body any) (client *globusauth.Client, waiting *atomic.Int64) {
 	tb.Helper()
 	data, err := json.Marshal(body)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	waiting = new(atomic.Int64)
 	return offline(tb, func(req *http.Request) (int, []byte) {
-		if req.URL.Path == path {
+		if req.URL.Path == path && req.Context().Err() == nil {
+			waiting.Add(1)
 			<-req.Context().Done()
 		}
 		return http.StatusOK, data
-	})
+	}), waiting
 }
 
 // recordedBodies adds the bodies of the recorded answers to the seeds.

@@ -225,13 +225,16 @@ func TestFinish_RevocationIsBounded(t *testing.T) {
 		for i := range entries {
 			entries[i] = tokenEntry(object{"token_type": "mac"})
 		}
-		client := hanging(t, "/v2/oauth2/token/revoke", entries)
+		client, waiting := hanging(t, "/v2/oauth2/token/revoke", entries)
 		portal := flows.Config{Auth: client, ClientID: clientID, ClientSecret: clientSecret, RedirectURI: redirectURI, Scopes: scopes.List{scopes.TransferAll}}
 		login := start(t, portal)
 		begin := time.Now()
 		_, _, err := login.Finish(t.Context(), map[string][]string{"state": {login.State()}, "code": {"code"}})
 		if took := time.Since(begin); !errors.Is(err, flows.ErrToken) || took != 10*time.Second {
 			t.Errorf("after %s: %v", took, err)
+		}
+		if n := waiting.Load(); n != 8 {
+			t.Errorf("%d requests at once", n)
 		}
 	})
 }
