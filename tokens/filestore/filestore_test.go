@@ -125,6 +125,17 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// File systems that ignore case must not give two addresses one file.
+func TestStorePath_AddressesDifferByMoreThanCase(t *testing.T) {
+	t.Parallel()
+	store := open(t, filestore.Config{})
+	upper := path(t, store, tokens.Key{ClientID: clientID, Address: "https://auth.example.org/A/"})
+	lower := path(t, store, tokens.Key{ClientID: clientID, Address: "https://auth.example.org/a/"})
+	if strings.EqualFold(upper, lower) {
+		t.Errorf("%s and %s", upper, lower)
+	}
+}
+
 func TestSlugs(t *testing.T) {
 	t.Parallel()
 	for _, row := range readFixture(t).Slugs {
