@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -99,11 +100,30 @@ func budget(limit int64) *json.Unmarshalers {
 	})
 }
 
+// growth is what the bytes of a body that are not UTF-8 count for: each becomes the
+// three of U+FFFD.
+func growth(data []byte) (size int64) {
+	for len(data) > 0 {
+		r, length := utf8.DecodeRune(data)
+		if r == utf8.RuneError && length == 1 {
+			size += 4
+		}
+		data = data[length:]
+	}
+	return size
+}
+
 // unmarshal reads strictly, which is fast, and leniently where that fails.
 func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (odd []string, err error) {
+	left := limit
+	if len(data) > unmetered && !utf8.Valid(data) {
+		if left -= growth(data); left < 0 {
+			return nil, fmt.Errorf("%w: decoded it takes more than %d bytes", ErrResponseTooLarge, limit)
+		}
+	}
 	read := func(hooks []*json.Unmarshalers) error {
 		if len(data) > unmetered {
-			hooks = append([]*json.Unmarshalers{budget(limit)}, hooks...)
+			hooks = append([]*json.Unmarshalers{budget(left)}, hooks...)
 		}
 		options := []json.Options{jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false)}
 		if len(hooks) > 0 {
