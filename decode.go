@@ -87,14 +87,23 @@ const (
 	// minValue is the least that a value counts for, in bytes: what reading it leaves
 	// behind, and its place in a list or map.
 	minValue = 40
+	// maxNumber is how many digits are read as a number where it may be anything.
+	maxNumber = 1000
 )
 
 // budget ends the reading of a document whose values take more than limit bytes of
 // memory: without it, 15 MiB of "{}," become 2 GiB of structs.
 func budget(limit int64) *json.Unmarshalers {
-	return json.UnmarshalFromFunc(func(_ *jsontext.Decoder, pointer any) error {
+	return json.UnmarshalFromFunc(func(dec *jsontext.Decoder, pointer any) error {
 		if limit -= max(minValue, int64(reflect.TypeOf(pointer).Elem().Size())); limit < 0 { //nolint:gosec // the size of a type
 			return ErrResponseTooLarge
+		}
+		if number, ok := pointer.(*any); ok && dec.PeekKind() == '0' {
+			raw, err := dec.ReadValue()
+			if err == nil && len(raw) <= maxNumber { // reading a longer one copies it many times
+				err = json.Unmarshal(raw, number)
+			}
+			return err
 		}
 		return errors.ErrUnsupported
 	})

@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strconv"
 	"strings"
@@ -66,6 +68,7 @@ func TestClient_MemoryOfHostileResponses(t *testing.T) {
 		{"lists of anything", 200, `{"session_info":{"authentications":{"a":{"custom_claims":{"a":[` + list(`[]`) + `]}}}}}`, introspect, globusauth.ErrResponseTooLarge},
 		{"text that is not UTF-8", 200, `{"name":"` + strings.Repeat("\xff", size) + `"}`, introspect, globusauth.ErrResponseTooLarge},
 		{"text with as many bytes that are not UTF-8 as are read", 200, `{"name":"` + strings.Repeat("aaaa\xff", 8<<20/6) + `"}`, introspect, nil},
+		{"a number among anything", 200, `{"session_info":{"authentications":{"a":{"custom_claims":{"a":1` + strings.Repeat("0", 8<<20-100) + `}}}}}`, introspect, nil},
 		{"10,000 identities, 3 MB", 200, `{"identities":[` + list(ordinary)[:10_000*(len(ordinary)+1)] + `{}]}`, identities, nil},
 		{"longer than the limit", 200, `{"identities":[` + list("{}") + list("{}") + `]}`, identities, globusauth.ErrResponseTooLarge},
 		{"unknown field", 200, `{"new":[` + list("{}") + `]}`, identities, nil},
@@ -95,5 +98,24 @@ func TestClient_MemoryOfHostileResponses(t *testing.T) {
 		if used > limit {
 			t.Errorf("%s: %d MiB", test.name, used>>20)
 		}
+	}
+}
+
+// What is not the body is bounded as well: 9 MiB of header fields became 257 MiB.
+func TestClient_LongResponseHeaders(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for n := range 100_000 {
+			w.Header().Set("X-"+strconv.Itoa(n), "0123456789")
+		}
+		_, _ = io.WriteString(w, "{}")
+	}))
+	t.Cleanup(server.Close)
+	client, err := globusauth.New(globusauth.Config{BaseURL: server.URL, Retry: globusauth.RetryPolicy{MaxRetries: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.GetJWKS(t.Context()); err == nil || !strings.Contains(err.Error(), "header") {
+		t.Errorf("got %v, want an error that names the header", err)
 	}
 }

@@ -26,6 +26,7 @@ func (c *Config) transport() *http.Transport {
 		IdleConnTimeout:        90 * time.Second,
 		TLSHandshakeTimeout:    dialTimeout,
 		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 1 << 20, // in memory they take 25 times as much
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
 			RootCAs:            c.RootCAs,

@@ -24,6 +24,10 @@ type IntrospectOptions struct {
 	Policies []string
 }
 
+// maxScope is how long the scope of a token may be, in bytes. Its list takes eight
+// times as much memory.
+const maxScope = 1 << 20
+
 // Introspection is what the service says of an access token (RFC 7662, with
 // Globus Auth's additions). If Active is false, everything else is empty.
 type Introspection struct {
@@ -75,6 +79,9 @@ func (c Config) Introspect(ctx context.Context, token string, options Introspect
 	answer, err := self.auth.Introspect(ctx, form, opts...)
 	if err != nil {
 		return nil, err
+	}
+	if len(answer.Scope) > maxScope {
+		return nil, fmt.Errorf("the response has a scope of more than %d bytes", maxScope)
 	}
 	if !answer.Active {
 		// Nobody should act on what comes beside it.

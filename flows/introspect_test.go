@@ -65,6 +65,18 @@ func TestIntrospect(t *testing.T) {
 	}
 }
 
+// The list of eight million characters takes 60 MB.
+func TestConfigIntrospect_EndlessScope(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.answer = func(received) (int, any) {
+		return http.StatusOK, object{"active": true, "scope": strings.Repeat("a ", 1<<19+1)}
+	}
+	if got, err := p.confidential(t).Introspect(t.Context(), "tok", flows.IntrospectOptions{}); err == nil || !strings.Contains(err.Error(), "scope") {
+		t.Errorf("got %.100v and %v, want an error that names the scope", got, err)
+	}
+}
+
 // A dead token is no error, and nothing that comes beside it can be acted on.
 func TestIntrospectInactive(t *testing.T) {
 	t.Parallel()

@@ -242,6 +242,9 @@ func TestSalvage(t *testing.T) {
 		},
 		"odd type":     {[]tokens.Token{with(func(t *tokens.Token) { t.TokenType = "ü" })}, []tokens.Token{with(func(t *tokens.Token) { t.TokenType = "" })}, "token type for"},
 		"odd scope":    {[]tokens.Token{with(func(t *tokens.Token) { t.Scope = "ü" })}, []tokens.Token{with(func(t *tokens.Token) { t.Scope = "" })}, "scope for"},
+		"endless scope": {
+			[]tokens.Token{with(func(t *tokens.Token) { t.Scope = strings.Repeat("a ", 1<<19+1) })}, []tokens.Token{with(func(t *tokens.Token) { t.Scope = "" })}, "scope for",
+		},
 		"odd ID token": {[]tokens.Token{with(func(t *tokens.Token) { t.IDToken += "\x7f" })}, []tokens.Token{with(func(t *tokens.Token) { t.IDToken = "" })}, "ID token for"},
 		"odd identity": {[]tokens.Token{with(func(t *tokens.Token) { t.IdentityID = "\x00" })}, []tokens.Token{with(func(t *tokens.Token) { t.IdentityID = "" })}, "identity"},
 		"year 10000": {

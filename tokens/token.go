@@ -150,6 +150,10 @@ var (
 		"write it with MarshalStorage and read it with UnmarshalStorage")
 )
 
+// maxScope is how long a scope may be, in bytes. Its list takes eight times as much
+// memory.
+const maxScope = 1 << 20
+
 // normal returns the token as a Set keeps it, and what it had to leave out because it is
 // unusable. Times are without a monotonic clock (which stops while a machine
 // sleeps), in UTC, in whole seconds as the stored formats have them, and scopes
@@ -158,7 +162,12 @@ func (t Token) normal() (Token, []error) {
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 
-	t.Scope = strings.Join(strings.Fields(t.Scope), " ")
+	if len(t.Scope) <= maxScope {
+		t.Scope = strings.Join(strings.Fields(t.Scope), " ")
+	} else {
+		problem("scope for %.100q is longer than %d bytes", t.ResourceServer, maxScope)
+		t.Scope = ""
+	}
 	switch {
 	case !printable(t.ResourceServer):
 		problem("token for %q: the resource server is not printable text", t.ResourceServer)
