@@ -167,6 +167,19 @@ func (s *failingStore) Update(ctx context.Context, key tokens.Key, fn func(token
 	return next, errTest
 }
 
+// A store that can be read and not written, such as one without locks, is found out as well.
+func TestAppLogin_StoreCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	w.store = &failingStore{Store: w.store}
+	if err := w.user(t, nil).Login(t.Context(), app.LoginOptions{}); !errors.Is(err, errTest) || w.person.count() != 0 {
+		t.Errorf("error %v, %d logins", err, w.person.count())
+	}
+	if requests := w.Requests(); len(requests) > 0 {
+		t.Errorf("%d requests", len(requests))
+	}
+}
+
 // What cannot be stored is revoked: no token is valid that is in no store.
 func TestAppLogin_StoreFailsAfterTheLogin(t *testing.T) {
 	t.Parallel()
