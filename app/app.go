@@ -290,9 +290,6 @@ func (a *App) grant(ctx context.Context) (tokens.Set, error) {
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	if _, err := a.owner(stored); err != nil {
-		return tokens.Set{}, err
-	}
 	want, err := a.asks(stored, nil)
 	if err != nil {
 		return tokens.Set{}, err

@@ -35,6 +35,16 @@ func TestCommand_AnotherAddress(t *testing.T) {
 	if len(asked) > 0 {
 		t.Errorf("the other service was asked for %q", asked)
 	}
+	// Without a client ID, only the clients at this address count.
+	set, err := tokens.NewSet(tokens.Token{ResourceServer: scopes.AuthResourceServer, AccessToken: "a-token", Scope: "openid"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := tokens.Key{ClientID: m.double.Ready().TemplateID, Address: other.URL + "/"}
+	if _, err := m.store("file").Update(t.Context(), elsewhere, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
+		t.Fatal(err)
+	}
+	m.setenv("GLOBUS_AUTH_CLIENT_ID", "")
 	m.must("whoami")
 	m.must("logout")
 }
@@ -42,6 +52,7 @@ func TestCommand_AnotherAddress(t *testing.T) {
 // What a person or service has written as their name does nothing in a terminal.
 func TestCommand_JSONIsPrintable(t *testing.T) {
 	t.Parallel()
+	const invalid = `{"sub":"f0000000-0000-4000-8000-000000000001","name":"x` + "\xff" + `y"}`
 	const evil = "A\u009b31m\u202eB\u2066C\u200fD\x1b[2J\x7f\u00e9"
 	m := newMachine(t, authtest.Config{})
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +62,15 @@ func TestCommand_JSONIsPrintable(t *testing.T) {
 			`"identity_set":[{"sub":"f0000000-0000-4000-8000-000000000001","username":` + string(text) + `}]}`))
 	}))
 	defer site.Close()
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(invalid))
+	}))
+	defer plain.Close()
 	m.setenv("GLOBUS_AUTH_ACCESS_TOKEN", "a-token")
+	if out := m.must("--base-url", plain.URL, "whoami", "--format", "json"); strings.Contains(out, "\xff") {
+		t.Errorf("invalid UTF-8 is printed: %q", out)
+	}
 	for _, verb := range [][]string{{"whoami", "--format", "json"}, {"session", "show", "--format", "json"}, {"whoami"}, {"session", "show"}} {
 		out := m.must(append([]string{"--base-url", site.URL}, verb...)...)
 		for _, r := range out {
