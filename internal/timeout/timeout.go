@@ -11,6 +11,10 @@ import (
 // what waits in its sockets.
 const step = 5 * time.Second
 
+// late is how late a timer has to be for the process to count as suspended. A stop that
+// is shorter can lose a response only if it ends with the limit.
+const late = step / 20
+
 // With returns a context that ends after limit, with context.DeadlineExceeded as its
 // context.Cause, or when its parent ends or cancel is called. Time in which the process did not
 // run (job control, a sleeping machine), as the clock now shows it, counts only in part: in
@@ -27,7 +31,7 @@ func With(parent context.Context, limit time.Duration, now func() time.Time) (ct
 				return
 			}
 			// Once in a row: a clock that runs fast must not stop the count.
-			suspended = !suspended && now().Sub(began) > wait+step
+			suspended = !suspended && now().Sub(began) > wait+late
 			if !suspended {
 				left -= wait
 			}

@@ -21,7 +21,8 @@ func TestWith(t *testing.T) {
 	}{
 		"a short limit":       {limit: time.Second, want: time.Second},
 		"not a whole step":    {limit: 12 * time.Second, want: 12 * time.Second},
-		"a pause":             {limit: 12 * time.Second, suspended: 2 * time.Second, want: 12 * time.Second},
+		"a late timer":        {limit: 12 * time.Second, suspended: time.Second / 5, want: 12 * time.Second},
+		"suspended, 3 s":      {limit: time.Second, suspended: 3 * time.Second, want: 2 * time.Second},
 		"suspended":           {limit: 12 * time.Second, suspended: time.Hour, want: 14 * time.Second},
 		"suspended, one step": {limit: 5 * time.Second, suspended: time.Hour, want: 10 * time.Second},
 		"the clock went back": {limit: 12 * time.Second, suspended: -time.Hour, want: 12 * time.Second},
