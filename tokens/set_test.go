@@ -240,8 +240,8 @@ func TestSalvage(t *testing.T) {
 		"odd refresh token": {
 			[]tokens.Token{with(func(t *tokens.Token) { t.RefreshToken += "\n" })}, []tokens.Token{with(func(t *tokens.Token) { t.RefreshToken = "" })}, "refresh token for",
 		},
-		"odd type":     {[]tokens.Token{with(func(t *tokens.Token) { t.TokenType = "ü" })}, []tokens.Token{with(func(t *tokens.Token) { t.TokenType = "" })}, "token type for"},
-		"odd scope":    {[]tokens.Token{with(func(t *tokens.Token) { t.Scope = "ü" })}, []tokens.Token{with(func(t *tokens.Token) { t.Scope = "" })}, "scope for"},
+		"odd type":  {[]tokens.Token{with(func(t *tokens.Token) { t.TokenType = "ü" })}, []tokens.Token{with(func(t *tokens.Token) { t.TokenType = "" })}, "token type for"},
+		"odd scope": {[]tokens.Token{with(func(t *tokens.Token) { t.Scope = "ü" })}, []tokens.Token{with(func(t *tokens.Token) { t.Scope = "" })}, "scope for"},
 		"endless scope": {
 			[]tokens.Token{with(func(t *tokens.Token) { t.Scope = strings.Repeat("a ", 1<<19+1) })}, []tokens.Token{with(func(t *tokens.Token) { t.Scope = "" })}, "scope for",
 		},
