@@ -22,8 +22,10 @@ import (
 // apierror.ErrInvalidGrant when the service no longer accepts it, which is final;
 // [ErrIdentity], with tokens.ErrLoginRequired, when a verified ID token names
 // another identity than current, and [ErrResourceServer] when no token is for
-// current.ResourceServer: the tokens that came are then revoked. The request is
-// retried only if it cannot have used the token.
+// current.ResourceServer: the tokens that came are then revoked; [ErrToken] when
+// there is no usable access token. Beside that error the set holds current with the
+// new refresh token, if one came: store it, for the one before may be revoked. The
+// request is retried only if it cannot have used the token.
 func (c Config) Refresh(ctx context.Context, current tokens.Token, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
 	defer operation(&err, "refresh token")
 	self, err := c.client()
@@ -51,11 +53,17 @@ func (c Config) Refresh(ctx context.Context, current tokens.Token, opts ...globu
 		return tokens.Set{}, fmt.Errorf("%w: %w", err, tokens.ErrLoginRequired)
 	}
 	fresh, err := self.salvage(ctx, list, append(problems, unconfirmed...))
-	if err != nil {
-		return tokens.Set{}, err
-	}
 	wanted, found := fresh.ByResourceServer(current.ResourceServer)
-	if !found {
+	switch {
+	case found:
+	case response.RefreshToken != "" && (response.ResourceServer == "" || response.ResourceServer == current.ResourceServer):
+		renewed := current
+		renewed.RefreshToken = response.RefreshToken // the one before may be revoked by now
+		kept := tokens.Salvage([]tokens.Token{current}).Merge(tokens.Salvage([]tokens.Token{renewed})).Merge(fresh)
+		return kept, refuse(ErrToken, "the response holds a refresh token and no usable access token for %.100q", current.ResourceServer)
+	case err != nil:
+		return tokens.Set{}, err
+	default:
 		self.undo(ctx, response, current.RefreshToken)
 		return tokens.Set{}, refuse(ErrResourceServer, "asked for a token for %.100q, got others (%d)", current.ResourceServer, len(fresh.All()))
 	}

@@ -247,3 +247,42 @@ func TestRefresh_OddResponses(t *testing.T) {
 		})
 	}
 }
+
+// A refresh token without a usable access token is the only one that works from then on.
+func TestRefresh_OnlyTheRefreshTokenIsUsable(t *testing.T) {
+	t.Parallel()
+	groups := tokenEntry(object{"resource_server": "groups.api.globus.org", "refresh_token": nil})
+	for name, change := range map[string]object{
+		"no access token":         {"access_token": nil},
+		"an odd access token":     {"access_token": 7},
+		"an unusable one":         {"access_token": "a\nb"},
+		"an unknown type":         {"token_type": "mac"},
+		"and no resource server":  {"access_token": "", "resource_server": nil},
+		"and a token for another": {"access_token": "", "other_tokens": []object{groups}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			change["refresh_token"] = "refresh-SECRET-new"
+			p.answer = refreshed(change)
+			set, err := p.native(t).Refresh(t.Context(), current)
+			if !errors.Is(err, flows.ErrToken) || strings.Contains(err.Error(), "SECRET") {
+				t.Errorf("error %v, want %v", err, flows.ErrToken)
+			}
+			want := current
+			want.RefreshToken = "refresh-SECRET-new"
+			if got, _ := set.ByResourceServer(current.ResourceServer); got != want {
+				t.Errorf("got %v, want %v with the new refresh token", got, want)
+			}
+			if _, found := set.ByResourceServer("groups.api.globus.org"); found != (change["other_tokens"] != nil) || len(p.revoked()) != 0 {
+				t.Errorf("got %v, revoked %q", set, p.revoked())
+			}
+			p.answer = refreshed(object{"access_token": nil, "refresh_token": "a\nb"})
+			if set, err := p.native(t).Refresh(t.Context(), current); !errors.Is(err, flows.ErrToken) {
+				t.Errorf("%v, %v", set, err)
+			} else if got, _ := set.ByResourceServer(current.ResourceServer); got != current {
+				t.Errorf("an unusable refresh token replaced one: %v", got)
+			}
+		})
+	}
+}

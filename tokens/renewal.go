@@ -181,10 +181,10 @@ func (r *Refreshing) update(ctx context.Context, f *flight) (token Token, renewe
 		return Token{}, false, refused, r.failed("renew", err)
 	}
 	_, answered := got.set.ByResourceServer(r.config.ResourceServer)
-	if problem != nil && !answered {
+	token, found := next.ByResourceServer(r.config.ResourceServer)
+	if problem != nil && (!answered || token.AccessToken == got.replaces.AccessToken) { // at most a refresh token is new
 		return Token{}, false, nil, r.failed("renew", problem)
 	}
-	token, found := next.ByResourceServer(r.config.ResourceServer)
 	if !found {
 		return Token{}, false, nil, r.failed("renew", errGone)
 	}

@@ -73,6 +73,33 @@ func TestRefreshingToken_KeepsWhatTheServiceReturned(t *testing.T) {
 	}
 }
 
+// A refresh token that came without an access token is stored, and the next renewal uses it.
+func TestRefreshingToken_OnlyTheRefreshTokenIsNew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		odd := errors.New("no usable access token")
+		var used []string
+		_, _, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
+			c.Refresh = func(_ context.Context, current tokens.Token) (tokens.Set, error) {
+				used = append(used, current.RefreshToken)
+				current.RefreshToken = "R-new"
+				if len(used) == 1 {
+					return mustSet(t, current), odd
+				}
+				current.AccessToken, current.Expiry = "new", time.Now().Add(48*time.Hour)
+				return mustSet(t, current), nil
+			}
+		})
+		time.Sleep(49 * time.Hour)
+		if token, err := source.Token(t.Context()); !errors.Is(err, odd) {
+			t.Errorf("got %v, %v; want %v", token, err, odd)
+		}
+		if token, err := source.Token(t.Context()); err != nil || token.AccessToken != "new" || len(used) != 2 || used[1] != "R-new" {
+			t.Errorf("got %v, %v after refreshes with %q", token, err, used)
+		}
+	})
+}
+
 func TestRefreshingToken_GrantCarriesNothingOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
