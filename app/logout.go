@@ -14,8 +14,8 @@ type LogoutOptions struct {
 	// namespace. Otherwise it is the tokens that hold scopes of the app.
 	Sweep bool
 	// Forget removes also tokens that the service could not be told to revoke, and
-	// a damaged store (tokens.ErrUnreadable). They stay valid until they expire, for
-	// anyone who has them.
+	// a store that is damaged (tokens.ErrUnreadable) or that others could use
+	// (tokens.ErrUnsafe). They stay valid until they expire, for anyone who has them.
 	Forget bool
 }
 
@@ -53,9 +53,12 @@ func (a *App) logout(ctx context.Context, options LogoutOptions) error {
 		}
 		return current.Without(gone...), nil
 	})
-	if options.Forget && errors.Is(err, tokens.ErrUnreadable) {
-		err = fmt.Errorf("%w; it is moved aside, and what it held remains valid until it expires", err)
-		problems = append(problems, a.config.Store.Delete(ctx, a.key))
+	if options.Forget && (errors.Is(err, tokens.ErrUnreadable) || errors.Is(err, tokens.ErrUnsafe)) {
+		if deleteErr := a.config.Store.Delete(ctx, a.key); deleteErr != nil {
+			problems = append(problems, deleteErr)
+		} else {
+			err = fmt.Errorf("%w; the login is removed, and what it held remains valid until it expires", err)
+		}
 	}
 	a.changed()
 	return together(append(problems, err))

@@ -243,20 +243,31 @@ func TestCommand_NoKeyring(t *testing.T) {
 	}
 }
 
-// A damaged store is found out before a browser is opened, and can be removed.
-func TestCommand_DamagedStore(t *testing.T) {
+// A store that cannot be used is found out before a browser is opened, and can be cleared.
+func TestCommand_UnusableStore(t *testing.T) {
 	t.Parallel()
-	m := newMachine(t, authtest.Config{})
-	m.logIn(m.store("file"), 0)
-	files, err := filepath.Glob(filepath.Join(m.home, ".globus", "app", m.client(), "globus-auth", "*.json"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("files %q, %v", files, err)
+	for name, row := range map[string]struct {
+		spoil       func(path string) error
+		login, done string // what the command says
+	}{
+		"damaged":         {func(path string) error { return os.Truncate(path, 20) }, "globus-auth logout --forget", "moved aside"},
+		"readable by all": {func(path string) error { return os.Chmod(path, 0o644) }, "chmod 600", "is removed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t, authtest.Config{})
+			m.logIn(m.store("file"), 0)
+			files, err := filepath.Glob(filepath.Join(m.home, ".globus", "app", m.client(), "globus-auth", "*.json"))
+			if err != nil || len(files) != 1 {
+				t.Fatalf("files %q, %v", files, err)
+			}
+			if err := row.spoil(files[0]); err != nil {
+				t.Fatal(err)
+			}
+			m.fails(row.login, "login")
+			m.fails(row.login, "whoami")
+			m.fails(row.done, "logout", "--forget")
+			m.fails("no login is stored", "whoami")
+		})
 	}
-	if err := os.Truncate(files[0], 20); err != nil {
-		t.Fatal(err)
-	}
-	m.fails("globus-auth logout --forget", "login")
-	m.fails("globus-auth logout --forget", "whoami")
-	m.fails("moved aside", "logout", "--forget")
-	m.fails("no login is stored", "whoami")
 }

@@ -18,7 +18,8 @@ func (r *runner) logout() *cobra.Command {
 		Short: "Revoke the stored tokens, and forget them",
 		Long: `Revoke all stored tokens of a client and profile at the service, and forget them. Tokens
 that the service could not be told to revoke are kept, so that logout can be run again,
-unless --forget is given. It also moves aside a damaged store, for which --client-id is needed.`,
+unless --forget is given. It also clears a store that is damaged or that others could use, for
+which --client-id is needed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := r.runLogout(cmd.Context(), forget)
@@ -35,7 +36,7 @@ unless --forget is given. It also moves aside a damaged store, for which --clien
 
 func (r *runner) runLogout(ctx context.Context, forget bool) error {
 	a, err := r.loggedIn(ctx)
-	if errors.Is(err, tokens.ErrUnreadable) && forget {
+	if forget && (errors.Is(err, tokens.ErrUnreadable) || errors.Is(err, tokens.ErrUnsafe)) {
 		return r.removeStore(ctx, err)
 	}
 	if err != nil {
@@ -53,7 +54,8 @@ func (r *runner) runLogout(ctx context.Context, forget bool) error {
 	return nil
 }
 
-// removeStore moves a damaged store aside. What it held cannot be revoked.
+// removeStore clears a store that cannot be used: a damaged one is moved aside. What
+// it held cannot be revoked.
 func (r *runner) removeStore(ctx context.Context, damage error) error {
 	config, err := r.appConfig()
 	if err != nil {
@@ -65,5 +67,9 @@ func (r *runner) removeStore(ctx context.Context, damage error) error {
 	if err := config.Store.Delete(ctx, key(config)); err != nil {
 		return err
 	}
-	return fmt.Errorf("the damaged store is moved aside; the tokens in it could not be revoked and remain valid until they expire")
+	done := "the damaged store is moved aside"
+	if errors.Is(damage, tokens.ErrUnsafe) {
+		done = "the login is removed"
+	}
+	return fmt.Errorf("%s; its tokens could not be revoked and remain valid until they expire", done)
 }
