@@ -12,6 +12,7 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/redact"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -62,6 +63,7 @@ type client struct {
 	Config
 
 	auth *globusauth.Client // with the client's own credentials, or with none
+	sent redact.Secrets     // what the last token request held
 }
 
 func (c Config) client() (client, error) {
@@ -73,9 +75,9 @@ func (c Config) client() (client, error) {
 	case strings.ContainsFunc(c.ClientID, notInClientID):
 		return client{}, errors.New("the ClientID holds a colon, a space or another character that no client ID has")
 	case c.ClientSecret == "":
-		return client{c, c.Auth.WithCredentials(nil)}, nil
+		return client{Config: c, auth: c.Auth.WithCredentials(nil)}, nil
 	}
-	return client{c, c.Auth.WithCredentials(globusauth.Basic(c.ClientID, c.ClientSecret))}, nil
+	return client{Config: c, auth: c.Auth.WithCredentials(globusauth.Basic(c.ClientID, c.ClientSecret))}, nil
 }
 
 // confidential is client for what a public client cannot do.
@@ -121,10 +123,25 @@ func (c client) formID() string {
 	return ""
 }
 
-// token calls the token endpoint.
-func (c client) token(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption) (*gen.TokenAnswer, error) {
+// token calls the token endpoint. What it sends, and the further secrets, are not
+// shown when the response repeats them.
+func (c *client) token(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption, secrets ...string) (*gen.TokenAnswer, error) {
 	form.ClientID = c.formID()
-	return c.auth.Token(ctx, form, opts...)
+	secrets = append(secrets, form.Code, form.CodeVerifier, form.RefreshToken, form.Token, c.ClientSecret, c.ClientID+":"+c.ClientSecret)
+	response, err := c.auth.Token(ctx, form, opts...)
+	if err != nil {
+		return nil, redactError(err, secrets...)
+	}
+	c.sent = redact.New(secrets...)
+	printed := []*string{&response.TokenType, &response.ResourceServer, &response.Scope}
+	for i := range response.OtherTokens {
+		other := &response.OtherTokens[i]
+		printed = append(printed, &other.TokenType, &other.ResourceServer, &other.Scope)
+	}
+	for _, text := range printed {
+		*text = c.sent.Text(*text)
+	}
+	return response, nil
 }
 
 // notInClientID reports what would end the name in Basic credentials early (RFC

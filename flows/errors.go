@@ -60,11 +60,22 @@ func refuse(check CheckError, format string, args ...any) error {
 	return fmt.Errorf("%w: %s", check, fmt.Sprintf(format, args...))
 }
 
-// redact removes secrets that the client behind the operation does not know of
+// redactError removes secrets that the client behind the operation does not know of
 // from what a service answered.
-func redact(err error, secrets ...string) error {
+func redactError(err error, secrets ...string) error {
 	if answer, ok := errors.AsType[*apierror.Error](err); ok {
 		return answer.Redact(secrets...)
 	}
 	return err
 }
+
+// cleaned is an error of which only errors.Is and errors.As see the cause, since its
+// text holds a secret.
+type cleaned struct {
+	text  string
+	cause func() error
+}
+
+func (e cleaned) Error() string        { return e.text }
+func (e cleaned) Is(target error) bool { return errors.Is(e.cause(), target) }
+func (e cleaned) As(target any) bool   { return errors.As(e.cause(), target) }

@@ -130,24 +130,25 @@ func (s *started) exchange(ctx context.Context, code string) (tokens.Set, *idtok
 	if len(code) > maxCode || strings.ContainsFunc(code, notVisible) {
 		return tokens.Set{}, nil, refuse(ErrCode, "the code is longer than %d bytes or contains invalid characters; paste only the code", maxCode)
 	}
-	response, err := s.flow.token(ctx, gen.TokenRequest{
+	flow := s.flow
+	response, err := flow.token(ctx, gen.TokenRequest{
 		GrantType:    gen.GrantTypeAuthorizationCode,
 		Code:         code,
 		CodeVerifier: s.verifier,
-		RedirectURI:  s.flow.RedirectURI,
-	}, nil)
+		RedirectURI:  flow.RedirectURI,
+	}, nil, s.state, s.nonce)
 	if err != nil {
-		return tokens.Set{}, nil, redact(err, s.state, s.nonce)
+		return tokens.Set{}, nil, err
 	}
-	list, problems := tokensOf(response, s.flow.auth.Now())
-	set, err := s.flow.salvage(ctx, list, problems)
+	list, problems := tokensOf(response, flow.auth.Now())
+	set, err := flow.salvage(ctx, list, problems)
 	var claims *idtoken.Claims
 	if err == nil {
 		list = set.All()
-		claims, err = s.flow.identify(ctx, list, s.nonce)
+		claims, err = flow.identify(ctx, list, s.nonce)
 	}
 	if err != nil {
-		s.flow.undo(ctx, response, "")
+		flow.undo(ctx, response, "")
 		return tokens.Set{}, nil, fmt.Errorf("%w; log in again", err)
 	}
 	return tokens.Salvage(list, set.Problems()...), claims, nil

@@ -95,6 +95,19 @@ func leakAnswers() map[string]func(received) (int, any) {
 				"session_message": sent(r), "required_scopes": []string{sent(r)}, "prompt": sent(r), "extra": sent(r),
 			}}
 		},
+		"fields that repeat": func(r received) (int, any) {
+			if r.form.Get("grant_type") == "" {
+				return http.StatusOK, object{}
+			}
+			again := object{"token_type": sent(r), "resource_server": sent(r), "scope": sent(r) + "\n", "expires_in": -1}
+			return http.StatusOK, good(object{"resource_server": sent(r), "scope": sent(r), "other_tokens": []object{good(again), good(object{"resource_server": sent(r)})}})
+		},
+		"ID token that repeats": func(r received) (int, any) {
+			return http.StatusOK, good(object{"id_token": sign(signingKey(), object{"alg": sent(r), "kid": sent(r)}, object{"nonce": sent(r), "iss": sent(r), "aud": sent(r)})})
+		},
+		"ID token whose claims repeat": func(r received) (int, any) {
+			return http.StatusOK, good(object{"id_token": sign(signingKey(), object{"alg": "RS512"}, object{"nonce": sent(r), "iss": sent(r), "aud": sent(r)})})
+		},
 		"HTML that repeats":    func(r received) (int, any) { return http.StatusBadGateway, "<p>" + sent(r) + "</p>" },
 		"not JSON":             always(http.StatusOK, `{"access_token": "`+leakAnswer+`", `+echo),
 		"wrong types":          always(http.StatusOK, object{"access_token": []string{leakAnswer}, "active": leakAnswer, "scope": leakAnswer}),

@@ -82,7 +82,11 @@ func (c client) verify(ctx context.Context, token tokens.Token, expect idtoken.E
 		return nil, err
 	}
 	expect.AccessToken = token.AccessToken
-	return verifier.Verify(ctx, token.IDToken, expect)
+	claims, err := verifier.Verify(ctx, token.IDToken, expect)
+	if err != nil && c.sent.In(err.Error()) {
+		return nil, cleaned{c.sent.Text(err.Error()), func() error { return err }}
+	}
+	return claims, err
 }
 
 // identify verifies the ID tokens of a login, makes the tokens those of their
