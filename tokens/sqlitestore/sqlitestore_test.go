@@ -270,6 +270,22 @@ func TestStoreUpdate_ReadOnlyDatabase(t *testing.T) {
 }
 
 // The database is removed while fn runs.
+// A database can be opened for writing although no journal can be made beside it.
+func TestStoreUpdate_NoJournal(t *testing.T) {
+	t.Parallel()
+	store := open(t, sqlitestore.Config{})
+	put(t, store, testKey(), one(t, "old"))
+	// SQLite follows no link, and looks through one that leads nowhere for a journal to play back.
+	if err := os.Symlink(filepath.Join(t.TempDir(), "none"), path(t, store, testKey())+"-journal"); err != nil {
+		t.Skip(err)
+	}
+	asked := false
+	_, err := store.Update(t.Context(), testKey(), func(tokens.Set) (tokens.Set, error) { asked = true; return one(t, "new"), nil })
+	if err == nil || asked {
+		t.Errorf("error %v; a token was spent: %t", err, asked)
+	}
+}
+
 func TestStoreUpdate_DatabaseRemoved(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{})

@@ -80,7 +80,8 @@ var errRehearsed = errors.New("rehearsed")
 // Rehearse makes the database if there is none, and begins a transaction that writes.
 func (b *Backend) Rehearse(ctx context.Context, path string) error {
 	err := b.write(ctx, path, func(tx *sql.Tx, _ *database) error {
-		_, err := tx.ExecContext(ctx, `UPDATE sdk_storage_adapter_internal SET value = value`)
+		// An UPDATE to the same value would write no page, and make no journal.
+		_, err := tx.ExecContext(ctx, `REPLACE INTO token_storage(namespace, resource_server, token_data_json) VALUES ('', '', '')`)
 		return cmp.Or(err, errRehearsed)
 	})
 	if errors.Is(err, errRehearsed) {
