@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -277,148 +276,6 @@ func deleteRemovesLeftover(t *testing.T, open opener) {
 	}
 }
 
-// Where locks exclude nothing, the later of two updates at once stays, and the
-// file is whole all the time.
-func lockDoesNotLock(t *testing.T, open opener) {
-	t.Helper()
-	shared := place.System{TryLock: (*flock.Flock).TryRLock} // opens the file as TryLock does
-	dir := t.TempDir()
-	put(t, open(t, shared, dir), one("A"))
-	for range 10 {
-		inside := make(chan struct{}, 2)
-		both := make(chan struct{})
-		var all sync.WaitGroup
-		for _, access := range []string{"B", "C"} {
-			store := open(t, shared, dir)
-			all.Go(func() {
-				if got, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
-					inside <- struct{}{}
-					<-both
-					return one(access), nil
-				}); err != nil || !got.Equal(one(access)) {
-					t.Errorf("Update: %v, %v", got, err)
-				}
-			})
-		}
-		<-inside
-		<-inside
-		close(both)
-		all.Wait()
-		store := open(t, place.System{}, dir)
-		if set, err := store.Load(t.Context(), key()); err != nil || !set.Equal(one("B")) && !set.Equal(one("C")) {
-			t.Fatalf("Load: %v, %v", set, err)
-		}
-		put(t, store, one("A"))
-		if names := left(t, store); len(names) > 0 {
-			t.Errorf("left behind: %q", names)
-		}
-	}
-}
-
-func lockFileRemoved(t *testing.T, open opener) {
-	t.Helper()
-	dir := t.TempDir()
-	a, b := open(t, place.System{}, dir), open(t, place.System{}, dir)
-	put(t, a, one("A"))
-	if _, err := a.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
-		if err := os.Remove(path(t, a) + ".lock"); err != nil {
-			t.Error(err)
-		}
-		put(t, b, one("B"))
-		return one("C"), nil
-	}); err != nil {
-		t.Error(err)
-	}
-	holds(t, b, one("C"))
-	put(t, b, one("D"))
-	holds(t, a, one("D"))
-	// The lock is taken on a file that is removed before it is looked at.
-	tries := 0
-	c := open(t, place.System{TryLock: func(lock *flock.Flock) (bool, error) {
-		locked, err := lock.TryLock()
-		if tries++; tries == 1 {
-			err = errors.Join(err, os.Remove(lock.Path()))
-		}
-		return locked, err
-	}}, dir)
-	put(t, c, one("E"))
-	if _, err := os.Stat(path(t, c) + ".lock"); err != nil || tries != 2 {
-		t.Errorf("%d tries, %v", tries, err)
-	}
-}
-
-func directoryRemoved(t *testing.T, open opener) {
-	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
-	put(t, store, one("A"))
-	got, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
-		return one("B"), os.RemoveAll(filepath.Dir(path(t, store)))
-	})
-	if err != nil || !got.Equal(one("B")) {
-		t.Errorf("Update: %v, %v", got, err)
-	}
-	holds(t, store, one("B"))
-}
-
-func lockIsNoRegularFile(t *testing.T, open opener) {
-	t.Helper()
-	for name, make := range map[string]func(string) error{
-		"pipe":      mkfifo,
-		"directory": func(name string) error { return os.Mkdir(name, 0o700) },
-		"link":      func(name string) error { return os.Symlink("elsewhere", name) },
-	} {
-		store := open(t, place.System{}, t.TempDir())
-		put(t, store, one("A"))
-		lock := path(t, store) + ".lock"
-		if err := errors.Join(os.Remove(lock), make(lock)); err != nil {
-			t.Skip(err)
-		}
-		_, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
-			t.Error("fn was called without the lock")
-			return tokens.Set{}, nil
-		})
-		if err == nil || !strings.Contains(err.Error(), lock) {
-			t.Errorf("%s: error %v, want one that names the lock", name, err)
-		}
-	}
-}
-
-func ownerOfExclusiveLock(t *testing.T, open opener) {
-	t.Helper()
-	noLocks := place.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOLCK }}
-	hour := time.Now().Add(-time.Hour)
-	for name, row := range map[string]struct {
-		content string
-		age     time.Time
-		broken  bool
-	}{
-		"of a dead process":              {place.OwnerText(dead(t)), time.Time{}, dead(t) > 0},
-		"of this process":                {place.OwnerText(os.Getpid()), time.Time{}, false},
-		"of a process elsewhere":         {"1 elsewhere\n", time.Time{}, false},
-		"of a process elsewhere, old":    {"1 elsewhere\n", hour, true},
-		"of a process killed at once":    {"", time.Time{}, false},
-		"of a process killed hours ago":  {"", hour, true},
-		"of something else in this file": {strings.Repeat("x", 10_000), time.Time{}, false},
-	} {
-		store := open(t, noLocks, t.TempDir())
-		put(t, store, one("A"))
-		lock := path(t, store) + ".locked"
-		if err := os.WriteFile(lock, []byte(row.content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if !row.age.IsZero() {
-			if err := os.Chtimes(lock, row.age, row.age); err != nil {
-				t.Fatal(err)
-			}
-		}
-		_, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) { return one("B"), nil })
-		_, statErr := os.Stat(lock)
-		if row.broken && (err != nil || statErr == nil) || !row.broken && (!errors.Is(err, tokens.ErrLocked) || statErr != nil) {
-			t.Errorf("a lock %s: Update %v, the lock %v; want it broken: %v", name, err, statErr, row.broken)
-		}
-	}
-}
-
 func deleteDamaged(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, place.System{}, t.TempDir())
@@ -521,25 +378,5 @@ func manyFailures(t *testing.T, open opener) {
 	holds(t, store, tokens.Set{})
 	if names := left(t, store); len(names) > 0 {
 		t.Errorf("left behind: %q", names)
-	}
-}
-
-// A name that stands for another file by now is neither moved nor removed.
-func TestTempMove_NameOfAnotherFile(t *testing.T) {
-	t.Parallel()
-	target := filepath.Join(t.TempDir(), "target")
-	temp, err := place.System{}.Temp(target, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(os.Rename(temp.Name(), temp.Name()+".away"), os.WriteFile(temp.Name(), []byte("another"), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	if err := temp.Move(target); err == nil {
-		t.Error("Move moved another file")
-	}
-	temp.Remove()
-	if content, err := os.ReadFile(temp.Name()); err != nil || string(content) != "another" {
-		t.Errorf("the other file: %q, %v", content, err)
 	}
 }
