@@ -269,7 +269,6 @@ func TestStoreUpdate_ReadOnlyDatabase(t *testing.T) {
 	}
 }
 
-// The database is removed while fn runs.
 // A database can be opened for writing although no journal can be made beside it.
 func TestStoreUpdate_NoJournal(t *testing.T) {
 	t.Parallel()
@@ -286,6 +285,7 @@ func TestStoreUpdate_NoJournal(t *testing.T) {
 	}
 }
 
+// The database is removed while fn runs.
 func TestStoreUpdate_DatabaseRemoved(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{})
