@@ -290,6 +290,12 @@ func (x *exchange) roundTrip(req *http.Request) (response *Response, err error) 
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := x.client.read(resp)
+	if err != nil && x.op.retry != retrySafe {
+		if _, _, whole := firstDocument(body); whole { // what was issued exists nowhere else
+			x.client.logger.WarnContext(req.Context(), "globusauth: connection broke off after the whole response", "operation", x.op.id, "error", err)
+			err = nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read response (status %d): %w", resp.StatusCode, err)
 	}
@@ -297,7 +303,7 @@ func (x *exchange) roundTrip(req *http.Request) (response *Response, err error) 
 }
 
 // read reads one byte more than allowed, so that too much is an error and not
-// a cut.
+// a cut. What was read before a connection broke off is returned beside the error.
 func (c *Client) read(resp *http.Response) ([]byte, error) {
 	if resp.ContentLength > c.maxBody {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", ErrResponseTooLarge, resp.ContentLength, c.maxBody)
@@ -315,7 +321,7 @@ func (c *Client) read(resp *http.Response) ([]byte, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, err
+		return body, err
 	case int64(len(body)) > c.maxBody:
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, c.maxBody)
 	}

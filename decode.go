@@ -20,9 +20,18 @@ import (
 // one way. Fields of an unexpected type read as absent; odd says which. A document
 // whose values take more than limit bytes of memory is [ErrResponseTooLarge].
 func decode(data []byte, out any, limit int64) (odd []string, err error) {
-	if tokens, ok := out.(*gen.TokenResponse); ok && bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
-		// The dependent grant returns a bare list.
-		return unmarshal(data, &tokens.OtherTokens, limit)
+	if tokens, ok := out.(*gen.TokenResponse); ok {
+		// What was issued is not lost for what a proxy adds.
+		if document, rest, whole := firstDocument(data); whole {
+			data = document
+			if len(rest) > 0 {
+				defer func() { odd = append(odd, "what follows the document") }()
+			}
+		}
+		if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
+			// The dependent grant returns a bare list.
+			return unmarshal(data, &tokens.OtherTokens, limit)
+		}
 	}
 	var hooks []*json.Unmarshalers
 	switch out.(type) {
@@ -59,6 +68,18 @@ func decode(data []byte, out any, limit int64) (odd []string, err error) {
 		}
 	}
 	return odd, nil
+}
+
+// firstDocument returns the first JSON object or list of data, after a byte order
+// mark, what follows it other than white space, and whether there is a whole one.
+func firstDocument(data []byte) (document, rest []byte, whole bool) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if kind := dec.PeekKind(); kind != '{' && kind != '[' || dec.SkipValue() != nil {
+		return nil, nil, false
+	}
+	end := dec.InputOffset()
+	return data[:end], bytes.TrimSpace(data[end:]), true
 }
 
 // isEmpty reports a body that holds no document: nothing, or JSON that is not an

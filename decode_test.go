@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -301,4 +302,50 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("error %q", err)
 		}
 	})
+}
+
+// A token response that arrived whole is kept, whatever is around it and however the connection ends.
+func TestClientToken_WholeResponse(t *testing.T) {
+	t.Parallel()
+	const document = `{"access_token":"SECRET-a","resource_server":"rs"}`
+	for name, test := range map[string]struct {
+		body   string
+		length int // that was announced; -1: chunked, without the last chunk
+		fails  bool
+		log    string
+	}{
+		"byte order mark":         {body: "\ufeff" + document},
+		"a page behind it":        {body: document + "<!-- SECRET-p -->", log: "what follows the document"},
+		"a byte behind it":        {body: document + "\x00", log: "what follows the document"},
+		"another document":        {body: document + ` {"access_token":"SECRET-b","resource_server":"rs"}`, log: "what follows the document"},
+		"a list, and a page":      {body: "[" + document + "]<", log: "what follows the document"},
+		"shorter than announced":  {body: document, length: 500, log: "broke off"},
+		"no last chunk":           {body: document, length: -1, log: "broke off"},
+		"broke off in a document": {body: document[:len(document)-3], length: 500, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			client := serve(t, globusauth.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(w http.ResponseWriter, _ *http.Request) {
+				if test.length > 0 {
+					w.Header().Set("Content-Length", strconv.Itoa(test.length))
+				}
+				_, _ = io.WriteString(w, test.body)
+				if test.length != 0 {
+					_ = http.NewResponseController(w).Flush()
+					panic(http.ErrAbortHandler)
+				}
+			})
+			got, err := client.Token(t.Context(), gen.TokenRequest{GrantType: gen.GrantTypeRefreshToken, RefreshToken: "r"})
+			if (err != nil) != test.fails {
+				t.Fatalf("error %v", err)
+			}
+			if !test.fails && got.AccessToken != "SECRET-a" && (len(got.OtherTokens) != 1 || got.OtherTokens[0].AccessToken != "SECRET-a") {
+				t.Errorf("got %+v", got)
+			}
+			if !strings.Contains(log.String(), test.log) || test.log == "" && log.Len() > 0 || strings.Contains(log.String(), "SECRET") {
+				t.Errorf("log %s, want %q", log.String(), test.log)
+			}
+		})
+	}
 }
