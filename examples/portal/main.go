@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/globusauth/globusauth"
@@ -25,8 +26,8 @@ var page = template.Must(template.New("page").Parse(`<!doctype html><title>Porta
 {{else}}<p><a href="/login?next=/">Sign in with Globus</a></p>{{end}}`))
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "portal:", err)
 		os.Exit(1)
@@ -74,11 +75,12 @@ func run(ctx context.Context, args []string) error {
 		_ = page.Execute(w, username(r.Context(), auth, set))
 	})
 	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { <-ctx.Done(); _ = server.Close() }()
+	ended := make(chan error, 1)
+	context.AfterFunc(ctx, func() { ended <- server.Shutdown(context.WithoutCancel(ctx)) }) // a login that is on its way is finished
 	if err := server.ListenAndServe(); ctx.Err() == nil {
 		return err
 	}
-	return nil
+	return <-ended
 }
 
 // welcome may turn a person away by an error.
