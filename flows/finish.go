@@ -112,7 +112,7 @@ func (s *started) checkCallback(callback url.Values) error {
 	case state == "":
 		return refuse(ErrStateMissing, "the callback carries no state, so that its sender is unknown")
 	case !equal(state, s.state):
-		return refuse(ErrState, "the callback does not answer this login; was another one started in the same browser?")
+		return refuse(ErrState, "the callback belongs to another login; was another one started in the same browser?")
 	case hasIssuer && !origin.SameIssuer(iss[0], s.flow.auth.Issuer()):
 		return refuse(ErrIssuer, "the callback comes from another server than %q", s.flow.auth.Issuer())
 	case code != "" && failure != "":

@@ -25,7 +25,7 @@ const (
 
 // CommandLine is the [Manager] that prints the link and reads what the person
 // copies from the browser: the code, or the whole address of the page that shows
-// it. What cannot be meant is explained, and asked for again.
+// it. Input that cannot be a code is explained, and asked for again.
 //
 // The zero value uses standard input and standard error.
 type CommandLine struct {
@@ -75,14 +75,15 @@ func (c CommandLine) Login(ctx context.Context, start Start) (tokens.Set, *idtok
 		if err == nil || !mistyped(err) {
 			return set, claims, err
 		}
-		if _, err := fmt.Fprintln(c.Out, err); err != nil {
+		problem := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "flows: finish login: "), "login: ")
+		if _, err := fmt.Fprintln(c.Out, problem); err != nil {
 			return tokens.Set{}, nil, fmt.Errorf("login: ask again: %w", err)
 		}
 	}
 	return tokens.Set{}, nil, fmt.Errorf("login: read the code: nothing usable in %d lines: %w", maxAttempts, ErrNoInput)
 }
 
-// errNotCallback is what was typed instead of an answer to the login.
+// errNotCallback is input that is not a response to the login.
 var errNotCallback = errors.New("login: this is neither the code nor the address of the page that shows it")
 
 // mistyped reports errors that leave the login as it was: nothing was sent.

@@ -62,7 +62,7 @@ func Run(ctx context.Context, args []string, streams Streams, getenv func(string
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		_, _ = fmt.Fprintln(streams.Err, "globus-auth: interrupted")
 	default:
-		_, _ = fmt.Fprintf(streams.Err, "globus-auth: %v\n", err)
+		_, _ = fmt.Fprintf(streams.Err, "globus-auth: %s\n", run.text(err))
 	}
 	if ctx.Err() != nil {
 		return ExitInterrupted
@@ -103,6 +103,7 @@ type runner struct {
 	Streams
 	getenv  func(string) string
 	baseURL string
+	verbose bool
 	flags   settings
 	apps    []*app.App // that were opened
 }
@@ -117,7 +118,7 @@ func (r *runner) close(ctx context.Context) {
 	defer note.Stop()
 	for _, a := range r.apps {
 		if err := a.Close(ctx); err != nil {
-			_, _ = fmt.Fprintf(r.Err, "globus-auth: warning: the response did not come in time, so a new login may be needed: %v\n", err)
+			_, _ = fmt.Fprintf(r.Err, "globus-auth: warning: the response did not come in time, so a new login may be needed: %s\n", r.text(err))
 		}
 	}
 }
@@ -125,23 +126,23 @@ func (r *runner) close(ctx context.Context) {
 func (r *runner) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "globus-auth",
-		Short: "Log in to Globus Auth, look around in it, and test against a double of it",
+		Short: "Log in to Globus Auth, inspect it, and test against an emulator of it",
 		Long: `globus-auth logs people in to Globus Auth, hands out tokens, looks up identities,
-scopes and consents, and runs a double of the service for tests.
+scopes and consents, and runs a test double (emulator) of the service.
 
 Start with "globus-auth quickstart": it shows a whole login, without a network.
 
 Environment:
-  GLOBUS_AUTH_ACCESS_TOKEN        a ready access token of auth.globus.org, in place of a stored login
+  GLOBUS_AUTH_ACCESS_TOKEN        access token for auth.globus.org, used in place of a stored login
   GLOBUS_AUTH_CLIENT_ID           --client-id
-  GLOBUS_AUTH_CLIENT_SECRET       secret of that client, which acts as itself then, apart from people's logins
+  GLOBUS_AUTH_CLIENT_SECRET       secret of that client: it then acts as itself, with a login of its own
   GLOBUS_AUTH_CLIENT_SECRET_FILE  --client-secret-file
   GLOBUS_AUTH_PROFILE             --profile
   GLOBUS_AUTH_STORE               --store
   GLOBUS_AUTH_STORE_DIR           --store-dir
-  GLOBUS_SDK_ENVIRONMENT          the Globus environment, default production
-  GLOBUS_SDK_SERVICE_URL_AUTH     another address of the service, such as an emulator
-  GLOBUS_SDK_HTTP_TIMEOUT         seconds for one request, default 60, -1 for no limit
+  GLOBUS_SDK_ENVIRONMENT          Globus environment (default production)
+  GLOBUS_SDK_SERVICE_URL_AUTH     --base-url
+  GLOBUS_SDK_HTTP_TIMEOUT         seconds for one request; -1 for no limit (default 60)
   GLOBUS_SDK_VERIFY_SSL           on, off, or a file of CA certificates`,
 		Version:           globusauth.Version(),
 		SilenceErrors:     true,
@@ -150,10 +151,12 @@ Environment:
 		Args:              cobra.NoArgs,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetHelpFunc(r.help)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; see %q", err, cmd.CommandPath()+" --help")
 	})
-	root.PersistentFlags().StringVar(&r.baseURL, "base-url", "", "address of the service, in place of the environment's")
+	root.PersistentFlags().StringVar(&r.baseURL, "base-url", "", "address of the service, such as an emulator (default the environment's)")
+	root.PersistentFlags().BoolVar(&r.verbose, "verbose", false, "show the operations that led to an error")
 	r.settingsFlags(root)
 	root.AddCommand(r.quickstart(), r.emulator(), r.login(), r.whoami(), r.logout(), r.tokens(), r.token(), r.session(),
 		r.identities(), r.scopes(), r.consents())
@@ -186,14 +189,14 @@ func (r *runner) config() (globusauth.Config, error) {
 	}
 	if r.baseURL != "" {
 		config.BaseURL = r.baseURL
-		// Whoever types http means it; the same holds for the variable.
+		// An address with http is typed deliberately; the same holds for the variable.
 		config.UnsafeAllowHTTP = true
 	}
 	if u, err := url.Parse(config.BaseURL); err == nil && u.Scheme == "http" && u.Host != "" && !origin.Loopback(u.Hostname()) {
 		_, _ = fmt.Fprintf(r.Err, "globus-auth: warning: tokens travel unencrypted to %s\n", u.Host)
 	}
 	config.AppName = appName
-	config.Logger = slog.New(&notices{out: r.Err})
+	config.Logger = slog.New(&notices{out: r.Err, text: r.text})
 	return config, nil
 }
 

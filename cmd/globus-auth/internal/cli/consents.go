@@ -16,16 +16,16 @@ import (
 )
 
 func (r *runner) consents() *cobra.Command {
-	command := &cobra.Command{Use: "consents", Short: "Look at what a person has consented to", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	command := &cobra.Command{Use: "consents", Short: "Show the consents of a person", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	all := false
 	tree := &cobra.Command{
 		Use:   "tree IDENTITY",
 		Short: "Draw the consents of an identity as trees",
-		Long: `Draw the consents of an identity, given by ID or username, as trees: below a consent are
-those that its service needs in turn. A * marks one that can be revoked alone. After the
-scope stand the ID of the consent, its client and, unless it is "approved", its status.
+		Long: `Draw the consents of an identity, given by ID or username, as trees: below each consent are
+those that its service needs. A * marks a consent that can be revoked alone. Each line has the
+scope, the ID of the consent, its client and, unless it is "approved", its status.
 
-Without --all there are only those given to the client of the token.`,
+Without --all, only consents for the client of the token are shown.`,
 		Example: `  globus-auth consents tree alice@example.edu
   globus-auth consents tree --all 46bd0f56-e24f-11e5-a510-131bef46955c`,
 		Args: cobra.ExactArgs(1),
@@ -41,7 +41,7 @@ Without --all there are only those given to the client of the token.`,
 			return r.drawConsents(cmd.Context(), client, id, all)
 		},
 	}
-	tree.Flags().BoolVar(&all, "all", false, "all consents, not only those of the token's client; needs the scope view_consents")
+	tree.Flags().BoolVar(&all, "all", false, "show the consents for all clients; needs the scope view_consents")
 	command.AddCommand(tree)
 	return command
 }
@@ -67,7 +67,7 @@ func (r *runner) drawConsents(ctx context.Context, client *globusauth.Client, id
 	list, err := client.GetConsents(ctx, identityID, &gen.GetConsentsParams{All: all})
 	switch {
 	case errors.Is(err, apierror.ErrForbidden):
-		return fmt.Errorf("%w; it takes a token of that person, and for --all one with the scope view_consents", err)
+		return fmt.Errorf("%w; it requires a token issued to that person, and for --all the scope view_consents", err)
 	case err != nil:
 		return err
 	case list.Consents == nil:
@@ -83,7 +83,7 @@ func (r *runner) drawConsents(ctx context.Context, client *globusauth.Client, id
 	if len(forest.Trees()) == 0 {
 		hint := ""
 		if !all {
-			hint = " given to this client; --all shows those of others"
+			hint = " for this client; --all shows those for all clients"
 		}
 		_, err := fmt.Fprintf(r.Err, "globus-auth: %s has no consents%s\n", identityID, hint)
 		return err

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -28,33 +29,33 @@ func (r *runner) emulator() *cobra.Command {
 	var o emulatorOptions
 	command := &cobra.Command{
 		Use:   "emulator",
-		Short: "Run a double of Globus Auth on a port, for tests in any language",
-		Long: `Run a double of Globus Auth on a port until interrupted, for tests in any language. Once
-it listens, it prints one line of JSON on standard output with everything a program needs to
-know: the address, users, clients and their secrets, scopes. A browser shows a dashboard at
-the address; requests are logged on standard error.
+		Short: "Run a test double of Globus Auth on a port, for any language",
+		Long: `Run a test double (emulator) of Globus Auth on a port until interrupted, for tests in any language.
+When it is ready, it prints one line of JSON on standard output with everything that a program needs:
+the address, users, clients and their secrets, scopes. A browser shows a dashboard at the address.
+Requests are logged on standard error.
 
-Point the official SDKs at it with GLOBUS_SDK_SERVICE_URL_AUTH. It is no Globus Auth: it
-signs in anybody, without a password.`,
+Set GLOBUS_SDK_SERVICE_URL_AUTH to the address to use it with the official SDKs. It is not Globus Auth:
+it signs in any user without a password.`,
 		Example: `  globus-auth emulator --listen 127.0.0.1:8765
-  globus-auth emulator --seed world.yaml --save state.yaml --rotate-refresh-tokens`,
+  globus-auth emulator --seed world.yaml --save state.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.runEmulator(cmd.Context(), o) },
 	}
 	flags := command.Flags()
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:8765", "address and port to listen on; port 0 takes a free one")
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8765", "address and port to listen on; port 0 is any free port")
 	flags.BoolVar(&o.allowRemote, "allow-remote", false, "allow an address that other machines can reach")
-	flags.StringVar(&o.publicURL, "public-url", "", "address under which clients reach it, where that is another one")
-	flags.StringVar(&o.seed, "seed", "", "YAML file with the world to start with, in place of the built-in one; - reads standard input")
+	flags.StringVar(&o.publicURL, "public-url", "", "address at which clients reach it, if different from --listen")
+	flags.StringVar(&o.seed, "seed", "", "YAML file with the users, clients and so on to start with; - is standard input (default a built-in set)")
 	flags.StringVar(&o.save, "save", "", "state file, loaded if it exists; written at most once a second and at the end")
-	flags.StringVar(&o.format, "format", "json", "of the first line: json, or text for a person")
+	flags.StringVar(&o.format, "format", "json", "format of the first output: json or text")
 	flags.StringVar(&o.log, "log", "text", "request log on standard error: text, json or none")
-	flags.StringVar(&o.login, "login", "", "auto: a login page for nobody, page: for everyone; by default for who accepts text/html")
-	flags.BoolVar(&o.config.Deterministic, "deterministic", false, "the same IDs and tokens in every run")
-	flags.BoolVar(&o.config.KeyIDs, "key-ids", false, "give signing keys and ID tokens a key ID, which Globus Auth does not")
-	flags.DurationVar(&o.config.AccessTokenLifetime, "access-token-lifetime", 0, "how long access tokens live (default 48h)")
-	flags.BoolVar(&o.config.RotateRefreshTokens, "rotate-refresh-tokens", false, "each refresh gives a new refresh token, and the old one dies")
-	flags.DurationVar(&o.config.RefreshTokenGrace, "refresh-token-grace", 0, "how long a refresh token still works after its first use")
+	flags.StringVar(&o.login, "login", "", "when to show the login page: auto (never) or page (always) (default browsers only)")
+	flags.BoolVar(&o.config.Deterministic, "deterministic", false, "use the same IDs and tokens in every run")
+	flags.BoolVar(&o.config.KeyIDs, "key-ids", false, "give signing keys and ID tokens a key ID, unlike Globus Auth")
+	flags.DurationVar(&o.config.AccessTokenLifetime, "access-token-lifetime", 0, "lifetime of access tokens (default 48h)")
+	flags.BoolVar(&o.config.RotateRefreshTokens, "rotate-refresh-tokens", false, "return a new refresh token on each refresh, and revoke the old one")
+	flags.DurationVar(&o.config.RefreshTokenGrace, "refresh-token-grace", 0, "how long a rotated refresh token still works after its first use")
 	return command
 }
 
@@ -65,7 +66,7 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
 	if err != nil {
-		return err
+		return fmt.Errorf("--listen: %w", err)
 	}
 	defer func() { _ = listener.Close() }()
 	if config.BaseURL = o.publicURL; config.BaseURL == "" {
@@ -73,13 +74,13 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 	}
 	if addr, ok := listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
 		if !o.allowRemote {
-			return usagef("%s can be reached from other machines, and this double signs in anybody; use a loopback address, or --allow-remote if you mean it", listener.Addr())
+			return usagef("--listen: %s can be reached from other machines, and the emulator signs in any user without a password: use a loopback address, or add --allow-remote", listener.Addr())
 		}
-		_, _ = fmt.Fprintln(r.Err, "globus-auth: warning: this is a test double, not Globus Auth: whoever reaches it is signed in without a password")
+		_, _ = fmt.Fprintln(r.Err, "globus-auth: warning: this is a test double, not Globus Auth: everyone who can reach it is signed in without a password")
 	}
 	double, err := authtest.NewServer(config)
 	if err != nil {
-		return err
+		return usagef("%s", fieldFlags.Replace(r.text(err)))
 	}
 	handler := withReference(double.Handler())
 	ready := func() error { return r.announce(double.Ready(), o.format) }
@@ -92,6 +93,10 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 	stop()
 	return errors.Join(err, saver.save())
 }
+
+// fieldFlags are the flags that set the fields of an [authtest.Config].
+var fieldFlags = strings.NewReplacer("AccessTokenLifetime", "--access-token-lifetime", "BaseURL", "--public-url",
+	"Login is", "--login is", "RefreshTokenGrace", "--refresh-token-grace")
 
 // withReference adds the page of the API reference. Its scripts can load nothing and
 // send nothing: so the page itself says, and this says who may frame it.
@@ -125,10 +130,10 @@ func (r *runner) emulatorConfig(o emulatorOptions) (authtest.Config, error) {
 		config.Logger = slog.New(slog.NewJSONHandler(r.Err, nil))
 	case "none":
 	default:
-		return config, usagef("--log %q: it is text, json or none", o.log)
+		return config, usagef("--log %q is invalid: use text, json or none", o.log)
 	}
 	if o.format != "json" && o.format != "text" {
-		return config, usagef("--format %q: it is json or text", o.format)
+		return config, usagef("--format %q is invalid: use json or text", o.format)
 	}
 	if o.seed != "" {
 		world, err := r.readSeed(o.seed)
@@ -161,7 +166,7 @@ func (r *runner) announce(ready authtest.Ready, format string) error {
 		return err
 	}
 	w := tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "A double of Globus Auth is ready.\n\nbase URL\t%s\nnative client\t%s\nconfidential client\t%s\n  secret\t%s\n  redirect URI\t%s\n",
+	_, _ = fmt.Fprintf(w, "A test double of Globus Auth is ready.\n\nbase URL\t%s\nnative client\t%s\nconfidential client\t%s\n  secret\t%s\n  redirect URI\t%s\n",
 		ready.BaseURL, ready.NativeClientID, ready.ConfidentialClientID, ready.ConfidentialClientSecret, ready.ConfidentialRedirectURI)
 	for i, user := range ready.Users {
 		label := ""

@@ -101,7 +101,7 @@ func TestEmulatorRefuses(t *testing.T) {
 		}},
 		"emulator-format":     {args: []string{"emulator", "--format", "xml"}, code: cli.ExitUsage},
 		"emulator-log":        {args: []string{"emulator", "--log", "loud"}, code: cli.ExitUsage},
-		"emulator-login":      {args: []string{"emulator", "--listen", "127.0.0.1:0", "--login", "never"}, code: cli.ExitFailed},
+		"emulator-login":      {args: []string{"emulator", "--listen", "127.0.0.1:0", "--login", "never"}, code: cli.ExitUsage},
 		"emulator-no-seed":    {args: []string{"emulator", "--seed", missing}, code: cli.ExitFailed, clean: func(s string) string { return strings.ReplaceAll(s, missing, "MISSING") }},
 		"emulator-wrong-seed": {args: []string{"emulator", "--seed", filepath.Join("testdata", "wrong-seed.yaml")}, code: cli.ExitFailed},
 	} {
@@ -147,7 +147,7 @@ func get(t *testing.T, address string) (string, error) {
 func TestEmulatorForAPerson(t *testing.T) {
 	t.Parallel()
 	line, _ := emulate(t, "--format", "text")
-	if line != "A double of Globus Auth is ready.\n" {
+	if line != "A test double of Globus Auth is ready.\n" {
 		t.Errorf("got %q", line)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 
@@ -20,12 +19,11 @@ func (r *runner) identities() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "identities [KEY...]",
 		Short: "Look up identities by username or ID",
-		Long: `Look up identities by username or ID, mixed as you like: as arguments, or one a line
-on standard input.
+		Long: `Look up identities by username or ID. Both may be mixed, as arguments or one per line on standard input.
 
 The output is in the order of the keys. A table is printed at the end; json and jsonl are
-written as responses arrive, a hundred keys at a time. Each object has the key it was
-found by in "key".
+written as responses arrive, up to 100 keys at a time. The field "key" of each object is the key
+that found it.
 
 A key that is not found is reported on standard error, and the exit code is 1 unless
 --missing-ok is given. Interrupted with Ctrl-C, the command prints what it has, and the
@@ -35,7 +33,7 @@ exit code is 130.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := r.printer(format)
 			if out == nil {
-				return usagef("--format %q: it is table, json or jsonl", format)
+				return usagef("--format %q is invalid: use table, json or jsonl", format)
 			}
 			client, err := r.client(cmd.Context())
 			if err != nil {
@@ -51,7 +49,7 @@ exit code is 130.`,
 	}
 	command.Flags().StringVar(&format, "format", "table", "table, json or jsonl")
 	command.Flags().BoolVar(&missingOK, "missing-ok", false, "exit with 0 even if some keys are not found")
-	command.Flags().BoolVar(&provision, "provision", false, "create an identity for a username that has none")
+	command.Flags().BoolVar(&provision, "provision", false, "create an identity for each username that has none")
 	return command
 }
 
@@ -71,7 +69,7 @@ type lookup struct {
 
 func (l *lookup) run(ctx context.Context, people *identitymap.Map) error {
 	if len(l.keys.args) == 0 && isTerminal(l.In) {
-		_, _ = fmt.Fprintln(l.Err, "globus-auth: reading keys, one a line; Ctrl-D ends them")
+		_, _ = fmt.Fprintln(l.Err, "globus-auth: reading keys from the terminal, one per line; Ctrl-D ends the input")
 	}
 	if isTerminal(l.Err) && (l.table || !isTerminal(l.Out)) {
 		l.bar = newProgress(l.Err, len(l.keys.args))
@@ -89,7 +87,7 @@ func (l *lookup) run(ctx context.Context, people *identitymap.Map) error {
 // pause tells that the service wants fewer requests.
 func (l *lookup) pause(pause time.Duration) {
 	l.bar.clear()
-	_, _ = fmt.Fprintf(l.Err, "globus-auth: too many requests; the service asks to wait %v\n", pause)
+	_, _ = fmt.Fprintf(l.Err, "globus-auth: too many requests: the service asks for a pause of %v\n", pause)
 }
 
 // ask looks up the keys and prints what is found. It gives up on an error that
@@ -149,7 +147,7 @@ func (l *lookup) print(key string, result identitymap.Result) error {
 // conclude says how it ended.
 func (l *lookup) conclude(ctx context.Context, gaveUp bool) error {
 	counts := fmt.Sprintf("%d found, %d not found", l.found, l.missing)
-	l.failed.print(l.Err)
+	l.failed.print(l.runner)
 	if ctx.Err() != nil && (l.failed.keys > 0 || !l.keys.ended) {
 		return fmt.Errorf("interrupted: %s, the other keys have no response", counts)
 	}
@@ -208,16 +206,16 @@ func (f *failures) add(key string, err error) (another bool) {
 	return another
 }
 
-func (f *failures) print(out io.Writer) {
+func (f *failures) print(r *runner) {
 	for _, cause := range f.causes {
 		keys := shown(cause.first)
 		if cause.keys > 1 {
 			keys += fmt.Sprintf(" and %d more", cause.keys-1)
 		}
-		_, _ = fmt.Fprintf(out, "globus-auth: no response for %s: %v\n", keys, cause.err)
+		_, _ = fmt.Fprintf(r.Err, "globus-auth: no response for %s: %s\n", keys, r.text(cause.err))
 	}
 	if f.more > 0 {
-		_, _ = fmt.Fprintf(out, "globus-auth: and %d more failed requests\n", f.more)
+		_, _ = fmt.Fprintf(r.Err, "globus-auth: and %d more failed requests\n", f.more)
 	}
 }
 

@@ -30,14 +30,14 @@ type loginOptions struct {
 
 func (o *loginOptions) flags(command *cobra.Command) {
 	flags := command.Flags()
-	flags.BoolVar(&o.noBrowser, "no-browser", false, "print the link, and read the code or the whole redirected address from standard input")
-	flags.StringVar(&o.redirectURI, "redirect-uri", "", "a redirect URI of the client, for a person's login with a client that has a secret")
+	flags.BoolVar(&o.noBrowser, "no-browser", false, "print the link, and read the code, or the address of the page that shows it, from standard input")
+	flags.StringVar(&o.redirectURI, "redirect-uri", "", "registered redirect URI, to log a person in with a client that has a secret")
 	flags.StringSliceVar(&o.authorization.SessionRequiredIdentities, "session-identities", nil, "require these identities, by ID or username, in the session")
 	flags.StringSliceVar(&o.authorization.SessionRequiredPolicies, "session-policies", nil, "require the session to satisfy these policies, by ID")
 	flags.StringSliceVar(&o.authorization.SessionRequiredSingleDomain, "session-single-domain", nil, "require an identity from one of these domains")
 	flags.BoolVar(&o.mfa, "session-mfa", false, "ask for multi-factor authentication")
-	flags.StringVar(&o.authorization.SessionMessage, "session-message", "", "a sentence that the login page shows")
-	flags.StringVar(&o.authorization.Prompt, "prompt", "", `"login" asks for a fresh authentication`)
+	flags.StringVar(&o.authorization.SessionMessage, "session-message", "", "sentence to show on the login page")
+	flags.StringVar(&o.authorization.Prompt, "prompt", "", "set to \"login\" to require a fresh authentication")
 }
 
 // parameters are what the login is to satisfy.
@@ -54,23 +54,27 @@ func (r *runner) login() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "login --client-id ID",
 		Short: "Log in, and keep the tokens for later commands",
-		Long: `Log in with a native client in the browser, and keep the tokens where the official Python
-SDK keeps those of an app named globus-auth: ~/.globus/app/CLIENT_ID/globus-auth/tokens.json.
-Later commands use and refresh them. Without a browser, over SSH, or with --no-browser the
-link is printed on standard output, and the code, or the whole address of the page that shows
-it, is read from standard input.
+		Long: `Log in with a native client in the browser, and store the tokens where the official Python
+SDK stores those of an app named globus-auth: ~/.globus/app/CLIENT_ID/globus-auth/tokens.json.
+A login at another address of the service, such as an emulator, is stored in a file of its own.
+Later commands use and refresh the tokens.
+
+Without a browser, over SSH, or with --no-browser, the link is printed on standard output, and the
+code, or the whole address of the page that shows it, is read from standard input.
 
 With --client-secret-file the client logs in as itself, for unattended programs. Later
 commands need the file as well. With --redirect-uri, a person logs in to that
 client, and pastes the address to which the browser was sent.
 
-With GLOBUS_AUTH_CLIENT_ID and GLOBUS_AUTH_CLIENT_SECRET, as in CI, the client acts as itself;
-a login is needed only for other scopes than the default ones.
+With GLOBUS_AUTH_CLIENT_ID and GLOBUS_AUTH_CLIENT_SECRET, as in CI, the client acts as itself.
+It needs this command only for scopes other than the default ones.
 
 Scopes may have dependencies: "urn:globus:auth:scope:transfer.api.globus.org:all[...]".`,
 		Example: `  globus-auth login --client-id 7fb58e00-839d-44e3-8047-10a502612dca
-  globus-auth login --client-id ID --no-browser --scopes "openid urn:globus:auth:scope:transfer.api.globus.org:all"
-  globus-auth login --client-id ID --client-secret-file secret.txt --profile robot`,
+  globus-auth login --client-id ID --no-browser \
+    --scopes "openid urn:globus:auth:scope:transfer.api.globus.org:all"
+  globus-auth login --client-id ID \
+    --client-secret-file secret.txt --profile robot`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := r.appConfig()
@@ -78,7 +82,7 @@ Scopes may have dependencies: "urn:globus:auth:scope:transfer.api.globus.org:all
 				return err
 			}
 			if config.ClientID == "" {
-				return usagef("--client-id is missing; developers.globus.org gives one")
+				return usagef("--client-id is missing: register a client at https://developers.globus.org to get one")
 			}
 			if config.Scopes, err = readScopes(o.scopes); err != nil {
 				return err
@@ -96,7 +100,7 @@ Scopes may have dependencies: "urn:globus:auth:scope:transfer.api.globus.org:all
 	}
 	o.flags(command)
 	command.Flags().StringVar(&o.scopes, "scopes", "", `scopes, separated by spaces (default "openid profile email" and those to look up identities)`)
-	command.Flags().BoolVar(&o.noRefreshTokens, "no-refresh-tokens", false, "log in again when the tokens expire, after two days")
+	command.Flags().BoolVar(&o.noRefreshTokens, "no-refresh-tokens", false, "request no refresh tokens: log in again when the tokens expire, after two days")
 	return command
 }
 

@@ -15,11 +15,11 @@ func (r *runner) logout() *cobra.Command {
 	forget := false
 	command := &cobra.Command{
 		Use:   "logout",
-		Short: "Revoke the stored tokens, and forget them",
-		Long: `Revoke all stored tokens of a client and profile at the service, and forget them. Tokens
-that the service could not be told to revoke are kept, so that logout can be run again,
-unless --forget is given. It also clears a store that is damaged or that others could use, for
-which --client-id is needed.`,
+		Short: "Revoke the stored tokens, and delete them",
+		Long: `Revoke all stored tokens of a client and profile, and delete them. Tokens that cannot be revoked,
+such as when the service cannot be reached, are kept, so that logout can be run again, unless
+--forget is given. --forget also clears a store that is damaged, or that other users can read; this
+requires --client-id.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := r.runLogout(cmd.Context(), forget)
@@ -30,7 +30,7 @@ which --client-id is needed.`,
 			return err
 		},
 	}
-	command.Flags().BoolVar(&forget, "forget", false, "forget also tokens that cannot be revoked")
+	command.Flags().BoolVar(&forget, "forget", false, "delete tokens even if they cannot be revoked")
 	return command
 }
 
@@ -47,9 +47,9 @@ func (r *runner) runLogout(ctx context.Context, forget bool) error {
 	case loadErr != nil && err == nil:
 		return loadErr
 	case err != nil && len(left.All()) > 0:
-		return fmt.Errorf("%w: tokens are kept for another attempt; --forget gives them up", err)
+		return fmt.Errorf("%w: the tokens are kept: run it again, or use --forget to delete them", err)
 	case err != nil:
-		return fmt.Errorf("%w: the tokens are forgotten, but may still be valid", err)
+		return fmt.Errorf("%w: the tokens are deleted, but may still be valid", err)
 	}
 	return nil
 }

@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// notices prints what the library warns of, a sentence a record. Of retries, of
+// notices prints the warnings of the library, one sentence per record. Of retries, of
 // which a lookup of many keys may have thousands, it prints one a second.
 type notices struct {
-	out io.Writer
+	out  io.Writer
+	text func(error) string // of an error
 
 	mu      sync.Mutex
 	retried time.Time
@@ -30,7 +31,11 @@ func (n *notices) Handle(_ context.Context, record slog.Record) error {
 	var all []string
 	record.Attrs(func(attr slog.Attr) bool {
 		values[attr.Key] = attr.Value
-		all = append(all, attr.Key+": "+cell(attr.Value.String()))
+		text := attr.Value.String()
+		if err, ok := attr.Value.Any().(error); ok {
+			text = n.text(err)
+		}
+		all = append(all, attr.Key+": "+cell(text))
 		return true
 	})
 	n.mu.Lock()
@@ -49,7 +54,7 @@ func (n *notices) Handle(_ context.Context, record slog.Record) error {
 	if status := values["status"].String(); status != "0" {
 		reason = "status " + status
 	} else if err, ok := values["error"].Any().(error); ok {
-		reason = cell(err.Error())
+		reason = cell(n.text(err))
 	}
 	_, err := fmt.Fprintf(n.out, "globus-auth: %s: retrying in %s (retry %s)\n", reason, delay.Duration().Round(100*time.Millisecond), values["retry"])
 	return err

@@ -75,16 +75,17 @@ func (j *jsonArray) print(key string, i identitymap.Identity) error {
 	if err != nil {
 		return err
 	}
-	separator := ",\n  "
+	// Each record ends with its line, so that messages do not continue it on a terminal.
+	begin := ", "
 	if j.rows++; j.rows == 1 {
-		separator = "[\n  "
+		begin = "[\n  "
 	}
-	_, err = fmt.Fprintf(j.out, "%s%s", separator, text)
+	_, err = fmt.Fprintf(j.out, "%s%s\n", begin, text)
 	return err
 }
 
 func (j *jsonArray) end() error {
-	text := "\n]\n"
+	text := "]\n"
 	if j.rows == 0 {
 		text = "[]\n"
 	}

@@ -27,12 +27,12 @@ import (
 func (r *runner) quickstart() *cobra.Command {
 	return &cobra.Command{
 		Use:   "quickstart",
-		Short: "Show a whole login, step by step, against a double of Globus Auth",
+		Short: "Show a whole login, step by step, without a network",
 		Long: `Show a whole login, step by step, over real HTTP: a person logs in, tokens come back
 for each service, the ID token is verified, identities are looked up, a token is
 introspected, exchanged, refreshed and revoked.
 
-The other side is a double of Globus Auth in this process, unless --base-url names a
+The service is a test double of Globus Auth in this process, unless --base-url names a
 running "globus-auth emulator". No network is needed, and nothing is stored.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.runQuickstart(cmd.Context()) },
@@ -71,12 +71,12 @@ func (r *runner) runQuickstart(ctx context.Context) error {
 	}{
 		{"A person logs in to a command-line tool (native app, PKCE)", tour.logIn},
 		{"Tokens came back, one for each service", tour.showTokens},
-		{"The ID token says who it is, and is verified", tour.verify},
+		{"The ID token says who logged in, and is verified", tour.verify},
 		{"Identities are looked up by username and by ID", tour.identities},
-		{"A service asks what a token stands for (introspection)", tour.introspect},
+		{"A service asks what a token is for (introspection)", tour.introspect},
 		{"The service acts for the person elsewhere (dependent tokens)", tour.dependentTokens},
 		{"A token is refreshed", tour.refresh},
-		{"A token is revoked, and is dead", tour.revoke},
+		{"A token is revoked", tour.revoke},
 	}
 	for i, step := range steps {
 		_, _ = fmt.Fprintf(r.Out, "\n%d. %s\n", i+1, step.title)
@@ -109,7 +109,7 @@ func (r *runner) quickstartWorld(ctx context.Context) (authtest.Ready, func(), e
 			_ = serve(serving, listener, double.Handler(), func() error { close(ready); return nil })
 		}()
 		<-ready
-		_, _ = fmt.Fprintf(r.Out, "A double of Globus Auth listens on %s in this process.\n", double.BaseURL())
+		_, _ = fmt.Fprintf(r.Out, "A test double of Globus Auth listens on %s in this process.\n", double.BaseURL())
 		return double.Ready(), func() { stop(); <-ended }, nil
 	}
 	config, err := r.config()
@@ -126,15 +126,15 @@ func (r *runner) quickstartWorld(ctx context.Context) (authtest.Ready, func(), e
 	}
 	resp, err := client.HTTPClient().Do(req)
 	if err != nil {
-		return authtest.Ready{}, nil, fmt.Errorf("no emulator answers: %w", err)
+		return authtest.Ready{}, nil, fmt.Errorf("no emulator responds: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var world authtest.Ready
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&world); resp.StatusCode != http.StatusOK || err != nil || len(world.Users) == 0 || world.NativeClientID == "" {
-		return authtest.Ready{}, nil, fmt.Errorf("%s is no \"globus-auth emulator\": it does not tell its users and clients (status %d)", client.BaseURL(), resp.StatusCode)
+		return authtest.Ready{}, nil, fmt.Errorf("%s is not a \"globus-auth emulator\": it does not list its users and clients (status %d)", client.BaseURL(), resp.StatusCode)
 	}
 	world.BaseURL = client.BaseURL()
-	_, _ = fmt.Fprintf(r.Out, "Using the double of Globus Auth at %s.\n", world.BaseURL)
+	_, _ = fmt.Fprintf(r.Out, "Using the emulator of Globus Auth at %s.\n", world.BaseURL)
 	return world, func() {}, nil
 }
 
@@ -337,7 +337,7 @@ func (t *tour) revoke(ctx context.Context) error {
 	if answer.Active {
 		return errors.New("the token is still active")
 	}
-	t.say("%s is not active any more", shorten(token.AccessToken))
+	t.say("%s is no longer active", shorten(token.AccessToken))
 	return nil
 }
 

@@ -15,11 +15,12 @@ func (r *runner) scopes() *cobra.Command {
 	command := &cobra.Command{Use: "scopes", Short: "Work with scope strings", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	command.AddCommand(&cobra.Command{
 		Use:   "parse STRING",
-		Short: "Check a scope string and show it as a tree, one scope a line",
-		Long: `Check a scope string and show it as a tree, one scope a line; * marks an optional
-dependency. The last line is the canonical text. A mistake is shown with its place.`,
-		Example: `  globus-auth scopes parse 'urn:globus:auth:scope:transfer.api.globus.org:all[*https://auth.globus.org/scopes/COLLECTION/data_access]'`,
-		Args:    cobra.ExactArgs(1),
+		Short: "Check a scope string and show it as a tree",
+		Long: `Check a scope string and show it as a tree, one scope per line; * marks an optional
+dependency. The last line is the canonical form. A mistake is shown with its position.`,
+		Example: `  globus-auth scopes parse 'openid email'
+  globus-auth scopes parse 'transfer[*data_access]'`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			graph, err := scopes.Parse(args[0])
 			if problem, ok := errors.AsType[*scopes.ParseError](err); ok {

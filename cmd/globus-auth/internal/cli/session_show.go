@@ -14,7 +14,7 @@ import (
 
 func (r *runner) session() *cobra.Command {
 	command := &cobra.Command{
-		Use: "session", Short: "See and renew the authentications behind the login", Args: cobra.NoArgs,
+		Use: "session", Short: "Show or renew the authentications behind the login", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	command.AddCommand(r.sessionShow(), r.sessionUpdate())
@@ -33,9 +33,9 @@ func (r *runner) sessionShow() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "show",
 		Short: "List the identities of the login, and when each was authenticated",
-		Long: `List the identities of the login, and when each was authenticated last. The login needs the
-scope view_identity_set, which login asks for by default, to see linked identities. For a client with
-a secret, the service tells which identities are in the session behind the token.`,
+		Long: `List the identities of the login, and when each was last authenticated. Linked identities are
+shown if the token has the scope view_identity_set, which login requests by default. For a client with
+a secret, only the identities in the session behind the token are shown.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {

@@ -12,11 +12,12 @@ func (r *runner) sessionUpdate() *cobra.Command {
 	var o loginOptions
 	command := &cobra.Command{
 		Use:   "update",
-		Short: "Authenticate again, with what a service or policy asks for",
-		Long: `Log in again for the same scopes, so that the session satisfies what a service or policy asks
-for. With no other flags it asks for a fresh authentication.`,
-		Example: `  globus-auth session update --session-policies 8b0f8e21-3a2b-4b0a-9f1c-2f3a0f6a2b0c
-  globus-auth session update --session-identities alice@example.edu --session-mfa`,
+		Short: "Authenticate again, as a service or policy requires",
+		Long: `Log in again for the same scopes, so that the session satisfies what a service or policy
+requires. With no other flags, a fresh authentication is required.`,
+		Example: `  globus-auth session update --session-identities alice@example.edu
+  globus-auth session update --session-mfa \
+    --session-policies 8b0f8e21-3a2b-4b0a-9f1c-2f3a0f6a2b0c`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := r.loggedIn(cmd.Context())

@@ -18,11 +18,13 @@ func (r *runner) token() *cobra.Command {
 	refresh := false
 	command := &cobra.Command{
 		Use:   "token RESOURCE_SERVER",
-		Short: "Print one usable access token, refreshed if needed",
-		Long: `Print one usable access token for a resource server on standard output, refreshed first if
-it expires within a minute or the time of --min-valid. Keep it secret: it is a password. For
-auth.globus.org it is that of GLOBUS_AUTH_ACCESS_TOKEN, if there is one.`,
-		Example: `  curl -H "Authorization: Bearer $(globus-auth token transfer.api.globus.org)" https://transfer.api.globus.org/v0.10/task_list
+		Short: "Print a usable access token, refreshed if needed",
+		Long: `Print a usable access token for a resource server on standard output. It is refreshed first if
+it expires within a minute, or within the time of --min-valid. Keep it secret, like a password. For
+auth.globus.org, it is the token of GLOBUS_AUTH_ACCESS_TOKEN if that is set.`,
+		Example: `  TOKEN=$(globus-auth token transfer.api.globus.org)
+  curl -H "Authorization: Bearer $TOKEN" \
+    https://transfer.api.globus.org/v0.10/task_list
   globus-auth token transfer.api.globus.org --min-valid 6h`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,7 +46,7 @@ auth.globus.org it is that of GLOBUS_AUTH_ACCESS_TOKEN, if there is one.`,
 			return err
 		},
 	}
-	command.Flags().DurationVar(&minValid, "min-valid", 0, "how long the token has to remain valid, such as 6h (default 1m, if it can be refreshed)")
+	command.Flags().DurationVar(&minValid, "min-valid", 0, "how long the token must remain valid, such as 6h (default 1m, if it can be refreshed)")
 	command.Flags().BoolVar(&refresh, "refresh", false, "refresh the token even if it is valid")
 	return command
 }
@@ -57,7 +59,7 @@ func (r *runner) usableToken(ctx context.Context, server string, minValid time.D
 	}
 	stored, found := a.set.ByResourceServer(server)
 	if !found && len(a.set.All()) > 0 {
-		return tokens.Token{}, fmt.Errorf("no token is stored for %q, only for %s: log in with a scope of it", server, strings.Join(servers(a.set), ", "))
+		return tokens.Token{}, fmt.Errorf("no token is stored for %q, only for %s: log in with a scope of that resource server", server, strings.Join(servers(a.set), ", "))
 	}
 	source := a.TokenSource(server)
 	token, err := source.Token(ctx)

@@ -26,7 +26,7 @@ func (r *runner) tokens() *cobra.Command {
 		Use:   "tokens",
 		Short: "List the stored tokens with resource server and expiry",
 		Long: `List the stored tokens with resource server, scopes and expiry. The tokens themselves are secrets,
-and are shown with --show only.`,
+and are shown only with --show.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "table" && format != "json" {
@@ -43,7 +43,7 @@ and are shown with --show only.`,
 			return r.tokenTable(rows, show)
 		},
 	}
-	command.Flags().BoolVar(&show, "show", false, "show the secrets as well")
+	command.Flags().BoolVar(&show, "show", false, "show the tokens themselves, which are secrets")
 	command.Flags().StringVar(&format, "format", "table", "table or json")
 	return command
 }

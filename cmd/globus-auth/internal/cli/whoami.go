@@ -14,9 +14,9 @@ func (r *runner) whoami() *cobra.Command {
 	format := ""
 	command := &cobra.Command{
 		Use:   "whoami",
-		Short: "Say who is logged in",
-		Long: `Say who is logged in, as the service tells it. The format json is the claims of the
-userinfo endpoint, with characters that are not printable escaped.`,
+		Short: "Show who is logged in",
+		Long: `Show who is logged in, according to the service. With --format json, print the claims of the
+userinfo endpoint; characters that are not printable are escaped.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
