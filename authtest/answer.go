@@ -1,33 +1,15 @@
 package authtest
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"strconv"
+	"slices"
+	"time"
+
+	"github.com/oapi-codegen/nullable"
 
 	"github.com/globusauth/globusauth/internal/server"
+	"github.com/globusauth/globusauth/unixtime"
 )
-
-// reply returns a JSON answer with status 200. The document must not share memory with the state
-// of the server: it is encoded after the lock was given back.
-func reply(document any) server.Answer {
-	return func(w http.ResponseWriter) error {
-		body, err := json.Marshal(document)
-		if err != nil {
-			return fmt.Errorf("authtest: encode the answer: %w", err)
-		}
-		header := w.Header()
-		header.Set("Content-Type", "application/json")
-		header.Set("Content-Length", strconv.Itoa(len(body)))
-		w.WriteHeader(http.StatusOK)
-		_, err = w.Write(body)
-		return err
-	}
-}
-
-// ok is a reply as operations return it.
-func ok(document any) (server.Answer, error) { return reply(document), nil }
 
 // redirect sends a browser on.
 func redirect(location string, cookies ...*http.Cookie) server.Answer {
@@ -42,13 +24,32 @@ func redirect(location string, cookies ...*http.Cookie) server.Answer {
 	}
 }
 
-// orNull returns nil, and so null in JSON, for an empty string.
-func orNull(text string) *string {
-	if text == "" {
+// orNull returns a field that is null for the zero value.
+func orNull[T comparable](value T) nullable.Nullable[T] {
+	if value == *new(T) {
+		return nullable.NewNullNullable[T]()
+	}
+	return nullable.NewNullableWithValue(value)
+}
+
+// orAbsent returns a field that is left out for the zero value.
+func orAbsent[T comparable](value T) nullable.Nullable[T] {
+	if value == *new(T) {
 		return nil
 	}
-	return &text
+	return nullable.NewNullableWithValue(value)
 }
+
+// listOrNull returns a field that is null for nil, and has a copy of any other list.
+func listOrNull(list []string) nullable.Nullable[[]string] {
+	if list == nil {
+		return nullable.NewNullNullable[[]string]()
+	}
+	return nullable.NewNullableWithValue(slices.Clone(list))
+}
+
+// unixSeconds writes a time in whole seconds.
+func unixSeconds(t time.Time) unixtime.Time { return unixtime.Time{Time: t.Truncate(time.Second)} }
 
 // orEmpty returns an empty list for nil, and a copy of any other.
 func orEmpty(list []string) []string { return append([]string{}, list...) }

@@ -9,13 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
 // authorization is a checked authorization request.
 type authorization struct {
-	params   gen.AuthorizeParams
+	params   server.AuthorizeParams
 	client   *client
 	scopes   []requested
 	offline  bool
@@ -60,7 +59,7 @@ var challengePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 // check validates an authorization request. The client and the redirect URI come
 // first: as long as they are not known to be good, nothing is sent there.
-func (e *engine) check(params gen.AuthorizeParams, base string) (*authorization, error) {
+func (e *engine) check(params server.AuthorizeParams, base string) (*authorization, error) {
 	const failure = "OAUTH_AUTH_REQUEST_FAILURE"
 	asking := e.clients[strings.ToLower(params.ClientID)]
 	if asking == nil {
@@ -72,7 +71,7 @@ func (e *engine) check(params gen.AuthorizeParams, base string) (*authorization,
 	a := &authorization{params: params, client: asking}
 	roots, unknown, offline, err := e.parseScopes(params.Scope)
 	switch {
-	case params.ResponseType != gen.ResponseTypeCode:
+	case params.ResponseType != server.ResponseTypeCode:
 		return a, &redirectProblem{"unsupported_response_type", "Only the response type 'code' is offered"}
 	case err != nil:
 		return a, &redirectProblem{"invalid_scope", "The scope cannot be read: " + err.Error()}
@@ -82,7 +81,7 @@ func (e *engine) check(params gen.AuthorizeParams, base string) (*authorization,
 		return a, &redirectProblem{"invalid_scope", "At least one scope is required"}
 	}
 	a.scopes = roots
-	a.offline = offline || params.AccessType == gen.AccessTypeOffline
+	a.offline = offline || params.AccessType == server.AccessTypeOffline
 	if err := checkChallenge(asking, params); err != nil {
 		return a, err
 	}
@@ -92,7 +91,7 @@ func (e *engine) check(params gen.AuthorizeParams, base string) (*authorization,
 
 // checkChallenge applies the rules of PKCE: required of clients without a secret,
 // S256 only.
-func checkChallenge(asking *client, params gen.AuthorizeParams) error {
+func checkChallenge(asking *client, params server.AuthorizeParams) error {
 	switch {
 	case params.CodeChallenge == "" && params.CodeChallengeMethod != "":
 		return &redirectProblem{"invalid_request", "code_challenge_method needs code_challenge"}
@@ -100,7 +99,7 @@ func checkChallenge(asking *client, params gen.AuthorizeParams) error {
 		return &redirectProblem{"invalid_request", "code_challenge is required of clients without a secret"}
 	case params.CodeChallenge == "":
 		return nil
-	case params.CodeChallengeMethod != gen.CodeChallengeMethodS256:
+	case params.CodeChallengeMethod != server.CodeChallengeMethodS256:
 		return &redirectProblem{"invalid_request", "code_challenge_method must be S256"}
 	case !challengePattern.MatchString(params.CodeChallenge):
 		return &redirectProblem{"invalid_request", "code_challenge is not the base64url form of a SHA-256 hash"}
@@ -213,7 +212,7 @@ func (e *engine) whoSignsIn(a *authorization, current *session) (*identity, erro
 // effectiveIdentity returns the identity of a person that the client and the
 // scopes admit; the one given, if they do not care.
 func (e *engine) effectiveIdentity(a *authorization, person *identity) (*identity, error) {
-	if person.status == "closed" {
+	if person.status == server.IdentityStatusClosed {
 		return nil, missingIdentity("The identity " + person.username + " is closed.")
 	}
 	if want := a.client.requiredIDP; want != "" && person.provider.id != want {
@@ -232,7 +231,7 @@ func (e *engine) effectiveIdentity(a *authorization, person *identity) (*identit
 	return person, nil
 }
 
-// grantCode records the consent and sends the browser back with a code.
+// server.GrantTypeAuthorizationCode records the consent and sends the browser back with a code.
 func (e *engine) grantCode(c *call, a *authorization, s *session, person *identity) server.Answer {
 	issued := &code{
 		value: e.random.secret("fake-code-"), authorization: a, session: s, identity: person, issued: e.now(),

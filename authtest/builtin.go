@@ -158,7 +158,7 @@ func services() []Client {
 			scope(scopes.CollectionDataAccess(collectionID), "Access data on the example collection"),
 			scope(scopes.CollectionHTTPS(collectionID), "Access files on the example collection over HTTPS")),
 		{
-			ID: "e0000000-0000-4000-8000-000000000004", Name: "Endpoint or collection", Type: kindGCS, Public: true,
+			ID: "e0000000-0000-4000-8000-000000000004", Name: "Endpoint or collection", Type: "globus_connect_server", Public: true,
 			Scopes: []Scope{
 				known("e0000000-0000-4000-8000-000000000101", "urn:globus:auth:scope:"+anyUUID+":manage_collections", "Manage collections of the endpoint"),
 				known("e0000000-0000-4000-8000-000000000102", scopeURL+anyUUID+"/data_access", "Access data on the collection"),
@@ -166,9 +166,9 @@ func services() []Client {
 			},
 		},
 		{
-			ID: "e0000000-0000-4000-8000-000000000005", Name: "Flow", Type: kindServer, Public: true,
+			ID: "e0000000-0000-4000-8000-000000000005", Name: "Flow", Type: "resource_server", Public: true,
 			Scopes: []Scope{known("e0000000-0000-4000-8000-000000000104", scopeURL+anyUUID+"/flow_"+anyUUIDName+"_user", "Run the flow")},
 		},
-		{ID: commandLineID, Name: "Globus CLI", Type: kindPublic, Template: true, Public: true},
+		{ID: commandLineID, Name: "Globus CLI", Type: "public_installed_client", Template: true, Public: true},
 	}
 }

@@ -6,14 +6,16 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // call is one request on its way through the server.
 type call struct {
 	request   *http.Request
 	operation string
-	grant     string // of a token request
-	outcome   string // of a token request: ok or the OAuth error
+	grant     server.GrantType // of a token request
+	outcome   string           // of a token request: ok or the OAuth error
 }
 
 type callKey struct{}

@@ -10,86 +10,67 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
 
+	"github.com/globusauth/globusauth/internal/server"
 	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/unixtime"
 )
 
 // idClaims are the claims of an ID token that is not signed yet.
-type idClaims map[string]any
+type idClaims struct {
+	server.Userinfo
 
-// linkedDocument is an identity within an identity set.
-type linkedDocument struct {
-	Sub                         string  `json:"sub"`
-	Username                    string  `json:"username"`
-	Name                        *string `json:"name"`
-	Email                       *string `json:"email"`
-	Organization                *string `json:"organization,omitempty"`
-	Status                      string  `json:"status,omitempty"`
-	IdentityProvider            string  `json:"identity_provider"`
-	IdentityProviderDisplayName string  `json:"identity_provider_display_name"`
-	LastAuthentication          *int64  `json:"last_authentication"`
+	Issuer   string        `json:"iss"`
+	Audience string        `json:"aud"`
+	Issued   unixtime.Time `json:"iat"`
+	Expires  unixtime.Time `json:"exp"`
+	Nonce    string        `json:"nonce,omitempty"`
+	Hash     string        `json:"at_hash"`
 }
 
-// lastAuthentication is null when the identity never signed in.
-func (i *identity) lastAuthentication() *int64 {
-	if i.lastLogin.IsZero() {
-		return nil
-	}
-	seconds := i.lastLogin.Unix()
-	return &seconds
-}
-
-func (i *identity) linkedDocument() linkedDocument {
-	return linkedDocument{
-		Sub: i.id, Username: i.username, Name: orNull(i.name), Email: orNull(i.email), Organization: orNull(i.organization),
-		Status: i.status, IdentityProvider: i.provider.id, IdentityProviderDisplayName: i.provider.name,
-		LastAuthentication: i.lastAuthentication(),
+func (i *identity) linkedDocument() server.LinkedIdentity {
+	return server.LinkedIdentity{
+		Sub: orNull(i.id), Username: orNull(i.username), Name: orNull(i.name), Email: orNull(i.email),
+		Organization: orAbsent(i.organization), Status: i.status, IdentityProvider: orNull(i.provider.id),
+		IdentityProviderDisplayName: orNull(i.provider.name), LastAuthentication: orNull(unixSeconds(i.lastLogin)),
 	}
 }
 
-func (i *identity) setDocument() []linkedDocument {
-	var documents []linkedDocument
+func (i *identity) setDocument() []server.LinkedIdentity {
+	var documents []server.LinkedIdentity
 	for _, linked := range i.identitySet() {
 		documents = append(documents, linked.linkedDocument())
 	}
 	return documents
 }
 
-// personClaims adds the claims about an identity that the scopes of a token
+// personClaims returns the claims about an identity that the scopes of a token
 // allow: profile, email and view_identity_set.
-func personClaims(claims map[string]any, token *accessToken) {
+func personClaims(token *accessToken) server.Userinfo {
 	i := token.identity
 	has := func(name scopes.Scope) bool {
 		return slices.ContainsFunc(token.scopes, func(s *scope) bool { return s.text == string(name) })
 	}
-	claims["sub"] = i.id
+	claims := server.Userinfo{Sub: i.id}
 	if has(scopes.AuthProfile) {
-		claims["name"] = orNull(i.name)
-		claims["preferred_username"] = i.username
-		claims["identity_provider"] = i.provider.id
-		claims["identity_provider_display_name"] = i.provider.name
-		claims["last_authentication"] = i.lastAuthentication()
-		if i.organization != "" {
-			claims["organization"] = i.organization
-		}
+		claims.Name, claims.PreferredUsername = orNull(i.name), orNull(i.username)
+		claims.IdentityProvider, claims.IdentityProviderDisplayName = orNull(i.provider.id), orNull(i.provider.name)
+		claims.LastAuthentication, claims.Organization = orNull(unixSeconds(i.lastLogin)), orAbsent(i.organization)
 	}
 	if has(scopes.AuthEmail) {
-		claims["email"] = orNull(i.email)
+		claims.Email = orNull(i.email)
 	}
 	if has(scopes.AuthViewIdentitySet) {
-		claims["identity_set"] = i.setDocument()
+		claims.IdentitySet.Set(i.setDocument())
 	}
+	return claims
 }
 
 // idTokenClaims prepares the ID token that goes with an access token.
 func (e *engine) idTokenClaims(token *accessToken, issuer, nonce string) *idClaims {
-	claims := idClaims{
-		"iss": issuer, "aud": token.client.id, "iat": token.issued.Unix(), "exp": token.expires.Unix(),
+	return &idClaims{
+		Userinfo: personClaims(token), Issuer: issuer, Audience: token.client.id, Nonce: nonce,
+		Issued: unixSeconds(token.issued), Expires: unixSeconds(token.expires),
 	}
-	if nonce != "" {
-		claims["nonce"] = nonce
-	}
-	personClaims(claims, token)
-	return &claims
 }
 
 // sign makes the token: RS512, and like the service's without a key ID unless
@@ -97,7 +78,7 @@ func (e *engine) idTokenClaims(token *accessToken, issuer, nonce string) *idClai
 // token's SHA-512 (OpenID Connect Core 3.1.3.6).
 func (c idClaims) sign(key *signingKey, accessToken string) (string, error) {
 	hash := sha512.Sum512([]byte(accessToken))
-	c["at_hash"] = base64.RawURLEncoding.EncodeToString(hash[:len(hash)/2])
+	c.Hash = base64.RawURLEncoding.EncodeToString(hash[:len(hash)/2])
 	payload, err := json.Marshal(c)
 	if err != nil {
 		return "", fmt.Errorf("authtest: sign an ID token: %w", err)

@@ -7,45 +7,19 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// clientDocument is a client as the service writes it.
-type clientDocument struct {
-	ID                            string        `json:"id"`
-	Name                          string        `json:"name"`
-	Project                       *string       `json:"project"`
-	ParentClient                  *string       `json:"parent_client"`
-	PublicClient                  bool          `json:"public_client"`
-	ClientType                    string        `json:"client_type"`
-	GrantTypes                    []string      `json:"grant_types"`
-	Visibility                    string        `json:"visibility"`
-	Scopes                        []string      `json:"scopes"`
-	FQDNs                         []string      `json:"fqdns"`
-	RedirectURIs                  []string      `json:"redirect_uris"`
-	Links                         linksDocument `json:"links"`
-	RequiredIDP                   *string       `json:"required_idp"`
-	PreselectIDP                  *string       `json:"preselect_idp"`
-	UserinfoFromEffectiveIdentity bool          `json:"userinfo_from_effective_identity"`
-	PromptForNamedGrant           bool          `json:"prompt_for_named_grant"`
-}
-
-type linksDocument struct {
-	PrivacyPolicy      *string `json:"privacy_policy"`
-	TermsAndConditions *string `json:"terms_and_conditions"`
-}
-
-func (c *client) document() clientDocument {
-	document := clientDocument{
+func (c *client) document() server.ClientRecord {
+	document := server.ClientRecord{
 		ID: c.id, Name: c.name, ParentClient: orNull(c.parent), PublicClient: c.public(), ClientType: c.kind,
 		GrantTypes: c.grants(), Visibility: c.visibility, Scopes: []string{}, FQDNs: orEmpty(c.fqdns),
 		RedirectURIs: orEmpty(c.redirectURIs), RequiredIDP: orNull(c.requiredIDP), PreselectIDP: orNull(c.preselectIDP),
-		Links:                         linksDocument{PrivacyPolicy: orNull(c.privacyPolicy), TermsAndConditions: orNull(c.termsAndConditions)},
-		UserinfoFromEffectiveIdentity: true, PromptForNamedGrant: c.public(),
+		Links:                         server.ClientLinks{PrivacyPolicy: orNull(c.privacyPolicy), TermsAndConditions: orNull(c.termsAndConditions)},
+		UserinfoFromEffectiveIdentity: true, PromptForNamedGrant: c.public(), Project: nullable.NewNullNullable[string](),
 	}
 	if c.project != nil {
-		document.Project = orNull(c.project.id)
+		document.Project.Set(c.project.id)
 	}
 	for _, s := range c.scopes {
 		document.Scopes = append(document.Scopes, s.id)
@@ -53,9 +27,7 @@ func (c *client) document() clientDocument {
 	return document
 }
 
-func clientAnswer(c *client) (server.Answer, error) {
-	return ok(map[string]any{"client": c.document()})
-}
+func (c *client) answer() server.ClientAnswer { return server.ClientAnswer{Client: c.document()} }
 
 // projectOf returns the project that decides about a client: its own, or its
 // parent's.
@@ -89,7 +61,7 @@ func (e *engine) findClient(caller principal, id string) (*client, error) {
 	if found == nil {
 		return nil, notFound("No client has the ID " + id)
 	}
-	if found.visibility == "public" || e.owns(caller, found) {
+	if found.visibility == server.ClientVisibilityPublic || e.owns(caller, found) {
 		return found, nil
 	}
 	return nil, forbidden("You may not see this client")
@@ -149,9 +121,9 @@ func (a api) GetClients(ctx context.Context, request server.GetClientsRequestObj
 		if _, err := a.findClient(caller, found.id); err != nil {
 			return nil, err
 		}
-		return clientAnswer(found)
+		return server.ClientList{Client: found.document()}, nil
 	}
-	documents := []clientDocument{}
+	documents := []server.ClientRecord{}
 	for _, id := range a.ordered.clients {
 		c := a.clients[id]
 		of := a.projectOf(c)
@@ -159,7 +131,7 @@ func (a api) GetClients(ctx context.Context, request server.GetClientsRequestObj
 			documents = append(documents, c.document())
 		}
 	}
-	return ok(map[string]any{"clients": documents})
+	return server.ClientList{Clients: documents}, nil
 }
 
 // GetClient reads one client.
@@ -174,7 +146,7 @@ func (a api) GetClient(ctx context.Context, request server.GetClientRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	return clientAnswer(found)
+	return found.answer(), nil
 }
 
 // CreateClient registers a client in a project, a child of the client that asks,
@@ -217,46 +189,43 @@ func (a api) CreateClient(ctx context.Context, request server.CreateClientReques
 	}
 	added.id = a.random.uuid()
 	a.keepClient(added)
-	return clientAnswer(added)
+	return server.CreateClientAnswer{Client: added.document()}, nil
 }
 
 // newClient checks the body of a creation.
-func (e *engine) newClient(body gen.ClientCreate) (*client, error) {
-	added := &client{kind: string(body.ClientType), visibility: "private"}
+func (e *engine) newClient(body server.ClientCreate) (*client, error) {
+	added := &client{kind: body.ClientType, visibility: server.ClientVisibilityPrivate}
 	typed := body.PublicClient.IsSpecified() && !body.PublicClient.IsNull()
 	if typed == (body.ClientType != "") {
 		return nil, badRequest("Exactly one of public_client and client_type is required")
 	}
 	if typed {
-		added.kind = kindHybrid
+		added.kind = server.ClientTypeHybridConfidentialClientResourceServer
 		if body.PublicClient.MustGet() {
-			added.kind = kindPublic
+			added.kind = server.ClientTypePublicInstalledClient
 		}
 	}
-	if !slices.Contains(clientKinds(), added.kind) {
-		return nil, badRequest("There is no client_type '" + added.kind + "'")
+	if !added.kind.Valid() {
+		return nil, badRequest("There is no client_type '" + string(added.kind) + "'")
 	}
-	update := gen.ClientUpdate{RedirectURIs: body.RedirectURIs}
+	update := server.ClientUpdate{RedirectURIs: body.RedirectURIs}
 	update.Name.Set(body.Name)
 	if body.Visibility != "" {
 		update.Visibility.Set(body.Visibility)
 	}
 	update.RequiredIDP, update.PreselectIDP = body.RequiredIDP, body.PreselectIDP
-	links := gen.ClientLinksUpdate{}
-	links.PrivacyPolicy.Set(body.Links.PrivacyPolicy)
-	links.TermsAndConditions.Set(body.Links.TermsAndConditions)
-	update.Links = nullable.NewNullableWithValue(links)
+	update.Links = nullable.NewNullableWithValue(server.ClientLinksUpdate(body.Links))
 	return added, e.applyClient(added, update)
 }
 
 // applyClient checks a change and makes it.
-func (e *engine) applyClient(c *client, body gen.ClientUpdate) error {
+func (e *engine) applyClient(c *client, body server.ClientUpdate) error {
 	set(&c.name, body.Name)
 	set(&c.redirectURIs, body.RedirectURIs)
 	set(&c.requiredIDP, body.RequiredIDP)
 	set(&c.preselectIDP, body.PreselectIDP)
 	if body.Visibility.IsSpecified() {
-		c.visibility = string(given(body.Visibility))
+		c.visibility = given(body.Visibility)
 	}
 	if body.Links.IsSpecified() {
 		links := given(body.Links)
@@ -266,7 +235,7 @@ func (e *engine) applyClient(c *client, body gen.ClientUpdate) error {
 	switch {
 	case c.name == "" || strings.ContainsAny(c.name, "\r\n"):
 		return badRequest("name is required, without line breaks")
-	case c.visibility != "public" && c.visibility != "private":
+	case !c.visibility.Valid():
 		return badRequest("visibility must be public or private")
 	case (c.privacyPolicy == "") != (c.termsAndConditions == ""):
 		return badRequest("links needs both terms_and_conditions and privacy_policy, or neither")
@@ -286,26 +255,23 @@ func (e *engine) applyClient(c *client, body gen.ClientUpdate) error {
 
 // createInstance makes a confidential client of a native app, with its first
 // secret. Nobody has to be authorized for it.
-func (e *engine) createInstance(body gen.ClientCreate) (server.CreateClientResponseObject, error) {
+func (e *engine) createInstance(body server.ClientCreate) (server.CreateClientResponseObject, error) {
 	template := e.clients[strings.ToLower(body.TemplateID)]
 	if template == nil || !template.template {
 		return nil, badRequest("There is no template '" + body.TemplateID + "'")
 	}
 	added := &client{
-		name: body.Name, kind: kindConfidential, visibility: "private", parent: template.id, instance: true,
+		name: body.Name, kind: server.ClientTypeConfidentialClient, visibility: server.ClientVisibilityPrivate, parent: template.id, instance: true,
 		redirectURIs: []string{},
 	}
-	if err := e.applyClient(added, gen.ClientUpdate{}); err != nil {
+	if err := e.applyClient(added, server.ClientUpdate{}); err != nil {
 		return nil, err
 	}
 	added.id = e.random.uuid()
 	e.keepClient(added)
 	first := e.addCredential(added, "Auto-created at client creation").document(true)
 	first.Created = "" // the service leaves it out here
-	return ok(map[string]any{
-		"client":   added.document(),
-		"included": map[string]any{"client_credential": first},
-	})
+	return server.CreateClientAnswer{Client: added.document(), Included: server.ClientIncluded{ClientCredential: first}}, nil
 }
 
 // UpdateClient changes a client.
@@ -325,7 +291,7 @@ func (a api) UpdateClient(ctx context.Context, request server.UpdateClientReques
 		found.identity.name = found.name
 	}
 	a.changed()
-	return clientAnswer(found)
+	return found.answer(), nil
 }
 
 // DeleteClient deletes a client and what it owns. A client with children, or with
@@ -347,9 +313,9 @@ func (a api) DeleteClient(ctx context.Context, request server.DeleteClientReques
 			return nil, conflict("The scope " + user.text + " depends on a scope of the client")
 		}
 	}
-	answer, err := clientAnswer(found)
+	answer := found.answer()
 	a.removeClient(found)
-	return answer, err
+	return answer, nil
 }
 
 // removeClient takes a client out. Its tokens die with it.

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // credential is a secret of a client.
@@ -25,12 +27,12 @@ func (c *credential) matches(secret string) bool {
 // client is a registered client.
 type client struct {
 	id, name           string
-	kind               string // client_type
+	kind               server.ClientType
 	project            *project
 	parent             string
 	template           bool
 	instance           bool // of a template
-	visibility         string
+	visibility         server.ClientVisibility
 	credentials        []*credential
 	redirectURIs       []string
 	fqdns              []string
@@ -44,51 +46,33 @@ type client struct {
 	deleted            bool
 }
 
-const (
-	kindConfidential = "confidential_client"
-	kindPublic       = "public_installed_client"
-	kindWebapp       = "public_webapp_client"
-	kindIdentity     = "client_identity"
-	kindServer       = "resource_server"
-	kindGCS          = "globus_connect_server"
-	kindHybrid       = "hybrid_confidential_client_resource_server"
-
-	grantCode              = "authorization_code"
-	grantRefresh           = "refresh_token"
-	grantClientCredentials = "client_credentials"
-	grantDependent         = "urn:globus:auth:grant_type:dependent_token"
-)
-
-// clientKinds are the types of clients.
-func clientKinds() []string {
-	return []string{kindConfidential, kindHybrid, kindGCS, kindPublic, kindWebapp, kindIdentity, kindServer}
+// public reports whether the client has no secret.
+func (c *client) public() bool {
+	return c.kind == server.ClientTypePublicInstalledClient || c.kind == server.ClientTypePublicWebappClient
 }
 
-// public reports whether the client has no secret.
-func (c *client) public() bool { return c.kind == kindPublic || c.kind == kindWebapp }
-
 // native reports whether the client is a program on a person's computer.
-func (c *client) native() bool { return c.kind == kindPublic || c.instance }
+func (c *client) native() bool { return c.kind == server.ClientTypePublicInstalledClient || c.instance }
 
 // grants returns the grants that the client may use. Instances of a native app
 // are no resource servers.
-func (c *client) grants() []string {
+func (c *client) grants() []server.GrantType {
 	switch {
 	case c.public():
-		return []string{grantCode, grantRefresh}
+		return []server.GrantType{server.GrantTypeAuthorizationCode, server.GrantTypeRefreshToken}
 	case c.instance:
-		return []string{grantCode, grantClientCredentials, grantRefresh}
+		return []server.GrantType{server.GrantTypeAuthorizationCode, server.GrantTypeClientCredentials, server.GrantTypeRefreshToken}
 	default:
-		return []string{grantCode, grantClientCredentials, grantRefresh, grantDependent}
+		return []server.GrantType{server.GrantTypeAuthorizationCode, server.GrantTypeClientCredentials, server.GrantTypeRefreshToken, server.GrantTypeDependentToken}
 	}
 }
 
 // mayUse reports whether the client may use a grant.
-func (c *client) mayUse(grant string) bool {
+func (c *client) mayUse(grant server.GrantType) bool {
 	switch grant {
-	case grantCode, grantRefresh:
+	case server.GrantTypeAuthorizationCode, server.GrantTypeRefreshToken:
 		return true
-	case grantClientCredentials:
+	case server.GrantTypeClientCredentials:
 		return !c.public()
 	default:
 		return !c.public() && !c.instance
@@ -102,7 +86,7 @@ func (c *credential) hashSecret() { c.hash = sha256.Sum256([]byte(c.secret)) }
 func (e *engine) newClientIdentity(c *client) {
 	c.identity = &identity{
 		id: c.id, username: c.id + "@clients.auth.globus.org", name: c.name,
-		provider: e.providers[clientProviderID], status: "used", client: c,
+		provider: e.providers[clientProviderID], status: server.IdentityStatusUsed, client: c,
 	}
 	e.addIdentity(c.identity)
 }

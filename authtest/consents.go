@@ -163,32 +163,15 @@ func (e *engine) sortedConsents() []*consent {
 	return all
 }
 
-// consentDocument is a consent as the service writes it.
-type consentDocument struct {
-	ID                  int64   `json:"id"`
-	Client              string  `json:"client"`
-	Scope               string  `json:"scope"`
-	ScopeName           string  `json:"scope_name"`
-	EffectiveIdentity   string  `json:"effective_identity"`
-	DependencyPath      []int64 `json:"dependency_path"`
-	Created             string  `json:"created"`
-	Updated             string  `json:"updated"`
-	LastUsed            string  `json:"last_used"`
-	Status              string  `json:"status"`
-	AllowsRefresh       bool    `json:"allows_refresh"`
-	AutoApproved        bool    `json:"auto_approved"`
-	AtomicallyRevocable bool    `json:"atomically_revocable"`
-}
-
 // timestamp writes a time as the service does: in microseconds and with an offset,
 // not with a Z.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000-07:00") }
 
-func (c *consent) document() consentDocument {
-	return consentDocument{
+func (c *consent) document() server.Consent {
+	return server.Consent{
 		ID: c.id, Client: c.client.id, Scope: c.scope.id, ScopeName: c.scope.text, EffectiveIdentity: c.identity.id,
 		DependencyPath: slices.Clone(c.path), Created: timestamp(c.created), Updated: timestamp(c.updated),
-		LastUsed: timestamp(c.lastUsed), Status: "approved", AllowsRefresh: c.allowsRefresh,
+		LastUsed: timestamp(c.lastUsed), Status: server.ConsentStatusApproved, AllowsRefresh: c.allowsRefresh,
 		AutoApproved: c.automatic, AtomicallyRevocable: c.revocable,
 	}
 }
@@ -213,11 +196,11 @@ func (a api) GetConsents(ctx context.Context, request server.GetConsentsRequestO
 	if !token.identity.linkedWith(owner) {
 		return nil, forbidden("The consents of another person cannot be seen")
 	}
-	documents := []consentDocument{}
+	documents := []server.Consent{}
 	for _, c := range owner.consents {
 		if request.Params.All || c.root().client == token.client {
 			documents = append(documents, c.document())
 		}
 	}
-	return ok(map[string]any{"consents": documents})
+	return server.ConsentList{Consents: documents}, nil
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // controlDescription describes the control API.
@@ -34,7 +36,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 				s.engine.writeProblem(w, r, controlProblem(err))
 				return
 			}
-			_ = reply(document)(w) // the client went away
+			_ = server.JSON(document)(w) // the client went away
 		})))
 	}
 	handle("GET /_authtest/ready", func(*http.Request) (any, error) { return s.Ready(), nil })

@@ -6,23 +6,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oapi-codegen/nullable"
+
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// credentialDocument is a credential as the service writes it.
-type credentialDocument struct {
-	ID      string  `json:"id"`
-	Name    string  `json:"name"`
-	Client  string  `json:"client"`
-	Created string  `json:"created,omitempty"`
-	Secret  *string `json:"secret"`
-}
-
 // document describes the credential. The secret is shown once, when it is made.
-func (c *credential) document(secret bool) credentialDocument {
-	document := credentialDocument{ID: c.id, Name: c.name, Client: c.client.id, Created: timestamp(c.created)}
+func (c *credential) document(secret bool) server.ClientCredential {
+	document := server.ClientCredential{
+		ID: c.id, Name: c.name, Client: c.client.id, Created: timestamp(c.created), Secret: nullable.NewNullNullable[string](),
+	}
 	if secret {
-		document.Secret = orNull(c.secret)
+		document.Secret.Set(c.secret)
 	}
 	return document
 }
@@ -51,11 +46,11 @@ func (a api) GetClientCredentials(ctx context.Context, request server.GetClientC
 	if err != nil {
 		return nil, err
 	}
-	documents := []credentialDocument{}
+	documents := []server.ClientCredential{}
 	for _, each := range found.credentials {
 		documents = append(documents, each.document(false))
 	}
-	return ok(map[string]any{"credentials": documents})
+	return server.ClientCredentialList{Credentials: documents}, nil
 }
 
 // CreateClientCredential makes a secret.
@@ -68,12 +63,12 @@ func (a api) CreateClientCredential(ctx context.Context, request server.CreateCl
 	}
 	switch {
 	case found.public():
-		return nil, badRequest("A client of the type " + found.kind + " has no credentials")
+		return nil, badRequest("A client of the type " + string(found.kind) + " has no credentials")
 	case request.Body.Credential.Name == "":
 		return nil, badRequest("name is required")
 	}
 	added := a.addCredential(found, request.Body.Credential.Name)
-	return ok(map[string]any{"credential": added.document(true)})
+	return server.ClientCredentialAnswer{Credential: added.document(true)}, nil
 }
 
 // DeleteClientCredential deletes a secret. Tokens that were made with it die.
@@ -89,7 +84,7 @@ func (a api) DeleteClientCredential(ctx context.Context, request server.DeleteCl
 			each.deleted = true
 			found.credentials = slices.Delete(slices.Clone(found.credentials), n, n+1)
 			a.changed()
-			return ok(map[string]any{"credential": each.document(false)})
+			return server.ClientCredentialAnswer{Credential: each.document(false)}, nil
 		}
 	}
 	return nil, notFound("The client has no credential with the ID " + request.CredentialID)
@@ -117,5 +112,5 @@ func (a api) AddClientFQDN(ctx context.Context, request server.AddClientFQDNRequ
 	default:
 		return nil, conflict("The host name " + fqdn + " belongs to another client")
 	}
-	return ok(map[string]any{"fqdn": map[string]any{"fqdn": fqdn}})
+	return server.AddClientFQDNAnswer{"fqdn": map[string]any{"fqdn": fqdn}}, nil
 }

@@ -181,7 +181,7 @@ func (e *engine) addClients(view *dashboardView) {
 	view.MoreClients = max(0, len(ids)-rows)
 	for _, id := range ids[:min(len(ids), rows)] {
 		c := e.clients[id]
-		row := clientRow{Name: c.name, ID: c.id, Kind: c.kind, RedirectURIs: slices.Clone(c.redirectURIs)}
+		row := clientRow{Name: c.name, ID: c.id, Kind: string(c.kind), RedirectURIs: slices.Clone(c.redirectURIs)}
 		if c.project != nil {
 			row.Project = c.project.name
 		}

@@ -4,13 +4,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/server"
 	"github.com/globusauth/globusauth/scopes"
 )
 
 // dependentTokens exchanges a token that a resource server received for tokens
 // of the services that its scopes depend on, as the person consented.
-func (e *engine) dependentTokens(asking *client, used *credential, form *gen.TokenRequest) ([]tokenDocument, error) {
+func (e *engine) dependentTokens(asking *client, used *credential, form *server.TokenRequest) ([]server.ResourceServerToken, error) {
 	if form.Token == "" {
 		return nil, oauthProblem("invalid_request", "token is required")
 	}
@@ -33,7 +33,7 @@ func (e *engine) dependentTokens(asking *client, used *credential, form *gen.Tok
 	}
 	documents, _ := e.issueTokens(issue{
 		client: asking, credential: used, identity: subject.identity, session: subject.session, consents: nodes,
-		offline: form.AccessType == gen.AccessTypeOffline, grant: subject.grant,
+		offline: form.AccessType == server.AccessTypeOffline, grant: subject.grant,
 	}, "")
 	return documents, nil
 }

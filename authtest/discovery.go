@@ -24,20 +24,20 @@ func (a api) GetOpenIDConfiguration(ctx context.Context, _ server.GetOpenIDConfi
 	a.mu.Lock()
 	base := a.base(callFrom(ctx).request)
 	a.mu.Unlock()
-	return ok(map[string]any{
-		"issuer":                                base,
-		"authorization_endpoint":                base + "/v2/oauth2/authorize",
-		"userinfo_endpoint":                     base + "/v2/oauth2/userinfo",
-		"token_endpoint":                        base + "/v2/oauth2/token",
-		"revocation_endpoint":                   base + "/v2/oauth2/token/revoke",
-		"jwks_uri":                              base + "/jwk.json",
-		"response_types_supported":              []string{"code", "token", "token id_token", "id_token"},
-		"id_token_signing_alg_values_supported": []string{"RS512"},
-		"scopes_supported":                      []string{"openid", "email", "profile"},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic"},
-		"claims_supported": []string{
+	return server.OpenIDConfiguration{
+		Issuer:                            base,
+		AuthorizationEndpoint:             base + "/v2/oauth2/authorize",
+		UserinfoEndpoint:                  base + "/v2/oauth2/userinfo",
+		TokenEndpoint:                     base + "/v2/oauth2/token",
+		RevocationEndpoint:                base + "/v2/oauth2/token/revoke",
+		JWKSURI:                           base + "/jwk.json",
+		ResponseTypesSupported:            []string{"code", "token", "token id_token", "id_token"},
+		IDTokenSigningAlgValuesSupported:  []string{"RS512"},
+		ScopesSupported:                   []string{"openid", "email", "profile"},
+		TokenEndpointAuthMethodsSupported: []string{"client_secret_basic"},
+		ClaimsSupported: []string{
 			"at_hash", "aud", "email", "exp", "name", "nonce", "preferred_username", "iat", "iss", "sub",
 		},
-		"subject_types_supported": []string{"public"},
-	})
+		SubjectTypesSupported: []string{"public"},
+	}, nil
 }

@@ -259,7 +259,7 @@ func (e *engine) issueByHand(g Grant) ([]Issued, error) {
 	var issued []Issued
 	for _, d := range documents {
 		issued = append(issued, Issued{
-			AccessToken: d.AccessToken, RefreshToken: d.RefreshToken, ResourceServer: d.ResourceServer, Scope: d.Scope,
+			AccessToken: d.AccessToken, RefreshToken: given(d.RefreshToken), ResourceServer: d.ResourceServer, Scope: d.Scope,
 			Expires: e.now().Add(time.Duration(d.ExpiresIn) * time.Second),
 		})
 	}

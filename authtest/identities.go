@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // provider is an identity provider.
@@ -19,7 +21,8 @@ type identity struct {
 	id, username              string
 	name, email, organization string
 	provider                  *provider
-	status, kind              string
+	status                    server.IdentityStatus
+	kind                      server.IdentityType
 	lastLogin                 time.Time
 	account                   *account
 	consents                  []*consent // in the order in which they were given
@@ -81,7 +84,7 @@ func (e *engine) provision(username string) *identity {
 	if at == nil {
 		return nil
 	}
-	added := &identity{id: e.random.uuid(), username: username, provider: at, status: "unused", kind: "login"}
+	added := &identity{id: e.random.uuid(), username: username, provider: at, status: server.IdentityStatusUnused, kind: server.IdentityTypeLogin}
 	added.account = &account{identities: []*identity{added}}
 	e.people = append(e.people, added.account)
 	e.addIdentity(added)
@@ -131,24 +134,12 @@ func (e *engine) firstPerson() *identity {
 	return nil
 }
 
-// identityDocument is an identity as the service writes it.
-type identityDocument struct {
-	ID               string  `json:"id"`
-	Username         string  `json:"username"`
-	Name             *string `json:"name"`
-	Email            *string `json:"email"`
-	Organization     *string `json:"organization"`
-	Status           string  `json:"status"`
-	IdentityProvider string  `json:"identity_provider"`
-	IdentityType     *string `json:"identity_type"`
-}
-
-// document describes the identity. Who may not see identities in full gets no
-// email address and no organization.
-func (i *identity) document(full bool) identityDocument {
-	document := identityDocument{
-		ID: i.id, Username: i.username, Name: orNull(i.name), Status: i.status,
-		IdentityProvider: i.provider.id, IdentityType: orNull(i.kind),
+// document describes the identity. Callers that may not see identities in full get
+// no email address and no organization.
+func (i *identity) document(full bool) server.Identity {
+	document := server.Identity{
+		ID: i.id, Username: i.username, Name: orNull(i.name), Status: i.status, Email: orNull(""), Organization: orNull(""),
+		IdentityProvider: orNull(i.provider.id), IdentityType: orNull(i.kind),
 	}
 	if full {
 		document.Email, document.Organization = orNull(i.email), orNull(i.organization)
@@ -156,17 +147,8 @@ func (i *identity) document(full bool) identityDocument {
 	return document
 }
 
-// providerDocument is an identity provider as the service writes it.
-type providerDocument struct {
-	ID               string   `json:"id"`
-	Name             string   `json:"name"`
-	ShortName        string   `json:"short_name"`
-	AlternativeNames []string `json:"alternative_names"`
-	Domains          []string `json:"domains"`
-}
-
-func (p *provider) document() providerDocument {
-	return providerDocument{
+func (p *provider) document() server.IdentityProvider {
+	return server.IdentityProvider{
 		ID: p.id, Name: p.name, ShortName: p.shortName,
 		AlternativeNames: orEmpty(p.alternativeNames), Domains: orEmpty(p.domains),
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/internal/server"
 	"github.com/globusauth/globusauth/scopes"
 )
@@ -66,13 +65,11 @@ func (a api) GetIdentities(ctx context.Context, request server.GetIdentitiesRequ
 		}
 		add(i)
 	}
-	documents := make([]identityDocument, len(found))
+	documents := make([]server.Identity, len(found))
 	for n, i := range found {
 		documents[n] = i.document(caller.seesInFull(i))
 	}
-	document := map[string]any{"identities": documents}
-	includeProviders(document, params.Include, found)
-	return ok(document)
+	return server.IdentityList{Identities: documents, Included: included(params.Include, found)}, nil
 }
 
 // seesInFull reports whether the caller may see all of an identity: with the
@@ -81,20 +78,30 @@ func (p principal) seesInFull(i *identity) bool {
 	return p.has(string(scopes.AuthViewIdentities)) || p.identity.linkedWith(i)
 }
 
-// includeProviders loads the providers of identities beside them, each once.
-func includeProviders(document map[string]any, include []gen.IdentityInclude, found []*identity) {
-	if !slices.Contains(include, gen.IdentityIncludeIdentityProvider) {
-		return
+// included returns the providers of identities, each once, for a request that
+// includes them.
+func included(include []server.IdentityInclude, found []*identity) server.IdentityIncluded {
+	if !slices.Contains(include, server.IdentityIncludeIdentityProvider) {
+		return server.IdentityIncluded{}
 	}
-	providers := []providerDocument{}
-	seen := map[*provider]bool{}
+	providers := []*provider{}
 	for _, i := range found {
-		if !seen[i.provider] {
-			seen[i.provider] = true
-			providers = append(providers, i.provider.document())
+		providers = append(providers, i.provider)
+	}
+	return server.IdentityIncluded{IdentityProviders: providerDocuments(providers)}
+}
+
+// providerDocuments describes providers, each once, and skips nil.
+func providerDocuments(list []*provider) []server.IdentityProvider {
+	documents := []server.IdentityProvider{}
+	seen := map[*provider]bool{nil: true}
+	for _, p := range list {
+		if !seen[p] {
+			seen[p] = true
+			documents = append(documents, p.document())
 		}
 	}
-	document["included"] = map[string]any{"identity_providers": providers}
+	return documents
 }
 
 // GetIdentity reads one identity.
@@ -109,9 +116,9 @@ func (a api) GetIdentity(ctx context.Context, request server.GetIdentityRequestO
 	if i == nil {
 		return nil, notFound("No identity has the ID " + request.IdentityID)
 	}
-	document := map[string]any{"identity": i.document(caller.seesInFull(i))}
-	includeProviders(document, request.Params.Include, []*identity{i})
-	return ok(document)
+	return server.IdentityAnswer{
+		Identity: i.document(caller.seesInFull(i)), Included: included(request.Params.Include, []*identity{i}),
+	}, nil
 }
 
 // GetIdentityProviders looks identity providers up by ID or domain.
@@ -135,13 +142,5 @@ func (a api) GetIdentityProviders(ctx context.Context, request server.GetIdentit
 	for _, domain := range params.Domains {
 		found = append(found, a.domains[strings.ToLower(domain)])
 	}
-	documents := []providerDocument{}
-	seen := map[*provider]bool{nil: true}
-	for _, p := range found {
-		if !seen[p] {
-			seen[p] = true
-			documents = append(documents, p.document())
-		}
-	}
-	return ok(map[string]any{"identity_providers": documents})
+	return server.IdentityProviderList{IdentityProviders: providerDocuments(found)}, nil
 }

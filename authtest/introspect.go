@@ -27,7 +27,7 @@ func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObj
 	}
 	token := a.liveToken(request.Body.Token)
 	if token == nil || !token.isFor(asking) {
-		return ok(map[string]any{"active": false})
+		return server.Introspection{}, nil
 	}
 	document := a.introspection(token, a.base(c.request))
 	for _, include := range splitList(c.request.Form["include"]) {
@@ -37,23 +37,23 @@ func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObj
 			for _, i := range token.identity.identitySet() {
 				set = append(set, i.id)
 			}
-			document["identity_set"] = set
+			document.IdentitySet.Set(set)
 		case "identity_set_detail":
-			document["identity_set_detail"] = token.identity.setDocument()
+			document.IdentitySetDetail.Set(token.identity.setDocument())
 		case "session_info":
-			document["session_info"] = token.session.infoDocument()
+			document.SessionInfo.Set(token.session.infoDocument())
 		}
 	}
 	if ids := splitList(c.request.Form["authentication_policies"]); len(ids) > 0 {
-		evaluations := map[string]any{}
+		evaluations := map[string]server.PolicyEvaluation{}
 		for _, id := range ids {
 			if p := a.policies[strings.ToLower(id)]; p != nil {
-				evaluations[p.id] = map[string]any{"evaluation": a.satisfied(p, token.session, token.identity)}
+				evaluations[p.id] = server.PolicyEvaluation{Evaluation: a.satisfied(p, token.session, token.identity)}
 			}
 		}
-		document["policy_evaluations"] = evaluations
+		document.PolicyEvaluations.Set(evaluations)
 	}
-	return ok(document)
+	return document, nil
 }
 
 // isFor reports whether a client is in the audience of a token.
@@ -62,14 +62,14 @@ func (t *accessToken) isFor(c *client) bool {
 }
 
 // introspection is what is always said about a live token.
-func (e *engine) introspection(token *accessToken, issuer string) map[string]any {
+func (e *engine) introspection(token *accessToken, issuer string) server.Introspection {
 	key := sha256.Sum256([]byte(token.value))
-	return map[string]any{
-		"active": true, "token_type": "Bearer", "scope": names(token.scopes), "client_id": token.client.id,
-		"username": token.identity.username, "name": orNull(token.identity.name), "email": orNull(token.identity.email),
-		"sub": token.identity.id, "aud": []string{token.server, token.client.id}, "iss": issuer,
-		"exp": token.expires.Unix(), "iat": token.issued.Unix(), "nbf": token.issued.Unix(),
-		"dependent_tokens_cache_id": hex.EncodeToString(key[:8]),
+	return server.Introspection{
+		Active: true, TokenType: "Bearer", Scope: names(token.scopes), ClientID: orNull(token.client.id),
+		Username: token.identity.username, Name: orNull(token.identity.name), Email: orNull(token.identity.email),
+		Sub: token.identity.id, Aud: []string{token.server, token.client.id}, Iss: issuer,
+		Exp: unixSeconds(token.expires), Iat: unixSeconds(token.issued), Nbf: unixSeconds(token.issued),
+		DependentTokensCacheID: orNull(hex.EncodeToString(key[:8])),
 	}
 }
 
@@ -100,7 +100,7 @@ func (a api) Validate(ctx context.Context, request server.ValidateRequestObject)
 	} else if token := a.refresh[request.Body.Token]; token != nil {
 		active = asking.mayRevoke(token.client) && a.usable(token)
 	}
-	return ok(map[string]any{"active": active})
+	return server.Revocation{Active: active}, nil
 }
 
 // Revoke ends an access or refresh token (RFC 7009). A token that is unknown or
@@ -123,7 +123,7 @@ func (a api) Revoke(ctx context.Context, request server.RevokeRequestObject) (se
 		a.dropRefresh(token)
 		a.changed()
 	}
-	return ok(map[string]any{"active": false})
+	return server.Revocation{}, nil
 }
 
 // GetUserinfo says who a token is for.
@@ -136,14 +136,12 @@ func (a api) PostUserinfo(ctx context.Context, _ server.PostUserinfoRequestObjec
 	return a.userinfo(ctx)
 }
 
-func (a api) userinfo(ctx context.Context) (server.Answer, error) {
+func (a api) userinfo(ctx context.Context) (server.Userinfo, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	caller, err := a.bearerWith(callFrom(ctx), string(scopes.AuthOpenID))
 	if err != nil {
-		return nil, err
+		return server.Userinfo{}, err
 	}
-	claims := map[string]any{}
-	personClaims(claims, caller.token)
-	return ok(claims)
+	return personClaims(caller.token), nil
 }

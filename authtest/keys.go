@@ -64,21 +64,11 @@ func (k *signingKey) pem() (string, error) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
 }
 
-// keyDocument is a public key (RFC 7517).
-type keyDocument struct {
-	Alg string `json:"alg"`
-	E   string `json:"e"`
-	Kty string `json:"kty"`
-	N   string `json:"n"`
-	Use string `json:"use"`
-	Kid string `json:"kid,omitempty"`
-}
-
-func (k *signingKey) document() keyDocument {
+func (k *signingKey) document() server.JSONWebKey {
 	encode := base64.RawURLEncoding.EncodeToString
 	public := k.private.PublicKey
-	return keyDocument{
-		Alg: "RS512", E: encode(big.NewInt(int64(public.E)).Bytes()), Kty: "RSA", N: encode(public.N.Bytes()),
+	return server.JSONWebKey{
+		Alg: "RS512", Exponent: encode(big.NewInt(int64(public.E)).Bytes()), Kty: "RSA", Modulus: encode(public.N.Bytes()),
 		Use: "sig", Kid: k.id,
 	}
 }
@@ -106,9 +96,9 @@ func (s *Server) RotateKeys() error {
 func (a api) GetJWKS(context.Context, server.GetJWKSRequestObject) (server.GetJWKSResponseObject, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	documents := make([]keyDocument, len(a.keys))
+	documents := make([]server.JSONWebKey, len(a.keys))
 	for n, key := range a.keys {
 		documents[n] = key.document()
 	}
-	return ok(map[string]any{"keys": documents})
+	return server.JSONWebKeySet{Keys: documents}, nil
 }

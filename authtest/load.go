@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // load fills the state with a world. A mistake is an error that names the entry.
@@ -189,13 +191,13 @@ func (e *engine) newIdentity(u User) (*identity, error) {
 	}
 	added := &identity{
 		id: id, username: u.Username, name: u.Name, email: u.Email, organization: u.Organization,
-		status: u.Status, kind: u.Type,
+		status: server.IdentityStatus(u.Status), kind: server.IdentityType(u.Type),
 	}
 	if added.status == "" {
-		added.status = "used"
+		added.status = server.IdentityStatusUsed
 	}
 	if added.kind == "" {
-		added.kind = "login"
+		added.kind = server.IdentityTypeLogin
 	}
 	if u.LastLogin != 0 {
 		added.lastLogin = time.Unix(u.LastLogin, 0).UTC()

@@ -2,9 +2,10 @@ package authtest
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // addClient registers a client without its scopes.
@@ -14,21 +15,21 @@ func (e *engine) addClient(c Client) (*client, error) {
 		return nil, err
 	}
 	added := &client{
-		id: id, name: c.Name, kind: c.Type, parent: c.Parent, template: c.Template, instance: c.Instance, visibility: "private",
+		id: id, name: c.Name, kind: server.ClientType(c.Type), parent: c.Parent, template: c.Template, instance: c.Instance, visibility: server.ClientVisibilityPrivate,
 		redirectURIs: orEmpty(c.RedirectURIs), resourceServer: c.ResourceServer, requiredIDP: c.RequiredIDP,
 		preselectIDP: c.PreselectIDP, termsAndConditions: c.TermsAndConditions, privacyPolicy: c.PrivacyPolicy,
 	}
 	if c.Public {
-		added.visibility = "public"
+		added.visibility = server.ClientVisibilityPublic
 	}
 	credentials := c.Credentials
 	if c.Secret != "" {
 		credentials = append([]Credential{{Name: "seeded", Secret: c.Secret}}, credentials...)
 	}
 	if added.kind == "" {
-		added.kind = kindPublic
+		added.kind = server.ClientTypePublicInstalledClient
 		if len(credentials) > 0 {
-			added.kind = kindConfidential
+			added.kind = server.ClientTypeConfidentialClient
 		}
 	}
 	if err := e.checkClient(added, c, credentials); err != nil {
@@ -57,7 +58,7 @@ func (e *engine) checkClient(added *client, c Client, credentials []Credential) 
 	if added.name == "" || strings.ContainsAny(added.name, "\r\n") {
 		return fmt.Errorf("a name of one line is required")
 	}
-	if !slices.Contains(clientKinds(), added.kind) {
+	if !added.kind.Valid() {
 		return fmt.Errorf("there is no client_type %q", added.kind)
 	}
 	if added.public() && len(credentials) > 0 {

@@ -77,7 +77,7 @@ func (e *engine) namedIdentity(id, username string) (*identity, string) {
 	switch {
 	case found == nil || found.client != nil || found.account == nil:
 		return nil, "Nobody has that username. Check the spelling, or create the user."
-	case found.status == "closed":
+	case found.status == server.IdentityStatusClosed:
 		return nil, "The identity " + found.username + " is closed."
 	}
 	return found, ""

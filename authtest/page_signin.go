@@ -141,7 +141,7 @@ func (e *engine) listIdentities(a *authorization, s *session, fits func(*identit
 	first = append(first, a.required.identities...)
 	add := func(i *identity) {
 		switch {
-		case i.status == "closed" || !fits(i):
+		case i.status == server.IdentityStatusClosed || !fits(i):
 		case len(rows) == listed:
 			more++
 		default:

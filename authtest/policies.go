@@ -41,26 +41,19 @@ func (p *policy) check() error {
 	return nil
 }
 
-// policyDocument is a policy as the service writes it.
-type policyDocument struct {
-	ID                             string   `json:"id"`
-	ProjectID                      string   `json:"project_id"`
-	DisplayName                    string   `json:"display_name"`
-	Description                    string   `json:"description"`
-	HighAssurance                  bool     `json:"high_assurance"`
-	AuthenticationAssuranceTimeout *int     `json:"authentication_assurance_timeout"`
-	RequiredMFA                    bool     `json:"required_mfa"`
-	DomainConstraintsInclude       []string `json:"domain_constraints_include"`
-	DomainConstraintsExclude       []string `json:"domain_constraints_exclude"`
+func (p *policy) document() server.Policy {
+	document := server.Policy{
+		ID: p.id, ProjectID: p.project.id, DisplayName: p.name, Description: p.description, HighAssurance: p.highAssurance,
+		AuthenticationAssuranceTimeout: nullable.NewNullNullable[int](), RequiredMFA: p.requiredMFA,
+		DomainConstraintsInclude: listOrNull(p.include), DomainConstraintsExclude: listOrNull(p.exclude),
+	}
+	if p.timeout != nil {
+		document.AuthenticationAssuranceTimeout.Set(*p.timeout)
+	}
+	return document
 }
 
-func (p *policy) document() policyDocument {
-	return policyDocument{
-		ID: p.id, ProjectID: p.project.id, DisplayName: p.name, Description: p.description, HighAssurance: p.highAssurance,
-		AuthenticationAssuranceTimeout: p.timeout, RequiredMFA: p.requiredMFA,
-		DomainConstraintsInclude: slices.Clone(p.include), DomainConstraintsExclude: slices.Clone(p.exclude),
-	}
-}
+func (p *policy) answer() server.PolicyAnswer { return server.PolicyAnswer{Policy: p.document()} }
 
 // findPolicy returns a policy and its caller, who administers it.
 func (e *engine) findPolicy(ctx context.Context, id string) (*policy, principal, error) {
@@ -75,10 +68,6 @@ func (e *engine) findPolicy(ctx context.Context, id string) (*policy, principal,
 	return found, caller, e.mayRead(caller, found.project)
 }
 
-func policyAnswer(p *policy) (server.Answer, error) {
-	return ok(map[string]any{"policy": p.document()})
-}
-
 // GetPolicies lists the policies of the projects that the caller administers.
 func (a api) GetPolicies(ctx context.Context, _ server.GetPoliciesRequestObject) (server.GetPoliciesResponseObject, error) {
 	a.mu.Lock()
@@ -87,13 +76,13 @@ func (a api) GetPolicies(ctx context.Context, _ server.GetPoliciesRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	documents := []policyDocument{}
+	documents := []server.Policy{}
 	for _, id := range a.ordered.policies {
 		if p := a.policies[id]; a.administers(caller, p.project) {
 			documents = append(documents, p.document())
 		}
 	}
-	return ok(map[string]any{"policies": documents})
+	return server.PolicyList{Policies: documents}, nil
 }
 
 // GetPolicy reads one policy.
@@ -104,7 +93,7 @@ func (a api) GetPolicy(ctx context.Context, request server.GetPolicyRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	return policyAnswer(found)
+	return found.answer(), nil
 }
 
 // timeoutOf reads a timeout, which may be null.
@@ -145,7 +134,7 @@ func (a api) CreatePolicy(ctx context.Context, request server.CreatePolicyReques
 	}
 	added.id = a.random.uuid()
 	a.keepPolicy(added)
-	return policyAnswer(added)
+	return added.answer(), nil
 }
 
 // UpdatePolicy changes a policy.
@@ -182,7 +171,7 @@ func (a api) UpdatePolicy(ctx context.Context, request server.UpdatePolicyReques
 	}
 	*found = next
 	a.changed()
-	return policyAnswer(found)
+	return found.answer(), nil
 }
 
 // DeletePolicy deletes a policy.
@@ -200,5 +189,5 @@ func (a api) DeletePolicy(ctx context.Context, request server.DeletePolicyReques
 	delete(a.policies, found.id)
 	a.ordered.policies = drop(a.ordered.policies, found.id)
 	a.changed()
-	return policyAnswer(found)
+	return found.answer(), nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // problem is an error that a client gets as a document.
@@ -14,7 +16,7 @@ type problem struct {
 	title      string
 	detail     string
 	oauth      string // member "error"
-	parameters map[string]any
+	parameters server.AuthorizationParameters
 	unapproved []string
 }
 
@@ -75,26 +77,16 @@ func consentRequired(missing []string) *problem {
 }
 
 // document returns the body; id is a request ID.
-func (p *problem) document(id string) map[string]any {
-	document := map[string]any{"error": p.oauth}
+func (p *problem) document(id string) server.ErrorDocument {
 	if p.code == "" {
-		if p.detail != "" {
-			document["error_description"] = p.detail
-		}
-		return document
+		return server.ErrorDocument{Error: p.oauth, ErrorDescription: p.detail}
 	}
-	document["error_description"] = p.title
-	detail := map[string]any{
-		"status": strconv.Itoa(p.status), "id": id, "code": p.code, "title": p.title, "detail": p.detail,
+	return server.ErrorDocument{
+		Error: p.oauth, ErrorDescription: p.title, AuthorizationParameters: p.parameters,
+		Errors: []server.ErrorDetail{{
+			Status: strconv.Itoa(p.status), ID: id, Code: p.code, Title: p.title, Detail: p.detail, UnapprovedScopes: p.unapproved,
+		}},
 	}
-	if p.unapproved != nil {
-		detail["unapproved_scopes"] = p.unapproved
-	}
-	document["errors"] = []any{detail}
-	if p.parameters != nil {
-		document["authorization_parameters"] = p.parameters
-	}
-	return document
 }
 
 // writeProblem answers with an error, which is a *problem or unexpected.

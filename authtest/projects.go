@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oapi-codegen/nullable"
+
 	"github.com/globusauth/globusauth/internal/server"
 	"github.com/globusauth/globusauth/scopes"
 )
@@ -75,8 +77,8 @@ func (e *engine) mayChange(p principal, of *project) error {
 	}
 	const message = "To access this project you must have an identity with admin privileges in session within the last 30 minutes."
 	refused := forbidden(message)
-	refused.parameters = map[string]any{
-		"session_required_policies": []string{of.adminPolicy}, "session_message": message,
+	refused.parameters = server.AuthorizationParameters{
+		SessionRequiredPolicies: []string{of.adminPolicy}, SessionMessage: nullable.NewNullableWithValue(message),
 	}
 	return refused
 }
@@ -90,34 +92,11 @@ func (e *engine) findProject(id string) (*project, error) {
 	return found, nil
 }
 
-// projectDocument is a project as the service writes it.
-type projectDocument struct {
-	ID            string        `json:"id"`
-	DisplayName   string        `json:"display_name"`
-	ProjectName   string        `json:"project_name"`
-	ContactEmail  string        `json:"contact_email"`
-	AdminIDs      []string      `json:"admin_ids"` // null when there are none
-	AdminGroupIDs []string      `json:"admin_group_ids"`
-	Admins        adminDocument `json:"admins"`
-}
-
-type adminDocument struct {
-	Identities []identityDocument `json:"identities"`
-	Groups     []groupDocument    `json:"groups"`
-}
-
-type groupDocument struct {
-	ID           string  `json:"id"`
-	Name         string  `json:"name"`
-	Description  *string `json:"description"`
-	Organization *string `json:"organization"`
-}
-
-func (e *engine) projectDocument(p *project) projectDocument {
-	document := projectDocument{
+func (e *engine) projectDocument(p *project) server.Project {
+	document := server.Project{
 		ID: p.id, DisplayName: p.name, ProjectName: p.name, ContactEmail: p.contactEmail,
-		AdminIDs: slices.Clone(p.adminIDs), AdminGroupIDs: slices.Clone(p.adminGroupIDs),
-		Admins: adminDocument{Identities: []identityDocument{}, Groups: []groupDocument{}},
+		AdminIDs: listOrNull(p.adminIDs), AdminGroupIDs: listOrNull(p.adminGroupIDs),
+		Admins: server.ProjectAdmins{Identities: []server.Identity{}, Groups: []server.ProjectAdminGroup{}},
 	}
 	for _, id := range p.adminIDs {
 		if admin := e.identities[id]; admin != nil {
@@ -125,16 +104,15 @@ func (e *engine) projectDocument(p *project) projectDocument {
 		}
 	}
 	for _, id := range p.adminGroupIDs {
-		document.Admins.Groups = append(document.Admins.Groups, e.groupDocument(id))
+		shown := group{id: id, name: "Group " + id}
+		if known := e.groups[strings.ToLower(id)]; known != nil {
+			shown = *known
+		}
+		document.Admins.Groups = append(document.Admins.Groups, server.ProjectAdminGroup{
+			ID: shown.id, Name: orNull(shown.name), Description: orNull(shown.description), Organization: orNull(""),
+		})
 	}
 	return document
-}
-
-func (e *engine) groupDocument(id string) groupDocument {
-	if g := e.groups[strings.ToLower(id)]; g != nil {
-		return groupDocument{ID: g.id, Name: g.name, Description: orNull(g.description)}
-	}
-	return groupDocument{ID: id, Name: "Group " + id}
 }
 
 // adminIDs checks administrators that a request names.
@@ -163,13 +141,13 @@ func (a api) GetProjects(ctx context.Context, _ server.GetProjectsRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	documents := []projectDocument{}
+	documents := []server.Project{}
 	for _, id := range a.ordered.projects {
 		if p := a.projects[id]; a.administers(caller, p) {
 			documents = append(documents, a.projectDocument(p))
 		}
 	}
-	return ok(map[string]any{"projects": documents})
+	return server.ProjectList{Projects: documents}, nil
 }
 
 // GetProject reads one project.
@@ -187,11 +165,11 @@ func (a api) GetProject(ctx context.Context, request server.GetProjectRequestObj
 	if err := a.mayRead(caller, found); err != nil {
 		return nil, err
 	}
-	return a.projectAnswer(found)
+	return a.projectAnswer(found), nil
 }
 
-func (e *engine) projectAnswer(p *project) (server.Answer, error) {
-	return ok(map[string]any{"project": e.projectDocument(p)})
+func (e *engine) projectAnswer(p *project) server.ProjectAnswer {
+	return server.ProjectAnswer{Project: e.projectDocument(p)}
 }
 
 // CreateProject makes a project. The caller administers it only when it is named.
@@ -211,7 +189,7 @@ func (a api) CreateProject(ctx context.Context, request server.CreateProjectRequ
 	}
 	added.id, added.adminPolicy = a.random.uuid(), a.random.uuid()
 	a.keepProject(added)
-	return a.projectAnswer(added)
+	return a.projectAnswer(added), nil
 }
 
 func (e *engine) setAdmins(p *project, ids, groupIDs []string) error {
@@ -267,7 +245,7 @@ func (a api) UpdateProject(ctx context.Context, request server.UpdateProjectRequ
 	}
 	*found = next
 	a.changed()
-	return a.projectAnswer(found)
+	return a.projectAnswer(found), nil
 }
 
 // DeleteProject deletes a project that has no clients and no policies.
@@ -295,12 +273,12 @@ func (a api) DeleteProject(ctx context.Context, request server.DeleteProjectRequ
 			return nil, conflict("The project still has policies; delete them first")
 		}
 	}
-	answer, err := a.projectAnswer(found)
+	answer := a.projectAnswer(found)
 	found.deleted = true
 	delete(a.projects, found.id)
 	a.ordered.projects = drop(a.ordered.projects, found.id)
 	a.changed()
-	return answer, err
+	return answer, nil
 }
 
 // drop removes an ID from a list.

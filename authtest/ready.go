@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"github.com/globusauth/globusauth/internal/server"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -96,7 +97,7 @@ func (e *engine) describeClient(r *Ready, c *client) {
 		if r.TemplateID == "" && c.id != commandLineID {
 			r.TemplateID = c.id
 		}
-	case c.kind == kindPublic:
+	case c.kind == server.ClientTypePublicInstalledClient:
 		if r.NativeClientID == "" {
 			r.NativeClientID = c.id
 		}

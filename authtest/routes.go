@@ -145,7 +145,7 @@ func (s *Server) logRequest(ctx context.Context, c *call, status int, started ti
 	}
 	logger.LogAttrs(ctx, slog.LevelInfo, "request",
 		slog.String("operation", c.operation), slog.String("method", c.request.Method),
-		slog.String("path", c.request.URL.Path), slog.Int("status", status), slog.String("grant", c.grant),
+		slog.String("path", c.request.URL.Path), slog.Int("status", status), slog.String("grant", string(c.grant)),
 		slog.String("outcome", c.outcome), slog.Duration("duration", time.Since(started)))
 }
 

@@ -6,37 +6,17 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// scopeDocument is a scope as the service writes it.
-type scopeDocument struct {
-	ID                 string               `json:"id"`
-	Client             string               `json:"client"`
-	ScopeString        string               `json:"scope_string"`
-	Name               string               `json:"name"`
-	Description        string               `json:"description"`
-	DependentScopes    []dependencyDocument `json:"dependent_scopes"`
-	Advertised         bool                 `json:"advertised"`
-	AllowsRefreshToken bool                 `json:"allows_refresh_token"`
-	RequiredDomains    []string             `json:"required_domains"`
-}
-
-type dependencyDocument struct {
-	Scope                string `json:"scope"`
-	Optional             bool   `json:"optional"`
-	RequiresRefreshToken bool   `json:"requires_refresh_token"`
-}
-
-func (s *scope) document() scopeDocument {
-	document := scopeDocument{
+func (s *scope) document() server.Scope {
+	document := server.Scope{
 		ID: s.id, Client: s.client.id, ScopeString: s.text, Name: s.name, Description: s.description,
-		DependentScopes: []dependencyDocument{}, Advertised: s.advertised, AllowsRefreshToken: s.allowsRefresh,
+		DependentScopes: []server.DependentScope{}, Advertised: s.advertised, AllowsRefreshToken: s.allowsRefresh,
 		RequiredDomains: orEmpty(s.requiredDomains),
 	}
 	for _, d := range s.dependents {
-		document.DependentScopes = append(document.DependentScopes, dependencyDocument{
+		document.DependentScopes = append(document.DependentScopes, server.DependentScope{
 			Scope: d.scope.id, Optional: d.optional, RequiresRefreshToken: d.requiresRefresh,
 		})
 	}
@@ -70,7 +50,7 @@ func (e *engine) removeScope(s *scope) {
 // sees reports whether the caller may see a scope: an advertised one, one of a
 // public client, and those of the caller's clients.
 func (e *engine) sees(caller principal, s *scope) bool {
-	return s.advertised || s.client.visibility == "public" || e.owns(caller, s.client)
+	return s.advertised || s.client.visibility == server.ClientVisibilityPublic || e.owns(caller, s.client)
 }
 
 // GetScopes looks scopes up by ID or string, or lists those in the caller's
@@ -89,7 +69,7 @@ func (a api) GetScopes(ctx context.Context, request server.GetScopesRequestObjec
 	if err := checkUUIDs("ids", params.IDs); err != nil {
 		return nil, err
 	}
-	documents := []scopeDocument{}
+	documents := []server.Scope{}
 	seen := map[*scope]bool{nil: true}
 	add := func(s *scope) {
 		if !seen[s] {
@@ -117,7 +97,7 @@ func (a api) GetScopes(ctx context.Context, request server.GetScopesRequestObjec
 			}
 		}
 	}
-	return ok(map[string]any{"scopes": documents})
+	return server.ScopeList{Scopes: documents}, nil
 }
 
 // findScope looks a scope up that the caller may see.
@@ -132,9 +112,7 @@ func (e *engine) findScope(caller principal, id string) (*scope, error) {
 	return found, nil
 }
 
-func scopeAnswer(s *scope) (server.Answer, error) {
-	return ok(map[string]any{"scope": s.document()})
-}
+func (s *scope) answer() server.ScopeAnswer { return server.ScopeAnswer{Scope: s.document()} }
 
 // GetScope reads one scope.
 func (a api) GetScope(ctx context.Context, request server.GetScopeRequestObject) (server.GetScopeResponseObject, error) {
@@ -148,7 +126,7 @@ func (a api) GetScope(ctx context.Context, request server.GetScopeRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	return scopeAnswer(found)
+	return found.answer(), nil
 }
 
 // GetClientScope reads one scope of a client.
@@ -166,7 +144,7 @@ func (a api) GetClientScope(ctx context.Context, request server.GetClientScopeRe
 	if found.client.id != strings.ToLower(request.ClientID) {
 		return nil, notFound("The client has no scope with the ID " + request.ScopeID)
 	}
-	return scopeAnswer(found)
+	return found.answer(), nil
 }
 
 var suffixPattern = regexp.MustCompile(`^[a-z0-9_]+$`)
@@ -185,7 +163,7 @@ func (a api) CreateScope(ctx context.Context, request server.CreateScopeRequestO
 	if !suffixPattern.MatchString(body.ScopeSuffix) {
 		return nil, badRequest("scope_suffix must be lower-case letters, digits and _")
 	}
-	change := gen.ScopeUpdate{
+	change := server.ScopeUpdate{
 		Advertised: body.Advertised, AllowsRefreshToken: body.AllowsRefreshToken, DependentScopes: body.DependentScopes,
 		RequiredDomains: body.RequiredDomains,
 	}
@@ -206,17 +184,17 @@ func (a api) CreateScope(ctx context.Context, request server.CreateScopeRequestO
 		}
 		added = append(added, made)
 	}
-	documents := []scopeDocument{}
+	documents := []server.Scope{}
 	for _, made := range added {
 		made.id = a.random.uuid()
 		a.keepScope(made)
 		documents = append(documents, made.document())
 	}
-	return ok(map[string]any{"scope": documents[0], "scopes": documents})
+	return server.ScopeAnswer{Scope: documents[0], Scopes: documents}, nil
 }
 
 // applyScope checks a change of a scope and makes it.
-func (e *engine) applyScope(s *scope, body gen.ScopeUpdate) error {
+func (e *engine) applyScope(s *scope, body server.ScopeUpdate) error {
 	set(&s.name, body.Name)
 	set(&s.description, body.Description)
 	set(&s.advertised, body.Advertised)
@@ -290,7 +268,7 @@ func (a api) UpdateScope(ctx context.Context, request server.UpdateScopeRequestO
 	*found = next
 	a.byScope[found.text] = found
 	a.changed()
-	return scopeAnswer(found)
+	return found.answer(), nil
 }
 
 // DeleteScope deletes a scope that no other one depends on.
@@ -305,5 +283,5 @@ func (a api) DeleteScope(ctx context.Context, request server.DeleteScopeRequestO
 		return nil, conflict("The scope " + user.text + " depends on this one")
 	}
 	a.removeScope(found)
-	return scopeAnswer(found)
+	return found.answer(), nil
 }

@@ -5,6 +5,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // session is a person's sign-in: which identities authenticated, when and how.
@@ -89,8 +93,8 @@ func (e *engine) authenticate(s *session, i *identity, mfa bool) {
 	s.primary = i
 	s.authentications[i] = authentication{at: now, mfa: mfa}
 	i.lastLogin = now
-	if i.status == "unused" {
-		i.status = "used"
+	if i.status == server.IdentityStatusUnused {
+		i.status = server.IdentityStatusUsed
 	}
 	e.changed()
 }
@@ -152,20 +156,22 @@ func (e *engine) adminInSession(p *project, s *session) bool {
 
 // infoDocument is the session at introspection. Clients that act on their own
 // have no session: nothing is authenticated in theirs.
-func (s *session) infoDocument() map[string]any {
-	authentications := map[string]any{}
+func (s *session) infoDocument() server.SessionInfo {
+	authentications := map[string]server.SessionAuthentication{}
+	document := server.SessionInfo{Authentications: nullable.NewNullableWithValue(authentications)}
 	if s == nil {
-		return map[string]any{"authentications": authentications}
+		return document
 	}
+	document.SessionID.Set(s.id)
 	for i, last := range s.authentications {
 		amr := []string{"pwd"}
 		if last.mfa {
 			amr = []string{"mfa", "pwd"}
 		}
-		authentications[i.id] = map[string]any{
-			"idp": i.provider.id, "auth_time": last.at.Unix(), "acr": nil, "amr": amr,
-			"custom_claims": map[string]any{},
+		authentications[i.id] = server.SessionAuthentication{
+			IDP: orNull(i.provider.id), AuthTime: orNull(unixSeconds(last.at)), ACR: orNull(""),
+			AMR: nullable.NewNullableWithValue(amr), CustomClaims: nullable.NewNullableWithValue(map[string]any{}),
 		}
 	}
-	return map[string]any{"session_id": s.id, "authentications": authentications}
+	return document
 }

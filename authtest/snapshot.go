@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // State is what a server did since it started, within a [World]. Its members are
@@ -147,7 +149,7 @@ func (e *engine) copied() (World, *writer) {
 func (i *identity) entry() User {
 	user := User{
 		ID: i.id, Username: i.username, Name: i.name, Email: i.email, Organization: i.organization,
-		Provider: i.provider.id, Status: i.status, Type: i.kind,
+		Provider: i.provider.id, Status: string(i.status), Type: string(i.kind),
 	}
 	if !i.lastLogin.IsZero() {
 		user.LastLogin = i.lastLogin.Unix()
@@ -171,8 +173,8 @@ func (p *policy) entry() Policy {
 
 func (c *client) entry() Client {
 	entry := Client{
-		ID: c.id, Name: c.name, Type: c.kind, Parent: c.parent, Template: c.template, Instance: c.instance,
-		Public: c.visibility == "public", RedirectURIs: slices.Clone(c.redirectURIs), FQDNs: slices.Clone(c.fqdns),
+		ID: c.id, Name: c.name, Type: string(c.kind), Parent: c.parent, Template: c.template, Instance: c.instance,
+		Public: c.visibility == server.ClientVisibilityPublic, RedirectURIs: slices.Clone(c.redirectURIs), FQDNs: slices.Clone(c.fqdns),
 		ResourceServer: c.resourceServer, RequiredIDP: c.requiredIDP, PreselectIDP: c.preselectIDP,
 		TermsAndConditions: c.termsAndConditions, PrivacyPolicy: c.privacyPolicy,
 	}

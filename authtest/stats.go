@@ -3,6 +3,8 @@ package authtest
 import (
 	"maps"
 	"strconv"
+
+	"github.com/globusauth/globusauth/internal/server"
 )
 
 // Stats counts what a server has answered since it started or was reset.
@@ -17,12 +19,12 @@ type Stats struct {
 // statistics has a lock of its own kind: the engine's.
 type statistics struct {
 	operations map[string]map[int]int
-	grants     map[string]map[string]int
+	grants     map[server.GrantType]map[string]int
 }
 
 func newStatistics() statistics {
-	s := statistics{operations: map[string]map[int]int{}, grants: map[string]map[string]int{}}
-	for _, name := range []string{grantCode, grantRefresh, grantClientCredentials, grantDependent} {
+	s := statistics{operations: map[string]map[int]int{}, grants: map[server.GrantType]map[string]int{}}
+	for _, name := range []server.GrantType{server.GrantTypeAuthorizationCode, server.GrantTypeRefreshToken, server.GrantTypeClientCredentials, server.GrantTypeDependentToken} {
 		s.grants[name] = map[string]int{"ok": 0, "invalid_grant": 0}
 	}
 	return s
@@ -60,7 +62,7 @@ func (s *Server) Stats() Stats {
 		}
 	}
 	for name, outcomes := range counted.grants {
-		stats.Grants[name] = maps.Clone(outcomes)
+		stats.Grants[string(name)] = maps.Clone(outcomes)
 	}
 	return stats
 }

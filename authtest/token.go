@@ -9,22 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/globusauth/globusauth/gen"
-	"github.com/globusauth/globusauth/internal/server"
-)
+	"github.com/oapi-codegen/nullable"
 
-// tokenDocument is a token as the service writes it.
-type tokenDocument struct {
-	AccessToken    string           `json:"access_token"`
-	Scope          string           `json:"scope"`
-	ExpiresIn      int              `json:"expires_in"`
-	TokenType      string           `json:"token_type"`
-	ResourceServer string           `json:"resource_server"`
-	RefreshToken   string           `json:"refresh_token,omitempty"`
-	State          string           `json:"state,omitempty"`
-	IDToken        string           `json:"id_token,omitempty"`
-	OtherTokens    *[]tokenDocument `json:"other_tokens,omitempty"` // nil only below the top level
-}
+	"github.com/globusauth/globusauth/internal/server"
+	"github.com/globusauth/globusauth/unixtime"
+)
 
 // issue is what tokens are made for.
 type issue struct {
@@ -43,26 +32,26 @@ type issue struct {
 func (a api) Token(ctx context.Context, request server.TokenRequestObject) (server.TokenResponseObject, error) {
 	c := callFrom(ctx)
 	form := request.Body
-	c.grant = string(form.GrantType)
+	c.grant = form.GrantType
 	a.mu.Lock()
 	asking, used, err := a.tokenClient(c, form.ClientID)
-	if err == nil && !asking.mayUse(c.grant) && knownGrant(c.grant) {
-		err = oauthProblem("unauthorized_client", "A client of the type "+asking.kind+" cannot use this grant")
+	if err == nil && !asking.mayUse(c.grant) && c.grant.Valid() {
+		err = oauthProblem("unauthorized_client", "A client of the type "+string(asking.kind)+" cannot use this grant")
 	}
 	if err != nil {
 		a.mu.Unlock()
 		return nil, err
 	}
-	var documents []tokenDocument
+	var documents []server.ResourceServerToken
 	var claims *idClaims
 	switch c.grant {
-	case grantCode:
+	case server.GrantTypeAuthorizationCode:
 		documents, claims, err = a.exchangeCode(c, asking, used, form)
-	case grantRefresh:
+	case server.GrantTypeRefreshToken:
 		documents, err = a.exchangeRefresh(asking, used, form)
-	case grantClientCredentials:
+	case server.GrantTypeClientCredentials:
 		documents, claims, err = a.clientCredentials(c, asking, used, form)
-	case grantDependent:
+	case server.GrantTypeDependentToken:
 		documents, err = a.dependentTokens(asking, used, form)
 	case "":
 		err = oauthProblem("invalid_request", "grant_type is required")
@@ -75,22 +64,22 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 		return nil, err
 	}
 	c.outcome = "ok"
-	if c.grant == grantDependent {
-		return reply(documents), nil
+	if c.grant == server.GrantTypeDependentToken {
+		return server.JSON(documents), nil
 	}
+	first := documents[0]
 	if claims != nil { // signing takes a while: not under the lock
-		if documents[0].IDToken, err = claims.sign(key, documents[0].AccessToken); err != nil {
+		signed, err := claims.sign(key, first.AccessToken)
+		if err != nil {
 			return nil, err
 		}
+		first.IDToken.Set(signed)
 	}
-	document := documents[0]
-	others := append([]tokenDocument{}, documents[1:]...)
-	document.OtherTokens = &others
-	return reply(document), nil
-}
-
-func knownGrant(name string) bool {
-	return name == grantCode || name == grantRefresh || name == grantClientCredentials || name == grantDependent
+	return server.JSON(server.TokenResponse{
+		AccessToken: first.AccessToken, ExpiresIn: first.ExpiresIn, IDToken: first.IDToken, RefreshToken: first.RefreshToken,
+		ResourceServer: first.ResourceServer, Scope: first.Scope, State: first.State, TokenType: first.TokenType,
+		OtherTokens: nullable.NewNullableWithValue(append([]server.ResourceServerToken{}, documents[1:]...)),
+	}), nil
 }
 
 // tokenClient returns the client of a token or revocation request: one with its
@@ -121,7 +110,7 @@ func (e *engine) tokenClient(c *call, formID string) (*client, *credential, erro
 }
 
 // exchangeCode redeems an authorization code.
-func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *gen.TokenRequest) ([]tokenDocument, *idClaims, error) {
+func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *server.TokenRequest) ([]server.ResourceServerToken, *idClaims, error) {
 	if form.Code == "" || form.RedirectURI == "" {
 		return nil, nil, oauthProblem("invalid_request", "code and redirect_uri are required")
 	}
@@ -192,7 +181,7 @@ func withConsented(consents []*consent, i *identity, c *client) []*consent {
 
 // exchangeRefresh makes a new access token. A refresh token gives one token, of
 // one resource server; the answer always carries a refresh token.
-func (e *engine) exchangeRefresh(asking *client, used *credential, form *gen.TokenRequest) ([]tokenDocument, error) {
+func (e *engine) exchangeRefresh(asking *client, used *credential, form *server.TokenRequest) ([]server.ResourceServerToken, error) {
 	if form.RefreshToken == "" {
 		return nil, oauthProblem("invalid_request", "refresh_token is required")
 	}
@@ -224,7 +213,7 @@ func (e *engine) exchangeRefresh(asking *client, used *credential, form *gen.Tok
 		expires: e.now().Add(e.config.AccessTokenLifetime), grant: found.grant, parent: current,
 	}
 	e.keepAccess(token)
-	return []tokenDocument{e.tokenDocument(token, current.value)}, nil
+	return []server.ResourceServerToken{e.tokenDocument(token, current.value)}, nil
 }
 
 // narrow picks the scopes that a refresh asks for, all when it names none.
@@ -246,7 +235,7 @@ func narrow(token *refreshToken, text string) ([]*scope, []*consent, error) {
 }
 
 // clientCredentials makes tokens for the client itself.
-func (e *engine) clientCredentials(c *call, asking *client, used *credential, form *gen.TokenRequest) ([]tokenDocument, *idClaims, error) {
+func (e *engine) clientCredentials(c *call, asking *client, used *credential, form *server.TokenRequest) ([]server.ResourceServerToken, *idClaims, error) {
 	roots, unknown, _, err := e.parseScopes(form.Scope)
 	switch {
 	case err != nil:
@@ -268,7 +257,7 @@ func (e *engine) clientCredentials(c *call, asking *client, used *credential, fo
 
 // issueTokens makes one token for each resource server. The one for Globus Auth
 // comes first: the ID token goes with it.
-func (e *engine) issueTokens(i issue, issuer string) ([]tokenDocument, *idClaims) {
+func (e *engine) issueTokens(i issue, issuer string) ([]server.ResourceServerToken, *idClaims) {
 	var groups []*accessToken
 	now := e.now()
 	for _, given := range i.consents {
@@ -289,7 +278,7 @@ func (e *engine) issueTokens(i issue, issuer string) ([]tokenDocument, *idClaims
 			groups[at].consents = append(groups[at].consents, given)
 		}
 	}
-	documents := make([]tokenDocument, len(groups))
+	documents := make([]server.ResourceServerToken, len(groups))
 	for n, token := range groups {
 		token.value = e.random.secret("fake-access-")
 		refresh := ""
@@ -304,7 +293,7 @@ func (e *engine) issueTokens(i issue, issuer string) ([]tokenDocument, *idClaims
 		}
 		e.keepAccess(token)
 		documents[n] = e.tokenDocument(token, refresh)
-		documents[n].State = i.state
+		documents[n].State = orAbsent(i.state)
 	}
 	if len(groups) == 0 || !slices.ContainsFunc(groups[0].scopes, func(s *scope) bool { return s.text == openID }) {
 		return documents, nil
@@ -330,9 +319,9 @@ func (c *consent) requiresRefresh() bool {
 	})
 }
 
-func (e *engine) tokenDocument(token *accessToken, refresh string) tokenDocument {
-	return tokenDocument{
-		AccessToken: token.value, Scope: names(token.scopes), ExpiresIn: int(token.expires.Sub(token.issued).Seconds()),
-		TokenType: "Bearer", ResourceServer: token.server, RefreshToken: refresh,
+func (e *engine) tokenDocument(token *accessToken, refresh string) server.ResourceServerToken {
+	return server.ResourceServerToken{
+		AccessToken: token.value, Scope: names(token.scopes), ExpiresIn: unixtime.Seconds(token.expires.Sub(token.issued).Seconds()),
+		TokenType: "Bearer", ResourceServer: token.server, RefreshToken: orAbsent(refresh),
 	}
 }

@@ -3,17 +3,1641 @@
 package server
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 
-	. "github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/unixtime"
+	"github.com/oapi-codegen/nullable"
 	"github.com/oapi-codegen/runtime"
 )
+
+// Defines values for AccessType.
+const (
+	AccessTypeOffline AccessType = "offline"
+	AccessTypeOnline  AccessType = "online"
+)
+
+// Valid indicates whether the value is a known member of the AccessType enum.
+func (e AccessType) Valid() bool {
+	switch e {
+	case AccessTypeOffline:
+		return true
+	case AccessTypeOnline:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ClientType.
+const (
+	ClientTypeClientIdentity                         ClientType = "client_identity"
+	ClientTypeConfidentialClient                     ClientType = "confidential_client"
+	ClientTypeGlobusConnectServer                    ClientType = "globus_connect_server"
+	ClientTypeHybridConfidentialClientResourceServer ClientType = "hybrid_confidential_client_resource_server"
+	ClientTypePublicInstalledClient                  ClientType = "public_installed_client"
+	ClientTypePublicWebappClient                     ClientType = "public_webapp_client"
+	ClientTypeResourceServer                         ClientType = "resource_server"
+)
+
+// Valid indicates whether the value is a known member of the ClientType enum.
+func (e ClientType) Valid() bool {
+	switch e {
+	case ClientTypeClientIdentity:
+		return true
+	case ClientTypeConfidentialClient:
+		return true
+	case ClientTypeGlobusConnectServer:
+		return true
+	case ClientTypeHybridConfidentialClientResourceServer:
+		return true
+	case ClientTypePublicInstalledClient:
+		return true
+	case ClientTypePublicWebappClient:
+		return true
+	case ClientTypeResourceServer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ClientVisibility.
+const (
+	ClientVisibilityPrivate ClientVisibility = "private"
+	ClientVisibilityPublic  ClientVisibility = "public"
+)
+
+// Valid indicates whether the value is a known member of the ClientVisibility enum.
+func (e ClientVisibility) Valid() bool {
+	switch e {
+	case ClientVisibilityPrivate:
+		return true
+	case ClientVisibilityPublic:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CodeChallengeMethod.
+const (
+	CodeChallengeMethodS256 CodeChallengeMethod = "S256"
+)
+
+// Valid indicates whether the value is a known member of the CodeChallengeMethod enum.
+func (e CodeChallengeMethod) Valid() bool {
+	switch e {
+	case CodeChallengeMethodS256:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConsentStatus.
+const (
+	ConsentStatusApproved ConsentStatus = "approved"
+)
+
+// Valid indicates whether the value is a known member of the ConsentStatus enum.
+func (e ConsentStatus) Valid() bool {
+	switch e {
+	case ConsentStatusApproved:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GrantType.
+const (
+	GrantTypeAuthorizationCode GrantType = "authorization_code"
+	GrantTypeClientCredentials GrantType = "client_credentials"
+	GrantTypeDependentToken    GrantType = "urn:globus:auth:grant_type:dependent_token"
+	GrantTypeRefreshToken      GrantType = "refresh_token"
+)
+
+// Valid indicates whether the value is a known member of the GrantType enum.
+func (e GrantType) Valid() bool {
+	switch e {
+	case GrantTypeAuthorizationCode:
+		return true
+	case GrantTypeClientCredentials:
+		return true
+	case GrantTypeDependentToken:
+		return true
+	case GrantTypeRefreshToken:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IdentityInclude.
+const (
+	IdentityIncludeIdentityProvider IdentityInclude = "identity_provider"
+)
+
+// Valid indicates whether the value is a known member of the IdentityInclude enum.
+func (e IdentityInclude) Valid() bool {
+	switch e {
+	case IdentityIncludeIdentityProvider:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IdentityStatus.
+const (
+	IdentityStatusClosed  IdentityStatus = "closed"
+	IdentityStatusPrivate IdentityStatus = "private"
+	IdentityStatusUnused  IdentityStatus = "unused"
+	IdentityStatusUsed    IdentityStatus = "used"
+)
+
+// Valid indicates whether the value is a known member of the IdentityStatus enum.
+func (e IdentityStatus) Valid() bool {
+	switch e {
+	case IdentityStatusClosed:
+		return true
+	case IdentityStatusPrivate:
+		return true
+	case IdentityStatusUnused:
+		return true
+	case IdentityStatusUsed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IdentityType.
+const (
+	IdentityTypeLink  IdentityType = "link"
+	IdentityTypeLogin IdentityType = "login"
+)
+
+// Valid indicates whether the value is a known member of the IdentityType enum.
+func (e IdentityType) Valid() bool {
+	switch e {
+	case IdentityTypeLink:
+		return true
+	case IdentityTypeLogin:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Prompt.
+const (
+	PromptLogin Prompt = "login"
+	PromptNone  Prompt = "none"
+)
+
+// Valid indicates whether the value is a known member of the Prompt enum.
+func (e Prompt) Valid() bool {
+	switch e {
+	case PromptLogin:
+		return true
+	case PromptNone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseType.
+const (
+	ResponseTypeCode ResponseType = "code"
+)
+
+// Valid indicates whether the value is a known member of the ResponseType enum.
+func (e ResponseType) Valid() bool {
+	switch e {
+	case ResponseTypeCode:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TokenTypeHint.
+const (
+	TokenTypeHintAccessToken  TokenTypeHint = "access_token"
+	TokenTypeHintRefreshToken TokenTypeHint = "refresh_token"
+)
+
+// Valid indicates whether the value is a known member of the TokenTypeHint enum.
+func (e TokenTypeHint) Valid() bool {
+	switch e {
+	case TokenTypeHintAccessToken:
+		return true
+	case TokenTypeHintRefreshToken:
+		return true
+	default:
+		return false
+	}
+}
+
+// AccessType Whether refresh tokens are wanted. For the authorization endpoint and the dependent grant.
+type AccessType string
+
+// AddClientFQDNAnswer Not known; any object.
+type AddClientFQDNAnswer map[string]interface{}
+
+// AddClientFQDNBody A host name to add. There is no envelope.
+type AddClientFQDNBody struct {
+	// FQDN Fully qualified domain name.
+	FQDN string `json:"fqdn"`
+}
+
+// AuthorizationParameters What a new login has to satisfy: the parameters of the authorization endpoint. Every member is optional.
+type AuthorizationParameters struct {
+	// Prompt `login` when the person has to sign in again.
+	Prompt nullable.Nullable[string] `json:"prompt,omitempty,omitzero"`
+
+	// RequiredScopes Scope strings that have to be consented to.
+	RequiredScopes nullable.Nullable[[]string] `json:"required_scopes,omitzero"`
+
+	// SessionMessage Text for the person.
+	SessionMessage nullable.Nullable[string] `json:"session_message,omitempty,omitzero"`
+
+	// SessionRequiredIdentities Identities that must be in session.
+	SessionRequiredIdentities nullable.Nullable[[]string] `json:"session_required_identities,omitzero"`
+
+	// SessionRequiredMFA Whether multi-factor authentication is required.
+	SessionRequiredMFA nullable.Nullable[bool] `json:"session_required_mfa,omitempty,omitzero"`
+
+	// SessionRequiredPolicies Policies that must be satisfied. An array, or in an older form a string joined with commas.
+	SessionRequiredPolicies []string `json:"session_required_policies,omitempty,omitzero"`
+
+	// SessionRequiredSingleDomain Domains, of any one of which an identity must be in session. An array, or in an older form a string joined with commas.
+	SessionRequiredSingleDomain []string `json:"session_required_single_domain,omitempty,omitzero"`
+}
+
+// ClientAnswer One client.
+type ClientAnswer struct {
+	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably has every member (not confirmed).
+	Client ClientRecord `json:"client"`
+}
+
+// ClientCreate A client to register. The operation says which members each kind of client takes.
+type ClientCreate struct {
+	// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, yet in its recorded answers. More
+	// values may come.
+	ClientType ClientType `json:"client_type,omitempty,omitzero"`
+
+	// Links Web pages about a client. Both or neither.
+	Links ClientLinks `json:"links,omitempty,omitzero"`
+
+	// Name Name, shown on consent pages. Without line breaks.
+	Name string `json:"name"`
+
+	// PreselectIDP Identity provider that the sign-in page shall propose; null for none.
+	PreselectIDP nullable.Nullable[string] `json:"preselect_idp,omitempty,omitzero"`
+
+	// Project The project that the client shall belong to. Not for a child client or an instance of a native app.
+	Project string `json:"project,omitempty,omitzero"`
+
+	// PublicClient Whether the client shall have no secret. Excludes `client_type`.
+	PublicClient nullable.Nullable[bool] `json:"public_client,omitempty,omitzero"`
+
+	// RedirectURIs Redirect URIs.
+	RedirectURIs nullable.Nullable[[]string] `json:"redirect_uris,omitzero"`
+
+	// RequiredIDP Identity provider of which a user shall need an identity; null for none.
+	RequiredIDP nullable.Nullable[string] `json:"required_idp,omitempty,omitzero"`
+
+	// TemplateID The native app to make an instance of. Only `name` goes with it.
+	TemplateID string `json:"template_id,omitempty,omitzero"`
+
+	// Visibility Who may see a client. `public` is any authenticated caller, `private` the project's administrators.
+	Visibility ClientVisibility `json:"visibility,omitempty,omitzero"`
+}
+
+// ClientCredential A credential of a client.
+type ClientCredential struct {
+	// Client The client.
+	Client string `json:"client"`
+
+	// Created When it was created. Missing in the credential of an instance of a native app.
+	Created string `json:"created,omitempty,omitzero"`
+
+	// ID Credential ID.
+	ID string `json:"id"`
+
+	// Name Name.
+	Name string `json:"name"`
+
+	// Secret The secret, when the credential was just created; else null.
+	Secret nullable.Nullable[string] `json:"secret,omitempty,omitzero"`
+}
+
+// ClientCredentialAnswer One credential.
+type ClientCredentialAnswer struct {
+	// Credential A credential of a client.
+	Credential ClientCredential `json:"credential"`
+}
+
+// ClientCredentialCreate A credential to create.
+type ClientCredentialCreate struct {
+	// Name Name, to tell credentials apart.
+	Name string `json:"name"`
+}
+
+// ClientCredentialList Credentials, without their secrets.
+type ClientCredentialList struct {
+	// Credentials The credentials.
+	Credentials []ClientCredential `json:"credentials"`
+}
+
+// ClientIncluded Resources that come with a new client.
+type ClientIncluded struct {
+	// ClientCredential A credential of a client.
+	ClientCredential ClientCredential `json:"client_credential,omitempty,omitzero"`
+}
+
+// ClientLinks Web pages about a client. Both or neither.
+type ClientLinks struct {
+	// PrivacyPolicy URL of the privacy policy.
+	PrivacyPolicy nullable.Nullable[string] `json:"privacy_policy,omitempty,omitzero"`
+
+	// TermsAndConditions URL of the terms and conditions.
+	TermsAndConditions nullable.Nullable[string] `json:"terms_and_conditions,omitempty,omitzero"`
+}
+
+// ClientLinksUpdate Web pages about a client. Give both as URLs, or both as null to remove them.
+type ClientLinksUpdate struct {
+	// PrivacyPolicy URL of the privacy policy, or null.
+	PrivacyPolicy nullable.Nullable[string] `json:"privacy_policy,omitempty,omitzero"`
+
+	// TermsAndConditions URL of the terms and conditions, or null.
+	TermsAndConditions nullable.Nullable[string] `json:"terms_and_conditions,omitempty,omitzero"`
+}
+
+// ClientList Clients. Looked up by `fqdn`, recorded answers have the one client as `client` in place of `clients` (in conflict;
+// expect both).
+type ClientList struct {
+	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably has every member (not confirmed).
+	Client ClientRecord `json:"client,omitempty,omitzero"`
+
+	// Clients The clients.
+	Clients []ClientRecord `json:"clients,omitzero"`
+}
+
+// ClientRecord A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
+// the service itself presumably has every member (not confirmed).
+type ClientRecord struct {
+	// ClientType Kind of client.
+	ClientType ClientType `json:"client_type"`
+
+	// FQDNs Host names of the client.
+	FQDNs []string `json:"fqdns"`
+
+	// GrantTypes The grants that the client may use.
+	GrantTypes []GrantType `json:"grant_types"`
+
+	// ID Client ID.
+	ID string `json:"id"`
+
+	// Links Web pages about the client.
+	Links ClientLinks `json:"links"`
+
+	// Name Name, shown on consent pages. Without line breaks.
+	Name string `json:"name"`
+
+	// ParentClient The parent of a child client, or the template of an instance of a native app.
+	ParentClient nullable.Nullable[string] `json:"parent_client,omitempty,omitzero"`
+
+	// PreselectIDP Identity provider that the sign-in page proposes.
+	PreselectIDP nullable.Nullable[string] `json:"preselect_idp,omitempty,omitzero"`
+
+	// Project The project that the client belongs to; null for an instance of a native app.
+	Project nullable.Nullable[string] `json:"project,omitempty,omitzero"`
+
+	// PromptForNamedGrant Whether the consent page asks for a label.
+	PromptForNamedGrant bool `json:"prompt_for_named_grant"`
+
+	// PublicClient Whether the client has no secret. Fixed when it is created.
+	PublicClient bool `json:"public_client"`
+
+	// RedirectURIs Registered redirect URIs.
+	RedirectURIs []string `json:"redirect_uris"`
+
+	// RequiredIDP Identity provider of which a user needs an identity.
+	RequiredIDP nullable.Nullable[string] `json:"required_idp,omitempty,omitzero"`
+
+	// Scopes IDs of the scopes that the client owns.
+	Scopes []string `json:"scopes"`
+
+	// UserinfoFromEffectiveIdentity Whether userinfo shows the effective identity.
+	UserinfoFromEffectiveIdentity bool `json:"userinfo_from_effective_identity"`
+
+	// Visibility Who may see the client.
+	Visibility ClientVisibility `json:"visibility"`
+}
+
+// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, yet in its recorded answers. More
+// values may come.
+type ClientType string
+
+// ClientUpdate Changes to a client. What is absent stays as it is.
+type ClientUpdate struct {
+	// Links Web pages about the client.
+	Links nullable.Nullable[ClientLinksUpdate] `json:"links,omitempty,omitzero"`
+
+	// Name Name, shown on consent pages. Without line breaks.
+	Name nullable.Nullable[string] `json:"name,omitempty,omitzero"`
+
+	// PreselectIDP Identity provider that the sign-in page shall propose; null for none.
+	PreselectIDP nullable.Nullable[string] `json:"preselect_idp,omitempty,omitzero"`
+
+	// RedirectURIs Redirect URIs, in place of the present ones.
+	RedirectURIs nullable.Nullable[[]string] `json:"redirect_uris,omitzero"`
+
+	// RequiredIDP Identity provider of which a user shall need an identity; null for none.
+	RequiredIDP nullable.Nullable[string] `json:"required_idp,omitempty,omitzero"`
+
+	// Scopes IDs of the scopes that the client may use. Seen in one program; not confirmed.
+	Scopes nullable.Nullable[[]string] `json:"scopes,omitzero"`
+
+	// Visibility Who may see the client.
+	Visibility nullable.Nullable[ClientVisibility] `json:"visibility,omitempty,omitzero"`
+}
+
+// ClientVisibility Who may see a client. `public` is any authenticated caller, `private` the project's administrators.
+type ClientVisibility string
+
+// CodeChallengeMethod PKCE method (RFC 7636 section 4.2).
+type CodeChallengeMethod string
+
+// Consent One node of a consent tree: a client may use a scope. The parent is the consent before the last in
+// `dependency_path`; a path of one is a root.
+type Consent struct {
+	// AllowsRefresh Whether it covers refresh tokens.
+	AllowsRefresh bool `json:"allows_refresh"`
+
+	// AtomicallyRevocable Whether it can be revoked alone; the optional dependencies, marked `*` in a scope string.
+	AtomicallyRevocable bool `json:"atomically_revocable"`
+
+	// AutoApproved Whether it was given without asking.
+	AutoApproved bool `json:"auto_approved"`
+
+	// Client The client that holds the grant at this node.
+	Client string `json:"client"`
+
+	// Created When it was given.
+	Created string `json:"created"`
+
+	// DependencyPath Consent IDs from the root down to this one.
+	DependencyPath []int64 `json:"dependency_path"`
+
+	// EffectiveIdentity The identity that consented.
+	EffectiveIdentity string `json:"effective_identity"`
+
+	// ID Consent ID.
+	ID int64 `json:"id"`
+
+	// LastUsed When it was last used.
+	LastUsed string `json:"last_used"`
+
+	// Scope Scope ID.
+	Scope string `json:"scope"`
+
+	// ScopeName Scope string.
+	ScopeName string `json:"scope_name"`
+
+	// Status State of a consent. `approved` is the only value seen; more may come.
+	Status ConsentStatus `json:"status"`
+
+	// Updated When it last changed.
+	Updated string `json:"updated"`
+}
+
+// ConsentList Consents, as nodes of trees.
+type ConsentList struct {
+	// Consents The consents.
+	Consents []Consent `json:"consents"`
+}
+
+// ConsentStatus State of a consent. `approved` is the only value seen; more may come.
+type ConsentStatus string
+
+// CreateClientAnswer The new client. For an instance of a native app, `included` has its first credential.
+type CreateClientAnswer struct {
+	// Client The client. The Python SDK's recorded answer for an instance of a native app wraps the whole document in a
+	// second `client`; what the official command line reads does not (in conflict; expect both).
+	Client ClientRecord `json:"client"`
+
+	// Included Resources that come with a new client.
+	Included ClientIncluded `json:"included,omitempty,omitzero"`
+}
+
+// CreateClientBody A client to register.
+type CreateClientBody struct {
+	// Client A client to register. The operation says which members each kind of client takes.
+	Client ClientCreate `json:"client"`
+}
+
+// CreateClientCredentialBody A credential to create.
+type CreateClientCredentialBody struct {
+	// Credential A credential to create.
+	Credential ClientCredentialCreate `json:"credential"`
+}
+
+// CreatePolicyBody A policy to create.
+type CreatePolicyBody struct {
+	// Policy A policy to create. The JavaScript SDK takes `project_id` for optional, the Python SDK requires it. Null and an
+	// empty list are different values of the domain constraints.
+	Policy PolicyCreate `json:"policy"`
+}
+
+// CreateProjectBody A project to create.
+type CreateProjectBody struct {
+	// Project A project to create. At least one of the two lists has to be given; one that is empty is left out.
+	Project ProjectCreate `json:"project"`
+}
+
+// CreateScopeBody A scope to create.
+type CreateScopeBody struct {
+	// Scope A scope to create.
+	Scope ScopeCreate `json:"scope"`
+}
+
+// DependentScope A dependency of a scope.
+type DependentScope struct {
+	// Optional Whether a person can grant the scope without it.
+	Optional bool `json:"optional"`
+
+	// RequiresRefreshToken Whether the resource server needs a refresh token for it.
+	RequiresRefreshToken bool `json:"requires_refresh_token"`
+
+	// Scope ID of the scope that is depended on.
+	Scope string `json:"scope"`
+}
+
+// ErrorDetail One problem.
+type ErrorDetail struct {
+	// Code Code. Seen are `UNAUTHORIZED`, `FORBIDDEN` and `DEPENDENT_CONSENT_REQUIRED`; others exist.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail Description.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// ID Request ID, to quote to support.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Status The HTTP status, as a string.
+	Status string `json:"status,omitempty,omitzero"`
+
+	// Title Summary.
+	Title string `json:"title,omitempty,omitzero"`
+
+	// UnapprovedScopes Scope strings that a person has to consent to. With `DEPENDENT_CONSENT_REQUIRED`.
+	UnapprovedScopes []string `json:"unapproved_scopes,omitzero"`
+}
+
+// ErrorDocument Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type ErrorDocument struct {
+	// AuthorizationParameters What a new login has to satisfy: the parameters of the authorization endpoint. Every member is optional.
+	AuthorizationParameters AuthorizationParameters `json:"authorization_parameters,omitempty,omitzero"`
+
+	// Code Code of a requirement error, such as `AuthorizationRequired` or `ConsentRequired`.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Error OAuth 2.0 error code, such as `invalid_grant`.
+	Error string `json:"error,omitempty,omitzero"`
+
+	// ErrorDescription OAuth 2.0 description. Often missing.
+	ErrorDescription string `json:"error_description,omitempty,omitzero"`
+
+	// Errors What went wrong, one entry for each problem.
+	Errors []ErrorDetail `json:"errors,omitzero"`
+}
+
+// GrantType An OAuth 2.0 grant. More may come.
+type GrantType string
+
+// HTMLPage An HTML page for people.
+type HTMLPage = string
+
+// Identity An identity. Sources disagree on what is visible without `view_identities`: only `id` is certain.
+type Identity struct {
+	// Email Email address.
+	Email nullable.Nullable[string] `json:"email,omitempty,omitzero"`
+
+	// ID Identity ID.
+	ID string `json:"id"`
+
+	// IdentityProvider ID of the identity provider.
+	IdentityProvider nullable.Nullable[string] `json:"identity_provider,omitempty,omitzero"`
+
+	// IdentityType Kind of identity, or null for a client.
+	IdentityType nullable.Nullable[IdentityType] `json:"identity_type,omitempty,omitzero"`
+
+	// Name Name.
+	Name nullable.Nullable[string] `json:"name,omitempty,omitzero"`
+
+	// Organization Organization.
+	Organization nullable.Nullable[string] `json:"organization,omitempty,omitzero"`
+
+	// Status State of an identity: `unused` until somebody signs in with it. More values may come.
+	Status IdentityStatus `json:"status,omitempty,omitzero"`
+
+	// Username Username with its domain. A client has `<client_id>@clients.auth.globus.org`.
+	Username string `json:"username,omitempty,omitzero"`
+}
+
+// IdentityAnswer One identity.
+type IdentityAnswer struct {
+	// Identity An identity. Sources disagree on what is visible without `view_identities`: only `id` is certain.
+	Identity Identity `json:"identity"`
+
+	// Included Resources loaded beside identities.
+	Included IdentityIncluded `json:"included,omitempty,omitzero"`
+}
+
+// IdentityInclude What can be loaded beside identities.
+type IdentityInclude string
+
+// IdentityIncluded Resources loaded beside identities.
+type IdentityIncluded struct {
+	// IdentityProviders The providers of the identities. With `include=identity_provider`.
+	IdentityProviders []IdentityProvider `json:"identity_providers,omitzero"`
+}
+
+// IdentityList Identities. Those that were not found are missing; the order is not promised.
+type IdentityList struct {
+	// Identities The identities.
+	Identities []Identity `json:"identities"`
+
+	// Included Resources loaded beside identities.
+	Included IdentityIncluded `json:"included,omitempty,omitzero"`
+}
+
+// IdentityProvider An identity provider.
+type IdentityProvider struct {
+	// AlternativeNames Other names.
+	AlternativeNames []string `json:"alternative_names"`
+
+	// Domains Domains of the usernames that the provider vouches for.
+	Domains []string `json:"domains"`
+
+	// ID Identity provider ID.
+	ID string `json:"id"`
+
+	// Name Name.
+	Name string `json:"name"`
+
+	// ShortName Short name.
+	ShortName string `json:"short_name"`
+}
+
+// IdentityProviderList Identity providers.
+type IdentityProviderList struct {
+	// IdentityProviders The identity providers.
+	IdentityProviders []IdentityProvider `json:"identity_providers"`
+}
+
+// IdentityStatus State of an identity: `unused` until somebody signs in with it. More values may come.
+type IdentityStatus string
+
+// IdentityType Kind of an identity. Clients have none. More values may come.
+type IdentityType string
+
+// IntrospectRequest The form of an introspection.
+type IntrospectRequest struct {
+	// AuthenticationPolicies Policy IDs, joined with commas, to evaluate for the token; the answer has `policy_evaluations`. Seen in one
+	// program; no official SDK offers it.
+	AuthenticationPolicies string `json:"authentication_policies,omitempty,omitzero"`
+
+	// Include What to add, joined with commas: `identity_set`, `identity_set_detail`, `session_info`. Once only: the service
+	// is not known to read a repeated member. `identities_set` is an old name of `identity_set`.
+	Include string `json:"include,omitempty,omitzero"`
+
+	// Token The access token to ask about. Whether refresh tokens are accepted is not known.
+	Token string `json:"token"`
+}
+
+// Introspection What a token stands for. When `active` is false, there is nothing else.
+type Introspection struct {
+	// Active Whether the token is valid, and the caller may know.
+	Active bool `json:"active"`
+
+	// Aud Resource servers and clients that the token is for.
+	Aud []string `json:"aud,omitzero"`
+
+	// ClientID The client that the token was issued to (UUID). Null in one recorded answer.
+	ClientID nullable.Nullable[string] `json:"client_id,omitempty,omitzero"`
+
+	// DependentTokensCacheID Key under which dependent tokens may be cached, or empty. The official library for action providers does not
+	// use it and caches per token.
+	DependentTokensCacheID nullable.Nullable[string] `json:"dependent_tokens_cache_id,omitempty,omitzero"`
+
+	// Email Email address of the effective identity. Null for clients (not confirmed).
+	Email nullable.Nullable[string] `json:"email,omitempty,omitzero"`
+
+	// Exp When the token expires, in Unix seconds.
+	Exp unixtime.Time `json:"exp,omitempty,omitzero"`
+
+	// Iat When the token was issued, in Unix seconds.
+	Iat unixtime.Time `json:"iat,omitempty,omitzero"`
+
+	// IdentitySet IDs of the identities linked to `sub`, itself included. With `include=identity_set`.
+	IdentitySet nullable.Nullable[[]string] `json:"identity_set,omitzero"`
+
+	// IdentitySetDetail The linked identities. With `include=identity_set_detail`.
+	IdentitySetDetail nullable.Nullable[[]LinkedIdentity] `json:"identity_set_detail,omitzero"`
+
+	// Iss The issuer, `https://auth.globus.org`. One source has it with a trailing slash; compare without.
+	Iss string `json:"iss,omitempty,omitzero"`
+
+	// Name Name of the effective identity.
+	Name nullable.Nullable[string] `json:"name,omitempty,omitzero"`
+
+	// Nbf Since when the token is valid, in Unix seconds.
+	Nbf unixtime.Time `json:"nbf,omitempty,omitzero"`
+
+	// PolicyEvaluations Policy ID to result. With `authentication_policies`. A policy that is missing was not evaluated. Seen in one
+	// program.
+	PolicyEvaluations nullable.Nullable[map[string]PolicyEvaluation] `json:"policy_evaluations,omitempty,omitzero"`
+
+	// Scope The scopes of the token, separated by blanks.
+	Scope string `json:"scope,omitempty,omitzero"`
+
+	// SessionInfo The session behind the token, or null. With `include=session_info`.
+	SessionInfo nullable.Nullable[SessionInfo] `json:"session_info,omitempty,omitzero"`
+
+	// Sub The effective identity (UUID).
+	Sub string `json:"sub,omitempty,omitzero"`
+
+	// TokenType `Bearer`; compare without regard to letter case.
+	TokenType string `json:"token_type,omitempty,omitzero"`
+
+	// Username Username of the effective identity; `<client_id>@clients.auth.globus.org` for a client.
+	Username string `json:"username,omitempty,omitzero"`
+}
+
+// JSONWebKey A public RSA key (RFC 7517, RFC 7518 section 6.3).
+type JSONWebKey struct {
+	// Alg Algorithm, `RS512`.
+	Alg string `json:"alg,omitempty,omitzero"`
+
+	// Exponent Exponent, base64url.
+	Exponent string `json:"e,omitempty,omitzero"`
+
+	// Kid Key ID. The service gives none.
+	Kid string `json:"kid,omitempty,omitzero"`
+
+	// Kty Key type, `RSA`.
+	Kty string `json:"kty"`
+
+	// Modulus Modulus, base64url.
+	Modulus string `json:"n,omitempty,omitzero"`
+
+	// Use Use, `sig`.
+	Use string `json:"use,omitempty,omitzero"`
+}
+
+// JSONWebKeySet A set of public keys (RFC 7517).
+type JSONWebKeySet struct {
+	// Keys The keys; one in the only document known.
+	Keys []JSONWebKey `json:"keys"`
+}
+
+// LinkedIdentity An identity in an identity set. In a set's details at introspection some sources name the ID `sub`, others `id`
+// (in conflict; take the one that is not empty). Every other member can be missing or null.
+type LinkedIdentity struct {
+	// Email Email address.
+	Email nullable.Nullable[string] `json:"email,omitempty,omitzero"`
+
+	// ID Identity ID, under the name that one source of introspection has.
+	ID nullable.Nullable[string] `json:"id,omitempty,omitzero"`
+
+	// IdentityProvider ID of the identity provider.
+	IdentityProvider nullable.Nullable[string] `json:"identity_provider,omitempty,omitzero"`
+
+	// IdentityProviderDisplayName Name of the identity provider.
+	IdentityProviderDisplayName nullable.Nullable[string] `json:"identity_provider_display_name,omitempty,omitzero"`
+
+	// IdentityType Kind of identity, or null for a client.
+	IdentityType nullable.Nullable[IdentityType] `json:"identity_type,omitempty,omitzero"`
+
+	// LastAuthentication When the person last signed in with this identity, in Unix seconds, or null.
+	LastAuthentication nullable.Nullable[unixtime.Time] `json:"last_authentication,omitempty,omitzero"`
+
+	// Name Name.
+	Name nullable.Nullable[string] `json:"name,omitempty,omitzero"`
+
+	// Organization Organization.
+	Organization nullable.Nullable[string] `json:"organization,omitempty,omitzero"`
+
+	// Status State of an identity: `unused` until somebody signs in with it. More values may come.
+	Status IdentityStatus `json:"status,omitempty,omitzero"`
+
+	// Sub Identity ID.
+	Sub nullable.Nullable[string] `json:"sub,omitempty,omitzero"`
+
+	// Username Username.
+	Username nullable.Nullable[string] `json:"username,omitempty,omitzero"`
+}
+
+// OpenIDConfiguration OpenID Connect Discovery 1.0 metadata.
+type OpenIDConfiguration struct {
+	// AuthorizationEndpoint Where a browser is sent to sign in.
+	AuthorizationEndpoint string `json:"authorization_endpoint"`
+
+	// ClaimsSupported Claims of ID tokens.
+	ClaimsSupported []string `json:"claims_supported,omitzero"`
+
+	// IDTokenSigningAlgValuesSupported Algorithms of ID tokens; `RS512` only.
+	IDTokenSigningAlgValuesSupported []string `json:"id_token_signing_alg_values_supported,omitzero"`
+
+	// Issuer The `iss` of ID tokens.
+	Issuer string `json:"issuer"`
+
+	// JWKSURI Where the signing keys are; an absolute URL.
+	JWKSURI string `json:"jwks_uri"`
+
+	// ResponseTypesSupported Response types. All but `code` belong to the implicit flow.
+	ResponseTypesSupported []string `json:"response_types_supported,omitzero"`
+
+	// RevocationEndpoint Where tokens are revoked.
+	RevocationEndpoint string `json:"revocation_endpoint,omitempty,omitzero"`
+
+	// ScopesSupported Scopes of OpenID Connect.
+	ScopesSupported []string `json:"scopes_supported,omitzero"`
+
+	// SubjectTypesSupported Subject types; `public` only.
+	SubjectTypesSupported []string `json:"subject_types_supported,omitzero"`
+
+	// TokenEndpoint Where grants are exchanged for tokens.
+	TokenEndpoint string `json:"token_endpoint"`
+
+	// TokenEndpointAuthMethodsSupported How a client authenticates at the token endpoint; `client_secret_basic` only.
+	TokenEndpointAuthMethodsSupported []string `json:"token_endpoint_auth_methods_supported,omitzero"`
+
+	// UserinfoEndpoint Where the claims about a user are read.
+	UserinfoEndpoint string `json:"userinfo_endpoint,omitempty,omitzero"`
+}
+
+// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
+// `id`; the service itself presumably has every member (not confirmed).
+type Policy struct {
+	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
+	AuthenticationAssuranceTimeout nullable.Nullable[int] `json:"authentication_assurance_timeout,omitempty,omitzero"`
+
+	// Description Description.
+	Description string `json:"description"`
+
+	// DisplayName Name.
+	DisplayName string `json:"display_name"`
+
+	// DomainConstraintsExclude Domains whose identities cannot satisfy the policy; null for no constraint.
+	DomainConstraintsExclude nullable.Nullable[[]string] `json:"domain_constraints_exclude"`
+
+	// DomainConstraintsInclude Domains whose identities can satisfy the policy; null for no constraint.
+	DomainConstraintsInclude nullable.Nullable[[]string] `json:"domain_constraints_include"`
+
+	// HighAssurance Whether this is a high-assurance policy.
+	HighAssurance bool `json:"high_assurance"`
+
+	// ID Policy ID.
+	ID string `json:"id"`
+
+	// ProjectID The project that the policy belongs to.
+	ProjectID string `json:"project_id"`
+
+	// RequiredMFA Whether multi-factor authentication is required.
+	RequiredMFA bool `json:"required_mfa"`
+}
+
+// PolicyAnswer One policy.
+type PolicyAnswer struct {
+	// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
+	// `id`; the service itself presumably has every member (not confirmed).
+	Policy Policy `json:"policy"`
+}
+
+// PolicyCreate A policy to create. The JavaScript SDK takes `project_id` for optional, the Python SDK requires it. Null and an
+// empty list are different values of the domain constraints.
+type PolicyCreate struct {
+	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
+	AuthenticationAssuranceTimeout nullable.Nullable[int] `json:"authentication_assurance_timeout,omitempty,omitzero"`
+
+	// Description Description.
+	Description string `json:"description"`
+
+	// DisplayName Name.
+	DisplayName string `json:"display_name"`
+
+	// DomainConstraintsExclude Domains whose identities cannot satisfy the policy; null for no constraint.
+	DomainConstraintsExclude nullable.Nullable[[]string] `json:"domain_constraints_exclude,omitzero"`
+
+	// DomainConstraintsInclude Domains whose identities can satisfy the policy; null for no constraint.
+	DomainConstraintsInclude nullable.Nullable[[]string] `json:"domain_constraints_include,omitzero"`
+
+	// HighAssurance Whether this is a high-assurance policy.
+	HighAssurance nullable.Nullable[bool] `json:"high_assurance,omitempty,omitzero"`
+
+	// ProjectID The project that the policy shall belong to.
+	ProjectID string `json:"project_id"`
+
+	// RequiredMFA Whether multi-factor authentication is required. True only with `high_assurance`. Absent is false.
+	RequiredMFA nullable.Nullable[bool] `json:"required_mfa,omitempty,omitzero"`
+}
+
+// PolicyEvaluation The result of evaluating one policy.
+type PolicyEvaluation struct {
+	// Evaluation Whether the session satisfies the policy.
+	Evaluation bool `json:"evaluation"`
+}
+
+// PolicyList Policies.
+type PolicyList struct {
+	// Policies The policies.
+	Policies []Policy `json:"policies"`
+}
+
+// PolicyUpdate Changes to a policy. What is absent stays as it is.
+type PolicyUpdate struct {
+	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
+	AuthenticationAssuranceTimeout nullable.Nullable[int] `json:"authentication_assurance_timeout,omitempty,omitzero"`
+
+	// Description Description.
+	Description nullable.Nullable[string] `json:"description,omitempty,omitzero"`
+
+	// DisplayName Name.
+	DisplayName nullable.Nullable[string] `json:"display_name,omitempty,omitzero"`
+
+	// DomainConstraintsExclude Domains whose identities cannot satisfy the policy; null for no constraint.
+	DomainConstraintsExclude nullable.Nullable[[]string] `json:"domain_constraints_exclude,omitzero"`
+
+	// DomainConstraintsInclude Domains whose identities can satisfy the policy; null for no constraint.
+	DomainConstraintsInclude nullable.Nullable[[]string] `json:"domain_constraints_include,omitzero"`
+
+	// HighAssurance Whether this is a high-assurance policy. The Python SDK does not offer it here, the JavaScript SDK would (in conflict).
+	HighAssurance nullable.Nullable[bool] `json:"high_assurance,omitempty,omitzero"`
+
+	// ProjectID The project that the policy shall belong to.
+	ProjectID nullable.Nullable[string] `json:"project_id,omitempty,omitzero"`
+
+	// RequiredMFA Whether multi-factor authentication is required. True only with `high_assurance`.
+	RequiredMFA nullable.Nullable[bool] `json:"required_mfa,omitempty,omitzero"`
+}
+
+// Project A project.
+type Project struct {
+	// AdminGroupIDs Groups whose members administer the project.
+	AdminGroupIDs nullable.Nullable[[]string] `json:"admin_group_ids"`
+
+	// AdminIDs Identities that administer the project.
+	AdminIDs nullable.Nullable[[]string] `json:"admin_ids"`
+
+	// Admins The administrators of a project, in full.
+	Admins ProjectAdmins `json:"admins"`
+
+	// ContactEmail Email address of the people behind the project.
+	ContactEmail string `json:"contact_email"`
+
+	// DisplayName Name.
+	DisplayName string `json:"display_name"`
+
+	// ID Project ID.
+	ID string `json:"id"`
+
+	// ProjectName The same as `display_name`, for reading only.
+	ProjectName string `json:"project_name"`
+}
+
+// ProjectAdminGroup A group that administers a project.
+type ProjectAdminGroup struct {
+	// Description Description.
+	Description nullable.Nullable[string] `json:"description,omitempty,omitzero"`
+
+	// ID Group ID.
+	ID string `json:"id"`
+
+	// Name Name.
+	Name nullable.Nullable[string] `json:"name,omitempty,omitzero"`
+
+	// Organization Organization.
+	Organization nullable.Nullable[string] `json:"organization,omitempty,omitzero"`
+}
+
+// ProjectAdminIdentity An identity that administers a project. One example in the Python SDK's documentation has the bare ID; every
+// recorded answer has the identity.
+type ProjectAdminIdentity = Identity
+
+// ProjectAdmins The administrators of a project, in full.
+type ProjectAdmins struct {
+	// Groups The groups of `admin_group_ids`.
+	Groups []ProjectAdminGroup `json:"groups"`
+
+	// Identities The identities of `admin_ids`.
+	Identities []ProjectAdminIdentity `json:"identities"`
+}
+
+// ProjectAnswer One project.
+type ProjectAnswer struct {
+	// Project A project.
+	Project Project `json:"project"`
+}
+
+// ProjectCreate A project to create. At least one of the two lists has to be given; one that is empty is left out.
+type ProjectCreate struct {
+	// AdminGroupIDs Groups whose members shall administer the project.
+	AdminGroupIDs []string `json:"admin_group_ids,omitzero"`
+
+	// AdminIDs Identities that shall administer the project.
+	AdminIDs []string `json:"admin_ids,omitzero"`
+
+	// ContactEmail Email address of the people behind the project.
+	ContactEmail string `json:"contact_email"`
+
+	// DisplayName Name.
+	DisplayName string `json:"display_name"`
+}
+
+// ProjectList Projects.
+type ProjectList struct {
+	// Projects The projects.
+	Projects []Project `json:"projects"`
+}
+
+// ProjectUpdate Changes to a project. What is absent stays as it is. What the service answers to no change at all is not known.
+type ProjectUpdate struct {
+	// AdminGroupIDs Groups whose members shall administer the project, in place of the present ones.
+	AdminGroupIDs nullable.Nullable[[]string] `json:"admin_group_ids,omitzero"`
+
+	// AdminIDs Identities that shall administer the project, in place of the present ones.
+	AdminIDs nullable.Nullable[[]string] `json:"admin_ids,omitzero"`
+
+	// ContactEmail Email address of the people behind the project.
+	ContactEmail nullable.Nullable[string] `json:"contact_email,omitempty,omitzero"`
+
+	// DisplayName Name.
+	DisplayName nullable.Nullable[string] `json:"display_name,omitempty,omitzero"`
+}
+
+// Prompt What the authorization endpoint may show.
+type Prompt string
+
+// ResourceServerToken A token for one resource server.
+type ResourceServerToken struct {
+	// AccessToken The access token.
+	AccessToken string `json:"access_token"`
+
+	// ExpiresIn Seconds until the access token expires.
+	ExpiresIn unixtime.Seconds `json:"expires_in"`
+
+	// IDToken The ID token, when this is the token of `auth.globus.org` and `openid` was granted (not confirmed below the top level).
+	IDToken nullable.Nullable[string] `json:"id_token,omitempty,omitzero"`
+
+	// RefreshToken The refresh token, when offline access was asked for.
+	RefreshToken nullable.Nullable[string] `json:"refresh_token,omitempty,omitzero"`
+
+	// ResourceServer Whom the token is for.
+	ResourceServer string `json:"resource_server"`
+
+	// Scope The scopes of the token, separated by blanks.
+	Scope string `json:"scope"`
+
+	// State The state of the authorization request. Never in the answer of the dependent grant.
+	State nullable.Nullable[string] `json:"state,omitempty,omitzero"`
+
+	// TokenType `Bearer`, or `bearer` in recorded answers of the dependent grant.
+	TokenType string `json:"token_type"`
+}
+
+// ResponseType What the authorization endpoint answers with.
+type ResponseType string
+
+// Revocation Whether a token is active.
+type Revocation struct {
+	// Active Whether the token is active; after a revocation false.
+	Active bool `json:"active"`
+}
+
+// RevokeRequest The form of a revocation, or of a question whether a token is active.
+type RevokeRequest struct {
+	// ClientID The client, when it has no secret. Excludes Basic.
+	ClientID string `json:"client_id,omitempty,omitzero"`
+
+	// Token The access or refresh token.
+	Token string `json:"token"`
+
+	// TokenTypeHint Kind of a token (RFC 7009 section 2.1).
+	TokenTypeHint TokenTypeHint `json:"token_type_hint,omitempty,omitzero"`
+}
+
+// Scope A scope that a client owns as a resource server.
+type Scope struct {
+	// Advertised Whether others can find the scope.
+	Advertised bool `json:"advertised"`
+
+	// AllowsRefreshToken Whether refresh tokens may be asked for.
+	AllowsRefreshToken bool `json:"allows_refresh_token"`
+
+	// Client The client that owns the scope.
+	Client string `json:"client"`
+
+	// DependentScopes Scopes of others that a token of this one is exchanged for.
+	DependentScopes []DependentScope `json:"dependent_scopes"`
+
+	// Description Description, shown on consent pages.
+	Description string `json:"description"`
+
+	// ID Scope ID.
+	ID string `json:"id"`
+
+	// Name Name, shown on consent pages.
+	Name string `json:"name"`
+
+	// RequiredDomains Domains of which a user needs an identity.
+	RequiredDomains []string `json:"required_domains"`
+
+	// ScopeString What is sent in requests, `https://auth.globus.org/scopes/<client or host name>/<suffix>`.
+	ScopeString string `json:"scope_string"`
+}
+
+// ScopeAnswer One scope as `scope`; or, in answer to a creation, one for each of the client's host names and its ID as `scopes`
+// (in conflict; expect both).
+type ScopeAnswer struct {
+	// Scope A scope that a client owns as a resource server.
+	Scope Scope `json:"scope,omitempty,omitzero"`
+
+	// Scopes The scopes that were created.
+	Scopes []Scope `json:"scopes,omitzero"`
+}
+
+// ScopeCreate A scope to create.
+type ScopeCreate struct {
+	// Advertised Whether others can find the scope.
+	Advertised nullable.Nullable[bool] `json:"advertised,omitempty,omitzero"`
+
+	// AllowsRefreshToken Whether refresh tokens may be asked for.
+	AllowsRefreshToken nullable.Nullable[bool] `json:"allows_refresh_token,omitempty,omitzero"`
+
+	// DependentScopes Scopes of others that a token of this one is exchanged for.
+	DependentScopes nullable.Nullable[[]DependentScope] `json:"dependent_scopes,omitzero"`
+
+	// Description Description, shown on consent pages.
+	Description string `json:"description"`
+
+	// Name Name, shown on consent pages.
+	Name string `json:"name"`
+
+	// RequiredDomains Domains of which a user needs an identity.
+	RequiredDomains nullable.Nullable[[]string] `json:"required_domains,omitzero"`
+
+	// ScopeSuffix Last part of the scope string. Lower-case letters, digits and `_`.
+	ScopeSuffix string `json:"scope_suffix"`
+}
+
+// ScopeList Scopes.
+type ScopeList struct {
+	// Scopes The scopes.
+	Scopes []Scope `json:"scopes"`
+}
+
+// ScopeUpdate Changes to a scope. What is absent stays as it is; lists replace the old ones.
+type ScopeUpdate struct {
+	// Advertised Whether others can find the scope.
+	Advertised nullable.Nullable[bool] `json:"advertised,omitempty,omitzero"`
+
+	// AllowsRefreshToken Whether refresh tokens may be asked for.
+	AllowsRefreshToken nullable.Nullable[bool] `json:"allows_refresh_token,omitempty,omitzero"`
+
+	// DependentScopes Scopes of others that a token of this one is exchanged for.
+	DependentScopes nullable.Nullable[[]DependentScope] `json:"dependent_scopes,omitzero"`
+
+	// Description Description, shown on consent pages.
+	Description nullable.Nullable[string] `json:"description,omitempty,omitzero"`
+
+	// Name Name, shown on consent pages.
+	Name nullable.Nullable[string] `json:"name,omitempty,omitzero"`
+
+	// RequiredDomains Domains of which a user needs an identity.
+	RequiredDomains nullable.Nullable[[]string] `json:"required_domains,omitzero"`
+
+	// ScopeSuffix Last part of the scope string. The Python SDK offers it here, the JavaScript SDK does not (in conflict). It changes the string that clients ask for.
+	ScopeSuffix nullable.Nullable[string] `json:"scope_suffix,omitempty,omitzero"`
+}
+
+// SessionAuthentication One authentication in a session. What is filled depends on the identity provider.
+type SessionAuthentication struct {
+	// ACR Authentication context class reference.
+	ACR nullable.Nullable[string] `json:"acr,omitempty,omitzero"`
+
+	// AMR Authentication methods. Holds `mfa` after multi-factor authentication.
+	AMR nullable.Nullable[[]string] `json:"amr,omitzero"`
+
+	// AuthTime When it happened, in Unix seconds; an integer, or a float in one recorded answer.
+	AuthTime nullable.Nullable[unixtime.Time] `json:"auth_time,omitempty,omitzero"`
+
+	// CustomClaims Further claims of the identity provider.
+	CustomClaims nullable.Nullable[map[string]interface{}] `json:"custom_claims,omitempty,omitzero"`
+
+	// IDP ID of the identity provider.
+	IDP nullable.Nullable[string] `json:"idp,omitempty,omitzero"`
+}
+
+// SessionInfo An authentication session.
+type SessionInfo struct {
+	// Authentications Identity ID to its latest authentication. Only identities in session; empty for clients.
+	Authentications nullable.Nullable[map[string]SessionAuthentication] `json:"authentications,omitempty,omitzero"`
+
+	// SessionID Session ID.
+	SessionID nullable.Nullable[string] `json:"session_id,omitempty,omitzero"`
+}
+
+// TokenAnswer What the token endpoint answers: an object, or an array for the dependent grant. The Go client decodes an array
+// as `other_tokens` below an empty top level.
+type TokenAnswer = TokenResponse
+
+// TokenRequest The form of a token request. Which members count depends on `grant_type`, as the operation says. Other members are
+// passed on.
+type TokenRequest struct {
+	// AccessType Whether refresh tokens are wanted. For the authorization endpoint and the dependent grant.
+	AccessType AccessType `json:"access_type,omitempty,omitzero"`
+
+	// ClientID The client, when it has no secret. Excludes Basic.
+	ClientID string `json:"client_id,omitempty,omitzero"`
+
+	// Code The authorization code. It can be used once and lives briefly.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// CodeVerifier The PKCE verifier that `code_challenge` was made from, 43 to 128 characters of `A-Z a-z 0-9 - . _ ~`.
+	CodeVerifier string `json:"code_verifier,omitempty,omitzero"`
+
+	// GrantType The grant. A grant that is not listed is passed on.
+	GrantType GrantType `json:"grant_type"`
+
+	// RedirectURI The redirect URI of the authorization request, exactly as it was.
+	RedirectURI string `json:"redirect_uri,omitempty,omitzero"`
+
+	// RefreshToken The refresh token. It gives one token, of one resource server.
+	RefreshToken string `json:"refresh_token,omitempty,omitzero"`
+
+	// Scope Scopes, separated by blanks. Required of client credentials; restricts the answer of the dependent grant.
+	// No SDK narrows a refresh with it.
+	Scope string `json:"scope,omitempty,omitzero"`
+
+	// Token Dependent grant. The access token that was sent to the resource server.
+	Token string `json:"token,omitempty,omitzero"`
+}
+
+// TokenResponse Tokens, one for each resource server: the first at the top level, the others in `other_tokens`. Which one is on
+// top is not defined; search for the resource server.
+type TokenResponse struct {
+	// AccessToken The access token.
+	AccessToken string `json:"access_token"`
+
+	// ExpiresIn Seconds until the access token expires. 172800, two days, as a rule.
+	ExpiresIn unixtime.Seconds `json:"expires_in"`
+
+	// IDToken The ID token, a signed JWT, when `openid` was granted. A refresh may not return one.
+	IDToken nullable.Nullable[string] `json:"id_token,omitempty,omitzero"`
+
+	// OtherTokens The tokens for further resource servers. Take absent for empty.
+	OtherTokens nullable.Nullable[[]ResourceServerToken] `json:"other_tokens,omitzero"`
+
+	// RefreshToken The refresh token, when offline access was asked for. It may be missing in the answer to a refresh (not
+	// confirmed); the old one stays good then.
+	RefreshToken nullable.Nullable[string] `json:"refresh_token,omitempty,omitzero"`
+
+	// ResourceServer Whom the token is for, such as `transfer.api.globus.org` or a client ID.
+	ResourceServer string `json:"resource_server"`
+
+	// Scope The scopes of the token, separated by blanks. Dependencies are not listed.
+	Scope string `json:"scope"`
+
+	// State The state of the authorization request, in the answer to a code.
+	State nullable.Nullable[string] `json:"state,omitempty,omitzero"`
+
+	// TokenType `Bearer`; compare without regard to letter case.
+	TokenType string `json:"token_type"`
+}
+
+// TokenTypeHint Kind of a token (RFC 7009 section 2.1).
+type TokenTypeHint string
+
+// UpdateClientBody Changes to a client.
+type UpdateClientBody struct {
+	// Client Changes to a client. What is absent stays as it is.
+	Client ClientUpdate `json:"client"`
+}
+
+// UpdatePolicyBody Changes to a policy.
+type UpdatePolicyBody struct {
+	// Policy Changes to a policy. What is absent stays as it is.
+	Policy PolicyUpdate `json:"policy"`
+}
+
+// UpdateProjectBody Changes to a project.
+type UpdateProjectBody struct {
+	// Project Changes to a project. What is absent stays as it is. What the service answers to no change at all is not known.
+	Project ProjectUpdate `json:"project"`
+}
+
+// UpdateScopeBody Changes to a scope.
+type UpdateScopeBody struct {
+	// Scope Changes to a scope. What is absent stays as it is; lists replace the old ones.
+	Scope ScopeUpdate `json:"scope"`
+}
+
+// Userinfo Claims about a user (OpenID Connect Core 5.3). Any member but `sub` can be missing, and values can be null.
+type Userinfo struct {
+	// Email Email address. With the scope `email`.
+	Email nullable.Nullable[string] `json:"email,omitempty,omitzero"`
+
+	// IdentityProvider ID of the identity provider.
+	IdentityProvider nullable.Nullable[string] `json:"identity_provider,omitempty,omitzero"`
+
+	// IdentityProviderDisplayName Name of the identity provider.
+	IdentityProviderDisplayName nullable.Nullable[string] `json:"identity_provider_display_name,omitempty,omitzero"`
+
+	// IdentitySet The linked identities, this one included. With the scope `view_identity_set`.
+	IdentitySet nullable.Nullable[[]LinkedIdentity] `json:"identity_set,omitzero"`
+
+	// LastAuthentication When the person last signed in with this identity, in Unix seconds, or null.
+	LastAuthentication nullable.Nullable[unixtime.Time] `json:"last_authentication,omitempty,omitzero"`
+
+	// Name Name.
+	Name nullable.Nullable[string] `json:"name,omitempty,omitzero"`
+
+	// Organization Organization.
+	Organization nullable.Nullable[string] `json:"organization,omitempty,omitzero"`
+
+	// PreferredUsername Username.
+	PreferredUsername nullable.Nullable[string] `json:"preferred_username,omitempty,omitzero"`
+
+	// Sub The effective identity (UUID).
+	Sub string `json:"sub"`
+}
+
+// WrappedClient A client and its first credential, one level deeper than they should be.
+type WrappedClient struct {
+	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably has every member (not confirmed).
+	Client ClientRecord `json:"client"`
+
+	// Included Resources that come with a new client.
+	Included ClientIncluded `json:"included,omitempty,omitzero"`
+}
+
+// BadRequest Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type BadRequest = ErrorDocument
+
+// ClientUnauthorized Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type ClientUnauthorized = ErrorDocument
+
+// Conflict Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type Conflict = ErrorDocument
+
+// DependentConsentRequired Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type DependentConsentRequired = ErrorDocument
+
+// Forbidden Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type Forbidden = ErrorDocument
+
+// NotFound Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type NotFound = ErrorDocument
+
+// ServerError Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type ServerError = ErrorDocument
+
+// ServiceUnavailable Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type ServiceUnavailable = ErrorDocument
+
+// TokenBadRequest Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type TokenBadRequest = ErrorDocument
+
+// TooManyRequests Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type TooManyRequests = ErrorDocument
+
+// Unauthorized Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
+// endpoints often fill the latter two only. Requirements that a new login can meet are in
+// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+type Unauthorized = ErrorDocument
+
+// GetClientsParams defines parameters for GetClients.
+type GetClientsParams struct {
+	// FQDN Host name that the client owns. Excludes `project_id`.
+	FQDN string `form:"fqdn,omitempty" json:"fqdn,omitempty,omitzero"`
+
+	// ProjectID Only clients of this project. Seen in the JavaScript SDK only. Excludes `fqdn`.
+	ProjectID string `form:"project_id,omitempty" json:"project_id,omitempty,omitzero"`
+}
+
+// GetIdentitiesParams defines parameters for GetIdentities.
+type GetIdentitiesParams struct {
+	// IDs Identity IDs, joined with commas. Excludes `usernames`.
+	IDs []string `form:"ids,omitempty" json:"ids,omitempty,omitzero"`
+
+	// Usernames Usernames with their domain (`user@domain`), joined with commas. Excludes `ids`.
+	Usernames []string `form:"usernames,omitempty" json:"usernames,omitempty,omitzero"`
+
+	// Provision Whether to create identities for usernames that do not exist yet. Only with `usernames`, and then
+	// always send it: what the service does when it is left out is not stated and has changed before.
+	Provision bool `form:"provision,omitempty" json:"provision,omitempty,omitzero"`
+
+	// Include What to load beside the identities, joined with commas.
+	Include []IdentityInclude `form:"include,omitempty" json:"include,omitempty,omitzero"`
+}
+
+// GetIdentityParams defines parameters for GetIdentity.
+type GetIdentityParams struct {
+	// Include What to load beside the identity, joined with commas.
+	Include []IdentityInclude `form:"include,omitempty" json:"include,omitempty,omitzero"`
+}
+
+// GetConsentsParams defines parameters for GetConsents.
+type GetConsentsParams struct {
+	// All Whether to list the consents given to any client. Leave it out when false. The Python SDK sends `True` and
+	// `False` here.
+	All bool `form:"all,omitempty" json:"all,omitempty,omitzero"`
+}
+
+// GetIdentityProvidersParams defines parameters for GetIdentityProviders.
+type GetIdentityProvidersParams struct {
+	// IDs Identity provider IDs, joined with commas. Excludes `domains`.
+	IDs []string `form:"ids,omitempty" json:"ids,omitempty,omitzero"`
+
+	// Domains Domains, joined with commas. Excludes `ids`.
+	Domains []string `form:"domains,omitempty" json:"domains,omitempty,omitzero"`
+}
+
+// GetScopesParams defines parameters for GetScopes.
+type GetScopesParams struct {
+	// IDs Scope IDs, joined with commas. Excludes `scope_strings`.
+	IDs []string `form:"ids,omitempty" json:"ids,omitempty,omitzero"`
+
+	// ScopeStrings Scope strings, joined with commas. Excludes `ids`.
+	ScopeStrings []string `form:"scope_strings,omitempty" json:"scope_strings,omitempty,omitzero"`
+}
+
+// AuthorizeParams defines parameters for Authorize.
+type AuthorizeParams struct {
+	// ClientID The client that asks.
+	ClientID string `form:"client_id" json:"client_id"`
+
+	// RedirectURI Where the answer goes. It must be registered for the client. A native client may use
+	// `http://localhost` or a loopback address with any port, and `https://auth.globus.org/v2/web/auth-code`,
+	// which shows the code for copying.
+	RedirectURI string `form:"redirect_uri" json:"redirect_uri"`
+
+	// Scope Scopes, separated by blanks; at least one. A scope's dependencies stand in brackets behind it, and `*`
+	// before a scope marks an optional one: `a[b *c]`. `openid` asks for an ID token. The JavaScript SDK asks
+	// for refresh tokens with the scope `offline_access`.
+	Scope string `form:"scope" json:"scope"`
+
+	// ResponseType What to answer with. The discovery document announces more values than `code`; they belong to the implicit flow.
+	ResponseType ResponseType `form:"response_type" json:"response_type"`
+
+	// State Opaque value that comes back with the answer. Make it random and compare it.
+	State string `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// CodeChallenge PKCE challenge (RFC 7636). Required of public clients. Goes with `code_challenge_method`.
+	CodeChallenge string `form:"code_challenge,omitempty" json:"code_challenge,omitempty,omitzero"`
+
+	// CodeChallengeMethod How `code_challenge` was made from the verifier. Goes with `code_challenge`.
+	CodeChallengeMethod CodeChallengeMethod `form:"code_challenge_method,omitempty" json:"code_challenge_method,omitempty,omitzero"`
+
+	// AccessType `offline` asks for refresh tokens.
+	AccessType AccessType `form:"access_type,omitempty" json:"access_type,omitempty,omitzero"`
+
+	// PrefillNamedGrant Label suggested on the consent page, such as the program and the host it runs on. Native clients.
+	PrefillNamedGrant string `form:"prefill_named_grant,omitempty" json:"prefill_named_grant,omitempty,omitzero"`
+
+	// Nonce Value that comes back in the ID token (OpenID Connect Core 3.1.2.1).
+	Nonce string `form:"nonce,omitempty" json:"nonce,omitempty,omitzero"`
+
+	// Prompt `login` makes the person sign in again; `none` forbids any page.
+	Prompt Prompt `form:"prompt,omitempty" json:"prompt,omitempty,omitzero"`
+
+	// LoginHint Who is expected to sign in (OpenID Connect Core 3.1.2.1). What the service does with it is not
+	// confirmed; this project's test double signs that user in.
+	LoginHint string `form:"login_hint,omitempty" json:"login_hint,omitempty,omitzero"`
+
+	// SessionMessage Text shown to the person when the session has to be extended.
+	SessionMessage string `form:"session_message,omitempty" json:"session_message,omitempty,omitzero"`
+
+	// SessionRequiredIdentities Identity IDs that must be in session, joined with commas.
+	SessionRequiredIdentities []string `form:"session_required_identities,omitempty" json:"session_required_identities,omitempty,omitzero"`
+
+	// SessionRequiredSingleDomain Domains, joined with commas; the session must hold an identity of any one of them.
+	SessionRequiredSingleDomain []string `form:"session_required_single_domain,omitempty" json:"session_required_single_domain,omitempty,omitzero"`
+
+	// SessionRequiredPolicies Policy IDs that the session must satisfy, joined with commas.
+	SessionRequiredPolicies []string `form:"session_required_policies,omitempty" json:"session_required_policies,omitempty,omitzero"`
+
+	// SessionRequiredMFA Whether multi-factor authentication is required; makes sense with `session_required_identities` or
+	// `session_required_single_domain` only. The Python SDK writes `True`, the JavaScript SDK `true`.
+	SessionRequiredMFA bool `form:"session_required_mfa,omitempty" json:"session_required_mfa,omitempty,omitzero"`
+}
+
+// AuthCodePageParams defines parameters for AuthCodePage.
+type AuthCodePageParams struct {
+	// Code The authorization code.
+	Code string `form:"code,omitempty" json:"code,omitempty,omitzero"`
+
+	// State The state of the authorization request.
+	State string `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Error What went wrong, in place of `code`.
+	Error string `form:"error,omitempty" json:"error,omitempty,omitzero"`
+
+	// ErrorDescription What went wrong, for people.
+	ErrorDescription string `form:"error_description,omitempty" json:"error_description,omitempty,omitzero"`
+}
+
+// LogoutPageParams defines parameters for LogoutPage.
+type LogoutPageParams struct {
+	// Client The client that sends the person here.
+	Client string `form:"client,omitempty" json:"client,omitempty,omitzero"`
+
+	// RedirectURI Where the link on the page leads.
+	RedirectURI string `form:"redirect_uri,omitempty" json:"redirect_uri,omitempty,omitzero"`
+
+	// RedirectName What the link on the page says.
+	RedirectName string `form:"redirect_name,omitempty" json:"redirect_name,omitempty,omitzero"`
+}
+
+// CreateClientJSONRequestBody defines body for CreateClient for application/json ContentType.
+type CreateClientJSONRequestBody = CreateClientBody
+
+// UpdateClientJSONRequestBody defines body for UpdateClient for application/json ContentType.
+type UpdateClientJSONRequestBody = UpdateClientBody
+
+// CreateClientCredentialJSONRequestBody defines body for CreateClientCredential for application/json ContentType.
+type CreateClientCredentialJSONRequestBody = CreateClientCredentialBody
+
+// AddClientFQDNJSONRequestBody defines body for AddClientFQDN for application/json ContentType.
+type AddClientFQDNJSONRequestBody = AddClientFQDNBody
+
+// CreateScopeJSONRequestBody defines body for CreateScope for application/json ContentType.
+type CreateScopeJSONRequestBody = CreateScopeBody
+
+// CreatePolicyJSONRequestBody defines body for CreatePolicy for application/json ContentType.
+type CreatePolicyJSONRequestBody = CreatePolicyBody
+
+// UpdatePolicyJSONRequestBody defines body for UpdatePolicy for application/json ContentType.
+type UpdatePolicyJSONRequestBody = UpdatePolicyBody
+
+// CreateProjectJSONRequestBody defines body for CreateProject for application/json ContentType.
+type CreateProjectJSONRequestBody = CreateProjectBody
+
+// UpdateProjectJSONRequestBody defines body for UpdateProject for application/json ContentType.
+type UpdateProjectJSONRequestBody = UpdateProjectBody
+
+// UpdateScopeJSONRequestBody defines body for UpdateScope for application/json ContentType.
+type UpdateScopeJSONRequestBody = UpdateScopeBody
+
+// TokenFormdataRequestBody defines body for Token for application/x-www-form-urlencoded ContentType.
+type TokenFormdataRequestBody = TokenRequest
+
+// IntrospectFormdataRequestBody defines body for Introspect for application/x-www-form-urlencoded ContentType.
+type IntrospectFormdataRequestBody = IntrospectRequest
+
+// RevokeFormdataRequestBody defines body for Revoke for application/x-www-form-urlencoded ContentType.
+type RevokeFormdataRequestBody = RevokeRequest
+
+// ValidateFormdataRequestBody defines body for Validate for application/x-www-form-urlencoded ContentType.
+//
+// Deprecated: this type has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+type ValidateFormdataRequestBody = RevokeRequest
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1690,4563 +3314,542 @@ type TooManyRequestsJSONResponse struct {
 
 type UnauthorizedJSONResponse ErrorDocument
 
+// GetOpenIDConfigurationRequestObject is what a request of the operation carries.
 type GetOpenIDConfigurationRequestObject struct {
 }
 
+// GetOpenIDConfigurationResponseObject is a response of the operation.
 type GetOpenIDConfigurationResponseObject interface {
 	VisitGetOpenIDConfigurationResponse(w http.ResponseWriter) error
 }
 
-type GetOpenIDConfiguration200JSONResponse OpenIDConfiguration
-
-func (response GetOpenIDConfiguration200JSONResponse) VisitGetOpenIDConfigurationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
+// VisitGetOpenIDConfigurationResponse writes the document.
+func (d OpenIDConfiguration) VisitGetOpenIDConfigurationResponse(w http.ResponseWriter) error {
+	return JSON(d)(w)
 }
 
-type GetOpenIDConfiguration429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetOpenIDConfiguration429JSONResponse) VisitGetOpenIDConfigurationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetOpenIDConfiguration503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetOpenIDConfiguration503JSONResponse) VisitGetOpenIDConfigurationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetOpenIDConfigurationdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetOpenIDConfigurationdefaultJSONResponse) VisitGetOpenIDConfigurationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetJWKSRequestObject is what a request of the operation carries.
 type GetJWKSRequestObject struct {
 }
 
+// GetJWKSResponseObject is a response of the operation.
 type GetJWKSResponseObject interface {
 	VisitGetJWKSResponse(w http.ResponseWriter) error
 }
 
-type GetJWKS200JSONResponse JSONWebKeySet
+// VisitGetJWKSResponse writes the document.
+func (d JSONWebKeySet) VisitGetJWKSResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetJWKS200JSONResponse) VisitGetJWKSResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetJWKS429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetJWKS429JSONResponse) VisitGetJWKSResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetJWKS503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetJWKS503JSONResponse) VisitGetJWKSResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetJWKSdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetJWKSdefaultJSONResponse) VisitGetJWKSResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetClientsRequestObject is what a request of the operation carries.
 type GetClientsRequestObject struct {
 	Params GetClientsParams
 }
 
+// GetClientsResponseObject is a response of the operation.
 type GetClientsResponseObject interface {
 	VisitGetClientsResponse(w http.ResponseWriter) error
 }
 
-type GetClients200JSONResponse ClientList
+// VisitGetClientsResponse writes the document.
+func (d ClientList) VisitGetClientsResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetClients200JSONResponse) VisitGetClientsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClients400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response GetClients400JSONResponse) VisitGetClientsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClients401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetClients401JSONResponse) VisitGetClientsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClients403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetClients403JSONResponse) VisitGetClientsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClients404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response GetClients404JSONResponse) VisitGetClientsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClients429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetClients429JSONResponse) VisitGetClientsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClients503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetClients503JSONResponse) VisitGetClientsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientsdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetClientsdefaultJSONResponse) VisitGetClientsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// CreateClientRequestObject is what a request of the operation carries.
 type CreateClientRequestObject struct {
 	Body *CreateClientJSONRequestBody
 }
 
+// CreateClientResponseObject is a response of the operation.
 type CreateClientResponseObject interface {
 	VisitCreateClientResponse(w http.ResponseWriter) error
 }
 
-type CreateClient200JSONResponse CreateClientAnswer
+// VisitCreateClientResponse writes the document.
+func (d CreateClientAnswer) VisitCreateClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response CreateClient200JSONResponse) VisitCreateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClient400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response CreateClient400JSONResponse) VisitCreateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClient401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response CreateClient401JSONResponse) VisitCreateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClient403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response CreateClient403JSONResponse) VisitCreateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClient409JSONResponse struct{ ConflictJSONResponse }
-
-func (response CreateClient409JSONResponse) VisitCreateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClient429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response CreateClient429JSONResponse) VisitCreateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClient503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response CreateClient503JSONResponse) VisitCreateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClientdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response CreateClientdefaultJSONResponse) VisitCreateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// DeleteClientRequestObject is what a request of the operation carries.
 type DeleteClientRequestObject struct {
 	ClientID string `json:"client_id"`
 }
 
+// DeleteClientResponseObject is a response of the operation.
 type DeleteClientResponseObject interface {
 	VisitDeleteClientResponse(w http.ResponseWriter) error
 }
 
-type DeleteClient200JSONResponse ClientAnswer
+// VisitDeleteClientResponse writes the document.
+func (d ClientAnswer) VisitDeleteClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response DeleteClient200JSONResponse) VisitDeleteClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClient401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response DeleteClient401JSONResponse) VisitDeleteClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClient403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response DeleteClient403JSONResponse) VisitDeleteClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClient404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response DeleteClient404JSONResponse) VisitDeleteClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClient409JSONResponse struct{ ConflictJSONResponse }
-
-func (response DeleteClient409JSONResponse) VisitDeleteClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClient429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response DeleteClient429JSONResponse) VisitDeleteClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClient503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response DeleteClient503JSONResponse) VisitDeleteClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClientdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response DeleteClientdefaultJSONResponse) VisitDeleteClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetClientRequestObject is what a request of the operation carries.
 type GetClientRequestObject struct {
 	ClientID string `json:"client_id"`
 }
 
+// GetClientResponseObject is a response of the operation.
 type GetClientResponseObject interface {
 	VisitGetClientResponse(w http.ResponseWriter) error
 }
 
-type GetClient200JSONResponse ClientAnswer
+// VisitGetClientResponse writes the document.
+func (d ClientAnswer) VisitGetClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetClient200JSONResponse) VisitGetClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClient401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetClient401JSONResponse) VisitGetClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClient403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetClient403JSONResponse) VisitGetClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClient404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response GetClient404JSONResponse) VisitGetClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClient429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetClient429JSONResponse) VisitGetClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClient503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetClient503JSONResponse) VisitGetClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetClientdefaultJSONResponse) VisitGetClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// UpdateClientRequestObject is what a request of the operation carries.
 type UpdateClientRequestObject struct {
 	ClientID string `json:"client_id"`
 	Body     *UpdateClientJSONRequestBody
 }
 
+// UpdateClientResponseObject is a response of the operation.
 type UpdateClientResponseObject interface {
 	VisitUpdateClientResponse(w http.ResponseWriter) error
 }
 
-type UpdateClient200JSONResponse ClientAnswer
+// VisitUpdateClientResponse writes the document.
+func (d ClientAnswer) VisitUpdateClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response UpdateClient200JSONResponse) VisitUpdateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateClient400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response UpdateClient400JSONResponse) VisitUpdateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateClient401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response UpdateClient401JSONResponse) VisitUpdateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateClient403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response UpdateClient403JSONResponse) VisitUpdateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateClient404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response UpdateClient404JSONResponse) VisitUpdateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateClient409JSONResponse struct{ ConflictJSONResponse }
-
-func (response UpdateClient409JSONResponse) VisitUpdateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateClient429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response UpdateClient429JSONResponse) VisitUpdateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateClient503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response UpdateClient503JSONResponse) VisitUpdateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateClientdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response UpdateClientdefaultJSONResponse) VisitUpdateClientResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetClientCredentialsRequestObject is what a request of the operation carries.
 type GetClientCredentialsRequestObject struct {
 	ClientID string `json:"client_id"`
 }
 
+// GetClientCredentialsResponseObject is a response of the operation.
 type GetClientCredentialsResponseObject interface {
 	VisitGetClientCredentialsResponse(w http.ResponseWriter) error
 }
 
-type GetClientCredentials200JSONResponse ClientCredentialList
-
-func (response GetClientCredentials200JSONResponse) VisitGetClientCredentialsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
+// VisitGetClientCredentialsResponse writes the document.
+func (d ClientCredentialList) VisitGetClientCredentialsResponse(w http.ResponseWriter) error {
+	return JSON(d)(w)
 }
 
-type GetClientCredentials401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetClientCredentials401JSONResponse) VisitGetClientCredentialsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientCredentials403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetClientCredentials403JSONResponse) VisitGetClientCredentialsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientCredentials404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response GetClientCredentials404JSONResponse) VisitGetClientCredentialsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientCredentials429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetClientCredentials429JSONResponse) VisitGetClientCredentialsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientCredentials503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetClientCredentials503JSONResponse) VisitGetClientCredentialsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientCredentialsdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetClientCredentialsdefaultJSONResponse) VisitGetClientCredentialsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// CreateClientCredentialRequestObject is what a request of the operation carries.
 type CreateClientCredentialRequestObject struct {
 	ClientID string `json:"client_id"`
 	Body     *CreateClientCredentialJSONRequestBody
 }
 
+// CreateClientCredentialResponseObject is a response of the operation.
 type CreateClientCredentialResponseObject interface {
 	VisitCreateClientCredentialResponse(w http.ResponseWriter) error
 }
 
-type CreateClientCredential200JSONResponse ClientCredentialAnswer
-
-func (response CreateClientCredential200JSONResponse) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
+// VisitCreateClientCredentialResponse writes the document.
+func (d ClientCredentialAnswer) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
+	return JSON(d)(w)
 }
 
-type CreateClientCredential400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response CreateClientCredential400JSONResponse) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClientCredential401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response CreateClientCredential401JSONResponse) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClientCredential403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response CreateClientCredential403JSONResponse) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClientCredential404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response CreateClientCredential404JSONResponse) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClientCredential409JSONResponse struct{ ConflictJSONResponse }
-
-func (response CreateClientCredential409JSONResponse) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClientCredential429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response CreateClientCredential429JSONResponse) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClientCredential503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response CreateClientCredential503JSONResponse) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateClientCredentialdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response CreateClientCredentialdefaultJSONResponse) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// DeleteClientCredentialRequestObject is what a request of the operation carries.
 type DeleteClientCredentialRequestObject struct {
 	ClientID     string `json:"client_id"`
 	CredentialID string `json:"credential_id"`
 }
 
+// DeleteClientCredentialResponseObject is a response of the operation.
 type DeleteClientCredentialResponseObject interface {
 	VisitDeleteClientCredentialResponse(w http.ResponseWriter) error
 }
 
-type DeleteClientCredential200JSONResponse ClientCredentialAnswer
-
-func (response DeleteClientCredential200JSONResponse) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
+// VisitDeleteClientCredentialResponse writes the document.
+func (d ClientCredentialAnswer) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
+	return JSON(d)(w)
 }
 
-type DeleteClientCredential401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response DeleteClientCredential401JSONResponse) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClientCredential403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response DeleteClientCredential403JSONResponse) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClientCredential404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response DeleteClientCredential404JSONResponse) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClientCredential409JSONResponse struct{ ConflictJSONResponse }
-
-func (response DeleteClientCredential409JSONResponse) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClientCredential429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response DeleteClientCredential429JSONResponse) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClientCredential503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response DeleteClientCredential503JSONResponse) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteClientCredentialdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response DeleteClientCredentialdefaultJSONResponse) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// AddClientFQDNRequestObject is what a request of the operation carries.
 type AddClientFQDNRequestObject struct {
 	ClientID string `json:"client_id"`
 	Body     *AddClientFQDNJSONRequestBody
 }
 
+// AddClientFQDNResponseObject is a response of the operation.
 type AddClientFQDNResponseObject interface {
 	VisitAddClientFQDNResponse(w http.ResponseWriter) error
 }
 
-type AddClientFQDN200JSONResponse AddClientFQDNAnswer
-
-func (response AddClientFQDN200JSONResponse) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
+// VisitAddClientFQDNResponse writes the document.
+func (d AddClientFQDNAnswer) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
+	return JSON(d)(w)
 }
 
-type AddClientFQDN400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response AddClientFQDN400JSONResponse) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddClientFQDN401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response AddClientFQDN401JSONResponse) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddClientFQDN403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response AddClientFQDN403JSONResponse) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddClientFQDN404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response AddClientFQDN404JSONResponse) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddClientFQDN409JSONResponse struct{ ConflictJSONResponse }
-
-func (response AddClientFQDN409JSONResponse) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddClientFQDN429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response AddClientFQDN429JSONResponse) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddClientFQDN503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response AddClientFQDN503JSONResponse) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddClientFQDNdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response AddClientFQDNdefaultJSONResponse) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// CreateScopeRequestObject is what a request of the operation carries.
 type CreateScopeRequestObject struct {
 	ClientID string `json:"client_id"`
 	Body     *CreateScopeJSONRequestBody
 }
 
+// CreateScopeResponseObject is a response of the operation.
 type CreateScopeResponseObject interface {
 	VisitCreateScopeResponse(w http.ResponseWriter) error
 }
 
-type CreateScope200JSONResponse ScopeAnswer
+// VisitCreateScopeResponse writes the document.
+func (d ScopeAnswer) VisitCreateScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response CreateScope200JSONResponse) VisitCreateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateScope400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response CreateScope400JSONResponse) VisitCreateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateScope401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response CreateScope401JSONResponse) VisitCreateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateScope403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response CreateScope403JSONResponse) VisitCreateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateScope404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response CreateScope404JSONResponse) VisitCreateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateScope409JSONResponse struct{ ConflictJSONResponse }
-
-func (response CreateScope409JSONResponse) VisitCreateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateScope429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response CreateScope429JSONResponse) VisitCreateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateScope503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response CreateScope503JSONResponse) VisitCreateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateScopedefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response CreateScopedefaultJSONResponse) VisitCreateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetClientScopeRequestObject is what a request of the operation carries.
 type GetClientScopeRequestObject struct {
 	ClientID string `json:"client_id"`
 	ScopeID  string `json:"scope_id"`
 }
 
+// GetClientScopeResponseObject is a response of the operation.
 type GetClientScopeResponseObject interface {
 	VisitGetClientScopeResponse(w http.ResponseWriter) error
 }
 
-type GetClientScope200JSONResponse ScopeAnswer
+// VisitGetClientScopeResponse writes the document.
+func (d ScopeAnswer) VisitGetClientScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetClientScope200JSONResponse) VisitGetClientScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientScope401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetClientScope401JSONResponse) VisitGetClientScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientScope403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetClientScope403JSONResponse) VisitGetClientScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientScope404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response GetClientScope404JSONResponse) VisitGetClientScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientScope429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetClientScope429JSONResponse) VisitGetClientScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientScope503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetClientScope503JSONResponse) VisitGetClientScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetClientScopedefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetClientScopedefaultJSONResponse) VisitGetClientScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetIdentitiesRequestObject is what a request of the operation carries.
 type GetIdentitiesRequestObject struct {
 	Params GetIdentitiesParams
 }
 
+// GetIdentitiesResponseObject is a response of the operation.
 type GetIdentitiesResponseObject interface {
 	VisitGetIdentitiesResponse(w http.ResponseWriter) error
 }
 
-type GetIdentities200JSONResponse IdentityList
+// VisitGetIdentitiesResponse writes the document.
+func (d IdentityList) VisitGetIdentitiesResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetIdentities200JSONResponse) VisitGetIdentitiesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentities400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response GetIdentities400JSONResponse) VisitGetIdentitiesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentities401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetIdentities401JSONResponse) VisitGetIdentitiesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentities403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetIdentities403JSONResponse) VisitGetIdentitiesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentities429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetIdentities429JSONResponse) VisitGetIdentitiesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentities503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetIdentities503JSONResponse) VisitGetIdentitiesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentitiesdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetIdentitiesdefaultJSONResponse) VisitGetIdentitiesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetIdentityRequestObject is what a request of the operation carries.
 type GetIdentityRequestObject struct {
 	IdentityID string `json:"identity_id"`
 	Params     GetIdentityParams
 }
 
+// GetIdentityResponseObject is a response of the operation.
 type GetIdentityResponseObject interface {
 	VisitGetIdentityResponse(w http.ResponseWriter) error
 }
 
-type GetIdentity200JSONResponse IdentityAnswer
+// VisitGetIdentityResponse writes the document.
+func (d IdentityAnswer) VisitGetIdentityResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetIdentity200JSONResponse) VisitGetIdentityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentity401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetIdentity401JSONResponse) VisitGetIdentityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentity403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetIdentity403JSONResponse) VisitGetIdentityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentity404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response GetIdentity404JSONResponse) VisitGetIdentityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentity429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetIdentity429JSONResponse) VisitGetIdentityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentity503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetIdentity503JSONResponse) VisitGetIdentityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentitydefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetIdentitydefaultJSONResponse) VisitGetIdentityResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetConsentsRequestObject is what a request of the operation carries.
 type GetConsentsRequestObject struct {
 	IdentityID string `json:"identity_id"`
 	Params     GetConsentsParams
 }
 
+// GetConsentsResponseObject is a response of the operation.
 type GetConsentsResponseObject interface {
 	VisitGetConsentsResponse(w http.ResponseWriter) error
 }
 
-type GetConsents200JSONResponse ConsentList
+// VisitGetConsentsResponse writes the document.
+func (d ConsentList) VisitGetConsentsResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetConsents200JSONResponse) VisitGetConsentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetConsents401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetConsents401JSONResponse) VisitGetConsentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetConsents403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetConsents403JSONResponse) VisitGetConsentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetConsents404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response GetConsents404JSONResponse) VisitGetConsentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetConsents429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetConsents429JSONResponse) VisitGetConsentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetConsents503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetConsents503JSONResponse) VisitGetConsentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetConsentsdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetConsentsdefaultJSONResponse) VisitGetConsentsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetIdentityProvidersRequestObject is what a request of the operation carries.
 type GetIdentityProvidersRequestObject struct {
 	Params GetIdentityProvidersParams
 }
 
+// GetIdentityProvidersResponseObject is a response of the operation.
 type GetIdentityProvidersResponseObject interface {
 	VisitGetIdentityProvidersResponse(w http.ResponseWriter) error
 }
 
-type GetIdentityProviders200JSONResponse IdentityProviderList
-
-func (response GetIdentityProviders200JSONResponse) VisitGetIdentityProvidersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
+// VisitGetIdentityProvidersResponse writes the document.
+func (d IdentityProviderList) VisitGetIdentityProvidersResponse(w http.ResponseWriter) error {
+	return JSON(d)(w)
 }
 
-type GetIdentityProviders400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response GetIdentityProviders400JSONResponse) VisitGetIdentityProvidersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentityProviders401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetIdentityProviders401JSONResponse) VisitGetIdentityProvidersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentityProviders403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetIdentityProviders403JSONResponse) VisitGetIdentityProvidersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentityProviders429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetIdentityProviders429JSONResponse) VisitGetIdentityProvidersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentityProviders503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetIdentityProviders503JSONResponse) VisitGetIdentityProvidersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetIdentityProvidersdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetIdentityProvidersdefaultJSONResponse) VisitGetIdentityProvidersResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetPoliciesRequestObject is what a request of the operation carries.
 type GetPoliciesRequestObject struct {
 }
 
+// GetPoliciesResponseObject is a response of the operation.
 type GetPoliciesResponseObject interface {
 	VisitGetPoliciesResponse(w http.ResponseWriter) error
 }
 
-type GetPolicies200JSONResponse PolicyList
+// VisitGetPoliciesResponse writes the document.
+func (d PolicyList) VisitGetPoliciesResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetPolicies200JSONResponse) VisitGetPoliciesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPolicies401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetPolicies401JSONResponse) VisitGetPoliciesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPolicies403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetPolicies403JSONResponse) VisitGetPoliciesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPolicies429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetPolicies429JSONResponse) VisitGetPoliciesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPolicies503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetPolicies503JSONResponse) VisitGetPoliciesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPoliciesdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetPoliciesdefaultJSONResponse) VisitGetPoliciesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// CreatePolicyRequestObject is what a request of the operation carries.
 type CreatePolicyRequestObject struct {
 	Body *CreatePolicyJSONRequestBody
 }
 
+// CreatePolicyResponseObject is a response of the operation.
 type CreatePolicyResponseObject interface {
 	VisitCreatePolicyResponse(w http.ResponseWriter) error
 }
 
-type CreatePolicy200JSONResponse PolicyAnswer
+// VisitCreatePolicyResponse writes the document.
+func (d PolicyAnswer) VisitCreatePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response CreatePolicy200JSONResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreatePolicy400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response CreatePolicy400JSONResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreatePolicy401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response CreatePolicy401JSONResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreatePolicy403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response CreatePolicy403JSONResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreatePolicy409JSONResponse struct{ ConflictJSONResponse }
-
-func (response CreatePolicy409JSONResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreatePolicy429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response CreatePolicy429JSONResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreatePolicy503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response CreatePolicy503JSONResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreatePolicydefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response CreatePolicydefaultJSONResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// DeletePolicyRequestObject is what a request of the operation carries.
 type DeletePolicyRequestObject struct {
 	PolicyID string `json:"policy_id"`
 }
 
+// DeletePolicyResponseObject is a response of the operation.
 type DeletePolicyResponseObject interface {
 	VisitDeletePolicyResponse(w http.ResponseWriter) error
 }
 
-type DeletePolicy200JSONResponse PolicyAnswer
+// VisitDeletePolicyResponse writes the document.
+func (d PolicyAnswer) VisitDeletePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response DeletePolicy200JSONResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeletePolicy401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response DeletePolicy401JSONResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeletePolicy403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response DeletePolicy403JSONResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeletePolicy404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response DeletePolicy404JSONResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeletePolicy409JSONResponse struct{ ConflictJSONResponse }
-
-func (response DeletePolicy409JSONResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeletePolicy429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response DeletePolicy429JSONResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeletePolicy503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response DeletePolicy503JSONResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeletePolicydefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response DeletePolicydefaultJSONResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetPolicyRequestObject is what a request of the operation carries.
 type GetPolicyRequestObject struct {
 	PolicyID string `json:"policy_id"`
 }
 
+// GetPolicyResponseObject is a response of the operation.
 type GetPolicyResponseObject interface {
 	VisitGetPolicyResponse(w http.ResponseWriter) error
 }
 
-type GetPolicy200JSONResponse PolicyAnswer
+// VisitGetPolicyResponse writes the document.
+func (d PolicyAnswer) VisitGetPolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetPolicy200JSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPolicy401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetPolicy401JSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPolicy403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetPolicy403JSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPolicy404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response GetPolicy404JSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPolicy429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetPolicy429JSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPolicy503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetPolicy503JSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPolicydefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetPolicydefaultJSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// UpdatePolicyRequestObject is what a request of the operation carries.
 type UpdatePolicyRequestObject struct {
 	PolicyID string `json:"policy_id"`
 	Body     *UpdatePolicyJSONRequestBody
 }
 
+// UpdatePolicyResponseObject is a response of the operation.
 type UpdatePolicyResponseObject interface {
 	VisitUpdatePolicyResponse(w http.ResponseWriter) error
 }
 
-type UpdatePolicy200JSONResponse PolicyAnswer
+// VisitUpdatePolicyResponse writes the document.
+func (d PolicyAnswer) VisitUpdatePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response UpdatePolicy200JSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdatePolicy400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response UpdatePolicy400JSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdatePolicy401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response UpdatePolicy401JSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdatePolicy403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response UpdatePolicy403JSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdatePolicy404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response UpdatePolicy404JSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdatePolicy409JSONResponse struct{ ConflictJSONResponse }
-
-func (response UpdatePolicy409JSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdatePolicy429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response UpdatePolicy429JSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdatePolicy503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response UpdatePolicy503JSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdatePolicydefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response UpdatePolicydefaultJSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetProjectsRequestObject is what a request of the operation carries.
 type GetProjectsRequestObject struct {
 }
 
+// GetProjectsResponseObject is a response of the operation.
 type GetProjectsResponseObject interface {
 	VisitGetProjectsResponse(w http.ResponseWriter) error
 }
 
-type GetProjects200JSONResponse ProjectList
+// VisitGetProjectsResponse writes the document.
+func (d ProjectList) VisitGetProjectsResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetProjects200JSONResponse) VisitGetProjectsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProjects401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetProjects401JSONResponse) VisitGetProjectsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProjects403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetProjects403JSONResponse) VisitGetProjectsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProjects429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetProjects429JSONResponse) VisitGetProjectsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProjects503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetProjects503JSONResponse) VisitGetProjectsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProjectsdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetProjectsdefaultJSONResponse) VisitGetProjectsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// CreateProjectRequestObject is what a request of the operation carries.
 type CreateProjectRequestObject struct {
 	Body *CreateProjectJSONRequestBody
 }
 
+// CreateProjectResponseObject is a response of the operation.
 type CreateProjectResponseObject interface {
 	VisitCreateProjectResponse(w http.ResponseWriter) error
 }
 
-type CreateProject200JSONResponse ProjectAnswer
+// VisitCreateProjectResponse writes the document.
+func (d ProjectAnswer) VisitCreateProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response CreateProject200JSONResponse) VisitCreateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProject400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response CreateProject400JSONResponse) VisitCreateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProject401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response CreateProject401JSONResponse) VisitCreateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProject403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response CreateProject403JSONResponse) VisitCreateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProject409JSONResponse struct{ ConflictJSONResponse }
-
-func (response CreateProject409JSONResponse) VisitCreateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProject429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response CreateProject429JSONResponse) VisitCreateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProject503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response CreateProject503JSONResponse) VisitCreateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProjectdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response CreateProjectdefaultJSONResponse) VisitCreateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// DeleteProjectRequestObject is what a request of the operation carries.
 type DeleteProjectRequestObject struct {
 	ProjectID string `json:"project_id"`
 }
 
+// DeleteProjectResponseObject is a response of the operation.
 type DeleteProjectResponseObject interface {
 	VisitDeleteProjectResponse(w http.ResponseWriter) error
 }
 
-type DeleteProject200JSONResponse ProjectAnswer
+// VisitDeleteProjectResponse writes the document.
+func (d ProjectAnswer) VisitDeleteProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response DeleteProject200JSONResponse) VisitDeleteProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteProject401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response DeleteProject401JSONResponse) VisitDeleteProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteProject403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response DeleteProject403JSONResponse) VisitDeleteProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteProject404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response DeleteProject404JSONResponse) VisitDeleteProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteProject409JSONResponse struct{ ConflictJSONResponse }
-
-func (response DeleteProject409JSONResponse) VisitDeleteProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteProject429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response DeleteProject429JSONResponse) VisitDeleteProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteProject503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response DeleteProject503JSONResponse) VisitDeleteProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteProjectdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response DeleteProjectdefaultJSONResponse) VisitDeleteProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetProjectRequestObject is what a request of the operation carries.
 type GetProjectRequestObject struct {
 	ProjectID string `json:"project_id"`
 }
 
+// GetProjectResponseObject is a response of the operation.
 type GetProjectResponseObject interface {
 	VisitGetProjectResponse(w http.ResponseWriter) error
 }
 
-type GetProject200JSONResponse ProjectAnswer
+// VisitGetProjectResponse writes the document.
+func (d ProjectAnswer) VisitGetProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetProject200JSONResponse) VisitGetProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProject401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetProject401JSONResponse) VisitGetProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProject403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetProject403JSONResponse) VisitGetProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProject404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response GetProject404JSONResponse) VisitGetProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProject429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetProject429JSONResponse) VisitGetProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProject503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetProject503JSONResponse) VisitGetProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProjectdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetProjectdefaultJSONResponse) VisitGetProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// UpdateProjectRequestObject is what a request of the operation carries.
 type UpdateProjectRequestObject struct {
 	ProjectID string `json:"project_id"`
 	Body      *UpdateProjectJSONRequestBody
 }
 
+// UpdateProjectResponseObject is a response of the operation.
 type UpdateProjectResponseObject interface {
 	VisitUpdateProjectResponse(w http.ResponseWriter) error
 }
 
-type UpdateProject200JSONResponse ProjectAnswer
+// VisitUpdateProjectResponse writes the document.
+func (d ProjectAnswer) VisitUpdateProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response UpdateProject200JSONResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateProject400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response UpdateProject400JSONResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateProject401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response UpdateProject401JSONResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateProject403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response UpdateProject403JSONResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateProject404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response UpdateProject404JSONResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateProject409JSONResponse struct{ ConflictJSONResponse }
-
-func (response UpdateProject409JSONResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateProject429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response UpdateProject429JSONResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateProject503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response UpdateProject503JSONResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateProjectdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response UpdateProjectdefaultJSONResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetScopesRequestObject is what a request of the operation carries.
 type GetScopesRequestObject struct {
 	Params GetScopesParams
 }
 
+// GetScopesResponseObject is a response of the operation.
 type GetScopesResponseObject interface {
 	VisitGetScopesResponse(w http.ResponseWriter) error
 }
 
-type GetScopes200JSONResponse ScopeList
+// VisitGetScopesResponse writes the document.
+func (d ScopeList) VisitGetScopesResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetScopes200JSONResponse) VisitGetScopesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScopes400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response GetScopes400JSONResponse) VisitGetScopesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScopes401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetScopes401JSONResponse) VisitGetScopesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScopes403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetScopes403JSONResponse) VisitGetScopesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScopes429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetScopes429JSONResponse) VisitGetScopesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScopes503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetScopes503JSONResponse) VisitGetScopesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScopesdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetScopesdefaultJSONResponse) VisitGetScopesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// DeleteScopeRequestObject is what a request of the operation carries.
 type DeleteScopeRequestObject struct {
 	ScopeID string `json:"scope_id"`
 }
 
+// DeleteScopeResponseObject is a response of the operation.
 type DeleteScopeResponseObject interface {
 	VisitDeleteScopeResponse(w http.ResponseWriter) error
 }
 
-type DeleteScope200JSONResponse ScopeAnswer
+// VisitDeleteScopeResponse writes the document.
+func (d ScopeAnswer) VisitDeleteScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response DeleteScope200JSONResponse) VisitDeleteScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteScope401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response DeleteScope401JSONResponse) VisitDeleteScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteScope403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response DeleteScope403JSONResponse) VisitDeleteScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteScope404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response DeleteScope404JSONResponse) VisitDeleteScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteScope409JSONResponse struct{ ConflictJSONResponse }
-
-func (response DeleteScope409JSONResponse) VisitDeleteScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteScope429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response DeleteScope429JSONResponse) VisitDeleteScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteScope503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response DeleteScope503JSONResponse) VisitDeleteScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteScopedefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response DeleteScopedefaultJSONResponse) VisitDeleteScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetScopeRequestObject is what a request of the operation carries.
 type GetScopeRequestObject struct {
 	ScopeID string `json:"scope_id"`
 }
 
+// GetScopeResponseObject is a response of the operation.
 type GetScopeResponseObject interface {
 	VisitGetScopeResponse(w http.ResponseWriter) error
 }
 
-type GetScope200JSONResponse ScopeAnswer
+// VisitGetScopeResponse writes the document.
+func (d ScopeAnswer) VisitGetScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetScope200JSONResponse) VisitGetScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScope401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetScope401JSONResponse) VisitGetScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScope403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetScope403JSONResponse) VisitGetScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScope404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response GetScope404JSONResponse) VisitGetScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScope429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetScope429JSONResponse) VisitGetScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScope503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetScope503JSONResponse) VisitGetScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetScopedefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetScopedefaultJSONResponse) VisitGetScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// UpdateScopeRequestObject is what a request of the operation carries.
 type UpdateScopeRequestObject struct {
 	ScopeID string `json:"scope_id"`
 	Body    *UpdateScopeJSONRequestBody
 }
 
+// UpdateScopeResponseObject is a response of the operation.
 type UpdateScopeResponseObject interface {
 	VisitUpdateScopeResponse(w http.ResponseWriter) error
 }
 
-type UpdateScope200JSONResponse ScopeAnswer
+// VisitUpdateScopeResponse writes the document.
+func (d ScopeAnswer) VisitUpdateScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response UpdateScope200JSONResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateScope400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response UpdateScope400JSONResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateScope401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response UpdateScope401JSONResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateScope403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response UpdateScope403JSONResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateScope404JSONResponse struct{ NotFoundJSONResponse }
-
-func (response UpdateScope404JSONResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateScope409JSONResponse struct{ ConflictJSONResponse }
-
-func (response UpdateScope409JSONResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateScope429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response UpdateScope429JSONResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateScope503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response UpdateScope503JSONResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateScopedefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response UpdateScopedefaultJSONResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// AuthorizeRequestObject is what a request of the operation carries.
 type AuthorizeRequestObject struct {
 	Params AuthorizeParams
 }
 
+// AuthorizeResponseObject is a response of the operation.
 type AuthorizeResponseObject interface {
 	VisitAuthorizeResponse(w http.ResponseWriter) error
 }
 
-type Authorize200TextHTMLResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
+// VisitAuthorizeResponse writes the response.
+func (a Answer) VisitAuthorizeResponse(w http.ResponseWriter) error { return a(w) }
 
-func (response Authorize200TextHTMLResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/html")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type Authorize302ResponseHeaders struct {
-	Location string
-}
-
-type Authorize302Response struct {
-	Headers Authorize302ResponseHeaders
-}
-
-func (response Authorize302Response) VisitAuthorizeResponse(w http.ResponseWriter) error {
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(302)
-	return nil
-}
-
-type Authorize400TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
-
-func (response Authorize400TextHTMLResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/html")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(400)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type Authorize429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response Authorize429JSONResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Authorize503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response Authorize503JSONResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AuthorizedefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response AuthorizedefaultJSONResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// TokenRequestObject is what a request of the operation carries.
 type TokenRequestObject struct {
 	Body *TokenFormdataRequestBody
 }
 
+// TokenResponseObject is a response of the operation.
 type TokenResponseObject interface {
 	VisitTokenResponse(w http.ResponseWriter) error
 }
 
-type Token200JSONResponse TokenAnswer
+// VisitTokenResponse writes the response.
+func (a Answer) VisitTokenResponse(w http.ResponseWriter) error { return a(w) }
 
-func (response Token200JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Token400JSONResponse struct{ TokenBadRequestJSONResponse }
-
-func (response Token400JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Token401JSONResponse struct{ ClientUnauthorizedJSONResponse }
-
-func (response Token401JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Token403JSONResponse struct {
-	DependentConsentRequiredJSONResponse
-}
-
-func (response Token403JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Token429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response Token429JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Token503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response Token503JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type TokendefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response TokendefaultJSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// IntrospectRequestObject is what a request of the operation carries.
 type IntrospectRequestObject struct {
 	Body *IntrospectFormdataRequestBody
 }
 
+// IntrospectResponseObject is a response of the operation.
 type IntrospectResponseObject interface {
 	VisitIntrospectResponse(w http.ResponseWriter) error
 }
 
-type Introspect200JSONResponse Introspection
+// VisitIntrospectResponse writes the document.
+func (d Introspection) VisitIntrospectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response Introspect200JSONResponse) VisitIntrospectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Introspect400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response Introspect400JSONResponse) VisitIntrospectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Introspect401JSONResponse struct{ ClientUnauthorizedJSONResponse }
-
-func (response Introspect401JSONResponse) VisitIntrospectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Introspect403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response Introspect403JSONResponse) VisitIntrospectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Introspect429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response Introspect429JSONResponse) VisitIntrospectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Introspect503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response Introspect503JSONResponse) VisitIntrospectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type IntrospectdefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response IntrospectdefaultJSONResponse) VisitIntrospectResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// RevokeRequestObject is what a request of the operation carries.
 type RevokeRequestObject struct {
 	Body *RevokeFormdataRequestBody
 }
 
+// RevokeResponseObject is a response of the operation.
 type RevokeResponseObject interface {
 	VisitRevokeResponse(w http.ResponseWriter) error
 }
 
-type Revoke200JSONResponse Revocation
+// VisitRevokeResponse writes the document.
+func (d Revocation) VisitRevokeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response Revoke200JSONResponse) VisitRevokeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Revoke400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response Revoke400JSONResponse) VisitRevokeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Revoke401JSONResponse struct{ ClientUnauthorizedJSONResponse }
-
-func (response Revoke401JSONResponse) VisitRevokeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Revoke429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response Revoke429JSONResponse) VisitRevokeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Revoke503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response Revoke503JSONResponse) VisitRevokeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RevokedefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response RevokedefaultJSONResponse) VisitRevokeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// ValidateRequestObject is what a request of the operation carries.
 type ValidateRequestObject struct {
 	Body *ValidateFormdataRequestBody
 }
 
+// ValidateResponseObject is a response of the operation.
 type ValidateResponseObject interface {
 	VisitValidateResponse(w http.ResponseWriter) error
 }
 
-type Validate200JSONResponse Revocation
+// VisitValidateResponse writes the document.
+func (d Revocation) VisitValidateResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response Validate200JSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Validate400JSONResponse struct{ BadRequestJSONResponse }
-
-func (response Validate400JSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Validate401JSONResponse struct{ ClientUnauthorizedJSONResponse }
-
-func (response Validate401JSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Validate429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response Validate429JSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type Validate503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response Validate503JSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ValidatedefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response ValidatedefaultJSONResponse) VisitValidateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// GetUserinfoRequestObject is what a request of the operation carries.
 type GetUserinfoRequestObject struct {
 }
 
+// GetUserinfoResponseObject is a response of the operation.
 type GetUserinfoResponseObject interface {
 	VisitGetUserinfoResponse(w http.ResponseWriter) error
 }
 
-type GetUserinfo200JSONResponse Userinfo
+// VisitGetUserinfoResponse writes the document.
+func (d Userinfo) VisitGetUserinfoResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response GetUserinfo200JSONResponse) VisitGetUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetUserinfo401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response GetUserinfo401JSONResponse) VisitGetUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetUserinfo403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response GetUserinfo403JSONResponse) VisitGetUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetUserinfo429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response GetUserinfo429JSONResponse) VisitGetUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetUserinfo503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response GetUserinfo503JSONResponse) VisitGetUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetUserinfodefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response GetUserinfodefaultJSONResponse) VisitGetUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// PostUserinfoRequestObject is what a request of the operation carries.
 type PostUserinfoRequestObject struct {
 }
 
+// PostUserinfoResponseObject is a response of the operation.
 type PostUserinfoResponseObject interface {
 	VisitPostUserinfoResponse(w http.ResponseWriter) error
 }
 
-type PostUserinfo200JSONResponse Userinfo
+// VisitPostUserinfoResponse writes the document.
+func (d Userinfo) VisitPostUserinfoResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-func (response PostUserinfo200JSONResponse) VisitPostUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PostUserinfo401JSONResponse struct{ UnauthorizedJSONResponse }
-
-func (response PostUserinfo401JSONResponse) VisitPostUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(401)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PostUserinfo403JSONResponse struct{ ForbiddenJSONResponse }
-
-func (response PostUserinfo403JSONResponse) VisitPostUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(403)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PostUserinfo429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response PostUserinfo429JSONResponse) VisitPostUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PostUserinfo503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response PostUserinfo503JSONResponse) VisitPostUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PostUserinfodefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response PostUserinfodefaultJSONResponse) VisitPostUserinfoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// AuthCodePageRequestObject is what a request of the operation carries.
 type AuthCodePageRequestObject struct {
 	Params AuthCodePageParams
 }
 
+// AuthCodePageResponseObject is a response of the operation.
 type AuthCodePageResponseObject interface {
 	VisitAuthCodePageResponse(w http.ResponseWriter) error
 }
 
-type AuthCodePage200TextHTMLResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
+// VisitAuthCodePageResponse writes the response.
+func (a Answer) VisitAuthCodePageResponse(w http.ResponseWriter) error { return a(w) }
 
-func (response AuthCodePage200TextHTMLResponse) VisitAuthCodePageResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/html")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type AuthCodePage400TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
-
-func (response AuthCodePage400TextHTMLResponse) VisitAuthCodePageResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/html")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(400)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type AuthCodePage429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response AuthCodePage429JSONResponse) VisitAuthCodePageResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AuthCodePage503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response AuthCodePage503JSONResponse) VisitAuthCodePageResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AuthCodePagedefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response AuthCodePagedefaultJSONResponse) VisitAuthCodePageResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
+// LogoutPageRequestObject is what a request of the operation carries.
 type LogoutPageRequestObject struct {
 	Params LogoutPageParams
 }
 
+// LogoutPageResponseObject is a response of the operation.
 type LogoutPageResponseObject interface {
 	VisitLogoutPageResponse(w http.ResponseWriter) error
 }
 
-type LogoutPage200TextHTMLResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response LogoutPage200TextHTMLResponse) VisitLogoutPageResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/html")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type LogoutPage400TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
-
-func (response LogoutPage400TextHTMLResponse) VisitLogoutPageResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/html")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(400)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type LogoutPage429JSONResponse struct{ TooManyRequestsJSONResponse }
-
-func (response LogoutPage429JSONResponse) VisitLogoutPageResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type LogoutPage503JSONResponse struct{ ServiceUnavailableJSONResponse }
-
-func (response LogoutPage503JSONResponse) VisitLogoutPageResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type LogoutPagedefaultJSONResponse struct {
-	Body       ErrorDocument
-	StatusCode int
-}
-
-func (response LogoutPagedefaultJSONResponse) VisitLogoutPageResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
+// VisitLogoutPageResponse writes the response.
+func (a Answer) VisitLogoutPageResponse(w http.ResponseWriter) error { return a(w) }
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
@@ -6357,8 +3960,6 @@ type StrictServerInterface interface {
 	Revoke(ctx context.Context, request RevokeRequestObject) (RevokeResponseObject, error)
 	// Validate Ask whether a token is active
 	// (POST /v2/oauth2/token/validate)
-	//
-	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	Validate(ctx context.Context, request ValidateRequestObject) (ValidateResponseObject, error)
 	// GetUserinfo Read the claims about the token's user
 	// (GET /v2/oauth2/userinfo)
