@@ -139,10 +139,8 @@ func (l *layout) key(client, name string) tokens.Key {
 func (l *layout) files() (map[string]tokens.Key, error) {
 	found := map[string]tokens.Key{}
 	if l.path != "" {
-		for _, name := range []string{l.path, recordName(l.path)} {
-			if _, err := os.Lstat(name); err == nil {
-				found[l.path] = l.only
-			}
+		if _, err := os.Lstat(l.path); err == nil || len(changes(l.path)) > 0 {
+			found[l.path] = l.only
 		}
 		return found, nil
 	}
@@ -160,10 +158,7 @@ func (l *layout) files() (map[string]tokens.Key, error) {
 			return nil, err
 		}
 		for _, file := range files {
-			name := file.Name()
-			if of, ok := strings.CutSuffix(name, recordSuffix); ok {
-				name = strings.TrimPrefix(of, recordPrefix)
-			}
+			name := recordOf(file.Name())
 			if key := l.key(client.Name(), name); key != (tokens.Key{}) {
 				found[filepath.Join(dir, name)] = key
 			}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -33,6 +34,19 @@ func recordName(file string) string {
 }
 
 const recordPrefix, recordSuffix = ".", ".next"
+
+// recordOf returns the name of the file that a record or temporary file lies beside,
+// and other names as they are.
+func recordOf(name string) string {
+	of, hidden := strings.CutPrefix(name, recordPrefix)
+	if file, ok := strings.CutSuffix(of, recordSuffix); hidden && ok {
+		return file
+	}
+	if file, ok := strings.CutSuffix(of, tempSuffix); hidden && ok {
+		return strings.TrimSuffix(file, filepath.Ext(file))
+	}
+	return name
+}
 
 // note writes down a change in the room that was reserved for it. It returns the
 // name under which the record is found, which is empty if it is not whole.
@@ -109,17 +123,31 @@ func (c change) on(current tokens.Set) (tokens.Set, error) {
 	return tokens.NewSet(list...)
 }
 
-// pending returns a set of a namespace with the change that a process wrote down
-// and could not make, if there is one.
+// pending returns a set of a namespace with the changes that processes wrote down
+// and could not make.
 func pending(path, namespace string, current tokens.Set) tokens.Set {
-	c, _, err := readRecord(recordName(path))
-	if err != nil || c.namespace != namespace {
-		return current
-	}
-	if next, err := c.on(current); err == nil {
-		return next
+	for _, c := range changes(path) {
+		if c.namespace != namespace {
+			continue
+		}
+		if next, err := c.on(current); err == nil {
+			current = next
+		}
 	}
 	return current
+}
+
+// changes returns what the records of a file say, also those that could not be
+// given their name, in the order in which adopt makes them.
+func changes(path string) []change {
+	left, _ := temporaries(path) // a directory that cannot be listed has at most the record
+	var found []change
+	for _, name := range append([]string{recordName(path)}, left...) {
+		if c, _, err := readRecord(name); err == nil {
+			found = append(found, c)
+		}
+	}
+	return found
 }
 
 // adopt makes the changes that killed processes wrote down, and removes what they

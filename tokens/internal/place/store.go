@@ -284,8 +284,10 @@ func (s *Store) namespaces(ctx context.Context, path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, _, noRecord := readRecord(recordName(path))
-	if noRecord == nil && !slices.Contains(found, c.namespace) {
+	for _, c := range changes(path) {
+		if slices.Contains(found, c.namespace) {
+			continue
+		}
 		if set, err := c.on(tokens.Set{}); err == nil && !set.Equal(tokens.Set{}) {
 			found = append(found, c.namespace)
 		}

@@ -48,6 +48,7 @@ func TestStore(t *testing.T) {
 		}
 		for name, test := range map[string]func(*testing.T, opener){
 			"Update_FileCannotBeWritten":   fileCannotBeWritten,
+			"Update_NothingCanBeRenamed":   nothingCanBeRenamed,
 			"Load_FirstLoginLeftOver":      firstLoginLeftOver,
 			"Update_LeftoverIsTorn":        leftoverIsTorn,
 			"Update_LeftoverIsStale":       leftoverIsStale,
@@ -186,6 +187,24 @@ func fileCannotBeWritten(t *testing.T, open opener) {
 	holds(t, next, one("C"))
 	if names := left(t, next); len(names) > 0 {
 		t.Errorf("left behind: %q", names)
+	}
+}
+
+// A record that cannot be given its name is read like one that has it.
+func nothingCanBeRenamed(t *testing.T, open opener) {
+	t.Helper()
+	for name, before := range map[string]tokens.Set{"a login": one("A"), "none": {}} {
+		dir := t.TempDir()
+		put(t, open(t, place.System{}, dir), before)
+		broken := open(t, place.System{Rename: func(_, _ string) error { return syscall.EIO }}, dir)
+		_ = fails(t, broken, one("B"))
+		next := open(t, place.System{}, dir)
+		holds(t, next, one("B"))
+		if keys, err := next.Keys(t.Context()); err != nil || len(keys) != 1 {
+			t.Errorf("%s: keys %v, %v", name, keys, err)
+		}
+		put(t, next, one("C"))
+		holds(t, next, one("C"))
 	}
 }
 
