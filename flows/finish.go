@@ -2,6 +2,7 @@ package flows
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -149,6 +150,9 @@ func (s *started) exchange(ctx context.Context, code string) (tokens.Set, *idtok
 	}
 	if err != nil {
 		flow.undo(ctx, response, "")
+		if errors.Is(err, idtoken.ErrExpired) {
+			return tokens.Set{}, nil, fmt.Errorf("%w; this one was just issued", err)
+		}
 		return tokens.Set{}, nil, fmt.Errorf("%w; log in again", err)
 	}
 	return tokens.Salvage(list, set.Problems()...), claims, nil
