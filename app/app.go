@@ -265,7 +265,12 @@ func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.Autho
 	flow := a.flow()
 	flow.Scopes = want
 	if a.service {
-		return flow.ClientCredentials(ctx)
+		set, err := flow.ClientCredentials(ctx)
+		if own := a.wanted(); errors.Is(err, apierror.ErrInvalidScope) && own.String() != want.String() {
+			flow.Scopes = own // a scope that only a stored token holds may exist no longer
+			set, err = flow.ClientCredentials(ctx)
+		}
+		return set, err
 	}
 	set, _, err := a.config.Login.Login(ctx, login.With(flow, flows.WithAuthorization(asked)))
 	return set, err

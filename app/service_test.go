@@ -229,3 +229,25 @@ func TestServiceRejectedToken(t *testing.T) {
 		t.Errorf("status %d", resp.StatusCode)
 	}
 }
+
+// A stored token may hold a scope that its owner has deleted since. A service asks for
+// what is stored as well, and must not end for that.
+func TestServiceTokenSource_StoredScopeIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	key := tokens.Key{ClientID: w.Ready().ConfidentialClientID, Address: w.client.Address()}
+	set, err := tokens.NewSet(tokens.Token{
+		ResourceServer: scopes.TransferResourceServer, AccessToken: "old", IdentityID: w.Ready().ConfidentialClientID,
+		Scope: string(scopes.TransferAll) + " urn:globus:auth:scope:transfer.api.globus.org:deleted", Expiry: w.Now().Add(-time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.Update(t.Context(), key, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.service(t, func(c *app.Config) { c.Store = w.store }).TokenSource(scopes.TransferResourceServer).Token(t.Context())
+	if err != nil || got.AccessToken == "old" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
