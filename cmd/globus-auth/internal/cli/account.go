@@ -126,7 +126,7 @@ func explain(err error) error {
 	case errors.Is(err, tokens.ErrUnreadable):
 		return fmt.Errorf("%w: run %q first", err, "globus-auth logout --forget")
 	case errors.Is(err, tokens.ErrLoginRequired):
-		return fmt.Errorf("%w: run %q", err, "globus-auth login")
+		return fmt.Errorf("%w: run %q", err, "globus-auth login --client-id ID")
 	}
 	return err
 }

@@ -60,7 +60,7 @@ it signs in any user without a password.`,
 }
 
 func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
-	config, err := r.emulatorConfig(o)
+	config, err := r.emulatorConfig(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-func (r *runner) emulatorConfig(o emulatorOptions) (authtest.Config, error) {
+func (r *runner) emulatorConfig(ctx context.Context, o emulatorOptions) (authtest.Config, error) {
 	config := o.config
 	config.Login = authtest.LoginMode(o.login)
 	switch o.log {
@@ -136,7 +136,7 @@ func (r *runner) emulatorConfig(o emulatorOptions) (authtest.Config, error) {
 		return config, usagef("--format %q is invalid: use json or text", o.format)
 	}
 	if o.seed != "" {
-		world, err := r.readSeed(o.seed)
+		world, err := r.readSeed(ctx, o.seed)
 		if err != nil {
 			return config, err
 		}

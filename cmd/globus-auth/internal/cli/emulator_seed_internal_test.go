@@ -4,6 +4,9 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"io"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,19 +23,31 @@ func TestSeed_OnlyRegularFilesAndStandardInput(t *testing.T) {
 	}
 	r := &runner{Streams: Streams{In: strings.NewReader("users: [{username: dora@example.edu}]")}}
 	for _, path := range []string{fifo, "/dev/zero", folder} {
-		if _, err := r.readSeed(path); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+		if _, err := r.readSeed(t.Context(), path); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
 			t.Errorf("%s: %v", path, err)
 		}
 		if _, err := readState(path); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
 			t.Errorf("--save %s: %v", path, err)
 		}
 	}
-	if world, err := r.readSeed("-"); err != nil || len(world.Users) != 1 {
+	if world, err := r.readSeed(t.Context(), "-"); err != nil || len(world.Users) != 1 {
 		t.Errorf("standard input: %v, %v", world, err)
 	}
 	r.In = endless{}
-	if _, err := r.readSeed("-"); err == nil || !strings.Contains(err.Error(), "longer than 64 MiB") {
+	if _, err := r.readSeed(t.Context(), "-"); err == nil || !strings.Contains(err.Error(), "longer than 64 MiB") {
 		t.Errorf("endless standard input: %v", err)
+	}
+}
+
+func TestSeed_InterruptedWhileStandardInputIsSilent(t *testing.T) {
+	t.Parallel()
+	in, end := io.Pipe()
+	defer func() { _ = end.Close() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := &runner{Streams: Streams{In: in}}
+	if _, err := r.readSeed(ctx, "-"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want an error that ends the command", err)
 	}
 }
 

@@ -19,7 +19,7 @@ const (
 )
 
 // readSeed reads the world of --seed: a regular file, or standard input for "-".
-func (r *runner) readSeed(path string) (authtest.World, error) {
+func (r *runner) readSeed(ctx context.Context, path string) (authtest.World, error) {
 	name, in := path, r.In
 	if path == "-" {
 		name = "standard input"
@@ -31,7 +31,7 @@ func (r *runner) readSeed(path string) (authtest.World, error) {
 		defer func() { _ = file.Close() }()
 		in = file
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxSeed+1))
+	text, err := readAll(ctx, io.LimitReader(in, maxSeed+1))
 	if err != nil {
 		return authtest.World{}, err
 	}
@@ -43,6 +43,24 @@ func (r *runner) readSeed(path string) (authtest.World, error) {
 		return authtest.World{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return world, nil
+}
+
+// readAll reads until ctx ends: a terminal or a pipe may never end, and reading it
+// cannot be interrupted, so it goes on until the process ends then.
+func readAll(ctx context.Context, in io.Reader) ([]byte, error) {
+	done := make(chan struct{})
+	var read []byte
+	var failed error
+	go func() {
+		defer close(done)
+		read, failed = io.ReadAll(in)
+	}()
+	select {
+	case <-done:
+		return read, failed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // openRegular opens a file to read. Of a FIFO the opening would wait, and a device

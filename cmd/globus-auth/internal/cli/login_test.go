@@ -330,7 +330,7 @@ func TestDeadLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"whoami"}, {"token", scopes.AuthResourceServer}, {"identities", "a@b"}} {
-		if r := d.run(args...); r.code != cli.ExitFailed || !strings.Contains(r.errs, `run "globus-auth login"`) {
+		if r := d.run(args...); r.code != cli.ExitFailed || !strings.Contains(r.errs, `run "globus-auth login --client-id ID"`) {
 			t.Errorf("%q: %+v", args, r)
 		}
 	}

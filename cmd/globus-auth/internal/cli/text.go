@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"os"
 	"regexp"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/globusauth/globusauth/tokens"
 )
 
 // operations are what the packages of the library put before an error, such as
@@ -23,11 +26,17 @@ func (r *runner) text(err error) string {
 	if r.verbose {
 		return err.Error()
 	}
+	text := operations.ReplaceAllString(err.Error(), "$1")
+	if needed := tokens.ErrLoginRequired.Error() + ": "; errors.Is(err, tokens.ErrLoginRequired) {
+		if _, reason, found := strings.Cut(text, needed); found && !strings.HasPrefix(reason, "run ") {
+			text = needed + reason // what led to it does not matter then
+		}
+	}
 	address := "--base-url"
 	if r.baseURL == "" {
 		address = "GLOBUS_SDK_SERVICE_URL_AUTH"
 	}
-	return strings.ReplaceAll(operations.ReplaceAllString(err.Error(), "$1"), "Config.BaseURL", address)
+	return strings.ReplaceAll(text, "Config.BaseURL", address)
 }
 
 // help prints the help of a command, at most 80 columns wide.

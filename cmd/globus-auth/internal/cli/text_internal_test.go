@@ -2,9 +2,12 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/globusauth/globusauth/tokens"
 )
 
 func TestRunnerText_OperationsOfTheLibrary(t *testing.T) {
@@ -24,6 +27,15 @@ func TestRunnerText_OperationsOfTheLibrary(t *testing.T) {
 		if got := (&runner{verbose: true}).text(errors.New(text)); got != text {
 			t.Errorf("verbose: got %s, want %s", got, text)
 		}
+	}
+}
+
+func TestRunnerText_NewLoginNeeded(t *testing.T) {
+	t.Parallel()
+	err := explain(fmt.Errorf("globusauth: the token was refused (status 401): app: token for \"x\": %w: no token is stored", tokens.ErrLoginRequired))
+	const want = `a new login is needed: no token is stored: run "globus-auth login --client-id ID"`
+	if got := (&runner{}).text(err); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
