@@ -13,13 +13,22 @@ import (
 
 // redirect sends a browser on.
 func redirect(location string, cookies ...*http.Cookie) server.Answer {
+	return redirectWith(http.StatusFound, location, cookies...)
+}
+
+// seeOther sends a browser on after a form, with GET.
+func seeOther(location string, cookies ...*http.Cookie) server.Answer {
+	return redirectWith(http.StatusSeeOther, location, cookies...)
+}
+
+func redirectWith(status int, location string, cookies ...*http.Cookie) server.Answer {
 	return func(w http.ResponseWriter) error {
 		for _, cookie := range cookies {
 			http.SetCookie(w, cookie)
 		}
 		w.Header().Set("Location", location)
 		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusFound)
+		w.WriteHeader(status)
 		return nil
 	}
 }

@@ -119,8 +119,6 @@ func (a *authorization) back(answer url.Values) string {
 // and consents at once.
 func (a api) Authorize(ctx context.Context, request server.AuthorizeRequestObject) (server.AuthorizeResponseObject, error) {
 	c := callFrom(ctx)
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	checked, err := a.check(request.Params, a.base(c.request))
 	if err != nil {
 		return a.refuse(checked, err), nil

@@ -104,8 +104,6 @@ func (e *engine) changeable(ctx context.Context, id string) (*client, error) {
 // has a host name.
 func (a api) GetClients(ctx context.Context, request server.GetClientsRequestObject) (server.GetClientsResponseObject, error) {
 	params := request.Params
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	caller, err := a.developer(ctx)
 	if err != nil {
 		return nil, err
@@ -136,8 +134,6 @@ func (a api) GetClients(ctx context.Context, request server.GetClientsRequestObj
 
 // GetClient reads one client.
 func (a api) GetClient(ctx context.Context, request server.GetClientRequestObject) (server.GetClientResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	caller, err := a.clientCaller(ctx)
 	if err != nil {
 		return nil, err
@@ -154,8 +150,6 @@ func (a api) GetClient(ctx context.Context, request server.GetClientRequestObjec
 func (a api) CreateClient(ctx context.Context, request server.CreateClientRequestObject) (server.CreateClientResponseObject, error) {
 	c := callFrom(ctx)
 	body := request.Body.Client
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if body.TemplateID != "" {
 		return a.createInstance(body)
 	}
@@ -276,8 +270,6 @@ func (e *engine) createInstance(body server.ClientCreate) (server.CreateClientRe
 
 // UpdateClient changes a client.
 func (a api) UpdateClient(ctx context.Context, request server.UpdateClientRequestObject) (server.UpdateClientResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	found, err := a.changeable(ctx, request.ClientID)
 	if err != nil {
 		return nil, err
@@ -297,8 +289,6 @@ func (a api) UpdateClient(ctx context.Context, request server.UpdateClientReques
 // DeleteClient deletes a client and what it owns. A client with children, or with
 // scopes that others depend on, is in use.
 func (a api) DeleteClient(ctx context.Context, request server.DeleteClientRequestObject) (server.DeleteClientResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	found, err := a.changeable(ctx, request.ClientID)
 	if err != nil {
 		return nil, err

@@ -179,8 +179,6 @@ func (c *consent) document() server.Consent {
 // GetConsents lists an identity's consents: those below the calling client, or
 // all with the scope view_consents.
 func (a api) GetConsents(ctx context.Context, request server.GetConsentsRequestObject) (server.GetConsentsResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	token, err := a.bearer(callFrom(ctx))
 	if err != nil {
 		return nil, err

@@ -40,8 +40,6 @@ func (e *engine) credentialsOf(ctx context.Context, id string, change bool) (*cl
 
 // GetClientCredentials lists a client's credentials without their secrets.
 func (a api) GetClientCredentials(ctx context.Context, request server.GetClientCredentialsRequestObject) (server.GetClientCredentialsResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	found, err := a.credentialsOf(ctx, request.ClientID, false)
 	if err != nil {
 		return nil, err
@@ -55,8 +53,6 @@ func (a api) GetClientCredentials(ctx context.Context, request server.GetClientC
 
 // CreateClientCredential makes a secret.
 func (a api) CreateClientCredential(ctx context.Context, request server.CreateClientCredentialRequestObject) (server.CreateClientCredentialResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	found, err := a.credentialsOf(ctx, request.ClientID, true)
 	if err != nil {
 		return nil, err
@@ -73,8 +69,6 @@ func (a api) CreateClientCredential(ctx context.Context, request server.CreateCl
 
 // DeleteClientCredential deletes a secret. Tokens that were made with it die.
 func (a api) DeleteClientCredential(ctx context.Context, request server.DeleteClientCredentialRequestObject) (server.DeleteClientCredentialResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	found, err := a.credentialsOf(ctx, request.ClientID, true)
 	if err != nil {
 		return nil, err
@@ -95,8 +89,6 @@ var fqdnPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a
 // AddClientFQDN gives a client a host name. The service checks who controls the
 // name; here everybody does.
 func (a api) AddClientFQDN(ctx context.Context, request server.AddClientFQDNRequestObject) (server.AddClientFQDNResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	found, err := a.changeable(ctx, request.ClientID)
 	if err != nil {
 		return nil, err

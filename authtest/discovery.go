@@ -21,9 +21,7 @@ func (e *engine) base(r *http.Request) string {
 
 // GetOpenIDConfiguration describes the server (OpenID Connect Discovery 1.0).
 func (a api) GetOpenIDConfiguration(ctx context.Context, _ server.GetOpenIDConfigurationRequestObject) (server.GetOpenIDConfigurationResponseObject, error) {
-	a.mu.Lock()
 	base := a.base(callFrom(ctx).request)
-	a.mu.Unlock()
 	return server.OpenIDConfiguration{
 		Issuer:                            base,
 		AuthorizationEndpoint:             base + "/v2/oauth2/authorize",

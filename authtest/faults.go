@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -215,11 +214,7 @@ func (f *Fault) writeStatus(e *engine, w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(f.Body))
 		return
 	}
-	title := http.StatusText(f.Status)
-	code := strings.ToUpper(strings.ReplaceAll(title, " ", "_"))
-	e.writeProblem(w, r, &problem{
-		status: f.Status, code: code, title: title, oauth: strings.ToLower(code), detail: "An injected fault",
-	})
+	e.writeProblem(w, r, statusProblem(f.Status, "An injected fault"))
 }
 
 // heldAnswer is an answer that was written but not sent.

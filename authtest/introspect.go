@@ -16,8 +16,6 @@ import (
 // scopes. For anything else, refresh tokens included, the token is not active.
 func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObject) (server.IntrospectResponseObject, error) {
 	c := callFrom(ctx)
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	asking, _, err := a.clientByBasic(c)
 	if err != nil {
 		return nil, err
@@ -88,8 +86,6 @@ func (c *client) mayRevoke(owner *client) bool {
 // Validate tells a client whether one of its tokens is active. It is deprecated
 // and undocumented; Globus' own command-line client sends refresh tokens here.
 func (a api) Validate(ctx context.Context, request server.ValidateRequestObject) (server.ValidateResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	asking, _, err := a.tokenClient(callFrom(ctx), request.Body.ClientID)
 	if err != nil {
 		return nil, err
@@ -107,8 +103,6 @@ func (a api) Validate(ctx context.Context, request server.ValidateRequestObject)
 // another client's is left alone, and so is a missing one, with the same answer:
 // Globus' own clients send none for a token that they do not have.
 func (a api) Revoke(ctx context.Context, request server.RevokeRequestObject) (server.RevokeResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	asking, _, err := a.tokenClient(callFrom(ctx), request.Body.ClientID)
 	if err != nil {
 		return nil, err
@@ -137,8 +131,6 @@ func (a api) PostUserinfo(ctx context.Context, _ server.PostUserinfoRequestObjec
 }
 
 func (a api) userinfo(ctx context.Context) (server.Userinfo, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	caller, err := a.bearerWith(callFrom(ctx), string(scopes.AuthOpenID))
 	if err != nil {
 		return server.Userinfo{}, err

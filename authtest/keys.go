@@ -94,8 +94,6 @@ func (s *Server) RotateKeys() error {
 
 // GetJWKS publishes the keys that sign ID tokens.
 func (a api) GetJWKS(context.Context, server.GetJWKSRequestObject) (server.GetJWKSResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	documents := make([]server.JSONWebKey, len(a.keys))
 	for n, key := range a.keys {
 		documents[n] = key.document()

@@ -3,9 +3,10 @@ package authtest
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/globusauth/globusauth/internal/origin"
 )
 
 // guardHost refuses requests whose Host header names another site: a web page
@@ -16,11 +17,8 @@ func (s *Server) guardHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if r.Context().Value(http.LocalAddrContextKey) != nil && !s.serves(r.Host) {
-			s.engine.writeProblem(w, r, &problem{
-				status: http.StatusMisdirectedRequest, code: "MISDIRECTED_REQUEST", title: "Misdirected Request",
-				oauth:  "misdirected_request",
-				detail: "The Host header is neither a loopback name nor the host of " + s.BaseURL() + "; set BaseURL (--public-url) to the address that clients use",
-			})
+			s.engine.writeProblem(w, r, statusProblem(http.StatusMisdirectedRequest,
+				"The Host header is neither a loopback name nor the host of "+s.BaseURL()+"; set BaseURL (--public-url) to the address that clients use"))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -33,10 +31,7 @@ func (s *Server) serves(host string) bool {
 	if base, err := url.Parse(s.BaseURL()); err == nil && name != "" && name == hostname(base.Host) {
 		return true
 	}
-	if address, err := netip.ParseAddr(name); err == nil {
-		return address.IsLoopback()
-	}
-	return name == "localhost"
+	return origin.Loopback(name)
 }
 
 // hostname returns a host without its port, in lower case.

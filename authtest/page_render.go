@@ -139,19 +139,6 @@ func (p page) formAction() string {
 	return allowed
 }
 
-// seeOther sends a browser on after a form, with GET.
-func seeOther(location string, cookies ...*http.Cookie) server.Answer {
-	return func(w http.ResponseWriter) error {
-		for _, cookie := range cookies {
-			http.SetCookie(w, cookie)
-		}
-		w.Header().Set("Location", location)
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusSeeOther)
-		return nil
-	}
-}
-
 // errorPage tells a person what is wrong.
 func (e *engine) errorPage(status int, code, detail string) server.Answer {
 	return page{

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/globusauth/globusauth/internal/origin"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
@@ -78,7 +79,7 @@ func destination(redirectURI, base string) string {
 		return ""
 	case strings.HasSuffix(redirectURI, "/v2/web/auth-code") && strings.HasPrefix(redirectURI, base):
 		return "a page that shows a code to copy"
-	case isLoopback(parsed.Hostname()):
+	case origin.Loopback(parsed.Hostname()):
 		return "a program on this computer (" + parsed.Host + ")"
 	case parsed.Host != "":
 		return parsed.Host

@@ -7,13 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/globusauth/globusauth/internal/origin"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
 // AuthCodePage shows an authorization code for copying.
 func (a api) AuthCodePage(_ context.Context, request server.AuthCodePageRequestObject) (server.AuthCodePageResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	params := request.Params
 	view := struct {
 		Code, Client, Person, Label, Life string
@@ -47,8 +46,6 @@ func (a api) AuthCodePage(_ context.Context, request server.AuthCodePageRequestO
 // LogoutPage signs the browser out and offers a way back.
 func (a api) LogoutPage(ctx context.Context, request server.LogoutPageRequestObject) (server.LogoutPageResponseObject, error) {
 	c := callFrom(ctx)
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	s, person := a.signedIn(c)
 	a.endSession(s)
 	params := request.Params
@@ -86,7 +83,7 @@ func (c *client) mayReturnTo(address string) bool {
 	if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.User != nil {
 		return false
 	}
-	if c.native() && parsed.Scheme == "http" && isLoopback(parsed.Hostname()) {
+	if c.native() && parsed.Scheme == "http" && origin.Loopback(parsed.Hostname()) {
 		return true
 	}
 	return slices.ContainsFunc(c.redirectURIs, func(uri string) bool {

@@ -55,23 +55,21 @@ func (p *policy) document() server.Policy {
 
 func (p *policy) answer() server.PolicyAnswer { return server.PolicyAnswer{Policy: p.document()} }
 
-// findPolicy returns a policy and its caller, who administers it.
-func (e *engine) findPolicy(ctx context.Context, id string) (*policy, principal, error) {
+// findPolicy looks a policy up, of a project about which the caller may do something.
+func (e *engine) findPolicy(ctx context.Context, id string, may func(principal, *project) error) (*policy, error) {
 	caller, err := e.developer(ctx)
 	if err != nil {
-		return nil, caller, err
+		return nil, err
 	}
 	found := e.policies[strings.ToLower(id)]
 	if found == nil {
-		return nil, caller, notFound("No policy has the ID " + id)
+		return nil, notFound("No policy has the ID " + id)
 	}
-	return found, caller, e.mayRead(caller, found.project)
+	return found, may(caller, found.project)
 }
 
 // GetPolicies lists the policies of the projects that the caller administers.
 func (a api) GetPolicies(ctx context.Context, _ server.GetPoliciesRequestObject) (server.GetPoliciesResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	caller, err := a.developer(ctx)
 	if err != nil {
 		return nil, err
@@ -87,9 +85,7 @@ func (a api) GetPolicies(ctx context.Context, _ server.GetPoliciesRequestObject)
 
 // GetPolicy reads one policy.
 func (a api) GetPolicy(ctx context.Context, request server.GetPolicyRequestObject) (server.GetPolicyResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	found, _, err := a.findPolicy(ctx, request.PolicyID)
+	found, err := a.findPolicy(ctx, request.PolicyID, a.mayRead)
 	if err != nil {
 		return nil, err
 	}
@@ -107,21 +103,9 @@ func timeoutOf(member nullable.Nullable[int]) *int {
 
 // CreatePolicy makes a policy.
 func (a api) CreatePolicy(ctx context.Context, request server.CreatePolicyRequestObject) (server.CreatePolicyResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	caller, err := a.developer(ctx)
-	if err != nil {
-		return nil, err
-	}
 	body := request.Body.Policy
-	if body.ProjectID == "" {
-		return nil, badRequest("project_id is required")
-	}
-	of, err := a.findProject(body.ProjectID)
+	of, err := a.changeableProject(ctx, body.ProjectID)
 	if err != nil {
-		return nil, err
-	}
-	if err := a.mayChange(caller, of); err != nil {
 		return nil, err
 	}
 	added := &policy{
@@ -139,13 +123,8 @@ func (a api) CreatePolicy(ctx context.Context, request server.CreatePolicyReques
 
 // UpdatePolicy changes a policy.
 func (a api) UpdatePolicy(ctx context.Context, request server.UpdatePolicyRequestObject) (server.UpdatePolicyResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	found, caller, err := a.findPolicy(ctx, request.PolicyID)
+	found, err := a.findPolicy(ctx, request.PolicyID, a.mayChange)
 	if err != nil {
-		return nil, err
-	}
-	if err := a.mayChange(caller, found.project); err != nil {
 		return nil, err
 	}
 	body, next := request.Body.Policy, *found
@@ -159,10 +138,7 @@ func (a api) UpdatePolicy(ctx context.Context, request server.UpdatePolicyReques
 		next.timeout = timeoutOf(body.AuthenticationAssuranceTimeout)
 	}
 	if body.ProjectID.IsSpecified() {
-		if next.project, err = a.findProject(given(body.ProjectID)); err != nil {
-			return nil, err
-		}
-		if err := a.mayChange(caller, next.project); err != nil {
+		if next.project, err = a.changeableProject(ctx, given(body.ProjectID)); err != nil {
 			return nil, err
 		}
 	}
@@ -176,13 +152,8 @@ func (a api) UpdatePolicy(ctx context.Context, request server.UpdatePolicyReques
 
 // DeletePolicy deletes a policy.
 func (a api) DeletePolicy(ctx context.Context, request server.DeletePolicyRequestObject) (server.DeletePolicyResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	found, caller, err := a.findPolicy(ctx, request.PolicyID)
+	found, err := a.findPolicy(ctx, request.PolicyID, a.mayChange)
 	if err != nil {
-		return nil, err
-	}
-	if err := a.mayChange(caller, found.project); err != nil {
 		return nil, err
 	}
 	found.deleted = true

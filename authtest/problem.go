@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/globusauth/globusauth/internal/server"
 )
@@ -36,34 +37,22 @@ func oauthProblem(code, description string) *problem {
 // The service gives no description.
 func invalidGrant() *problem { return oauthProblem("invalid_grant", "") }
 
-func unauthorized(detail string) *problem {
-	return &problem{
-		status: http.StatusUnauthorized, code: "UNAUTHORIZED", title: "Unauthorized", oauth: "unauthorized", detail: detail,
-	}
+// statusProblem is an error whose code and title are those of its status.
+func statusProblem(status int, detail string) *problem {
+	title := http.StatusText(status)
+	name := strings.ToLower(strings.ReplaceAll(title, " ", "_"))
+	return &problem{status: status, code: strings.ToUpper(name), title: title, oauth: name, detail: detail}
 }
 
-func forbidden(detail string) *problem {
-	return &problem{
-		status: http.StatusForbidden, code: "FORBIDDEN", title: "Forbidden", oauth: "forbidden", detail: detail,
-	}
-}
-
-func notFound(detail string) *problem {
-	return &problem{
-		status: http.StatusNotFound, code: "NOT_FOUND", title: "Not Found", oauth: "not_found", detail: detail,
-	}
-}
-
-func conflict(detail string) *problem {
-	return &problem{
-		status: http.StatusConflict, code: "CONFLICT", title: "Conflict", oauth: "conflict", detail: detail,
-	}
-}
+func unauthorized(detail string) *problem { return statusProblem(http.StatusUnauthorized, detail) }
+func forbidden(detail string) *problem    { return statusProblem(http.StatusForbidden, detail) }
+func notFound(detail string) *problem     { return statusProblem(http.StatusNotFound, detail) }
+func conflict(detail string) *problem     { return statusProblem(http.StatusConflict, detail) }
 
 func badRequest(detail string) *problem {
-	return &problem{
-		status: http.StatusBadRequest, code: "INVALID_PARAMETERS", title: "Bad Request", oauth: "bad_request", detail: detail,
-	}
+	p := statusProblem(http.StatusBadRequest, detail)
+	p.code = "INVALID_PARAMETERS"
+	return p
 }
 
 // consentRequired is the answer when a person has to approve scopes first.

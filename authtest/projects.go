@@ -83,8 +83,25 @@ func (e *engine) mayChange(p principal, of *project) error {
 	return refused
 }
 
+// changeableProject looks a project up that the caller wants to change, or to put
+// something into.
+func (e *engine) changeableProject(ctx context.Context, id string) (*project, error) {
+	caller, err := e.developer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := e.findProject(id)
+	if err != nil {
+		return nil, err
+	}
+	return found, e.mayChange(caller, found)
+}
+
 // findProject looks a project up by its ID.
 func (e *engine) findProject(id string) (*project, error) {
+	if id == "" {
+		return nil, badRequest("project_id is required")
+	}
 	found := e.projects[strings.ToLower(id)]
 	if found == nil {
 		return nil, notFound("No project has the ID " + id)
@@ -135,8 +152,6 @@ func (e *engine) checkAdmins(ids []string) ([]string, error) {
 
 // GetProjects lists the projects that the caller administers.
 func (a api) GetProjects(ctx context.Context, _ server.GetProjectsRequestObject) (server.GetProjectsResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	caller, err := a.developer(ctx)
 	if err != nil {
 		return nil, err
@@ -152,8 +167,6 @@ func (a api) GetProjects(ctx context.Context, _ server.GetProjectsRequestObject)
 
 // GetProject reads one project.
 func (a api) GetProject(ctx context.Context, request server.GetProjectRequestObject) (server.GetProjectResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	caller, err := a.developer(ctx)
 	if err != nil {
 		return nil, err
@@ -174,8 +187,6 @@ func (e *engine) projectAnswer(p *project) server.ProjectAnswer {
 
 // CreateProject makes a project. The caller administers it only when it is named.
 func (a api) CreateProject(ctx context.Context, request server.CreateProjectRequestObject) (server.CreateProjectResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if _, err := a.developer(ctx); err != nil {
 		return nil, err
 	}
@@ -184,14 +195,12 @@ func (a api) CreateProject(ctx context.Context, request server.CreateProjectRequ
 	if err := a.setAdmins(added, body.AdminIDs, body.AdminGroupIDs); err != nil {
 		return nil, err
 	}
-	if err := added.check(); err != nil {
-		return nil, err
-	}
 	added.id, added.adminPolicy = a.random.uuid(), a.random.uuid()
 	a.keepProject(added)
 	return a.projectAnswer(added), nil
 }
 
+// setAdmins checks a project and names its administrators.
 func (e *engine) setAdmins(p *project, ids, groupIDs []string) error {
 	admins, err := e.checkAdmins(ids)
 	if err != nil {
@@ -201,10 +210,6 @@ func (e *engine) setAdmins(p *project, ids, groupIDs []string) error {
 		return err
 	}
 	p.adminIDs, p.adminGroupIDs = admins, slices.Clone(groupIDs)
-	return nil
-}
-
-func (p *project) check() error {
 	switch {
 	case p.name == "":
 		return badRequest("display_name is required")
@@ -218,17 +223,8 @@ func (p *project) check() error {
 
 // UpdateProject changes a project.
 func (a api) UpdateProject(ctx context.Context, request server.UpdateProjectRequestObject) (server.UpdateProjectResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	caller, err := a.developer(ctx)
+	found, err := a.changeableProject(ctx, request.ProjectID)
 	if err != nil {
-		return nil, err
-	}
-	found, err := a.findProject(request.ProjectID)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.mayChange(caller, found); err != nil {
 		return nil, err
 	}
 	body, next := request.Body.Project, *found
@@ -240,9 +236,6 @@ func (a api) UpdateProject(ctx context.Context, request server.UpdateProjectRequ
 	if err := a.setAdmins(&next, ids, groupIDs); err != nil {
 		return nil, err
 	}
-	if err := next.check(); err != nil {
-		return nil, err
-	}
 	*found = next
 	a.changed()
 	return a.projectAnswer(found), nil
@@ -250,17 +243,8 @@ func (a api) UpdateProject(ctx context.Context, request server.UpdateProjectRequ
 
 // DeleteProject deletes a project that has no clients and no policies.
 func (a api) DeleteProject(ctx context.Context, request server.DeleteProjectRequestObject) (server.DeleteProjectResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	caller, err := a.developer(ctx)
+	found, err := a.changeableProject(ctx, request.ProjectID)
 	if err != nil {
-		return nil, err
-	}
-	found, err := a.findProject(request.ProjectID)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.mayChange(caller, found); err != nil {
 		return nil, err
 	}
 	for _, c := range a.clients {

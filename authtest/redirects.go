@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/globusauth/globusauth/internal/origin"
 )
 
 // acceptsRedirect reports whether an answer may go to a redirect URI. A
@@ -25,12 +27,8 @@ func (c *client) acceptsRedirect(uri, base string) bool {
 		return true
 	}
 	parsed, err := url.Parse(uri)
-	return err == nil && parsed.Scheme == "http" && isLoopback(parsed.Hostname()) &&
+	return err == nil && parsed.Scheme == "http" && origin.Loopback(parsed.Hostname()) &&
 		parsed.User == nil && parsed.Fragment == "" && !strings.Contains(uri, "#")
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
 // checkRedirectURI says what is wrong with a URI that shall be registered.
@@ -45,7 +43,7 @@ func checkRedirectURI(uri string) error {
 		return badRequest("The redirect URI '" + uri + "' has a blank or a wildcard")
 	case parsed.Scheme == "https" && parsed.Host != "":
 		return nil
-	case parsed.Scheme == "http" && isLoopback(parsed.Hostname()):
+	case parsed.Scheme == "http" && origin.Loopback(parsed.Hostname()):
 		return nil
 	case parsed.Scheme == "http":
 		return badRequest("The redirect URI '" + uri + "' must use https, unless it is on a loopback address")

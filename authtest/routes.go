@@ -21,7 +21,7 @@ const maxBody = 1 << 20
 func (s *Server) routes() http.Handler {
 	e := s.engine
 	mux := http.NewServeMux()
-	strict := server.NewStrictHandlerWithOptions(api{e}, nil, server.StrictHTTPServerOptions{
+	strict := server.NewStrictHandlerWithOptions(api{e}, []server.StrictMiddlewareFunc{e.locked}, server.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  func(w http.ResponseWriter, r *http.Request, err error) { e.writeProblem(w, r, malformed(err)) },
 		ResponseErrorHandlerFunc: e.writeProblem,
 	})
@@ -33,6 +33,16 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("POST /v2/oauth2/authorize", s.surround("authorize", forms.Authorize)) // of the pages
 	s.addPages(mux)
 	return s.guardHost(mux)
+}
+
+// locked runs an operation under the lock, and gives it back before the response is
+// written.
+func (e *engine) locked(operation server.StrictHandlerFunc, _ string) server.StrictHandlerFunc {
+	return func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return operation(ctx, w, r, request)
+	}
 }
 
 // malformed keeps errors that are known and says of others that the request

@@ -57,8 +57,6 @@ func (e *engine) sees(caller principal, s *scope) bool {
 // projects.
 func (a api) GetScopes(ctx context.Context, request server.GetScopesRequestObject) (server.GetScopesResponseObject, error) {
 	params := request.Params
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	caller, err := a.clientCaller(ctx)
 	if err != nil {
 		return nil, err
@@ -116,8 +114,6 @@ func (s *scope) answer() server.ScopeAnswer { return server.ScopeAnswer{Scope: s
 
 // GetScope reads one scope.
 func (a api) GetScope(ctx context.Context, request server.GetScopeRequestObject) (server.GetScopeResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	caller, err := a.developer(ctx)
 	if err != nil {
 		return nil, err
@@ -131,8 +127,6 @@ func (a api) GetScope(ctx context.Context, request server.GetScopeRequestObject)
 
 // GetClientScope reads one scope of a client.
 func (a api) GetClientScope(ctx context.Context, request server.GetClientScopeRequestObject) (server.GetClientScopeResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	caller, err := a.clientCaller(ctx)
 	if err != nil {
 		return nil, err
@@ -154,8 +148,6 @@ var suffixPattern = regexp.MustCompile(`^[a-z0-9_]+$`)
 // as "scopes".
 func (a api) CreateScope(ctx context.Context, request server.CreateScopeRequestObject) (server.CreateScopeResponseObject, error) {
 	body := request.Body.Scope
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	owner, err := a.changeable(ctx, request.ClientID)
 	if err != nil {
 		return nil, err
@@ -244,8 +236,6 @@ func (e *engine) changeableScope(ctx context.Context, id string) (*scope, error)
 // UpdateScope changes a scope.
 func (a api) UpdateScope(ctx context.Context, request server.UpdateScopeRequestObject) (server.UpdateScopeResponseObject, error) {
 	body := request.Body.Scope
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	found, err := a.changeableScope(ctx, request.ScopeID)
 	if err != nil {
 		return nil, err
@@ -273,8 +263,6 @@ func (a api) UpdateScope(ctx context.Context, request server.UpdateScopeRequestO
 
 // DeleteScope deletes a scope that no other one depends on.
 func (a api) DeleteScope(ctx context.Context, request server.DeleteScopeRequestObject) (server.DeleteScopeResponseObject, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	found, err := a.changeableScope(ctx, request.ScopeID)
 	if err != nil {
 		return nil, err

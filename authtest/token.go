@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -33,13 +34,11 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 	c := callFrom(ctx)
 	form := request.Body
 	c.grant = form.GrantType
-	a.mu.Lock()
 	asking, used, err := a.tokenClient(c, form.ClientID)
 	if err == nil && !asking.mayUse(c.grant) && c.grant.Valid() {
 		err = oauthProblem("unauthorized_client", "A client of the type "+string(asking.kind)+" cannot use this grant")
 	}
 	if err != nil {
-		a.mu.Unlock()
 		return nil, err
 	}
 	var documents []server.ResourceServerToken
@@ -58,8 +57,6 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 	default:
 		err = oauthProblem("unsupported_grant_type", "The grant is not offered")
 	}
-	key := a.keys.current()
-	a.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -67,18 +64,21 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 	if c.grant == server.GrantTypeDependentToken {
 		return server.JSON(documents), nil
 	}
-	first := documents[0]
-	if claims != nil { // signing takes a while: not under the lock
-		signed, err := claims.sign(key, first.AccessToken)
-		if err != nil {
-			return nil, err
+	key := a.keys.current()
+	return server.Answer(func(w http.ResponseWriter) error { // signing takes a while: not under the lock
+		first := documents[0]
+		if claims != nil {
+			signed, err := claims.sign(key, first.AccessToken)
+			if err != nil {
+				return err
+			}
+			first.IDToken.Set(signed)
 		}
-		first.IDToken.Set(signed)
-	}
-	return server.JSON(server.TokenResponse{
-		AccessToken: first.AccessToken, ExpiresIn: first.ExpiresIn, IDToken: first.IDToken, RefreshToken: first.RefreshToken,
-		ResourceServer: first.ResourceServer, Scope: first.Scope, State: first.State, TokenType: first.TokenType,
-		OtherTokens: nullable.NewNullableWithValue(append([]server.ResourceServerToken{}, documents[1:]...)),
+		return server.JSON(server.TokenResponse{
+			AccessToken: first.AccessToken, ExpiresIn: first.ExpiresIn, IDToken: first.IDToken, RefreshToken: first.RefreshToken,
+			ResourceServer: first.ResourceServer, Scope: first.Scope, State: first.State, TokenType: first.TokenType,
+			OtherTokens: nullable.NewNullableWithValue(append([]server.ResourceServerToken{}, documents[1:]...)),
+		})(w)
 	}), nil
 }
 
