@@ -10,7 +10,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// api answers the operations of the spec.
+// api answers the operations of the spec, each under the lock of the engine (see locked).
 type api struct{ *engine }
 
 var _ server.StrictServerInterface = api{}
