@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -51,6 +52,18 @@ func TestTool(t *testing.T) {
 	if grants := double.Stats().Grants; grants["authorization_code"]["ok"] != 1 || grants["refresh_token"]["ok"] != 1 {
 		t.Errorf("got %v, want one login and one refresh", grants)
 	}
+	refused := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte("{}"))
+	}))
+	t.Cleanup(refused.Close)
+	denied := tool("-cron", "-url", refused.URL)
+	stderr.Reset()
+	denied.Stderr = &stderr
+	if denied.Run() == nil {
+		t.Error("the tool succeeded although the service refused the request")
+	}
+	wantText(t, stderr.String(), "403")
 	succeed(t, tool("-logout"))
 	if tool("-cron").Run() == nil {
 		t.Error("the job of cron succeeded after the logout")

@@ -93,6 +93,9 @@ func listTasks(ctx context.Context, client *http.Client, address string) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("list tasks: status %s", resp.Status)
+	}
 	var list struct {
 		Data []struct {
 			Label  string `json:"label"`
@@ -100,7 +103,7 @@ func listTasks(ctx context.Context, client *http.Client, address string) error {
 		} `json:"DATA"`
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&list); err != nil {
-		return fmt.Errorf("transfer answered %s: %w", resp.Status, err)
+		return fmt.Errorf("list tasks: %w", err)
 	}
 	for _, task := range list.Data {
 		fmt.Println(task.Status, task.Label)
