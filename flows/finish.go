@@ -95,7 +95,8 @@ func (l Login) current() (*started, error) {
 }
 
 // checkCallback checks everything before the exchange. A parameter without a value
-// counts as omitted (RFC 6749 section 3.1), and those that OAuth2 does not know are ignored.
+// counts as omitted (RFC 6749 section 3.1), other than iss, which then names no issuer
+// (RFC 9207 section 2.4); parameters that OAuth2 does not know are ignored.
 func (s *started) checkCallback(callback url.Values) error {
 	for name, values := range callback {
 		if isCallbackParameter(name) && len(values) != 1 {
