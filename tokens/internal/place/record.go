@@ -140,9 +140,12 @@ func pending(path, namespace string, current tokens.Set) tokens.Set {
 // changes returns what the records of a file say, also those that could not be
 // given their name, in the order in which adopt makes them.
 func changes(path string) []change {
-	left, _ := temporaries(path) // a directory that cannot be listed has at most the record
+	left, err := leftovers(path)
+	if err != nil {
+		left = []string{recordName(path)} // what can be read in a directory that cannot be listed
+	}
 	var found []change
-	for _, name := range append([]string{recordName(path)}, left...) {
+	for _, name := range left {
 		if c, _, err := readRecord(name); err == nil {
 			found = append(found, c)
 		}
@@ -153,11 +156,11 @@ func changes(path string) []change {
 // adopt makes the changes that killed processes wrote down, and removes what they
 // left. The lock must be held.
 func (s *Store) adopt(ctx context.Context, path string) error {
-	left, err := temporaries(path)
+	left, err := leftovers(path)
 	if err != nil {
 		return err
 	}
-	for _, name := range append([]string{recordName(path)}, left...) {
+	for _, name := range left {
 		c, info, err := readRecord(name)
 		if err == nil {
 			err = s.change(ctx, path, c)
@@ -184,11 +187,11 @@ func (s *Store) change(ctx context.Context, path string, c change) error {
 
 // aside moves a file that cannot be read out of the way, and what belongs to it.
 func aside(path string) error {
-	left, err := temporaries(path)
+	left, err := leftovers(path)
 	if err != nil {
 		return err
 	}
-	for _, name := range append(left, recordName(path)) {
+	for _, name := range left {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -146,17 +146,21 @@ func removeSame(name string, opened fs.FileInfo) {
 	}
 }
 
-// temporaries returns the temporary files that were made beside target, SQLite's
-// journals of them included.
-func temporaries(target string) ([]string, error) {
+// leftovers returns the record of target, if there is one, and then the temporary
+// files that were made beside it, SQLite's journals of them included.
+func leftovers(target string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Dir(target))
 	if err != nil {
 		return nil, err
 	}
+	record := recordName(target)
 	var found []string
 	for _, entry := range entries {
-		if name, ok := strings.CutPrefix(entry.Name(), "."+filepath.Base(target)+"."); ok && strings.Contains(name, tempSuffix) {
-			found = append(found, filepath.Join(filepath.Dir(target), entry.Name()))
+		name := filepath.Join(filepath.Dir(target), entry.Name())
+		if name == record {
+			found = append([]string{record}, found...)
+		} else if rest, ok := strings.CutPrefix(entry.Name(), "."+filepath.Base(target)+"."); ok && strings.Contains(rest, tempSuffix) {
+			found = append(found, name)
 		}
 	}
 	return found, nil
