@@ -47,9 +47,9 @@ type records struct {
 	lastConsent int64
 
 	access   map[string]*accessToken
-	expiries expiryQueue
+	expiries queue[*accessToken]
 	refresh  map[string]*refreshToken
-	idle     refreshQueue
+	idle     queue[*refreshToken]
 	codes    map[string]*code
 	codeList []*code // oldest first
 	sessions sessionStore

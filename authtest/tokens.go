@@ -138,54 +138,35 @@ func (e *engine) touch(token *refreshToken, rotate bool) {
 	e.changed()
 }
 
-// expiryQueue has the access token that expires first at its front.
-type expiryQueue []*accessToken
+func (t *accessToken) ends() time.Time  { return t.expires }
+func (t *accessToken) place() *int      { return &t.position }
+func (t *refreshToken) ends() time.Time { return t.dies }
+func (t *refreshToken) place() *int     { return &t.position }
 
-func (q expiryQueue) Len() int           { return len(q) }
-func (q expiryQueue) Less(i, j int) bool { return q[i].expires.Before(q[j].expires) }
-func (q expiryQueue) Swap(i, j int) {
+// queue has the token that ends first at its front, and tells each its place. It is
+// a [heap.Interface].
+type queue[T interface {
+	ends() time.Time
+	place() *int
+}] []T
+
+func (q queue[T]) Len() int           { return len(q) }
+func (q queue[T]) Less(i, j int) bool { return q[i].ends().Before(q[j].ends()) }
+func (q queue[T]) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
-	q[i].position, q[j].position = i, j
+	*q[i].place(), *q[j].place() = i, j
 }
 
-// Push implements [heap.Interface].
-func (q *expiryQueue) Push(added any) {
-	token, _ := added.(*accessToken)
-	token.position = len(*q)
+func (q *queue[T]) Push(added any) {
+	token, _ := added.(T)
+	*token.place() = len(*q)
 	*q = append(*q, token)
 }
 
-// Pop implements [heap.Interface].
-func (q *expiryQueue) Pop() any {
+func (q *queue[T]) Pop() any {
 	last := len(*q) - 1
 	token := (*q)[last]
-	(*q)[last] = nil
-	*q = (*q)[:last]
-	return token
-}
-
-// refreshQueue has the refresh token that dies first at its front.
-type refreshQueue []*refreshToken
-
-func (q refreshQueue) Len() int           { return len(q) }
-func (q refreshQueue) Less(i, j int) bool { return q[i].dies.Before(q[j].dies) }
-func (q refreshQueue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].position, q[j].position = i, j
-}
-
-// Push implements [heap.Interface].
-func (q *refreshQueue) Push(added any) {
-	token, _ := added.(*refreshToken)
-	token.position = len(*q)
-	*q = append(*q, token)
-}
-
-// Pop implements [heap.Interface].
-func (q *refreshQueue) Pop() any {
-	last := len(*q) - 1
-	token := (*q)[last]
-	(*q)[last] = nil
+	clear((*q)[last:])
 	*q = (*q)[:last]
 	return token
 }
