@@ -80,7 +80,7 @@ type Config struct {
 	Now func() time.Time
 
 	// UnsafeAllowHTTP accepts a base URL with plain http on hosts that are
-	// not loopback addresses. Whoever sees the traffic can then take the
+	// not loopback addresses. A party that sees the traffic can then take the
 	// tokens.
 	UnsafeAllowHTTP bool
 	// UnsafeSkipTLSVerify accepts any certificate of the service. [New] warns

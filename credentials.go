@@ -62,7 +62,7 @@ func Bearer(accessToken string) Credentials {
 
 // TokenSource asks source for a token before every request. The token must be
 // one of the resource server auth.globus.org. If source is a [tokens.Renewer]
-// as well, a request that is answered with 401 is repeated once with a renewed
+// as well, a request whose response is 401 is retried once with a renewed
 // token.
 func TokenSource(source tokens.Source) Credentials {
 	return sourceCredentials{func() tokens.Source { return source }}

@@ -41,9 +41,9 @@ func WithHeader(name, value string) CallOption {
 	})
 }
 
-// WithBodyMember adds a member to the body, in place of one of the same name.
+// WithBodyMember adds a field to the body, in place of one of the same name.
 // Of a JSON body with an envelope, such as {"client": {...}}, it becomes a
-// member of what is inside; value is JSON text. Of a form it becomes a
+// field of what is inside; value is JSON text. Of a form it becomes a
 // parameter; value is then JSON text of a string, number or boolean.
 func WithBodyMember(name string, value json.RawMessage) CallOption {
 	return optionFunc(func(x *extras) error {
@@ -55,8 +55,8 @@ func WithBodyMember(name string, value json.RawMessage) CallOption {
 	})
 }
 
-// WithResponse stores the answer, whatever its status, in response. It is left
-// alone when no answer came.
+// WithResponse stores the response, whatever its status, in response. It is left
+// alone when no response came.
 func WithResponse(response *Response) CallOption {
 	return optionFunc(func(x *extras) error {
 		if response == nil {

@@ -126,7 +126,7 @@ func (e *Error) hasCode(codes ...string) bool {
 	return false
 }
 
-// basicAuthFailed recognizes Globus Auth's answer to a wrong client secret. Its
+// basicAuthFailed recognizes Globus Auth's response to a wrong client secret. Its
 // code is that of any 401; the text is the only difference.
 func (e *Error) basicAuthFailed() bool {
 	return e.StatusCode == http.StatusUnauthorized && strings.EqualFold(e.Message, "Basic auth failed")

@@ -1,5 +1,5 @@
 // Package apierror is the one error type for everything that Globus Auth, and
-// the Globus services beside it, can answer instead of a result.
+// the Globus services beside it, can return instead of a result.
 //
 // Every failed call of this module yields an [*Error], whatever the document
 // behind it was: Globus Auth's "errors" document, an OAuth2 error (RFC 6749

@@ -21,14 +21,14 @@ const (
 	maxRetryAfter = 24 * time.Hour
 )
 
-// Error is an answer of a Globus service that reports a failure, or the error
+// Error is a response of a Globus service that reports a failure, or the error
 // that an authorization server sent to a redirect URI (then StatusCode is 0).
 //
 // [FromResponse] makes one from a response; a literal with the exported fields
 // works as well. Code, Message, RequestID and Details of an Error made by
 // FromResponse hold printable text without control characters and are bounded in
 // length; [Error.Body] has what was really sent. No method changes an Error, so
-// that one which nobody changes is safe for concurrent use.
+// that one that no code changes is safe for concurrent use.
 type Error struct {
 	// Operation is what was attempted, in words: "get identities".
 	Operation string `json:"operation,omitempty"`
@@ -41,7 +41,7 @@ type Error struct {
 	Message string `json:"message,omitempty"`
 	// RequestID names the request to the service's support staff.
 	RequestID string `json:"request_id,omitempty"`
-	// Details are the members of the document's "errors" list, at most 100.
+	// Details are the entries of the document's "errors" list, at most 100.
 	Details []Detail `json:"details,omitempty"`
 	// RetryAfter is how long the service asks to wait, from its Retry-After
 	// header; 0 when it does not say, at most 24 hours. A date in that header
@@ -61,13 +61,13 @@ type Error struct {
 	response func() (http.Header, []byte)
 }
 
-// Detail is one member of a document's "errors" list.
+// Detail is one entry of a document's "errors" list.
 type Detail struct {
 	// Code is the service's name for this one error.
 	Code string `json:"code,omitempty"`
-	// Message is its explanation: the member message, detail or title.
+	// Message is its explanation: the field message, detail or title.
 	Message string `json:"message,omitempty"`
-	// RequestID is the member id.
+	// RequestID is the field id.
 	RequestID string `json:"request_id,omitempty"`
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/globusauth/globusauth/internal/redact"
 )
 
-// FromResponse reads the answer to a failed operation. It never fails: whatever
+// FromResponse reads the response to a failed operation. It never fails: whatever
 // cannot be understood leaves its fields empty. operation says in words what was
 // attempted. header and body are copied; of the body at most 1 MiB is kept, and
 // a longer one is not read.
@@ -60,7 +60,7 @@ func (e *Error) readBody(media string, body []byte) {
 
 // read takes code, message, request ID and requirements from a document. The
 // order of precedence is that of the Globus SDK for Python, with the OAuth2
-// members used where that finds nothing.
+// fields used where that finds nothing.
 func (e *Error) read(root object, jsonAPI bool) {
 	documents := root.list("errors")
 	for _, document := range documents {
@@ -142,8 +142,8 @@ func joinMessages(details []Detail) string {
 	return redact.Line(b.String(), maxMessage)
 }
 
-// object is a JSON object whose members are looked at one by one, so that a
-// member of an unexpected type spoils nothing else.
+// object is a JSON object whose fields are looked at one by one, so that a
+// field of an unexpected type spoils nothing else.
 type object map[string]json.RawMessage
 
 // readObject returns nil for everything but an object.
@@ -155,12 +155,12 @@ func readObject(raw []byte) object {
 	return o
 }
 
-// text returns a string member, and whether there is one.
+// text returns a string field, and whether there is one.
 func (o object) text(name string) (string, bool) {
 	return readText(o[name])
 }
 
-// list returns a member that is a list of objects, the first ones of it; nil for
+// list returns a field that is a list of objects, the first ones of it; nil for
 // anything else.
 func (o object) list(name string) []object {
 	var raws []json.RawMessage

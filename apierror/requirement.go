@@ -37,7 +37,7 @@ type AuthorizationParameters struct {
 	RequiredScopes []string `json:"required_scopes,omitzero"`
 	// Prompt is the prompt parameter of the authorize URL, "login" or "none".
 	Prompt string `json:"prompt,omitempty"`
-	// Extra are the members that are not known here, as they were sent.
+	// Extra are the fields that are not known here, as they were sent.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 
@@ -51,7 +51,7 @@ type Requirement struct {
 }
 
 // Requirements finds the requirements errors in a JSON body of any Globus
-// service: first the document itself, then the members of its "errors" list. It
+// service: first the document itself, then the entries of its "errors" list. It
 // knows the canonical document and the four older forms of it, and returns nil
 // when there is none or the body is something else.
 func Requirements(body []byte) []Requirement {
@@ -129,7 +129,7 @@ func readConsent(document object) (AuthorizationParameters, bool) {
 }
 
 // readUnapproved reads the dependent token grant's list of scopes, in the first
-// member of the "errors" list.
+// entry of the "errors" list.
 func readUnapproved(document object) ([]string, bool) {
 	var members []json.RawMessage
 	if kind(document["errors"]) != '[' || json.Unmarshal(document["errors"], &members) != nil || len(members) == 0 {
@@ -145,7 +145,7 @@ func readUnapproved(document object) ([]string, bool) {
 	return readTexts(first["unapproved_scopes"])
 }
 
-// form is how the members of authorization_parameters may look.
+// form is how the fields of authorization_parameters may look.
 type form int
 
 const (
@@ -155,7 +155,7 @@ const (
 	legacy
 )
 
-// readParameters reports false as soon as a known member has a type that the
+// readParameters reports false as soon as a known field has a type that the
 // form does not allow.
 func readParameters(members object, f form) (AuthorizationParameters, bool) {
 	var p AuthorizationParameters
@@ -208,7 +208,7 @@ func readParameters(members object, f form) (AuthorizationParameters, bool) {
 	return p, true
 }
 
-// absent reports whether a member is missing or null.
+// absent reports whether a field is missing or null.
 func absent(raw json.RawMessage) bool {
 	return len(raw) == 0 || string(raw) == "null"
 }
@@ -230,7 +230,7 @@ func readTexts(raw json.RawMessage) ([]string, bool) {
 	return texts, true
 }
 
-// split cuts a comma-joined list; blanks around a value are not part of it.
+// split cuts a comma-joined list; spaces around a value are not part of it.
 func split(joined string) []string {
 	values := []string{}
 	for value := range strings.SplitSeq(joined, ",") {

@@ -15,13 +15,13 @@ import (
 // maxRefusal is how much of a response with status 403 is read to see what it asks for.
 const maxRefusal = 1 << 20
 
-// redrive looks for answers that ask for more authorization (GARE).
+// redrive looks for responses that ask for more authorization (GARE).
 type redrive struct {
 	app  *App
 	base http.RoundTripper
 }
 
-// RoundTrip sends the request, and once more after a login, if the answer asks
+// RoundTrip sends the request, and once more after a login, if the response asks
 // for one and it may take place.
 func (t *redrive) RoundTrip(req *http.Request) (*http.Response, error) {
 	logins := t.app.logins.Load()
@@ -60,8 +60,8 @@ func (t *redrive) CloseIdleConnections() {
 	}
 }
 
-// refusalOf returns what an answer asks for, nil if it asks for nothing. Then the
-// answer is as it was.
+// refusalOf returns what a response asks for, nil if it asks for nothing. Then the
+// response is as it was.
 func refusalOf(req *http.Request, resp *http.Response) *apierror.Error {
 	if resp.StatusCode != http.StatusForbidden {
 		return nil
@@ -94,7 +94,7 @@ type rejoined struct {
 }
 
 // mayRedrive reports whether a login could and may satisfy the service. What a
-// resource server asks for decides nothing: a service account, whose grants nobody
+// resource server asks for decides nothing: a service account, whose grants no person
 // sees, takes of it only scopes that the program has named.
 func (a *App) mayRedrive(asked apierror.AuthorizationParameters) bool {
 	if !a.config.RedriveGAREs || a.config.NoLogin {

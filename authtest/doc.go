@@ -23,7 +23,7 @@
 // and [ReadWorld] keep its state in a YAML document. Other languages use the
 // control API under /_authtest/, described at /_authtest/openapi.yaml.
 //
-// It is a double, for tests: it checks no password, its first signing key is
+// It is a test double: it checks no password, its first signing key is
 // public, and tokens, codes and secrets that it makes begin with "fake-".
 // What it does follows public sources about the service; where these are silent
 // or disagree, the comments say what was chosen.

@@ -43,7 +43,7 @@ type Config struct {
 	// AccessTokenLifetime is how long access tokens live; 0 is 48 hours.
 	AccessTokenLifetime time.Duration
 	// RotateRefreshTokens makes every refresh give a new refresh token; the one
-	// that was used is dead then.
+	// that was used is revoked then.
 	RotateRefreshTokens bool
 	// RefreshTokenGrace keeps a refresh token that rotation replaced usable, any
 	// number of times, for this long after its first use.
@@ -80,7 +80,7 @@ type Server struct {
 	closing sync.Once
 }
 
-// NewServer makes a server that does not listen: [Server.Handler] answers its
+// NewServer makes a server that does not listen: [Server.Handler] handles its
 // requests. [New] makes one for a test. The error says which entry of the world
 // is wrong.
 func NewServer(config Config) (*Server, error) {
@@ -172,7 +172,7 @@ func (c Config) check() error {
 	return nil
 }
 
-// Handler answers the requests of a server that somebody else runs.
+// Handler handles the requests of a server that the caller runs.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // listen starts the server on a free port of the loopback address.

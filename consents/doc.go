@@ -1,8 +1,8 @@
-// Package consents answers questions about what a person has consented to.
+// Package consents shows what a person has consented to.
 //
 // Globus Auth keeps one consent for each scope a client may use on behalf of an
 // identity. Where a service needs other services in turn, its consent has
-// children, one for each dependency. The answer of the consents operation is a
+// children, one for each dependency. The response of the consents operation is a
 // flat list; [NewForest] makes trees of it:
 //
 //	list, err := client.GetConsents(ctx, identityID, nil)

@@ -13,7 +13,7 @@ const drawDepth = 64
 // String draws the trees, one line for each consent, sorted by consent ID: the
 // scope with a * if it can be revoked alone, the consent ID, the client and, if
 // it is not "approved", the status. Text that holds anything but printable ASCII
-// without blanks is quoted and escaped, so that no name can pass for a part of
+// without spaces is quoted and escaped, so that no name can pass for a part of
 // the drawing. Of a tree deeper than 64 the lower part is only counted. An empty
 // forest is an empty string.
 func (f *Forest) String() string {

@@ -90,7 +90,7 @@ func (f *Forest) link() error {
 		parent, ok := f.index[path[len(path)-2]]
 		if !ok {
 			return fmt.Errorf("consents: build forest: %w: consent %d depends on %d, which is not in the list; "+
-				"use the whole answer of the service, unfiltered", ErrMissingParent, f.nodes[i].consent.ID, path[len(path)-2])
+				"use the whole response of the service, unfiltered", ErrMissingParent, f.nodes[i].consent.ID, path[len(path)-2])
 		}
 		f.nodes[i].parent = parent
 		f.nodes[parent].children = append(f.nodes[parent].children, i)

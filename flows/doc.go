@@ -24,7 +24,7 @@
 // [Config.ClientCredentials] gets tokens for the client itself,
 // [Config.DependentTokens] those with which a resource server calls further
 // services for its caller, and [Config.Introspect] says what a token
-// stands for.
+// is for.
 //
 // # Keeping tokens
 //
@@ -34,7 +34,7 @@
 //
 // # Errors
 //
-// What the service answers is an *apierror.Error, also when it comes by way of
+// What the service reports is an *apierror.Error, also when it comes by way of
 // the redirect URI: test for apierror.ErrAccessDenied, apierror.ErrInvalidGrant
 // and so on. What a check here refuses is a [CheckError], such as [ErrState]; what the check of an ID
 // token refuses is an idtoken.CheckError. No error holds a secret.

@@ -61,7 +61,7 @@ func refuse(check CheckError, format string, args ...any) error {
 }
 
 // redactError removes secrets that the client behind the operation does not know of
-// from what a service answered.
+// from what a service reported.
 func redactError(err error, secrets ...string) error {
 	if answer, ok := errors.AsType[*apierror.Error](err); ok {
 		return answer.Redact(secrets...)

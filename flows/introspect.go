@@ -12,7 +12,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// IntrospectOptions says what an introspection adds to its answer.
+// IntrospectOptions says what an introspection adds to its response.
 type IntrospectOptions struct {
 	// IdentitySet adds the IDs of all linked identities.
 	IdentitySet bool
@@ -43,7 +43,7 @@ func (i Introspection) HasScope(scope scopes.Scope) bool {
 	return i.Active && slices.Contains(strings.Fields(i.Scope), scope.Name())
 }
 
-// Introspect asks what an access token stands for. The client must be one that the
+// Introspect asks what an access token is for. The client must be one that the
 // token is for. A token that is expired, revoked, unknown or meant for others is
 // not an error: its Introspection is not Active.
 func (c Config) Introspect(ctx context.Context, token string, options IntrospectOptions, opts ...globusauth.CallOption) (_ *Introspection, err error) {

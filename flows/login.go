@@ -89,10 +89,10 @@ type stored struct {
 // MarshalStorage writes the login with all its secrets, about 500 bytes of JSON,
 // for Resume to read in this process or another. It is neither encrypted nor
 // authenticated; that is the caller's choice. Keep it where the person's browser
-// alone can reach it and nobody can read or change it: in a server-side session,
+// alone can reach it and no other party can read or change it: in a server-side session,
 // or in a cookie that is encrypted, authenticated and sent with SameSite=Lax.
-// Whoever can read it and the code can take the tokens; whoever can replace it can
-// log the person in as somebody else.
+// A party that can read it and the code can take the tokens; one that can replace it can
+// log the person in as another user.
 func (l Login) MarshalStorage() ([]byte, error) {
 	if l.held == nil {
 		return nil, fmt.Errorf("flows: store login: %w", refuse(ErrNotStarted, "the login is a zero value; get one from Start"))

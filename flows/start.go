@@ -26,7 +26,7 @@ const (
 )
 
 // checkRedirectURI refuses where a code could be read or caught by others, and
-// what cannot be told apart from the answer.
+// what cannot be told apart from the response.
 func checkRedirectURI(text string, public bool) error {
 	if text == "" {
 		return errors.New("it is empty; it must be the one that is registered for the client")
@@ -87,7 +87,7 @@ func WithAuthorization(parameters apierror.AuthorizationParameters) StartOption 
 }
 
 // WithVerifier gives the PKCE code verifier, 43 to 128 letters, digits and - . _ ~
-// (RFC 7636 section 4.1), instead of a random one. Whoever knows it and
+// (RFC 7636 section 4.1), instead of a random one. A party that knows it and
 // the code can take the tokens.
 func WithVerifier(verifier string) StartOption {
 	return startOptionFunc(func(r *request) error {

@@ -50,7 +50,7 @@ type Config struct {
 	// has no identity is cached for a minute, or for TTL if that is shorter.
 	TTL time.Duration
 
-	// OnPause, if set, is called when the service answers 429 and the map waits
+	// OnPause, if set, is called when the service responds with 429 and the map waits
 	// before it sends more requests. It must not use the map.
 	OnPause func(pause time.Duration)
 	// Now is the clock of the cache. Nil means time.Now. It must not use the map.

@@ -8,7 +8,7 @@ import (
 
 // String returns the canonical text: scopes and dependencies sorted by name, a
 // required scope before an optional one of the same name, every scope with all
-// its dependencies wherever it stands, single blanks. Two graphs that mean the
+// its dependencies wherever it stands, single spaces. Two graphs that mean the
 // same give the same text, and parsing it gives an equal graph.
 func (g *Graph) String() string {
 	text, _ := g.canonical()

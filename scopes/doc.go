@@ -20,11 +20,11 @@
 //
 // # The grammar
 //
-//	scopes := scope (blank+ scope)*
+//	scopes := scope (space+ scope)*
 //	scope  := "*"? name ("[" scopes "]")?
 //
 // A leading * marks a dependency as optional; Globus also calls it atomically
-// revocable. Blanks are free inside brackets and at both ends, but none may
+// revocable. Spaces are free inside brackets and at both ends, but none may
 // stand after * or before [. A name consists of the characters RFC 6749
 // section 3.3 allows in a scope (printable ASCII without " and \), less the
 // four of the grammar.
@@ -41,14 +41,14 @@
 // mark in the middle of a word (it reads foo*bar as foo and *bar), and tabs,
 // newlines and other characters outside RFC 6749, which become part of the
 // name. Both are slips of the pen that would otherwise be noticed at the
-// service, as a scope nobody knows.
+// service, as an unknown scope.
 //
 // # Limits
 //
 // Parsing takes linear time. Dependencies may be nested, and may follow one
 // another after merging, 64 levels deep, the scope at the top included. Text may
 // be 1 MiB long, as read and as written out in full: shared dependencies are
-// repeated at every place, so a short text could otherwise stand for one of
+// written again at every place, so a short text could otherwise stand for one of
 // astronomical length. What exceeds a limit is an error that matches
 // [ErrTooLarge].
 //

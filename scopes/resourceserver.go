@@ -12,7 +12,7 @@ import "strings"
 //     flows.globus.org and funcx_service. The host may be that of another Globus
 //     environment.
 //
-// A scope of somebody else's service that is written with a client ID gives that
+// A scope of another service that is written with a client ID gives that
 // client ID, although the service may have registered a name; in that case the
 // token response tells.
 func (s Scope) ResourceServer() (string, bool) {

@@ -72,7 +72,7 @@ func (s Scope) sealed() Scope {
 // element is one scope.
 type List []Scope
 
-// String returns the elements joined by one blank, as they are: the value of the
+// String returns the elements joined by one space, as they are: the value of the
 // scope parameter of a request. It does not parse; see [List.Validate].
 func (l List) String() string {
 	var b strings.Builder

@@ -1,6 +1,6 @@
 package scopes
 
-// Globus Auth: who somebody is, and the management of projects, clients, scopes
+// Globus Auth: who a user is, and the management of projects, clients, scopes
 // and policies.
 const (
 	AuthResourceServer = "auth.globus.org"

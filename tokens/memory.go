@@ -10,7 +10,7 @@ import (
 // Memory is a [Store] that ends with the process. It is safe for concurrent use.
 type Memory struct {
 	mu sync.Mutex // guards entries and the sets and counts in them
-	// entries holds a key while something is stored or somebody updates it.
+	// entries holds a key while something is stored or an update runs.
 	entries map[Key]*memoryEntry
 }
 

@@ -32,7 +32,7 @@ type RefreshingConfig struct {
 	// Refresh spends current.RefreshToken and returns the service's response. It is
 	// never called for a token without one. The context given to it ends after
 	// Timeout, not when the caller of Token gives up. Refresh must retry
-	// a failed request only if that cannot have spent the refresh token; nothing
+	// a failed request only if that cannot have used the refresh token; nothing
 	// here retries it. What it returns is stored, also beside an error, which is then
 	// returned only if the set does not hold the wanted token. nil means that refresh tokens are not used.
 	Refresh func(ctx context.Context, current Token) (Set, error)
@@ -56,7 +56,7 @@ type RefreshingConfig struct {
 	OnChange func(Token)
 
 	// Timeout limits one Refresh or Grant. Zero means 60 seconds. A refresh token
-	// whose response is cut off may be spent, so be generous. After a time in which the process
+	// whose response is cut off may already be used, so be generous. After a time in which the process
 	// was suspended at least 5 seconds remain, to read a response that has arrived meanwhile.
 	Timeout time.Duration
 	// RenewBefore is how long before its end a token that can be renewed is renewed, so that
@@ -76,11 +76,11 @@ type RefreshingConfig struct {
 // usable. It is safe for concurrent use, starts no goroutine that outlives a
 // renewal, and asks the service at most once at a time however many goroutines ask it:
 // the renewal happens inside [Store.Update], so that other processes take part.
-// Whoever loses the race gets the winner's token.
+// The loser of a race gets the winner's token.
 //
 // A caller that gives up does not disturb the others. When all have given up, a
 // renewal that has not yet asked the service is dropped; one that has is
-// finished and stored, since its refresh token is spent: a program calls
+// finished and stored, since its refresh token is already used: a program calls
 // [Refreshing.Wait] before it exits.
 //
 // Where a renewal fails while the old token is still accepted, the old token is
@@ -170,7 +170,7 @@ func (r *Refreshing) Token(ctx context.Context) (Token, error) {
 	return r.wait(ctx, "")
 }
 
-// Renew returns a token other than rejected, which a service has answered with
+// Renew returns a token other than rejected, which a service has rejected with
 // 401: the one that is stored meanwhile, or a new one. It waits no longer than
 // ctx. Errors are those of [Refreshing.Token]; there is no falling back to the rejected token.
 func (r *Refreshing) Renew(ctx context.Context, rejected Token) (Token, error) {

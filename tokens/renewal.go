@@ -11,7 +11,7 @@ import (
 	"github.com/globusauth/globusauth/internal/timeout"
 )
 
-// errGone marks that the store holds no token any more: whoever removed it meant it.
+// errGone marks that the store holds no token any more: it was removed on purpose.
 var errGone = errors.New("nothing is stored")
 
 // response is what Refresh or Grant returned.

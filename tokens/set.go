@@ -24,7 +24,7 @@ var ErrNoToken = errors.New("no such token")
 type Set struct {
 	// held returns the tokens sorted by resource server, each one normal; nil when
 	// there are none. It is a function because fmt prints functions as addresses
-	// even where it calls no methods, as in unexported fields of somebody's struct.
+	// even where it calls no methods, as in unexported fields of another struct.
 	held     func() []Token
 	problems func() []error // likewise
 }

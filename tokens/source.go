@@ -22,9 +22,9 @@ type Source interface {
 }
 
 // Renewer is a [Source] that can replace a token before its time, for when a
-// service has answered 401.
+// service has rejected with 401.
 type Renewer interface {
-	// Renew returns a token other than rejected: the one somebody else has
+	// Renew returns a token other than rejected: the one another caller has
 	// put in its place already, or a new one.
 	Renew(ctx context.Context, rejected Token) (Token, error)
 }

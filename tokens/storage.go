@@ -41,7 +41,7 @@ func (s Set) MarshalStorage() ([]byte, error) {
 }
 
 // UnmarshalStorage reads what [Set.MarshalStorage] or the official Python SDK
-// wrote: members nobody knows are ignored, null counts as absent. A missing or
+// wrote: unknown fields are ignored, null counts as absent. A missing or
 // mistyped resource_server, scope, access_token or expires_at_seconds is an error.
 // Errors never quote the data.
 func UnmarshalStorage(data []byte) (Set, error) {

@@ -159,7 +159,7 @@ type Store interface {
 	//
 	// Waiting for other updates ends with ctx. Once fn has returned without an
 	// error its result is stored even if ctx has ended meanwhile: it may hold a
-	// refresh token whose predecessor is spent. If it cannot be stored, Update
+	// refresh token whose predecessor is already used. If it cannot be stored, Update
 	// returns next with the error, so that the caller still holds what fn got.
 	//
 	// fn must not call Update or Delete of the same store.

@@ -42,8 +42,8 @@ type Token struct {
 	// spaces (RFC 6749 section 3.3), without dependent scopes. [Token.Scopes]
 	// splits it. It is text because text cannot be changed behind a copy's back.
 	Scope string `json:"scope"`
-	// Expiry is when the service stops accepting the token: the time the answer
-	// arrived plus its expires_in, so late by at most the time the answer
+	// Expiry is when the service stops accepting the token: the time the response
+	// arrived plus its expires_in, so late by at most the time the response
 	// travelled. [Refreshing] allows for that. Zero means that no end is
 	// known: the token is used until a service rejects it. A [Set] keeps whole seconds.
 	Expiry time.Time `json:"expiry,omitzero"`

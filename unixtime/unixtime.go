@@ -21,7 +21,7 @@ import (
 )
 
 // The first and the last second that a [Time] reads or writes: years 1 to 9999.
-// The very first second of year 1 is Go's zero time, which stands for "no time".
+// The very first second of year 1 is Go's zero time, which means "no time".
 const (
 	minSeconds = -62135596799
 	maxSeconds = 253402300799

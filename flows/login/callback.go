@@ -92,7 +92,7 @@ func (web *Web) callback(w http.ResponseWriter, r *http.Request, p pending, call
 	redirect(w, web.next(p.Start))
 }
 
-// begin starts a session, under a number that nobody knew before. A session of the same
+// begin starts a session, under a new random number. A session of the same
 // identity in this browser is continued with the tokens of both.
 func (web *Web) begin(w http.ResponseWriter, r *http.Request, set tokens.Set) error {
 	ctx := context.WithoutCancel(r.Context())

@@ -112,7 +112,7 @@ func finishTyped(ctx context.Context, login flows.Login, typed string) (tokens.S
 // readAnswer understands a code, or the address that a browser was sent to
 // after the login with this redirect URI.
 func readAnswer(typed, redirectURI string) (url.Values, error) {
-	// Pages and terminals leave more than blanks around what is copied.
+	// Pages and terminals leave more than spaces around what is copied.
 	text := strings.TrimFunc(typed, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
 	if !strings.Contains(text, "://") {
 		if callback, err := url.ParseQuery(strings.TrimPrefix(text, "?")); err == nil && callback.Get("code") != "" {

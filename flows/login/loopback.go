@@ -25,7 +25,7 @@ const openPatience = 2 * time.Second
 // this machine (RFC 8252 section 7.3). The link is shown as well. Over SSH, and
 // where there is no graphical browser or none opens, Fallback takes over.
 //
-// While it waits it answers one callback, that with the state of its login, once
+// While it waits it accepts one callback, that with the state of its login, once
 // it is finished, with a page that says how; every other request is refused and
 // ends nothing. It serves only requests whose Host is the redirect URI's, so that
 // no web site can reach it by a name of its own. When Login returns, nothing
@@ -197,5 +197,5 @@ func (l Loopback) noBrowser() string {
 
 // What a browser prints when it starts must not end up in the program's output.
 // The library behind it has a variable for that and nothing else; setting it
-// here, before anything runs, races with nobody.
+// here, before anything runs, cannot race.
 func init() { browser.Stdout = os.Stderr }

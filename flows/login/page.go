@@ -39,7 +39,7 @@ func showPage(w http.ResponseWriter, f Failure) {
 	_, _ = io.WriteString(w, fill.Replace(pageText))
 }
 
-// secureHeader is for every answer: the address of a callback holds a code.
+// secureHeader is for every response: the address of a callback holds a code.
 func secureHeader(header http.Header) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")

@@ -98,7 +98,7 @@ func bind(ctx context.Context, addresses []string, port int) ([]net.Listener, in
 		if port != 0 || len(listeners) == 0 {
 			break
 		}
-		// Somebody has the port that we were given on the other address: take another.
+		// Another program has the port that we were given on the other address: take another.
 	}
 	return nil, 0, err
 }
@@ -119,7 +119,7 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// serve begins to answer, for the login with this state.
+// serve handles requests from now on, for the login with this state.
 func (r *receiver) serve(state string) {
 	r.state = state
 	r.server = &http.Server{
@@ -154,7 +154,7 @@ func (r *receiver) answer(outcome error) {
 	close(r.answered)
 }
 
-// close ends everything. Answers that are on their way have a moment to arrive.
+// close ends everything. Responses that are on their way have a moment to arrive.
 func (r *receiver) close(ctx context.Context) {
 	closeAll(r.listeners)
 	r.serving.Wait() // no connection is accepted any more
@@ -176,7 +176,7 @@ func (r *receiver) close(ctx context.Context) {
 	_ = r.server.Close()
 }
 
-// ServeHTTP answers the callback, and refuses everything else.
+// ServeHTTP handles the callback, and refuses everything else.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Connection", "close")
 	write := http.NewResponseController(w)

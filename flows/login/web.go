@@ -187,7 +187,7 @@ func redirect(w http.ResponseWriter, target string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// digest is the form in which an identifier from a browser becomes a key: whoever
+// digest is the form in which an identifier from a browser becomes a key: a party that
 // reads the stored keys can make no cookie of them.
 func digest(kind, text string) string {
 	sum := sha256.Sum256([]byte(kind + ":" + text))

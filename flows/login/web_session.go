@@ -13,7 +13,7 @@ import (
 const revokeTimeout = 10 * time.Second
 
 // Session returns the tokens of the person who sends the request; an empty set if
-// nobody is logged in.
+// no user is logged in.
 func (web *Web) Session(r *http.Request) (tokens.Set, error) {
 	id, found := web.cookie(r, sessionCookie)
 	if !found {

@@ -22,7 +22,7 @@
 // Killing the process at any instant leaves the state before or after.
 //
 // Before fn is called, Update does what can fail: lock, read, reserve room on the disk.
-// A store that cannot be used is thus noticed before a refresh token is spent, and an
+// A store that cannot be used is thus noticed before a refresh token is used, and an
 // Update that changes nothing says whether one could be stored.
 //
 // What fn returned is written down beside the file (".tokens.json.next", with the tokens
@@ -33,12 +33,12 @@
 //
 // Where the file system has no locks, a file that only one process can create takes
 // the place of the lock ("tokens.json.locked"). It is removed by others when its process is
-// known to be dead on the same machine, or when it is older than ten minutes. Where
+// known to have ended on the same machine, or when it is older than ten minutes. Where
 // locks exclude nothing, such as with Lustre's localflock or NFS's local_lock, the
 // later of two updates at once stays. If that is not sufficient, keep the tokens on
 // another file system, with Dir or Path.
 //
-// A file that others can read or write, that belongs to somebody else or lies in
+// A file that others can read or write, that belongs to another user or lies in
 // a directory others can write to is refused with [tokens.ErrUnsafe]; one that cannot
 // be understood with [tokens.ErrUnreadable], and it is never overwritten.
 // Delete clears both, where the file is the caller's own; see there. Files
@@ -54,5 +54,5 @@
 // store the same token within the same moment, one of the two is lost; when a Python process is
 // killed while it writes, the file is damaged; and where the service rotates
 // refresh tokens, both may spend the same one. What Python rewrites loses the
-// members it does not know, such as the lifetime this package adds.
+// fields it does not know, such as the lifetime this package adds.
 package filestore

@@ -1,7 +1,7 @@
 // Package keyringstore keeps tokens in the keyring of the operating system: the
 // Keychain of macOS, the Credential Manager of Windows, the Secret Service (GNOME
 // Keyring, KWallet) elsewhere. Where there is none, such as on a login node, every call
-// fails before a token is spent.
+// fails before a token is used.
 //
 // Updates take turns between goroutines and processes by a lock file, as in package
 // filestore. Beside it lies an index without secrets, which says in which items

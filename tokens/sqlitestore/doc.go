@@ -27,7 +27,7 @@
 //
 // Before fn is called, Update does what can fail: lock, read, reserve room on the disk, and a
 // transaction that writes and is rolled back.
-// A store that cannot be used is thus noticed before a refresh token is spent, and an
+// A store that cannot be used is thus noticed before a refresh token is used, and an
 // Update that changes nothing says whether one could be stored.
 //
 // What fn returned is written down beside the file (".tokens.db.next", with the tokens
@@ -38,12 +38,12 @@
 //
 // Where the file system has no locks, a file that only one process can create takes
 // the place of the lock ("tokens.db.locked"). It is removed by others when its process is
-// known to be dead on the same machine, or when it is older than ten minutes. Where
+// known to have ended on the same machine, or when it is older than ten minutes. Where
 // locks exclude nothing, such as with Lustre's localflock or NFS's local_lock, the
 // later of two updates at once stays. If that is not sufficient, keep the tokens on
 // another file system, with Dir or Path.
 //
-// A file that others can read or write, that belongs to somebody else or lies in
+// A file that others can read or write, that belongs to another user or lies in
 // a directory others can write to is refused with [tokens.ErrUnsafe]; one that is no
 // such database, or a newer one, with [tokens.ErrUnreadable].
 // Delete clears both, where the file is the caller's own; see there. Files are made with mode
