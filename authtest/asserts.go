@@ -2,6 +2,7 @@ package authtest
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func (want Request) differsFrom(got Request) []string {
 		found = append(found, fmt.Sprintf("status is %d, want %d", got.Status, want.Status))
 	}
 	compare := func(what string, got, want url.Values) {
-		for _, name := range sortedKeys(want) {
+		for _, name := range slices.Sorted(maps.Keys(want)) {
 			if !slices.Equal(got[name], want[name]) {
 				found = append(found, fmt.Sprintf("%s %s is %q, want %q", what, name, got[name], want[name]))
 			}
@@ -74,13 +75,4 @@ func (want Request) differsFrom(got Request) []string {
 	compare("form", got.Form, want.Form)
 	compare("header", url.Values(got.Header), url.Values(want.Header))
 	return found
-}
-
-func sortedKeys[V any](values map[string]V) []string {
-	keys := make([]string, 0, len(values))
-	for key := range values {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

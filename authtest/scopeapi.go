@@ -67,32 +67,26 @@ func (a api) GetScopes(ctx context.Context, request server.GetScopesRequestObjec
 	if err := checkUUIDs("ids", params.IDs); err != nil {
 		return nil, err
 	}
-	documents := []server.Scope{}
-	seen := map[*scope]bool{nil: true}
-	add := func(s *scope) {
-		if !seen[s] {
-			seen[s] = true
-			documents = append(documents, s.document())
+	var found []*scope
+	may := func(s *scope) bool { return a.sees(caller, s) }
+	for _, id := range params.IDs {
+		found = append(found, a.scopes[strings.ToLower(id)])
+	}
+	for _, text := range params.ScopeStrings {
+		found = append(found, a.scopeNamed(text))
+	}
+	if len(found) == 0 {
+		may = func(s *scope) bool { return a.owns(caller, s.client) }
+		for _, id := range a.ordered.scopes {
+			found = append(found, a.scopes[id])
 		}
 	}
-	switch {
-	case len(params.IDs) > 0:
-		for _, id := range params.IDs {
-			if s := a.scopes[strings.ToLower(id)]; s != nil && a.sees(caller, s) {
-				add(s)
-			}
-		}
-	case len(params.ScopeStrings) > 0:
-		for _, text := range params.ScopeStrings {
-			if s := a.scopeNamed(text); s != nil && a.sees(caller, s) {
-				add(s)
-			}
-		}
-	default:
-		for _, id := range a.ordered.scopes {
-			if s := a.scopes[id]; a.owns(caller, s.client) {
-				add(s)
-			}
+	documents := []server.Scope{}
+	seen := map[*scope]bool{nil: true}
+	for _, s := range found {
+		if !seen[s] && may(s) {
+			seen[s] = true
+			documents = append(documents, s.document())
 		}
 	}
 	return server.ScopeList{Scopes: documents}, nil
