@@ -116,6 +116,7 @@ func TestFromEnvironment(t *testing.T) {
 		{"do not verify", env{"GLOBUS_SDK_VERIFY_SSL": "OFF"}, "", func(c globusauth.Config) error { return expect(c.UnsafeSkipTLSVerify, c) }},
 		{"CA file", env{"GLOBUS_SDK_VERIFY_SSL": pemFile}, "", func(c globusauth.Config) error { return expect(c.RootCAs != nil, c) }},
 		{"missing CA file", env{"GLOBUS_SDK_VERIFY_SSL": "/no/such/file"}, "GLOBUS_SDK_VERIFY_SSL: neither a yes or no word", nil},
+		{"CA directory", env{"GLOBUS_SDK_VERIFY_SSL": t.TempDir()}, "is not a regular file", nil},
 		{"empty CA file", env{"GLOBUS_SDK_VERIFY_SSL": empty}, "holds no CA certificate", nil},
 		{"two problems", env{"GLOBUS_SDK_HTTP_TIMEOUT": "x", "GLOBUS_SDK_ENVIRONMENT": "y"}, "GLOBUS_SDK_HTTP_TIMEOUT", nil},
 	} {

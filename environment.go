@@ -126,6 +126,10 @@ func (c *Config) setVerify(value string) error {
 		c.UnsafeSkipTLSVerify = true
 		return nil
 	}
+	info, err := os.Stat(value)
+	if err == nil && !info.Mode().IsRegular() { // a FIFO may never begin, a device never end
+		return fmt.Errorf("%q is not a regular file", value)
+	}
 	pem, err := os.ReadFile(value) //nolint:gosec // the person who sets the variable names the file
 	if err != nil {
 		return fmt.Errorf("neither a yes or no word nor the path of a readable file: %w", err)

@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -36,6 +38,29 @@ func TestSeed_OnlyRegularFilesAndStandardInput(t *testing.T) {
 	r.In = endless{}
 	if _, err := r.readSeed(t.Context(), "-"); err == nil || !strings.Contains(err.Error(), "longer than 64 MiB") {
 		t.Errorf("endless standard input: %v", err)
+	}
+}
+
+// Opening a FIFO waits for its writer, and no signal ends that.
+func TestReadSecret_FIFO(t *testing.T) {
+	t.Parallel()
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readSecret(fifo); err == nil || !strings.Contains(err.Error(), "does not hold one secret alone") {
+		t.Errorf("got %v, want an error that says what the file holds", err)
+	}
+	// As a shell passes <(pass show secret).
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close() }()
+	_, _ = writer.WriteString("a-secret\n")
+	_ = writer.Close()
+	if got, err := readSecret(fmt.Sprintf("/dev/fd/%d", reader.Fd())); err != nil || got != "a-secret" {
+		t.Errorf("got %q and %v from a pipe", got, err)
 	}
 }
 

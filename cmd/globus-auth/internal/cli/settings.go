@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -100,7 +101,8 @@ func (r *runner) appConfig() (app.Config, error) {
 // readSecret reads a secret from a file that only its owner can read, less the
 // newline at its end.
 func readSecret(path string) (string, error) {
-	f, err := os.Open(path)
+	// A FIFO that nothing writes to is empty; without the flag it would be waited for.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", fmt.Errorf("read client secret: %w", err)
 	}
