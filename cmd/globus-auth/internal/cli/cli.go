@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -179,6 +180,14 @@ func wrapArgs(command *cobra.Command) {
 	for _, sub := range command.Commands() {
 		wrapArgs(sub)
 	}
+}
+
+// oneArgument accepts the argument that the usage line names.
+func oneArgument(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return fmt.Errorf("%d arguments are given, and %q takes one", len(args), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 }
 
 // config is the configuration that environment and flags give.

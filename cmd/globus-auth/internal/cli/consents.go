@@ -28,7 +28,7 @@ scope, the ID of the consent, its client and, unless it is "approved", its statu
 Without --all, only consents for the client of the token are shown.`,
 		Example: `  globus-auth consents tree alice@example.edu
   globus-auth consents tree --all 46bd0f56-e24f-11e5-a510-131bef46955c`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := r.client(cmd.Context())
 			if err != nil {

@@ -20,7 +20,7 @@ func (r *runner) scopes() *cobra.Command {
 dependency. The last line is the canonical form. A mistake is shown with its position.`,
 		Example: `  globus-auth scopes parse 'openid email'
   globus-auth scopes parse 'transfer[*data_access]'`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: func(_ *cobra.Command, args []string) error {
 			graph, err := scopes.Parse(args[0])
 			if problem, ok := errors.AsType[*scopes.ParseError](err); ok {

@@ -26,7 +26,7 @@ auth.globus.org, it is the token of GLOBUS_AUTH_ACCESS_TOKEN if that is set.`,
   curl -H "Authorization: Bearer $TOKEN" \
     https://transfer.api.globus.org/v0.10/task_list
   globus-auth token transfer.api.globus.org --min-valid 6h`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if minValid < 0 {
 				return usagef("--min-valid %s is invalid: use a duration such as 6h", minValid)
