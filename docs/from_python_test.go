@@ -167,7 +167,7 @@ func fromPython(
 	use(auth.IDTokenVerifier(id))
 
 	// ## Identities and consents
-	// `for identity in response` is `for _, identity := range answer.Identities`, and so on for every list.
+	// `for identity in response` is `for _, identity := range response.Identities`, and so on for every list.
 
 	// GetIdentitiesResponse
 	use(gen.IdentityList{}.Identities)
@@ -246,7 +246,7 @@ func fromPython(
 	use(scopes.FlowUser(id))
 
 	// ## Errors
-	// Whatever a service answers is an `*apierror.Error`; `errors.Is` asks for its class, such as `apierror.ErrNotFound`.
+	// A failure that a service reports is an `*apierror.Error`; `errors.Is` checks its class, such as `apierror.ErrNotFound`.
 
 	// GlobusAPIError
 	use(errors.AsType[*apierror.Error](err))

@@ -58,7 +58,7 @@ func ExampleParseError() {
 	}
 	// Output:
 	// openid transfer [data]
-	//                 ^ '[' after a blank; dependencies stand directly behind their scope, as in foo[bar]
+	//                 ^ '[' after a space; dependencies follow their scope directly, as in foo[bar]
 }
 
 func ExampleMerge() {

@@ -70,9 +70,9 @@ func (b *builder) addElement(element int, text string) error {
 	case text == "":
 		return b.fail(ErrSyntax, element, 0, "the element is empty; remove it or name a scope")
 	case text[0] == ' ':
-		return b.fail(ErrSyntax, element, 0, "a blank before the scope; remove it")
+		return b.fail(ErrSyntax, element, 0, "a space before the scope; remove it")
 	case text[len(text)-1] == ' ':
-		return b.fail(ErrSyntax, element, len(text)-1, "a blank after the scope; remove it")
+		return b.fail(ErrSyntax, element, len(text)-1, "a space after the scope; remove it")
 	}
 	before := len(b.edges)
 	if err := b.scan(element, text); err != nil {
@@ -129,7 +129,7 @@ func (b *builder) scan(element int, text string) error {
 			if optional {
 				if last >= 0 {
 					return b.fail(ErrSyntax, element, i,
-						"'*' in the middle of a word; put a blank before it, or remove it")
+						"'*' in the middle of a word; put a space before it, or remove it")
 				}
 				i++
 			}
@@ -169,7 +169,7 @@ func (b *builder) checkOpen(element int, text string, i int, last int32, depth i
 	if last < 0 {
 		if i > 0 && text[i-1] == ' ' {
 			return b.fail(ErrSyntax, element, i,
-				"'[' after a blank; dependencies stand directly behind their scope, as in foo[bar]")
+				"'[' after a space; dependencies follow their scope directly, as in foo[bar]")
 		}
 		return b.fail(ErrSyntax, element, i, "'[' without a scope before it; write foo[bar]")
 	}
@@ -186,7 +186,7 @@ func (b *builder) checkClose(element int, text string, i, depth int, filled bool
 	case !filled:
 		return b.fail(ErrSyntax, element, i, "empty brackets; name a dependency or remove them")
 	case i+1 < len(text) && text[i+1] != ' ' && text[i+1] != ']':
-		return b.fail(ErrSyntax, element, i+1, "%s directly after ']'; put a blank between two scopes", show(text[i+1]))
+		return b.fail(ErrSyntax, element, i+1, "%s directly after ']'; put a space between two scopes", show(text[i+1]))
 	}
 	return nil
 }

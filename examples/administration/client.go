@@ -51,16 +51,16 @@ func createScope(ctx context.Context, auth *globusauth.Client, clientID string) 
 	for _, scope := range groups.Scopes {
 		dependencies = append(dependencies, gen.DependentScope{Scope: scope.ID})
 	}
-	answer, err := auth.CreateScope(ctx, clientID, gen.CreateScopeBody{Scope: gen.ScopeCreate{
+	response, err := auth.CreateScope(ctx, clientID, gen.CreateScopeBody{Scope: gen.ScopeCreate{
 		Name: "Read laboratory data", Description: "Read the data of your laboratory", ScopeSuffix: "read",
 		DependentScopes: nullable.NewNullableWithValue(dependencies),
 	}})
 	if err != nil {
 		return err
 	}
-	made := answer.Scopes // the service answers with one of the two
+	made := response.Scopes // the service returns one of the two
 	if len(made) == 0 {
-		made = []gen.Scope{answer.Scope}
+		made = []gen.Scope{response.Scope}
 	}
 	for _, scope := range made {
 		fmt.Println("scope created:", scope.ScopeString)

@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string) error {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		set, err := site.Session(r)
 		if err != nil {
-			http.Error(w, "the session store does not answer", http.StatusServiceUnavailable)
+			http.Error(w, "the session store does not respond", http.StatusServiceUnavailable)
 			return
 		}
 		_ = page.Execute(w, username(r.Context(), auth, set))
@@ -89,7 +89,7 @@ func welcome(claims *idtoken.Claims) error {
 	return nil
 }
 
-// username asks Globus Auth who a session belongs to; "" if to nobody.
+// username asks Globus Auth who is signed in; "" if no user is.
 func username(ctx context.Context, auth *globusauth.Client, set tokens.Set) string {
 	token, ok := set.ByResourceServer(scopes.AuthResourceServer)
 	if !ok {

@@ -43,7 +43,7 @@ func (g *guard) protect(next handler) http.Handler {
 		switch {
 		case err != nil:
 			slog.Error("introspect", "err", err) // holds no secret
-			answer(w, http.StatusServiceUnavailable, map[string]string{"code": "TryAgain"})
+			respond(w, http.StatusServiceUnavailable, map[string]string{"code": "TryAgain"})
 		case !info.Active || !slices.Contains(info.Aud, g.flow.ClientID):
 			refuse(w, http.StatusUnauthorized, "invalid_token")
 		case !info.HasScope(g.scope):
@@ -76,15 +76,15 @@ func (g *guard) fresh(next handler) handler {
 // require asks the caller's program for another login, in the form that every Globus
 // client understands (GARE).
 func require(w http.ResponseWriter, code string, parameters apierror.AuthorizationParameters) {
-	answer(w, http.StatusForbidden, apierror.Requirement{Code: code, Parameters: parameters})
+	respond(w, http.StatusForbidden, apierror.Requirement{Code: code, Parameters: parameters})
 }
 
-// refuse answers as RFC 6750 section 3 says.
+// refuse responds as RFC 6750 section 3 says.
 func refuse(w http.ResponseWriter, status int, code string) {
 	challenge := `Bearer realm="api"`
 	if code != "" {
 		challenge += `, error="` + code + `"`
 	}
 	w.Header().Set("WWW-Authenticate", challenge)
-	answer(w, status, map[string]string{"code": http.StatusText(status)})
+	respond(w, status, map[string]string{"code": http.StatusText(status)})
 }

@@ -65,14 +65,14 @@ func run(ctx context.Context, args []string) error {
 }
 
 func whoami(w http.ResponseWriter, _ *http.Request, who caller) {
-	answer(w, http.StatusOK, map[string]any{"username": who.Username, "sub": who.Sub, "linked": len(who.IdentitySet)})
+	respond(w, http.StatusOK, map[string]any{"username": who.Username, "sub": who.Sub, "linked": len(who.IdentitySet)})
 }
 
 func reports(w http.ResponseWriter, _ *http.Request, who caller) {
-	answer(w, http.StatusOK, map[string]any{"reports": []string{"for " + who.Username}})
+	respond(w, http.StatusOK, map[string]any{"reports": []string{"for " + who.Username}})
 }
 
-func answer(w http.ResponseWriter, status int, body any) {
+func respond(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)

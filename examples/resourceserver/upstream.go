@@ -31,7 +31,7 @@ func (g *guard) groups(address string) handler {
 		}
 		if err != nil {
 			slog.Error("groups", "err", err)
-			answer(w, http.StatusBadGateway, map[string]string{"code": "GroupsFailed"})
+			respond(w, http.StatusBadGateway, map[string]string{"code": "GroupsFailed"})
 		}
 	}
 }
@@ -41,7 +41,7 @@ type fixed struct{ token tokens.Token }
 
 func (f fixed) Token(context.Context) (tokens.Token, error) { return f.token, nil }
 
-// pass hands on what Groups answers to the dependent token.
+// pass hands on the response of Groups to the dependent token.
 func pass(w http.ResponseWriter, r *http.Request, flow flows.Config, set tokens.Set, address string) error {
 	token, ok := set.ByResourceServer(scopes.GroupsResourceServer)
 	if !ok {
