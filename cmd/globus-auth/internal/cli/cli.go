@@ -107,6 +107,7 @@ type runner struct {
 	verbose bool
 	flags   settings
 	apps    []*app.App // that were opened
+	bar     *progress  // of a long lookup
 }
 
 // close waits for what was sent.
@@ -205,7 +206,7 @@ func (r *runner) config() (globusauth.Config, error) {
 		_, _ = fmt.Fprintf(r.Err, "globus-auth: warning: tokens travel unencrypted to %s\n", u.Host)
 	}
 	config.AppName = appName
-	config.Logger = slog.New(&notices{out: r.Err, text: r.text})
+	config.Logger = slog.New(&notices{out: r.Err, text: r.text, clear: func() { r.bar.clear() }})
 	return config, nil
 }
 

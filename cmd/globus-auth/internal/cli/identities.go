@@ -61,7 +61,6 @@ type lookup struct {
 	table     bool
 	missingOK bool
 
-	bar            *progress
 	found, missing int
 	failed         failures
 	inARow         int // failed requests

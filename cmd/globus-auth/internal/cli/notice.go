@@ -13,8 +13,9 @@ import (
 // notices prints the warnings of the library, one sentence per record. Of retries, of
 // which a lookup of many keys may have thousands, it prints one a second.
 type notices struct {
-	out  io.Writer
-	text func(error) string // of an error
+	out   io.Writer
+	text  func(error) string // of an error
+	clear func()             // makes room where a bar is
 
 	mu      sync.Mutex
 	retried time.Time
@@ -42,6 +43,7 @@ func (n *notices) Handle(_ context.Context, record slog.Record) error {
 	defer n.mu.Unlock()
 	delay, retry := values["delay"]
 	if !retry {
+		n.clear()
 		_, message, _ := strings.Cut(record.Message, ": ")
 		_, err := fmt.Fprintf(n.out, "globus-auth: warning: %s\n", strings.Join(append([]string{message}, all...), "; "))
 		return err
@@ -50,6 +52,7 @@ func (n *notices) Handle(_ context.Context, record slog.Record) error {
 		return nil
 	}
 	n.retried = record.Time
+	n.clear()
 	reason := "the connection failed"
 	if status := values["status"].String(); status != "0" {
 		reason = "status " + status

@@ -11,6 +11,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/creack/pty"
@@ -73,6 +74,36 @@ func TestProgress(t *testing.T) {
 				t.Errorf("printed %v", out)
 			}
 		})
+	}
+}
+
+// A retry is told on a line of its own, not behind the bar.
+func TestProgress_MakesRoomForNotices(t *testing.T) {
+	t.Parallel()
+	master, terminal, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = master.Close() }()
+	seen := make(chan struct{})
+	var refused atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-seen
+		if refused.CompareAndSwap(false, true) {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		_, _ = io.WriteString(w, `{"identities":[{"id":"f0000000-0000-4000-8000-000000000001","username":"a@example.edu"}]}`)
+	}))
+	defer server.Close()
+	screen := make(chan string)
+	go func() { screen <- watch(master, regexp.MustCompile(`looked up`), seen) }()
+	cli.Run(t.Context(), []string{"--base-url", server.URL, "identities", "a@example.edu"},
+		cli.Streams{In: strings.NewReader(""), Out: terminal, Err: terminal}, environment{"GLOBUS_AUTH_ACCESS_TOKEN": "t"}.get)
+	_ = terminal.Close()
+	text := <-screen
+	if lines := screenOf(text); !strings.HasPrefix(lines[0], "globus-auth: status 502: retrying") {
+		t.Errorf("%q shows %q", text, lines)
 	}
 }
 
