@@ -3,6 +3,8 @@ package cli_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -334,4 +336,24 @@ func TestDeadLogin(t *testing.T) {
 			t.Errorf("%q: %+v", args, r)
 		}
 	}
+}
+
+// The path of a file puts the login of one client there.
+func TestLogin_StoreIsAFile(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	file := filepath.Join(t.TempDir(), "my-tokens.json")
+	if r := d.run("tokens", "--store", file); r.code != cli.ExitUsage || !strings.Contains(r.errs, "--client-id") {
+		t.Errorf("without a client: %+v", r)
+	}
+	d.env["GLOBUS_AUTH_STORE"], d.env["GLOBUS_AUTH_CLIENT_ID"] = file, d.server.Ready().NativeClientID
+	d.login()
+	if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+		t.Errorf("no file: %v", err)
+	}
+	if _, err := os.Stat(d.tokenFile()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the usual file is there too: %v", err)
+	}
+	d.must("whoami")
+	d.must("logout")
 }

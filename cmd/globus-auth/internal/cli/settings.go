@@ -40,7 +40,7 @@ func (r *runner) settingsFlags(command *cobra.Command) {
 	flags.StringVar(&r.flags.clientID, "client-id", "", "client of the login (default the only one that is logged in)")
 	flags.StringVar(&r.flags.secretFile, "client-secret-file", "", "file with the secret of the client, if it has one")
 	flags.StringVar(&r.flags.profile, "profile", "", "name of one of several logins of the client")
-	flags.StringVar(&r.flags.store, "store", "", "where tokens are kept: file, sqlite or keyring (default file)")
+	flags.StringVar(&r.flags.store, "store", "", "where tokens are kept: file, sqlite, keyring, or the path of a file (default file)")
 	flags.StringVar(&r.flags.storeDir, "store-dir", "", "directory of the token files (default ~/.globus/app)")
 }
 
@@ -84,7 +84,7 @@ func (r *runner) appConfig() (app.Config, error) {
 	if config.Client, err = newClient(base); err != nil {
 		return config, err
 	}
-	if config.Store, err = r.openStore(s.store, s.storeDir); err != nil {
+	if config.Store, err = r.openStore(s, config.Client); err != nil {
 		return config, err
 	}
 	config.ClientID, config.ClientSecret, config.Name, config.Namespace = s.clientID, s.secret, appName, s.profile

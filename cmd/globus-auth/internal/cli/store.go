@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
@@ -14,8 +15,19 @@ import (
 )
 
 // openStore opens the store: by default in the official SDK's own directory for an
-// app of this name.
-func (r *runner) openStore(kind, dir string) (tokens.Store, error) {
+// app of this name. A kind with a path separator is the path of one JSON file for one
+// client.
+func (r *runner) openStore(s settings, client *globusauth.Client) (tokens.Store, error) {
+	kind, dir := s.store, s.storeDir
+	if strings.ContainsRune(filepath.ToSlash(kind), '/') {
+		switch {
+		case s.clientID == "":
+			return nil, usagef("--store %s is the file of one client: name it with --client-id", kind)
+		case dir != "":
+			return nil, usagef("--store %s names a file: leave --store-dir out", kind)
+		}
+		return filestore.New(filestore.Config{Path: kind, ClientID: s.clientID, Environment: client.Environment(), Address: client.Address()})
+	}
 	if home := r.getenv("HOME"); dir == "" && filepath.IsAbs(home) && runtime.GOOS != "windows" {
 		dir = filepath.Join(home, ".globus", "app")
 	}
@@ -27,7 +39,7 @@ func (r *runner) openStore(kind, dir string) (tokens.Store, error) {
 	case "keyring":
 		return keyringstore.New(keyringstore.Config{AppName: appName, Dir: dir})
 	}
-	return nil, usagef("--store %q is invalid: use file, sqlite or keyring", kind)
+	return nil, usagef("--store %q is invalid: use file, sqlite, keyring, or a path such as ./tokens.json", kind)
 }
 
 // key is where the login of a configuration is stored.
