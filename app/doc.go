@@ -25,7 +25,7 @@
 // login first and retry the request.
 //
 // The scopes that a service asks for are not the program's: a person sees them and
-// consents to them, for that login alone; a service account takes only those that its
-// program named. Otherwise any service that receives one token could make the program
+// consents to them, and they do not become a need of the app; a service account takes
+// only those that its program named. Otherwise any service that receives one token could make the program
 // ask for others.
 package app

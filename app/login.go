@@ -24,7 +24,8 @@ const (
 type LoginOptions struct {
 	// Force logs in although nothing requires it.
 	Force bool
-	// Authorization is what this login, and no later one, has to satisfy beside the app's scopes:
+	// Authorization is what this login has to satisfy beside the app's scopes. No later login
+	// is required for it; scopes that were granted are kept as [App.Login] says:
 	// what a service asked for in an *apierror.Error, or the program's own
 	// choice. If it is not empty the login takes place. A service account takes of it
 	// only RequiredScopes that Config or AddScopes named.

@@ -122,7 +122,7 @@ func (a *App) foreign(required []string) []string {
 
 // satisfy runs the login that a service asks for, unless one was run since the
 // request was sent. What it asks for beyond the app's scopes, the person is shown here, in the
-// log, and by the service on the consent page; it holds for this login alone.
+// log, and by the service on the consent page; it is not a need of the app afterwards.
 func (a *App) satisfy(ctx context.Context, host string, asked apierror.AuthorizationParameters, logins int64) error {
 	a.config.Client.Logger().WarnContext(ctx, "app: a service asks for another login",
 		"host", host, "scopes", asked.RequiredScopes)

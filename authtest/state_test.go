@@ -137,6 +137,17 @@ func TestReadWorld(t *testing.T) {
 	}
 }
 
+// Each value takes a hundred times its bytes while it is read.
+func TestReadWorld_ManyTinyValues(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"{},", "[],", "a,", "- \n", "-\n", "- - - - ", ",", "? ? ? "} {
+		_, err := authtest.ReadWorld(strings.NewReader("users: [" + strings.Repeat(value, 12<<20/len(value)) + "]"))
+		if err == nil || !strings.Contains(err.Error(), "more than any world") {
+			t.Errorf("12 MiB of %q: error %.200v", value, err)
+		}
+	}
+}
+
 // Programs write JSON with surrogate pairs for letters beyond U+FFFF.
 func TestReadWorldOfJSON(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,20 @@ import (
 const (
 	maxWorld = 1 << 30
 	maxAdded = 64 << 20
+	// Each value takes some 400 bytes while it is read, so that 45 MB of "{}," would
+	// take 6 GiB: 2 million of them are read, or one for so many bytes of a long document.
+	maxValues = 2_000_000
+	sparse    = 16
 )
+
+// count returns about how many values a document of YAML or JSON has, and seldom
+// fewer than half of them: each is on a line of its own, or behind one of these.
+func count(text []byte) (values int) {
+	for _, mark := range []string{"\n", "\r", ",", "{", "[", "- ", "-\t", "? "} {
+		values += bytes.Count(text, []byte(mark))
+	}
+	return values
+}
 
 // ReadWorld reads a seed or a snapshot, a YAML or JSON document with the members
 // of [World]. A member that is not known is an error: it is misspelt, as a rule.
@@ -26,6 +39,9 @@ func ReadWorld(r io.Reader) (World, error) {
 	}
 	if len(text) > maxWorld {
 		return World{}, errors.New("authtest: read the world: the document is longer than 1 GiB")
+	}
+	if values := count(text); values > max(maxValues, len(text)/sparse) {
+		return World{}, fmt.Errorf("authtest: read the world: the document has about %d values in %d bytes, more than any world", values, len(text))
 	}
 	// JSON is YAML but for one thing: how it escapes letters beyond U+FFFF.
 	if plain := jsontext.Value(bytes.Clone(text)); plain.Format() == nil {

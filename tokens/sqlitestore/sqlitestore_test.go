@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -276,7 +277,10 @@ func TestStoreUpdate_NoJournal(t *testing.T) {
 	put(t, store, testKey(), one(t, "old"))
 	// SQLite follows no link, and looks through one that leads nowhere for a journal to play back.
 	if err := os.Symlink(filepath.Join(t.TempDir(), "none"), path(t, store, testKey())+"-journal"); err != nil {
-		t.Skip(err)
+		if runtime.GOOS != "windows" {
+			t.Fatal(err)
+		}
+		t.Skip("Windows makes no link for this user")
 	}
 	asked := false
 	_, err := store.Update(t.Context(), testKey(), func(tokens.Set) (tokens.Set, error) { asked = true; return one(t, "new"), nil })

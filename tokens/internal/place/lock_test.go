@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -110,7 +111,10 @@ func lockIsNoRegularFile(t *testing.T, open opener) {
 		put(t, store, one("A"))
 		lock := path(t, store) + ".lock"
 		if err := errors.Join(os.Remove(lock), make(lock)); err != nil {
-			t.Skip(err)
+			if runtime.GOOS != "windows" { // which has no pipes, and links for few
+				t.Fatal(err)
+			}
+			continue
 		}
 		_, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
 			t.Error("fn was called without the lock")

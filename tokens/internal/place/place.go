@@ -13,10 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/globusauth/globusauth/internal/environment"
 	"github.com/globusauth/globusauth/tokens"
 )
-
-const production = "production"
 
 // Config is that of the public packages.
 type Config struct {
@@ -80,7 +79,7 @@ func (l *layout) file(key tokens.Key) (string, tokens.Key, error) {
 		return l.path, key, nil
 	}
 	name := "tokens"
-	if key.Environment != production {
+	if key.Environment != environment.Production {
 		name = key.Environment + "-" + name
 	}
 	if key.Address != "" {
@@ -124,7 +123,7 @@ func (l *layout) key(client, name string) tokens.Key {
 	stem, ok := strings.CutSuffix(name, l.extension)
 	stem, escaped, _ := strings.Cut(stem, "@")
 	address, err := url.PathUnescape(escaped)
-	key := tokens.Key{ClientID: client, Environment: production, Address: address}
+	key := tokens.Key{ClientID: client, Environment: environment.Production, Address: address}
 	if stem != "tokens" {
 		key.Environment, ok = strings.CutSuffix(stem, "-tokens")
 	}
