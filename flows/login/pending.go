@@ -134,7 +134,7 @@ func (web *Web) find(r *http.Request, state []string) (pending, bool) {
 // if it is not one of this site.
 func (web *Web) next(start string) string {
 	parsed, err := url.ParseRequestURI(start)
-	if err != nil || len(start) > maxPage {
+	if err != nil || !samePage(start) {
 		return ""
 	}
 	next := cmp.Or(parsed.Query().Get("next"), web.config.AfterLogin)

@@ -3,6 +3,7 @@ package login_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -178,5 +179,27 @@ func TestNewWebRefuses(t *testing.T) {
 	}
 	if _, err := login.NewWeb(login.WebConfig{Flow: flow}); err != nil {
 		t.Error(err)
+	}
+}
+
+// The address that started a login is where a failure's link leads: one that browsers
+// read as another site starts none.
+func TestWebStart_AddressOfAnotherSite(t *testing.T) {
+	t.Parallel()
+	web, err := login.NewWeb(login.WebConfig{Flow: flows.Config{
+		Auth: (&provider{}).offline(t).Auth, ClientID: clientID, ClientSecret: clientSecret,
+		Scopes: scopes.List{scopes.TransferAll}, RedirectURI: "https://portal.example/cb",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{"//evil.example/login", "http://evil.example/login", `/\\evil.example/login`} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/login", http.NoBody)
+		r.RequestURI = address
+		w := httptest.NewRecorder()
+		web.Start().ServeHTTP(w, r)
+		if w.Code != http.StatusBadRequest || strings.Contains(w.Body.String(), "evil") {
+			t.Errorf("%s: status %d, %s", address, w.Code, w.Body)
+		}
 	}
 }
