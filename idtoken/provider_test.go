@@ -33,12 +33,11 @@ type provider struct {
 	mu      sync.Mutex
 	issuer  string
 	keys    []byte
-	then    []byte        // the keys from the second response on
 	header  http.Header   // of both answers
 	status  int           // of both answers; 200 when zero
 	failure error         // instead of an answer
 	failing string        // the path that fails; both when empty
-	hang    chan struct{} // answers wait for it to be closed
+	hang    chan struct{} // responses, made when they are asked for, wait for it to be closed
 	asked   map[string]int
 	edit    object // changes to the discovery document
 }
@@ -65,7 +64,7 @@ func (p *provider) count(path string) int {
 func (p *provider) answer(ctx context.Context, path string) (int, http.Header, []byte, error) {
 	p.mu.Lock()
 	p.asked[path]++
-	hang := p.hang
+	hang, keys := p.hang, p.keys
 	p.mu.Unlock()
 	if hang != nil {
 		select {
@@ -92,10 +91,6 @@ func (p *provider) answer(ctx context.Context, path string) (int, http.Header, [
 		body, err := json.Marshal(document)
 		return status, p.header.Clone(), body, err
 	case keysPath:
-		keys := p.keys
-		if p.then != nil {
-			p.keys = p.then
-		}
 		return status, p.header.Clone(), keys, nil
 	}
 	return http.StatusNotFound, http.Header{}, nil, nil

@@ -222,38 +222,45 @@ func TestVerifierVerify_SearchesDoNotPostponeTheRefresh(t *testing.T) {
 }
 
 // TestVerifierVerify_SearchUnderWayBeforeRotation has a search that began before the key
-// was replaced: a token with its login's nonce does not depend on it.
+// was replaced: a token with its login's nonce does not depend on it, whichever response
+// comes first, and the older response does not replace the newer keys.
 func TestVerifierVerify_SearchUnderWayBeforeRotation(t *testing.T) {
 	t.Parallel()
-	p := newProvider(t, publicJWK(keyOne()))
-	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
-		t.Helper()
-		verifier := newVerifier(t, config)
-		if _, err := verifier.Verify(t.Context(), longLived(t, keyOne(), nil), someNonce()); err != nil {
-			t.Fatal(err)
-		}
-		old, hang := p.keys, make(chan struct{})
-		p.set(func(p *provider) { p.hang = hang })
-		var callers sync.WaitGroup
-		callers.Go(func() {
-			_, err := verifier.Verify(t.Context(), longLived(t, keyTwo(), nil), idtoken.Expect{NoNonce: true})
-			wantCheck(t, err, "signature")
-		})
-		synctest.Wait()
-		callers.Go(func() {
-			if _, err := verifier.Verify(t.Context(), longLived(t, keyThree(), nil), someNonce()); err != nil {
-				t.Errorf("the new key was not found: %v", err)
+	for _, olderFirst := range []bool{true, false} {
+		p := newProvider(t, publicJWK(keyOne()))
+		inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
+			t.Helper()
+			verifier := newVerifier(t, config)
+			if _, err := verifier.Verify(t.Context(), longLived(t, keyOne(), nil), someNonce()); err != nil {
+				t.Fatal(err)
 			}
+			older, newer := make(chan struct{}), make(chan struct{})
+			p.set(func(p *provider) { p.hang = older })
+			var callers sync.WaitGroup
+			callers.Go(func() {
+				_, err := verifier.Verify(t.Context(), longLived(t, keyTwo(), nil), idtoken.Expect{NoNonce: true})
+				wantCheck(t, err, "signature")
+			})
+			synctest.Wait()
+			p.set(func(p *provider) { p.keys, p.hang = keySet(t, publicJWK(keyThree())), newer })
+			verify := func() {
+				if _, err := verifier.Verify(t.Context(), longLived(t, keyThree(), nil), someNonce()); err != nil {
+					t.Errorf("older response first: %t: the new key was not found: %v", olderFirst, err)
+				}
+			}
+			callers.Go(verify)
+			synctest.Wait()
+			first, second := older, newer
+			if !olderFirst {
+				first, second = newer, older
+			}
+			close(first)
+			synctest.Wait()
+			close(second)
+			callers.Wait()
+			verify()
 		})
-		synctest.Wait()
-		// The response under way has the old keys, the next one the new key.
-		p.set(func(p *provider) {
-			p.keys, p.hang = old, nil
-			p.then = keySet(t, publicJWK(keyThree()))
-		})
-		close(hang)
-		callers.Wait()
-	})
+	}
 }
 
 // TestNewerKeysOfAnotherCaller has another caller fetch the new keys between the

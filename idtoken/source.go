@@ -40,6 +40,7 @@ type source struct {
 	flights singleflight.Group     // by the reason
 
 	mu       sync.Mutex // guards the fields below
+	fetches  int        // begun so far
 	failures int        // failed fetches since the last good one
 	failure  error      // the last of them
 	retryAt  time.Time  // no refresh before this, because of failures
@@ -48,6 +49,7 @@ type source struct {
 
 // keySet is what one fetch learned. It is never changed.
 type keySet struct {
+	fetch         int // its number, in the order in which they began
 	configuration configuration
 	keys          []publicKey
 	lifetime      lifetime
@@ -68,8 +70,9 @@ func (s *source) current(ctx context.Context) (*keySet, error) {
 	if now.Before(retryAt) {
 		failure = fmt.Errorf("%w; the next attempt is made after %s", failure, timestamp(retryAt))
 	} else if landed := s.fetchOnce(ctx, known, refresh); failure == nil || !usable {
-		if failure = wait(ctx, landed); failure == nil {
-			return s.known.Load(), nil
+		var fetched *keySet
+		if fetched, failure = wait(ctx, landed); failure == nil {
+			return fetched, nil
 		}
 	}
 	if usable && ctx.Err() == nil {
@@ -82,15 +85,17 @@ func (s *source) current(ctx context.Context) (*keySet, error) {
 // means that there are no others now. It fetches at most once in a searchInterval for
 // each reason.
 func (s *source) newer(ctx context.Context, tried *keySet, reason int) (*keySet, error) {
-	if !tried.lifetime.forever() && s.known.Load() == tried {
-		if err := wait(ctx, s.fetchOnce(ctx, tried, reason)); err != nil {
+	known := s.known.Load()
+	if !tried.lifetime.forever() && known == tried {
+		var err error
+		if known, err = wait(ctx, s.fetchOnce(ctx, tried, reason)); err != nil {
 			return nil, err
 		}
 	}
-	if known := s.known.Load(); known != tried {
-		return known, nil
+	if known == tried {
+		return nil, nil //nolint:nilnil // There is no newer set and nothing went wrong.
 	}
-	return nil, nil //nolint:nilnil // There is no newer set and nothing went wrong.
+	return known, nil
 }
 
 // fetchOnce joins the fetch under way or begins one, unless others than the keys before
@@ -98,51 +103,65 @@ func (s *source) newer(ctx context.Context, tried *keySet, reason int) (*keySet,
 // wait for it, but within the time limit.
 func (s *source) fetchOnce(ctx context.Context, before *keySet, reason int) <-chan singleflight.Result {
 	return s.flights.DoChan(strconv.Itoa(reason), func() (any, error) {
-		if s.known.Load() != before || !s.mayFetch(reason) {
-			return nil, nil //nolint:nilnil // The keys are in known.
+		number, ok := s.begin(before, reason)
+		if !ok {
+			return s.known.Load(), nil
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 		defer cancel()
 		fetched, err := s.fetch(ctx, before, reason != refresh)
-		return nil, s.land(fetched, err)
+		return s.land(number, fetched, err)
 	})
 }
 
-func (s *source) mayFetch(reason int) bool {
+// begin numbers a fetch, if one is due.
+func (s *source) begin(before *keySet, reason int) (number int, ok bool) {
+	now := s.config.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.config.Now()
-	if reason == refresh || now.Before(s.searchAt[reason]) {
-		return reason == refresh
+	if s.known.Load() != before {
+		return 0, false
 	}
-	s.searchAt[reason] = now.Add(searchInterval)
-	return true
+	if reason != refresh {
+		if now.Before(s.searchAt[reason]) {
+			return 0, false
+		}
+		s.searchAt[reason] = now.Add(searchInterval)
+	}
+	s.fetches++
+	return s.fetches, true
 }
 
-// land records the result of a fetch.
-func (s *source) land(fetched *keySet, err error) error {
+// land records the result of a fetch and returns the keys known now: those of the fetch
+// that began last, which an older response never replaces.
+func (s *source) land(number int, fetched *keySet, err error) (*keySet, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
 		s.failure = fmt.Errorf("%w: %w", ErrUnavailable, err)
 		s.retryAt = s.config.Now().Add(min(minRetryDelay<<min(s.failures, 10), maxRetryDelay))
 		s.failures++
-		return s.failure
+		return nil, s.failure
+	}
+	fetched.fetch = number
+	if known := s.known.Load(); known != nil && known.fetch > number {
+		return known, nil
 	}
 	s.known.Store(fetched)
 	s.failures, s.failure, s.retryAt = 0, nil, time.Time{}
-	return nil
+	return fetched, nil
 }
 
-func wait(ctx context.Context, landed <-chan singleflight.Result) error {
+func wait(ctx context.Context, landed <-chan singleflight.Result) (*keySet, error) {
 	select {
 	case result := <-landed:
-		return result.Err
+		keys, _ := result.Val.(*keySet)
+		return keys, result.Err
 	case <-ctx.Done():
 		if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
-			return fmt.Errorf("waiting for signing keys: %w: %w", ctx.Err(), cause)
+			return nil, fmt.Errorf("waiting for signing keys: %w: %w", ctx.Err(), cause)
 		}
-		return fmt.Errorf("waiting for signing keys: %w", ctx.Err())
+		return nil, fmt.Errorf("waiting for signing keys: %w", ctx.Err())
 	}
 }
 
