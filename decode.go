@@ -35,7 +35,7 @@ func decode(data []byte, out any, limit int64) (odd []string, err error) {
 	}
 	var hooks []*json.Unmarshalers
 	switch out.(type) {
-	case *gen.ProjectAnswer, *gen.ProjectList:
+	case *gen.ProjectResponse, *gen.ProjectList:
 		hooks = append(hooks, json.UnmarshalFromFunc(identityOrID))
 	}
 	odd, err = unmarshal(data, out, limit, hooks...)
@@ -43,7 +43,7 @@ func decode(data []byte, out any, limit int64) (odd []string, err error) {
 		return nil, err
 	}
 	switch answer := out.(type) {
-	case *gen.ScopeAnswer:
+	case *gen.ScopeResponse:
 		// One scope or several: a client with host names gets one for each.
 		switch {
 		case len(answer.Scopes) == 0 && answer.Scope.ID != "":
@@ -56,11 +56,11 @@ func decode(data []byte, out any, limit int64) (odd []string, err error) {
 		if len(answer.Clients) == 0 && answer.Client.ID != "" {
 			answer.Clients = []gen.ClientRecord{answer.Client}
 		}
-	case *gen.CreateClientAnswer:
+	case *gen.CreateClientResponse:
 		// Some recorded responses hold the whole document once more under "client".
 		if answer.Client.ID == "" {
 			var nested struct {
-				Client gen.CreateClientAnswer `json:"client"`
+				Client gen.CreateClientResponse `json:"client"`
 			}
 			if _, err := unmarshal(data, &nested, limit); err == nil && nested.Client.Client.ID != "" {
 				*answer = nested.Client

@@ -71,13 +71,13 @@ func (c *Client) GetClients(ctx context.Context, params *gen.GetClientsParams, o
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects, or the client's own (Basic), or none.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) CreateClient(ctx context.Context, body gen.CreateClientBody, opts ...CallOption) (*gen.CreateClientAnswer, error) {
+func (c *Client) CreateClient(ctx context.Context, body gen.CreateClientBody, opts ...CallOption) (*gen.CreateClientResponse, error) {
 	req, err := gen.NewCreateClientRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "CreateClient", path: "/v2/api/clients", auth: authBearer | authBasic | authNone | 0,
 		retry: retryUnsent,
 	}
-	return call[gen.CreateClientAnswer](c, op, req, err, opts)
+	return call[gen.CreateClientResponse](c, op, req, err, opts)
 }
 
 // DeleteClient calls DELETE /v2/api/clients/{client_id}: Delete a client
@@ -86,14 +86,14 @@ func (c *Client) CreateClient(ctx context.Context, body gen.CreateClientBody, op
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects, or the client's own (Basic).
 // A status outside 2xx is an [*apierror.Error]. A success may have no document.
-func (c *Client) DeleteClient(ctx context.Context, clientID string, opts ...CallOption) (*gen.ClientAnswer, error) {
+func (c *Client) DeleteClient(ctx context.Context, clientID string, opts ...CallOption) (*gen.ClientResponse, error) {
 	req, err := gen.NewDeleteClientRequest(ctx, c.baseURL, clientID)
 	op := operation{
 		id: "DeleteClient", path: "/v2/api/clients/{client_id}", auth: authBearer | authBasic | 0,
 		retry: retrySafe,
 		empty: true,
 	}
-	return call[gen.ClientAnswer](c, op, req, err, opts)
+	return call[gen.ClientResponse](c, op, req, err, opts)
 }
 
 // GetClient calls GET /v2/api/clients/{client_id}: Read one client
@@ -102,13 +102,13 @@ func (c *Client) DeleteClient(ctx context.Context, clientID string, opts ...Call
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects, or the client's own (Basic).
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) GetClient(ctx context.Context, clientID string, opts ...CallOption) (*gen.ClientAnswer, error) {
+func (c *Client) GetClient(ctx context.Context, clientID string, opts ...CallOption) (*gen.ClientResponse, error) {
 	req, err := gen.NewGetClientRequest(ctx, c.baseURL, clientID)
 	op := operation{
 		id: "GetClient", path: "/v2/api/clients/{client_id}", auth: authBearer | authBasic | 0,
 		retry: retrySafe,
 	}
-	return call[gen.ClientAnswer](c, op, req, err, opts)
+	return call[gen.ClientResponse](c, op, req, err, opts)
 }
 
 // UpdateClient calls PUT /v2/api/clients/{client_id}: Change a client
@@ -120,13 +120,13 @@ func (c *Client) GetClient(ctx context.Context, clientID string, opts ...CallOpt
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects, or the client's own (Basic).
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) UpdateClient(ctx context.Context, clientID string, body gen.UpdateClientBody, opts ...CallOption) (*gen.ClientAnswer, error) {
+func (c *Client) UpdateClient(ctx context.Context, clientID string, body gen.UpdateClientBody, opts ...CallOption) (*gen.ClientResponse, error) {
 	req, err := gen.NewUpdateClientRequest(ctx, c.baseURL, clientID, body)
 	op := operation{
 		id: "UpdateClient", path: "/v2/api/clients/{client_id}", auth: authBearer | authBasic | 0,
 		retry: retrySafe,
 	}
-	return call[gen.ClientAnswer](c, op, req, err, opts)
+	return call[gen.ClientResponse](c, op, req, err, opts)
 }
 
 // GetClientCredentials calls GET /v2/api/clients/{client_id}/credentials: List a client's credentials
@@ -150,13 +150,13 @@ func (c *Client) GetClientCredentials(ctx context.Context, clientID string, opts
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) CreateClientCredential(ctx context.Context, clientID string, body gen.CreateClientCredentialBody, opts ...CallOption) (*gen.ClientCredentialAnswer, error) {
+func (c *Client) CreateClientCredential(ctx context.Context, clientID string, body gen.CreateClientCredentialBody, opts ...CallOption) (*gen.ClientCredentialResponse, error) {
 	req, err := gen.NewCreateClientCredentialRequest(ctx, c.baseURL, clientID, body)
 	op := operation{
 		id: "CreateClientCredential", path: "/v2/api/clients/{client_id}/credentials", auth: authBearer | 0,
 		retry: retryUnsent,
 	}
-	return call[gen.ClientCredentialAnswer](c, op, req, err, opts)
+	return call[gen.ClientCredentialResponse](c, op, req, err, opts)
 }
 
 // DeleteClientCredential calls DELETE /v2/api/clients/{client_id}/credentials/{credential_id}: Delete a credential
@@ -165,14 +165,14 @@ func (c *Client) CreateClientCredential(ctx context.Context, clientID string, bo
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error]. A success may have no document.
-func (c *Client) DeleteClientCredential(ctx context.Context, clientID string, credentialID string, opts ...CallOption) (*gen.ClientCredentialAnswer, error) {
+func (c *Client) DeleteClientCredential(ctx context.Context, clientID string, credentialID string, opts ...CallOption) (*gen.ClientCredentialResponse, error) {
 	req, err := gen.NewDeleteClientCredentialRequest(ctx, c.baseURL, clientID, credentialID)
 	op := operation{
 		id: "DeleteClientCredential", path: "/v2/api/clients/{client_id}/credentials/{credential_id}", auth: authBearer | 0,
 		retry: retrySafe,
 		empty: true,
 	}
-	return call[gen.ClientCredentialAnswer](c, op, req, err, opts)
+	return call[gen.ClientCredentialResponse](c, op, req, err, opts)
 }
 
 // AddClientFQDN calls POST /v2/api/clients/{client_id}/fqdns: Give a client a host name
@@ -183,14 +183,14 @@ func (c *Client) DeleteClientCredential(ctx context.Context, clientID string, cr
 //
 // Credentials: the client's own (Basic), or a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error]. A success may have no document.
-func (c *Client) AddClientFQDN(ctx context.Context, clientID string, body gen.AddClientFQDNBody, opts ...CallOption) (*gen.AddClientFQDNAnswer, error) {
+func (c *Client) AddClientFQDN(ctx context.Context, clientID string, body gen.AddClientFQDNBody, opts ...CallOption) (*gen.AddClientFQDNResponse, error) {
 	req, err := gen.NewAddClientFQDNRequest(ctx, c.baseURL, clientID, body)
 	op := operation{
 		id: "AddClientFQDN", path: "/v2/api/clients/{client_id}/fqdns", auth: authBasic | authBearer | 0,
 		retry: retryUnsent,
 		empty: true,
 	}
-	return call[gen.AddClientFQDNAnswer](c, op, req, err, opts)
+	return call[gen.AddClientFQDNResponse](c, op, req, err, opts)
 }
 
 // CreateScope calls POST /v2/api/clients/{client_id}/scopes: Create a scope
@@ -203,13 +203,13 @@ func (c *Client) AddClientFQDN(ctx context.Context, clientID string, body gen.Ad
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects, or the client's own (Basic).
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) CreateScope(ctx context.Context, clientID string, body gen.CreateScopeBody, opts ...CallOption) (*gen.ScopeAnswer, error) {
+func (c *Client) CreateScope(ctx context.Context, clientID string, body gen.CreateScopeBody, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewCreateScopeRequest(ctx, c.baseURL, clientID, body)
 	op := operation{
 		id: "CreateScope", path: "/v2/api/clients/{client_id}/scopes", auth: authBearer | authBasic | 0,
 		retry: retryUnsent,
 	}
-	return call[gen.ScopeAnswer](c, op, req, err, opts)
+	return call[gen.ScopeResponse](c, op, req, err, opts)
 }
 
 // GetClientScope calls GET /v2/api/clients/{client_id}/scopes/{scope_id}: Read one scope of a client
@@ -219,13 +219,13 @@ func (c *Client) CreateScope(ctx context.Context, clientID string, body gen.Crea
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects, or the client's own (Basic).
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) GetClientScope(ctx context.Context, clientID string, scopeID string, opts ...CallOption) (*gen.ScopeAnswer, error) {
+func (c *Client) GetClientScope(ctx context.Context, clientID string, scopeID string, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewGetClientScopeRequest(ctx, c.baseURL, clientID, scopeID)
 	op := operation{
 		id: "GetClientScope", path: "/v2/api/clients/{client_id}/scopes/{scope_id}", auth: authBearer | authBasic | 0,
 		retry: retrySafe,
 	}
-	return call[gen.ScopeAnswer](c, op, req, err, opts)
+	return call[gen.ScopeResponse](c, op, req, err, opts)
 }
 
 // GetIdentities calls GET /v2/api/identities: Look up identities by ID or username
@@ -254,13 +254,13 @@ func (c *Client) GetIdentities(ctx context.Context, params *gen.GetIdentitiesPar
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:view_identities.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) GetIdentity(ctx context.Context, identityID string, params *gen.GetIdentityParams, opts ...CallOption) (*gen.IdentityAnswer, error) {
+func (c *Client) GetIdentity(ctx context.Context, identityID string, params *gen.GetIdentityParams, opts ...CallOption) (*gen.IdentityResponse, error) {
 	req, err := gen.NewGetIdentityRequest(ctx, c.baseURL, identityID, params)
 	op := operation{
 		id: "GetIdentity", path: "/v2/api/identities/{identity_id}", auth: authBearer | 0,
 		retry: retrySafe,
 	}
-	return call[gen.IdentityAnswer](c, op, req, err, opts)
+	return call[gen.IdentityResponse](c, op, req, err, opts)
 }
 
 // GetConsents calls GET /v2/api/identities/{identity_id}/consents: List an identity's consents
@@ -319,13 +319,13 @@ func (c *Client) GetPolicies(ctx context.Context, opts ...CallOption) (*gen.Poli
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) CreatePolicy(ctx context.Context, body gen.CreatePolicyBody, opts ...CallOption) (*gen.PolicyAnswer, error) {
+func (c *Client) CreatePolicy(ctx context.Context, body gen.CreatePolicyBody, opts ...CallOption) (*gen.PolicyResponse, error) {
 	req, err := gen.NewCreatePolicyRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "CreatePolicy", path: "/v2/api/policies", auth: authBearer | 0,
 		retry: retryUnsent,
 	}
-	return call[gen.PolicyAnswer](c, op, req, err, opts)
+	return call[gen.PolicyResponse](c, op, req, err, opts)
 }
 
 // DeletePolicy calls DELETE /v2/api/policies/{policy_id}: Delete a policy
@@ -334,14 +334,14 @@ func (c *Client) CreatePolicy(ctx context.Context, body gen.CreatePolicyBody, op
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error]. A success may have no document.
-func (c *Client) DeletePolicy(ctx context.Context, policyID string, opts ...CallOption) (*gen.PolicyAnswer, error) {
+func (c *Client) DeletePolicy(ctx context.Context, policyID string, opts ...CallOption) (*gen.PolicyResponse, error) {
 	req, err := gen.NewDeletePolicyRequest(ctx, c.baseURL, policyID)
 	op := operation{
 		id: "DeletePolicy", path: "/v2/api/policies/{policy_id}", auth: authBearer | 0,
 		retry: retrySafe,
 		empty: true,
 	}
-	return call[gen.PolicyAnswer](c, op, req, err, opts)
+	return call[gen.PolicyResponse](c, op, req, err, opts)
 }
 
 // GetPolicy calls GET /v2/api/policies/{policy_id}: Read one policy
@@ -350,13 +350,13 @@ func (c *Client) DeletePolicy(ctx context.Context, policyID string, opts ...Call
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) GetPolicy(ctx context.Context, policyID string, opts ...CallOption) (*gen.PolicyAnswer, error) {
+func (c *Client) GetPolicy(ctx context.Context, policyID string, opts ...CallOption) (*gen.PolicyResponse, error) {
 	req, err := gen.NewGetPolicyRequest(ctx, c.baseURL, policyID)
 	op := operation{
 		id: "GetPolicy", path: "/v2/api/policies/{policy_id}", auth: authBearer | 0,
 		retry: retrySafe,
 	}
-	return call[gen.PolicyAnswer](c, op, req, err, opts)
+	return call[gen.PolicyResponse](c, op, req, err, opts)
 }
 
 // UpdatePolicy calls PUT /v2/api/policies/{policy_id}: Change a policy
@@ -366,13 +366,13 @@ func (c *Client) GetPolicy(ctx context.Context, policyID string, opts ...CallOpt
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) UpdatePolicy(ctx context.Context, policyID string, body gen.UpdatePolicyBody, opts ...CallOption) (*gen.PolicyAnswer, error) {
+func (c *Client) UpdatePolicy(ctx context.Context, policyID string, body gen.UpdatePolicyBody, opts ...CallOption) (*gen.PolicyResponse, error) {
 	req, err := gen.NewUpdatePolicyRequest(ctx, c.baseURL, policyID, body)
 	op := operation{
 		id: "UpdatePolicy", path: "/v2/api/policies/{policy_id}", auth: authBearer | 0,
 		retry: retrySafe,
 	}
-	return call[gen.PolicyAnswer](c, op, req, err, opts)
+	return call[gen.PolicyResponse](c, op, req, err, opts)
 }
 
 // GetProjects calls GET /v2/api/projects: List projects
@@ -397,13 +397,13 @@ func (c *Client) GetProjects(ctx context.Context, opts ...CallOption) (*gen.Proj
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) CreateProject(ctx context.Context, body gen.CreateProjectBody, opts ...CallOption) (*gen.ProjectAnswer, error) {
+func (c *Client) CreateProject(ctx context.Context, body gen.CreateProjectBody, opts ...CallOption) (*gen.ProjectResponse, error) {
 	req, err := gen.NewCreateProjectRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "CreateProject", path: "/v2/api/projects", auth: authBearer | 0,
 		retry: retryUnsent,
 	}
-	return call[gen.ProjectAnswer](c, op, req, err, opts)
+	return call[gen.ProjectResponse](c, op, req, err, opts)
 }
 
 // DeleteProject calls DELETE /v2/api/projects/{project_id}: Delete a project
@@ -412,14 +412,14 @@ func (c *Client) CreateProject(ctx context.Context, body gen.CreateProjectBody, 
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error]. A success may have no document.
-func (c *Client) DeleteProject(ctx context.Context, projectID string, opts ...CallOption) (*gen.ProjectAnswer, error) {
+func (c *Client) DeleteProject(ctx context.Context, projectID string, opts ...CallOption) (*gen.ProjectResponse, error) {
 	req, err := gen.NewDeleteProjectRequest(ctx, c.baseURL, projectID)
 	op := operation{
 		id: "DeleteProject", path: "/v2/api/projects/{project_id}", auth: authBearer | 0,
 		retry: retrySafe,
 		empty: true,
 	}
-	return call[gen.ProjectAnswer](c, op, req, err, opts)
+	return call[gen.ProjectResponse](c, op, req, err, opts)
 }
 
 // GetProject calls GET /v2/api/projects/{project_id}: Read one project
@@ -428,13 +428,13 @@ func (c *Client) DeleteProject(ctx context.Context, projectID string, opts ...Ca
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) GetProject(ctx context.Context, projectID string, opts ...CallOption) (*gen.ProjectAnswer, error) {
+func (c *Client) GetProject(ctx context.Context, projectID string, opts ...CallOption) (*gen.ProjectResponse, error) {
 	req, err := gen.NewGetProjectRequest(ctx, c.baseURL, projectID)
 	op := operation{
 		id: "GetProject", path: "/v2/api/projects/{project_id}", auth: authBearer | 0,
 		retry: retrySafe,
 	}
-	return call[gen.ProjectAnswer](c, op, req, err, opts)
+	return call[gen.ProjectResponse](c, op, req, err, opts)
 }
 
 // UpdateProject calls PUT /v2/api/projects/{project_id}: Change a project
@@ -443,13 +443,13 @@ func (c *Client) GetProject(ctx context.Context, projectID string, opts ...CallO
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) UpdateProject(ctx context.Context, projectID string, body gen.UpdateProjectBody, opts ...CallOption) (*gen.ProjectAnswer, error) {
+func (c *Client) UpdateProject(ctx context.Context, projectID string, body gen.UpdateProjectBody, opts ...CallOption) (*gen.ProjectResponse, error) {
 	req, err := gen.NewUpdateProjectRequest(ctx, c.baseURL, projectID, body)
 	op := operation{
 		id: "UpdateProject", path: "/v2/api/projects/{project_id}", auth: authBearer | 0,
 		retry: retrySafe,
 	}
-	return call[gen.ProjectAnswer](c, op, req, err, opts)
+	return call[gen.ProjectResponse](c, op, req, err, opts)
 }
 
 // GetScopes calls GET /v2/api/scopes: Look up scopes
@@ -475,14 +475,14 @@ func (c *Client) GetScopes(ctx context.Context, params *gen.GetScopesParams, opt
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error]. A success may have no document.
-func (c *Client) DeleteScope(ctx context.Context, scopeID string, opts ...CallOption) (*gen.ScopeAnswer, error) {
+func (c *Client) DeleteScope(ctx context.Context, scopeID string, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewDeleteScopeRequest(ctx, c.baseURL, scopeID)
 	op := operation{
 		id: "DeleteScope", path: "/v2/api/scopes/{scope_id}", auth: authBearer | 0,
 		retry: retrySafe,
 		empty: true,
 	}
-	return call[gen.ScopeAnswer](c, op, req, err, opts)
+	return call[gen.ScopeResponse](c, op, req, err, opts)
 }
 
 // GetScope calls GET /v2/api/scopes/{scope_id}: Read one scope
@@ -491,13 +491,13 @@ func (c *Client) DeleteScope(ctx context.Context, scopeID string, opts ...CallOp
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) GetScope(ctx context.Context, scopeID string, opts ...CallOption) (*gen.ScopeAnswer, error) {
+func (c *Client) GetScope(ctx context.Context, scopeID string, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewGetScopeRequest(ctx, c.baseURL, scopeID)
 	op := operation{
 		id: "GetScope", path: "/v2/api/scopes/{scope_id}", auth: authBearer | 0,
 		retry: retrySafe,
 	}
-	return call[gen.ScopeAnswer](c, op, req, err, opts)
+	return call[gen.ScopeResponse](c, op, req, err, opts)
 }
 
 // UpdateScope calls PUT /v2/api/scopes/{scope_id}: Change a scope
@@ -506,13 +506,13 @@ func (c *Client) GetScope(ctx context.Context, scopeID string, opts ...CallOptio
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) UpdateScope(ctx context.Context, scopeID string, body gen.UpdateScopeBody, opts ...CallOption) (*gen.ScopeAnswer, error) {
+func (c *Client) UpdateScope(ctx context.Context, scopeID string, body gen.UpdateScopeBody, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewUpdateScopeRequest(ctx, c.baseURL, scopeID, body)
 	op := operation{
 		id: "UpdateScope", path: "/v2/api/scopes/{scope_id}", auth: authBearer | 0,
 		retry: retrySafe,
 	}
-	return call[gen.ScopeAnswer](c, op, req, err, opts)
+	return call[gen.ScopeResponse](c, op, req, err, opts)
 }
 
 // Authorize calls GET /v2/oauth2/authorize: Send a person to sign in and consent
@@ -560,7 +560,7 @@ func (c *Client) Authorize(ctx context.Context, params *gen.AuthorizeParams, opt
 //
 // Credentials: the client's own (Basic), or none.
 // A status outside 2xx is an [*apierror.Error].
-func (c *Client) Token(ctx context.Context, body gen.TokenRequest, opts ...CallOption) (*gen.TokenAnswer, error) {
+func (c *Client) Token(ctx context.Context, body gen.TokenRequest, opts ...CallOption) (*gen.AnyTokenResponse, error) {
 	req, err := gen.NewTokenRequest(ctx, c.baseURL, body)
 	op := operation{
 		id: "Token", path: "/v2/oauth2/token", auth: authBasic | authNone | 0,
@@ -568,7 +568,7 @@ func (c *Client) Token(ctx context.Context, body gen.TokenRequest, opts ...CallO
 		grants:  map[string]retryClass{"client_credentials": retrySafe, "refresh_token": retryUnsent, "urn:globus:auth:grant_type:dependent_token": retrySafe},
 		secrets: []string{"code", "code_verifier", "refresh_token", "token"},
 	}
-	return call[gen.TokenAnswer](c, op, req, err, opts)
+	return call[gen.AnyTokenResponse](c, op, req, err, opts)
 }
 
 // Introspect calls POST /v2/oauth2/token/introspect: Ask what an access token stands for

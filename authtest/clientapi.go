@@ -27,7 +27,7 @@ func (c *client) document() server.ClientRecord {
 	return document
 }
 
-func (c *client) answer() server.ClientAnswer { return server.ClientAnswer{Client: c.document()} }
+func (c *client) answer() server.ClientResponse { return server.ClientResponse{Client: c.document()} }
 
 // projectOf returns the project that decides about a client: its own, or its
 // parent's.
@@ -183,7 +183,7 @@ func (a api) CreateClient(ctx context.Context, request server.CreateClientReques
 	}
 	added.id = a.random.uuid()
 	a.keepClient(added)
-	return server.CreateClientAnswer{Client: added.document()}, nil
+	return server.CreateClientResponse{Client: added.document()}, nil
 }
 
 // newClient checks the body of a creation.
@@ -265,7 +265,7 @@ func (e *engine) createInstance(body server.ClientCreate) (server.CreateClientRe
 	e.keepClient(added)
 	first := e.addCredential(added, "Auto-created at client creation").document(true)
 	first.Created = "" // the service leaves it out here
-	return server.CreateClientAnswer{Client: added.document(), Included: server.ClientIncluded{ClientCredential: first}}, nil
+	return server.CreateClientResponse{Client: added.document(), Included: server.ClientIncluded{ClientCredential: first}}, nil
 }
 
 // UpdateClient changes a client.

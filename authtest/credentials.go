@@ -64,7 +64,7 @@ func (a api) CreateClientCredential(ctx context.Context, request server.CreateCl
 		return nil, badRequest("name is required")
 	}
 	added := a.addCredential(found, request.Body.Credential.Name)
-	return server.ClientCredentialAnswer{Credential: added.document(true)}, nil
+	return server.ClientCredentialResponse{Credential: added.document(true)}, nil
 }
 
 // DeleteClientCredential deletes a secret. Tokens that were made with it die.
@@ -78,7 +78,7 @@ func (a api) DeleteClientCredential(ctx context.Context, request server.DeleteCl
 			each.deleted = true
 			found.credentials = slices.Delete(slices.Clone(found.credentials), n, n+1)
 			a.changed()
-			return server.ClientCredentialAnswer{Credential: each.document(false)}, nil
+			return server.ClientCredentialResponse{Credential: each.document(false)}, nil
 		}
 	}
 	return nil, notFound("The client has no credential with the ID " + request.CredentialID)
@@ -104,5 +104,5 @@ func (a api) AddClientFQDN(ctx context.Context, request server.AddClientFQDNRequ
 	default:
 		return nil, conflict("The host name " + fqdn + " belongs to another client")
 	}
-	return server.AddClientFQDNAnswer{"fqdn": map[string]any{"fqdn": fqdn}}, nil
+	return server.AddClientFQDNResponse{"fqdn": map[string]any{"fqdn": fqdn}}, nil
 }

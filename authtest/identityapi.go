@@ -112,7 +112,7 @@ func (a api) GetIdentity(ctx context.Context, request server.GetIdentityRequestO
 	if i == nil {
 		return nil, notFound("No identity has the ID " + request.IdentityID)
 	}
-	return server.IdentityAnswer{
+	return server.IdentityResponse{
 		Identity: i.document(caller.seesInFull(i)), Included: included(request.Params.Include, []*identity{i}),
 	}, nil
 }

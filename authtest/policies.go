@@ -53,7 +53,7 @@ func (p *policy) document() server.Policy {
 	return document
 }
 
-func (p *policy) answer() server.PolicyAnswer { return server.PolicyAnswer{Policy: p.document()} }
+func (p *policy) answer() server.PolicyResponse { return server.PolicyResponse{Policy: p.document()} }
 
 // findPolicy looks a policy up, of a project about which the caller may do something.
 func (e *engine) findPolicy(ctx context.Context, id string, may func(principal, *project) error) (*policy, error) {

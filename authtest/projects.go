@@ -181,8 +181,8 @@ func (a api) GetProject(ctx context.Context, request server.GetProjectRequestObj
 	return a.projectAnswer(found), nil
 }
 
-func (e *engine) projectAnswer(p *project) server.ProjectAnswer {
-	return server.ProjectAnswer{Project: e.projectDocument(p)}
+func (e *engine) projectAnswer(p *project) server.ProjectResponse {
+	return server.ProjectResponse{Project: e.projectDocument(p)}
 }
 
 // CreateProject makes a project. The caller administers it only when it is named.

@@ -104,7 +104,7 @@ func (e *engine) findScope(caller principal, id string) (*scope, error) {
 	return found, nil
 }
 
-func (s *scope) answer() server.ScopeAnswer { return server.ScopeAnswer{Scope: s.document()} }
+func (s *scope) answer() server.ScopeResponse { return server.ScopeResponse{Scope: s.document()} }
 
 // GetScope reads one scope.
 func (a api) GetScope(ctx context.Context, request server.GetScopeRequestObject) (server.GetScopeResponseObject, error) {
@@ -176,7 +176,7 @@ func (a api) CreateScope(ctx context.Context, request server.CreateScopeRequestO
 		a.keepScope(made)
 		documents = append(documents, made.document())
 	}
-	return server.ScopeAnswer{Scope: documents[0], Scopes: documents}, nil
+	return server.ScopeResponse{Scope: documents[0], Scopes: documents}, nil
 }
 
 // applyScope checks a change of a scope and makes it.

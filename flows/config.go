@@ -125,7 +125,7 @@ func (c client) formID() string {
 
 // token calls the token endpoint. What it sends, and the further secrets, are not
 // shown when the response repeats them.
-func (c *client) token(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption, secrets ...string) (*gen.TokenAnswer, error) {
+func (c *client) token(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption, secrets ...string) (*gen.AnyTokenResponse, error) {
 	form.ClientID = c.formID()
 	secrets = append(secrets, form.Code, form.CodeVerifier, form.RefreshToken, form.Token, c.ClientSecret, c.ClientID+":"+c.ClientSecret)
 	response, err := c.auth.Token(ctx, form, opts...)

@@ -27,7 +27,7 @@ const (
 
 // tokensOf reads the tokens of a response that arrived at the time now, and says what
 // it left out.
-func tokensOf(response *gen.TokenAnswer, now time.Time) (list []tokens.Token, problems []error) {
+func tokensOf(response *gen.AnyTokenResponse, now time.Time) (list []tokens.Token, problems []error) {
 	entries := response.OtherTokens
 	if response.AccessToken != "" || response.ResourceServer != "" || len(entries) == 0 {
 		// The dependent grant returns others only.
@@ -148,7 +148,7 @@ func setIdentity(list []tokens.Token, identity string) {
 
 // undo revokes the tokens of a response that is refused, as far as that can be
 // done in a short time, so that no token is good that no program holds. What the caller keeps is not revoked.
-func (c client) undo(ctx context.Context, response *gen.TokenAnswer, keeps string) {
+func (c client) undo(ctx context.Context, response *gen.AnyTokenResponse, keeps string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	issued := []string{response.AccessToken, response.RefreshToken}

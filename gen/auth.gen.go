@@ -101,14 +101,18 @@ const (
 // AccessType Whether refresh tokens are wanted. For the authorization endpoint and the dependent grant.
 type AccessType string
 
-// AddClientFQDNAnswer Not known; any object.
-type AddClientFQDNAnswer map[string]interface{}
-
 // AddClientFQDNBody A host name to add. There is no envelope.
 type AddClientFQDNBody struct {
 	// FQDN Fully qualified domain name.
 	FQDN string `json:"fqdn"`
 }
+
+// AddClientFQDNResponse Not known; any object.
+type AddClientFQDNResponse map[string]interface{}
+
+// AnyTokenResponse What the token endpoint answers: an object, or an array for the dependent grant. The Go client decodes an array
+// as `other_tokens` below an empty top level.
+type AnyTokenResponse = TokenResponse
 
 // AuthorizationParameters What a new login has to satisfy: the parameters of the authorization endpoint. Every member is optional.
 type AuthorizationParameters struct {
@@ -132,13 +136,6 @@ type AuthorizationParameters struct {
 
 	// SessionRequiredSingleDomain Domains, of any one of which an identity must be in session. An array, or in an older form a string joined with commas.
 	SessionRequiredSingleDomain []string `json:"session_required_single_domain,omitempty,omitzero"`
-}
-
-// ClientAnswer One client.
-type ClientAnswer struct {
-	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
-	// the service itself presumably has every member (not confirmed).
-	Client ClientRecord `json:"client"`
 }
 
 // ClientCreate A client to register. The operation says which members each kind of client takes.
@@ -211,12 +208,6 @@ func (v ClientCredential) MarshalText() ([]byte, error) { return fmt.Appendf(nil
 // secrets nor lose them unnoticed.
 func (v ClientCredential) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
-// ClientCredentialAnswer One credential.
-type ClientCredentialAnswer struct {
-	// Credential A credential of a client.
-	Credential ClientCredential `json:"credential"`
-}
-
 // ClientCredentialCreate A credential to create.
 type ClientCredentialCreate struct {
 	// Name Name, to tell credentials apart.
@@ -227,6 +218,12 @@ type ClientCredentialCreate struct {
 type ClientCredentialList struct {
 	// Credentials The credentials.
 	Credentials []ClientCredential `json:"credentials"`
+}
+
+// ClientCredentialResponse One credential.
+type ClientCredentialResponse struct {
+	// Credential A credential of a client.
+	Credential ClientCredential `json:"credential"`
 }
 
 // ClientIncluded Resources that come with a new client.
@@ -316,6 +313,13 @@ type ClientRecord struct {
 	Visibility ClientVisibility `json:"visibility"`
 }
 
+// ClientResponse One client.
+type ClientResponse struct {
+	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably has every member (not confirmed).
+	Client ClientRecord `json:"client"`
+}
+
 // ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, yet in its recorded answers. More
 // values may come.
 type ClientType string
@@ -402,16 +406,6 @@ type ConsentList struct {
 // ConsentStatus State of a consent. `approved` is the only value seen; more may come.
 type ConsentStatus string
 
-// CreateClientAnswer The new client. For an instance of a native app, `included` has its first credential.
-type CreateClientAnswer struct {
-	// Client The client. The Python SDK's recorded answer for an instance of a native app wraps the whole document in a
-	// second `client`; what the official command line reads does not (in conflict; expect both).
-	Client ClientRecord `json:"client"`
-
-	// Included Resources that come with a new client.
-	Included ClientIncluded `json:"included,omitempty,omitzero"`
-}
-
 // CreateClientBody A client to register.
 type CreateClientBody struct {
 	// Client A client to register. The operation says which members each kind of client takes.
@@ -422,6 +416,16 @@ type CreateClientBody struct {
 type CreateClientCredentialBody struct {
 	// Credential A credential to create.
 	Credential ClientCredentialCreate `json:"credential"`
+}
+
+// CreateClientResponse The new client. For an instance of a native app, `included` has its first credential.
+type CreateClientResponse struct {
+	// Client The client. The Python SDK's recorded answer for an instance of a native app wraps the whole document in a
+	// second `client`; what the official command line reads does not (in conflict; expect both).
+	Client ClientRecord `json:"client"`
+
+	// Included Resources that come with a new client.
+	Included ClientIncluded `json:"included,omitempty,omitzero"`
 }
 
 // CreatePolicyBody A policy to create.
@@ -529,15 +533,6 @@ type Identity struct {
 	Username string `json:"username,omitempty,omitzero"`
 }
 
-// IdentityAnswer One identity.
-type IdentityAnswer struct {
-	// Identity An identity. Sources disagree on what is visible without `view_identities`: only `id` is certain.
-	Identity Identity `json:"identity"`
-
-	// Included Resources loaded beside identities.
-	Included IdentityIncluded `json:"included,omitempty,omitzero"`
-}
-
 // IdentityInclude What can be loaded beside identities.
 type IdentityInclude string
 
@@ -578,6 +573,15 @@ type IdentityProvider struct {
 type IdentityProviderList struct {
 	// IdentityProviders The identity providers.
 	IdentityProviders []IdentityProvider `json:"identity_providers"`
+}
+
+// IdentityResponse One identity.
+type IdentityResponse struct {
+	// Identity An identity. Sources disagree on what is visible without `view_identities`: only `id` is certain.
+	Identity Identity `json:"identity"`
+
+	// Included Resources loaded beside identities.
+	Included IdentityIncluded `json:"included,omitempty,omitzero"`
 }
 
 // IdentityStatus State of an identity: `unused` until somebody signs in with it. More values may come.
@@ -823,13 +827,6 @@ type Policy struct {
 	RequiredMFA bool `json:"required_mfa"`
 }
 
-// PolicyAnswer One policy.
-type PolicyAnswer struct {
-	// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
-	// `id`; the service itself presumably has every member (not confirmed).
-	Policy Policy `json:"policy"`
-}
-
 // PolicyCreate A policy to create. The JavaScript SDK takes `project_id` for optional, the Python SDK requires it. Null and an
 // empty list are different values of the domain constraints.
 type PolicyCreate struct {
@@ -868,6 +865,13 @@ type PolicyEvaluation struct {
 type PolicyList struct {
 	// Policies The policies.
 	Policies []Policy `json:"policies"`
+}
+
+// PolicyResponse One policy.
+type PolicyResponse struct {
+	// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
+	// `id`; the service itself presumably has every member (not confirmed).
+	Policy Policy `json:"policy"`
 }
 
 // PolicyUpdate Changes to a policy. What is absent stays as it is.
@@ -949,12 +953,6 @@ type ProjectAdmins struct {
 	Identities []ProjectAdminIdentity `json:"identities"`
 }
 
-// ProjectAnswer One project.
-type ProjectAnswer struct {
-	// Project A project.
-	Project Project `json:"project"`
-}
-
 // ProjectCreate A project to create. At least one of the two lists has to be given; one that is empty is left out.
 type ProjectCreate struct {
 	// AdminGroupIDs Groups whose members shall administer the project.
@@ -974,6 +972,12 @@ type ProjectCreate struct {
 type ProjectList struct {
 	// Projects The projects.
 	Projects []Project `json:"projects"`
+}
+
+// ProjectResponse One project.
+type ProjectResponse struct {
+	// Project A project.
+	Project Project `json:"project"`
 }
 
 // ProjectUpdate Changes to a project. What is absent stays as it is. What the service answers to no change at all is not known.
@@ -1122,16 +1126,6 @@ type Scope struct {
 	ScopeString string `json:"scope_string"`
 }
 
-// ScopeAnswer One scope as `scope`; or, in answer to a creation, one for each of the client's host names and its ID as `scopes`
-// (in conflict; expect both).
-type ScopeAnswer struct {
-	// Scope A scope that a client owns as a resource server.
-	Scope Scope `json:"scope,omitempty,omitzero"`
-
-	// Scopes The scopes that were created.
-	Scopes []Scope `json:"scopes,omitempty,omitzero"`
-}
-
 // ScopeCreate A scope to create.
 type ScopeCreate struct {
 	// Advertised Whether others can find the scope.
@@ -1160,6 +1154,16 @@ type ScopeCreate struct {
 type ScopeList struct {
 	// Scopes The scopes.
 	Scopes []Scope `json:"scopes"`
+}
+
+// ScopeResponse One scope as `scope`; or, in answer to a creation, one for each of the client's host names and its ID as `scopes`
+// (in conflict; expect both).
+type ScopeResponse struct {
+	// Scope A scope that a client owns as a resource server.
+	Scope Scope `json:"scope,omitempty,omitzero"`
+
+	// Scopes The scopes that were created.
+	Scopes []Scope `json:"scopes,omitempty,omitzero"`
 }
 
 // ScopeUpdate Changes to a scope. What is absent stays as it is; lists replace the old ones.
@@ -1212,10 +1216,6 @@ type SessionInfo struct {
 	// SessionID Session ID.
 	SessionID string `json:"session_id,omitempty,omitzero"`
 }
-
-// TokenAnswer What the token endpoint answers: an object, or an array for the dependent grant. The Go client decodes an array
-// as `other_tokens` below an empty top level.
-type TokenAnswer = TokenResponse
 
 // TokenRequest The form of a token request. Which members count depends on `grant_type`, as the operation says. Other members are
 // passed on.

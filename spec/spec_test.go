@@ -116,9 +116,9 @@ func TestValidationCatches(t *testing.T) {
 		{
 			"an ID that is no UUID",
 			func(doc *openapi3.T) {
-				value(doc, "IdentityAnswer")["identity"].(map[string]any)["id"] = "me"
+				value(doc, "IdentityResponse")["identity"].(map[string]any)["id"] = "me"
 			},
-			`getIdentity, 200, application/json, example IdentityAnswer`,
+			`getIdentity, 200, application/json, example IdentityResponse`,
 		},
 		{
 			"a required member left out of an answer",

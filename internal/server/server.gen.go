@@ -248,14 +248,18 @@ func (e TokenTypeHint) Valid() bool {
 // AccessType Whether refresh tokens are wanted. For the authorization endpoint and the dependent grant.
 type AccessType string
 
-// AddClientFQDNAnswer Not known; any object.
-type AddClientFQDNAnswer map[string]interface{}
-
 // AddClientFQDNBody A host name to add. There is no envelope.
 type AddClientFQDNBody struct {
 	// FQDN Fully qualified domain name.
 	FQDN string `json:"fqdn"`
 }
+
+// AddClientFQDNResponse Not known; any object.
+type AddClientFQDNResponse map[string]interface{}
+
+// AnyTokenResponse What the token endpoint answers: an object, or an array for the dependent grant. The Go client decodes an array
+// as `other_tokens` below an empty top level.
+type AnyTokenResponse = TokenResponse
 
 // AuthorizationParameters What a new login has to satisfy: the parameters of the authorization endpoint. Every member is optional.
 type AuthorizationParameters struct {
@@ -279,13 +283,6 @@ type AuthorizationParameters struct {
 
 	// SessionRequiredSingleDomain Domains, of any one of which an identity must be in session. An array, or in an older form a string joined with commas.
 	SessionRequiredSingleDomain []string `json:"session_required_single_domain,omitempty,omitzero"`
-}
-
-// ClientAnswer One client.
-type ClientAnswer struct {
-	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
-	// the service itself presumably has every member (not confirmed).
-	Client ClientRecord `json:"client"`
 }
 
 // ClientCreate A client to register. The operation says which members each kind of client takes.
@@ -340,12 +337,6 @@ type ClientCredential struct {
 	Secret nullable.Nullable[string] `json:"secret,omitempty,omitzero"`
 }
 
-// ClientCredentialAnswer One credential.
-type ClientCredentialAnswer struct {
-	// Credential A credential of a client.
-	Credential ClientCredential `json:"credential"`
-}
-
 // ClientCredentialCreate A credential to create.
 type ClientCredentialCreate struct {
 	// Name Name, to tell credentials apart.
@@ -356,6 +347,12 @@ type ClientCredentialCreate struct {
 type ClientCredentialList struct {
 	// Credentials The credentials.
 	Credentials []ClientCredential `json:"credentials"`
+}
+
+// ClientCredentialResponse One credential.
+type ClientCredentialResponse struct {
+	// Credential A credential of a client.
+	Credential ClientCredential `json:"credential"`
 }
 
 // ClientIncluded Resources that come with a new client.
@@ -445,6 +442,13 @@ type ClientRecord struct {
 	Visibility ClientVisibility `json:"visibility"`
 }
 
+// ClientResponse One client.
+type ClientResponse struct {
+	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably has every member (not confirmed).
+	Client ClientRecord `json:"client"`
+}
+
 // ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, yet in its recorded answers. More
 // values may come.
 type ClientType string
@@ -531,16 +535,6 @@ type ConsentList struct {
 // ConsentStatus State of a consent. `approved` is the only value seen; more may come.
 type ConsentStatus string
 
-// CreateClientAnswer The new client. For an instance of a native app, `included` has its first credential.
-type CreateClientAnswer struct {
-	// Client The client. The Python SDK's recorded answer for an instance of a native app wraps the whole document in a
-	// second `client`; what the official command line reads does not (in conflict; expect both).
-	Client ClientRecord `json:"client"`
-
-	// Included Resources that come with a new client.
-	Included ClientIncluded `json:"included,omitempty,omitzero"`
-}
-
 // CreateClientBody A client to register.
 type CreateClientBody struct {
 	// Client A client to register. The operation says which members each kind of client takes.
@@ -551,6 +545,16 @@ type CreateClientBody struct {
 type CreateClientCredentialBody struct {
 	// Credential A credential to create.
 	Credential ClientCredentialCreate `json:"credential"`
+}
+
+// CreateClientResponse The new client. For an instance of a native app, `included` has its first credential.
+type CreateClientResponse struct {
+	// Client The client. The Python SDK's recorded answer for an instance of a native app wraps the whole document in a
+	// second `client`; what the official command line reads does not (in conflict; expect both).
+	Client ClientRecord `json:"client"`
+
+	// Included Resources that come with a new client.
+	Included ClientIncluded `json:"included,omitempty,omitzero"`
 }
 
 // CreatePolicyBody A policy to create.
@@ -658,15 +662,6 @@ type Identity struct {
 	Username string `json:"username,omitempty,omitzero"`
 }
 
-// IdentityAnswer One identity.
-type IdentityAnswer struct {
-	// Identity An identity. Sources disagree on what is visible without `view_identities`: only `id` is certain.
-	Identity Identity `json:"identity"`
-
-	// Included Resources loaded beside identities.
-	Included IdentityIncluded `json:"included,omitempty,omitzero"`
-}
-
 // IdentityInclude What can be loaded beside identities.
 type IdentityInclude string
 
@@ -707,6 +702,15 @@ type IdentityProvider struct {
 type IdentityProviderList struct {
 	// IdentityProviders The identity providers.
 	IdentityProviders []IdentityProvider `json:"identity_providers"`
+}
+
+// IdentityResponse One identity.
+type IdentityResponse struct {
+	// Identity An identity. Sources disagree on what is visible without `view_identities`: only `id` is certain.
+	Identity Identity `json:"identity"`
+
+	// Included Resources loaded beside identities.
+	Included IdentityIncluded `json:"included,omitempty,omitzero"`
 }
 
 // IdentityStatus State of an identity: `unused` until somebody signs in with it. More values may come.
@@ -922,13 +926,6 @@ type Policy struct {
 	RequiredMFA bool `json:"required_mfa"`
 }
 
-// PolicyAnswer One policy.
-type PolicyAnswer struct {
-	// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
-	// `id`; the service itself presumably has every member (not confirmed).
-	Policy Policy `json:"policy"`
-}
-
 // PolicyCreate A policy to create. The JavaScript SDK takes `project_id` for optional, the Python SDK requires it. Null and an
 // empty list are different values of the domain constraints.
 type PolicyCreate struct {
@@ -967,6 +964,13 @@ type PolicyEvaluation struct {
 type PolicyList struct {
 	// Policies The policies.
 	Policies []Policy `json:"policies"`
+}
+
+// PolicyResponse One policy.
+type PolicyResponse struct {
+	// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
+	// `id`; the service itself presumably has every member (not confirmed).
+	Policy Policy `json:"policy"`
 }
 
 // PolicyUpdate Changes to a policy. What is absent stays as it is.
@@ -1048,12 +1052,6 @@ type ProjectAdmins struct {
 	Identities []ProjectAdminIdentity `json:"identities"`
 }
 
-// ProjectAnswer One project.
-type ProjectAnswer struct {
-	// Project A project.
-	Project Project `json:"project"`
-}
-
 // ProjectCreate A project to create. At least one of the two lists has to be given; one that is empty is left out.
 type ProjectCreate struct {
 	// AdminGroupIDs Groups whose members shall administer the project.
@@ -1073,6 +1071,12 @@ type ProjectCreate struct {
 type ProjectList struct {
 	// Projects The projects.
 	Projects []Project `json:"projects"`
+}
+
+// ProjectResponse One project.
+type ProjectResponse struct {
+	// Project A project.
+	Project Project `json:"project"`
 }
 
 // ProjectUpdate Changes to a project. What is absent stays as it is. What the service answers to no change at all is not known.
@@ -1171,16 +1175,6 @@ type Scope struct {
 	ScopeString string `json:"scope_string"`
 }
 
-// ScopeAnswer One scope as `scope`; or, in answer to a creation, one for each of the client's host names and its ID as `scopes`
-// (in conflict; expect both).
-type ScopeAnswer struct {
-	// Scope A scope that a client owns as a resource server.
-	Scope Scope `json:"scope,omitempty,omitzero"`
-
-	// Scopes The scopes that were created.
-	Scopes []Scope `json:"scopes,omitzero"`
-}
-
 // ScopeCreate A scope to create.
 type ScopeCreate struct {
 	// Advertised Whether others can find the scope.
@@ -1209,6 +1203,16 @@ type ScopeCreate struct {
 type ScopeList struct {
 	// Scopes The scopes.
 	Scopes []Scope `json:"scopes"`
+}
+
+// ScopeResponse One scope as `scope`; or, in answer to a creation, one for each of the client's host names and its ID as `scopes`
+// (in conflict; expect both).
+type ScopeResponse struct {
+	// Scope A scope that a client owns as a resource server.
+	Scope Scope `json:"scope,omitempty,omitzero"`
+
+	// Scopes The scopes that were created.
+	Scopes []Scope `json:"scopes,omitzero"`
 }
 
 // ScopeUpdate Changes to a scope. What is absent stays as it is; lists replace the old ones.
@@ -1261,10 +1265,6 @@ type SessionInfo struct {
 	// SessionID Session ID.
 	SessionID nullable.Nullable[string] `json:"session_id,omitempty,omitzero"`
 }
-
-// TokenAnswer What the token endpoint answers: an object, or an array for the dependent grant. The Go client decodes an array
-// as `other_tokens` below an empty top level.
-type TokenAnswer = TokenResponse
 
 // TokenRequest The form of a token request. Which members count depends on `grant_type`, as the operation says. Other members are
 // passed on.
@@ -3364,7 +3364,9 @@ type CreateClientResponseObject interface {
 }
 
 // VisitCreateClientResponse writes the document.
-func (d CreateClientAnswer) VisitCreateClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d CreateClientResponse) VisitCreateClientResponse(w http.ResponseWriter) error {
+	return JSON(d)(w)
+}
 
 // DeleteClientRequestObject is what a request of the operation carries.
 type DeleteClientRequestObject struct {
@@ -3377,7 +3379,7 @@ type DeleteClientResponseObject interface {
 }
 
 // VisitDeleteClientResponse writes the document.
-func (d ClientAnswer) VisitDeleteClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ClientResponse) VisitDeleteClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // GetClientRequestObject is what a request of the operation carries.
 type GetClientRequestObject struct {
@@ -3390,7 +3392,7 @@ type GetClientResponseObject interface {
 }
 
 // VisitGetClientResponse writes the document.
-func (d ClientAnswer) VisitGetClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ClientResponse) VisitGetClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // UpdateClientRequestObject is what a request of the operation carries.
 type UpdateClientRequestObject struct {
@@ -3404,7 +3406,7 @@ type UpdateClientResponseObject interface {
 }
 
 // VisitUpdateClientResponse writes the document.
-func (d ClientAnswer) VisitUpdateClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ClientResponse) VisitUpdateClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // GetClientCredentialsRequestObject is what a request of the operation carries.
 type GetClientCredentialsRequestObject struct {
@@ -3433,7 +3435,7 @@ type CreateClientCredentialResponseObject interface {
 }
 
 // VisitCreateClientCredentialResponse writes the document.
-func (d ClientCredentialAnswer) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
+func (d ClientCredentialResponse) VisitCreateClientCredentialResponse(w http.ResponseWriter) error {
 	return JSON(d)(w)
 }
 
@@ -3449,7 +3451,7 @@ type DeleteClientCredentialResponseObject interface {
 }
 
 // VisitDeleteClientCredentialResponse writes the document.
-func (d ClientCredentialAnswer) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
+func (d ClientCredentialResponse) VisitDeleteClientCredentialResponse(w http.ResponseWriter) error {
 	return JSON(d)(w)
 }
 
@@ -3465,7 +3467,7 @@ type AddClientFQDNResponseObject interface {
 }
 
 // VisitAddClientFQDNResponse writes the document.
-func (d AddClientFQDNAnswer) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
+func (d AddClientFQDNResponse) VisitAddClientFQDNResponse(w http.ResponseWriter) error {
 	return JSON(d)(w)
 }
 
@@ -3481,7 +3483,7 @@ type CreateScopeResponseObject interface {
 }
 
 // VisitCreateScopeResponse writes the document.
-func (d ScopeAnswer) VisitCreateScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ScopeResponse) VisitCreateScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // GetClientScopeRequestObject is what a request of the operation carries.
 type GetClientScopeRequestObject struct {
@@ -3495,7 +3497,7 @@ type GetClientScopeResponseObject interface {
 }
 
 // VisitGetClientScopeResponse writes the document.
-func (d ScopeAnswer) VisitGetClientScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ScopeResponse) VisitGetClientScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // GetIdentitiesRequestObject is what a request of the operation carries.
 type GetIdentitiesRequestObject struct {
@@ -3522,7 +3524,7 @@ type GetIdentityResponseObject interface {
 }
 
 // VisitGetIdentityResponse writes the document.
-func (d IdentityAnswer) VisitGetIdentityResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d IdentityResponse) VisitGetIdentityResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // GetConsentsRequestObject is what a request of the operation carries.
 type GetConsentsRequestObject struct {
@@ -3576,7 +3578,7 @@ type CreatePolicyResponseObject interface {
 }
 
 // VisitCreatePolicyResponse writes the document.
-func (d PolicyAnswer) VisitCreatePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d PolicyResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // DeletePolicyRequestObject is what a request of the operation carries.
 type DeletePolicyRequestObject struct {
@@ -3589,7 +3591,7 @@ type DeletePolicyResponseObject interface {
 }
 
 // VisitDeletePolicyResponse writes the document.
-func (d PolicyAnswer) VisitDeletePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d PolicyResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // GetPolicyRequestObject is what a request of the operation carries.
 type GetPolicyRequestObject struct {
@@ -3602,7 +3604,7 @@ type GetPolicyResponseObject interface {
 }
 
 // VisitGetPolicyResponse writes the document.
-func (d PolicyAnswer) VisitGetPolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d PolicyResponse) VisitGetPolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // UpdatePolicyRequestObject is what a request of the operation carries.
 type UpdatePolicyRequestObject struct {
@@ -3616,7 +3618,7 @@ type UpdatePolicyResponseObject interface {
 }
 
 // VisitUpdatePolicyResponse writes the document.
-func (d PolicyAnswer) VisitUpdatePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d PolicyResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // GetProjectsRequestObject is what a request of the operation carries.
 type GetProjectsRequestObject struct {
@@ -3641,7 +3643,7 @@ type CreateProjectResponseObject interface {
 }
 
 // VisitCreateProjectResponse writes the document.
-func (d ProjectAnswer) VisitCreateProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ProjectResponse) VisitCreateProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // DeleteProjectRequestObject is what a request of the operation carries.
 type DeleteProjectRequestObject struct {
@@ -3654,7 +3656,7 @@ type DeleteProjectResponseObject interface {
 }
 
 // VisitDeleteProjectResponse writes the document.
-func (d ProjectAnswer) VisitDeleteProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ProjectResponse) VisitDeleteProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // GetProjectRequestObject is what a request of the operation carries.
 type GetProjectRequestObject struct {
@@ -3667,7 +3669,7 @@ type GetProjectResponseObject interface {
 }
 
 // VisitGetProjectResponse writes the document.
-func (d ProjectAnswer) VisitGetProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ProjectResponse) VisitGetProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // UpdateProjectRequestObject is what a request of the operation carries.
 type UpdateProjectRequestObject struct {
@@ -3681,7 +3683,7 @@ type UpdateProjectResponseObject interface {
 }
 
 // VisitUpdateProjectResponse writes the document.
-func (d ProjectAnswer) VisitUpdateProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ProjectResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // GetScopesRequestObject is what a request of the operation carries.
 type GetScopesRequestObject struct {
@@ -3707,7 +3709,7 @@ type DeleteScopeResponseObject interface {
 }
 
 // VisitDeleteScopeResponse writes the document.
-func (d ScopeAnswer) VisitDeleteScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ScopeResponse) VisitDeleteScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // GetScopeRequestObject is what a request of the operation carries.
 type GetScopeRequestObject struct {
@@ -3720,7 +3722,7 @@ type GetScopeResponseObject interface {
 }
 
 // VisitGetScopeResponse writes the document.
-func (d ScopeAnswer) VisitGetScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ScopeResponse) VisitGetScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // UpdateScopeRequestObject is what a request of the operation carries.
 type UpdateScopeRequestObject struct {
@@ -3734,7 +3736,7 @@ type UpdateScopeResponseObject interface {
 }
 
 // VisitUpdateScopeResponse writes the document.
-func (d ScopeAnswer) VisitUpdateScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
+func (d ScopeResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
 // AuthorizeRequestObject is what a request of the operation carries.
 type AuthorizeRequestObject struct {
