@@ -11,7 +11,7 @@ import (
 // GetOpenIDConfiguration calls GET /.well-known/openid-configuration: Read the OpenID Connect discovery document
 //
 // The OpenID Connect discovery document. It lists neither an introspection nor a device endpoint.
-// The live document may hold more members than described here.
+// The live document may have more fields than described here.
 //
 // Credentials: none.
 // A status outside 2xx is an [*apierror.Error].
@@ -26,9 +26,9 @@ func (c *Client) GetOpenIDConfiguration(ctx context.Context, opts ...CallOption)
 
 // GetJWKS calls GET /jwk.json: Read the keys that sign ID tokens
 //
-// The `jwks_uri` of the discovery document. The document that is known holds one RSA key for RS512 and
-// gives it no `kid`; ID tokens have no `kid` either. Whether several keys are ever listed (a rotation, for
-// instance) is not confirmed: try every key that fits `alg` and `use`.
+// The `jwks_uri` of the discovery document. The only recorded document has one RSA key for RS512, without
+// a `kid`; ID tokens have no `kid` either. Whether several keys are ever listed (for example during a
+// rotation) is not confirmed: try every key that matches `alg` and `use`.
 //
 // Credentials: none.
 // A status outside 2xx is an [*apierror.Error].
@@ -44,7 +44,7 @@ func (c *Client) GetJWKS(ctx context.Context, opts ...CallOption) (*gen.JSONWebK
 // GetClients calls GET /v2/api/clients: List clients, or find one by its host name
 //
 // The clients in the projects that the caller administers. With `fqdn`, the client that owns that host name: recorded
-// answers of the Python SDK hold `client` then, while the JavaScript SDK expects `clients` (in conflict; expect both).
+// responses of the Python SDK have `client` then, while the JavaScript SDK expects `clients` (in conflict; expect both).
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
@@ -59,15 +59,15 @@ func (c *Client) GetClients(ctx context.Context, params *gen.GetClientsParams, o
 
 // CreateClient calls POST /v2/api/clients: Register a client
 //
-// Three kinds of client are registered here, each with its own authorization and members:
+// This operation registers three kinds of client, each with its own authorization and fields:
 //
 //   - A client of a project, with a Bearer token: `name`, `project`, exactly one of `public_client` and
-//     `client_type`, and any of the other members but `template_id`.
+//     `client_type`, and any of the other fields but `template_id`.
 //   - A child client, with the Basic credentials of its parent: the same without `project`.
 //   - An instance of a native app, without credentials: `template_id` and `name` only.
 //
-// An instance of a native app is a confidential client of its own; the answer then carries its first credential under
-// `included.client_credential`, with the secret. It is shown only this once.
+// An instance of a native app is a confidential client of its own; the response then has its first credential in
+// `included.client_credential`, with the secret. No later response shows the secret.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects, or the client's own (Basic), or none.
 // A status outside 2xx is an [*apierror.Error].
@@ -85,7 +85,7 @@ func (c *Client) CreateClient(ctx context.Context, body gen.CreateClientBody, op
 // Deletes a client. A client may use Basic with its own credentials for its own record (seen in other programs; not confirmed).
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects, or the client's own (Basic).
-// A status outside 2xx is an [*apierror.Error]. A success may have no document.
+// A status outside 2xx is an [*apierror.Error]. A success may have an empty body.
 func (c *Client) DeleteClient(ctx context.Context, clientID string, opts ...CallOption) (*gen.ClientResponse, error) {
 	req, err := gen.NewDeleteClientRequest(ctx, c.baseURL, clientID)
 	op := operation{
@@ -113,7 +113,7 @@ func (c *Client) GetClient(ctx context.Context, clientID string, opts ...CallOpt
 
 // UpdateClient calls PUT /v2/api/clients/{client_id}: Change a client
 //
-// Changes the members that the body carries and leaves the others as they are. The type, project and parent of a
+// Changes the fields in the body and leaves the others as they are. The type, project and parent of a
 // client cannot be changed.
 //
 // A client may use Basic with its own credentials for its own record (seen in other programs; not confirmed).
@@ -146,7 +146,7 @@ func (c *Client) GetClientCredentials(ctx context.Context, clientID string, opts
 
 // CreateClientCredential calls POST /v2/api/clients/{client_id}/credentials: Create a credential
 //
-// Creates a secret for a client. This answer is the only one that ever shows it.
+// Creates a secret for a client. No later response shows the secret.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
@@ -164,7 +164,7 @@ func (c *Client) CreateClientCredential(ctx context.Context, clientID string, bo
 // Deletes a credential; its secret no longer works.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
-// A status outside 2xx is an [*apierror.Error]. A success may have no document.
+// A status outside 2xx is an [*apierror.Error]. A success may have an empty body.
 func (c *Client) DeleteClientCredential(ctx context.Context, clientID string, credentialID string, opts ...CallOption) (*gen.ClientCredentialResponse, error) {
 	req, err := gen.NewDeleteClientCredentialRequest(ctx, c.baseURL, clientID, credentialID)
 	op := operation{
@@ -175,14 +175,14 @@ func (c *Client) DeleteClientCredential(ctx context.Context, clientID string, cr
 	return call[gen.ClientCredentialResponse](c, op, req, err, opts)
 }
 
-// AddClientFQDN calls POST /v2/api/clients/{client_id}/fqdns: Give a client a host name
+// AddClientFQDN calls POST /v2/api/clients/{client_id}/fqdns: Add a host name to a client
 //
 // Adds a fully qualified domain name to a client. The body has no envelope. Seen in one program, which uses Basic
-// with the client's own credentials; a Bearer token presumably works too, the answer is not known, and the service
-// is understood to check control of the name through DNS (none of it confirmed).
+// with the client's own credentials; a Bearer token presumably works too, the response is not known, and the service
+// presumably checks control of the name through DNS (not confirmed).
 //
 // Credentials: the client's own (Basic), or a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
-// A status outside 2xx is an [*apierror.Error]. A success may have no document.
+// A status outside 2xx is an [*apierror.Error]. A success may have an empty body.
 func (c *Client) AddClientFQDN(ctx context.Context, clientID string, body gen.AddClientFQDNBody, opts ...CallOption) (*gen.AddClientFQDNResponse, error) {
 	req, err := gen.NewAddClientFQDNRequest(ctx, c.baseURL, clientID, body)
 	op := operation{
@@ -196,7 +196,7 @@ func (c *Client) AddClientFQDN(ctx context.Context, clientID string, body gen.Ad
 // CreateScope calls POST /v2/api/clients/{client_id}/scopes: Create a scope
 //
 // Creates a scope that the client owns as a resource server: one for the client's ID and one for each of its
-// registered host names. The answer is in conflict: the SDKs expect `scope`, output of the service shows `scopes`
+// registered host names. The response is in conflict: the SDKs expect `scope`, output of the service shows `scopes`
 // (expect both).
 //
 // A client may use Basic with its own credentials for its own record (seen in other programs; not confirmed).
@@ -230,12 +230,12 @@ func (c *Client) GetClientScope(ctx context.Context, clientID string, scopeID st
 
 // GetIdentities calls GET /v2/api/identities: Look up identities by ID or username
 //
-// Give either `ids` or `usernames`, not both: the service is expected to refuse both (not confirmed).
-// Identities that are not found are left out of the answer, whose order is not promised. The SDK asks for at
+// Give either `ids` or `usernames`, not both: the service presumably refuses both (not confirmed).
+// Identities that are not found are left out of the response, whose order is not guaranteed. The SDK requests at
 // most 100 at a time; the service's own limit is not known.
 //
-// Any authentication works according to the Python SDK; the JavaScript SDK asks for `view_identities`, and
-// without it a visibility policy can hide members. Programs in the wild use Basic client credentials.
+// Any authentication works according to the Python SDK; the JavaScript SDK requires `view_identities`, and
+// without it a visibility policy can hide fields. Public programs use Basic client credentials.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:view_identities, or a Bearer token, or the client's own (Basic).
 // A status outside 2xx is an [*apierror.Error].
@@ -266,9 +266,9 @@ func (c *Client) GetIdentity(ctx context.Context, identityID string, params *gen
 // GetConsents calls GET /v2/api/identities/{identity_id}/consents: List an identity's consents
 //
 // The consents of an identity, as a flat list of nodes that form trees by their `dependency_path`. Without
-// `all`, only the trees whose root is the client that the token was issued to.
+// `all`, it lists only the trees whose root is the client that the token was issued to.
 //
-// `all` needs `view_consents`. What the call needs without it is in conflict: the JavaScript SDK asks for
+// `all` needs `view_consents`. What the call needs without it is in conflict: the JavaScript SDK requires
 // `view_identities`, while the Python SDK reads the list with a token that has only `openid`.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:view_consents, or a Bearer token with urn:globus:auth:scope:auth.globus.org:view_identities, or a Bearer token with openid.
@@ -285,7 +285,7 @@ func (c *Client) GetConsents(ctx context.Context, identityID string, params *gen
 // GetIdentityProviders calls GET /v2/api/identity_providers: Look up identity providers by ID or domain
 //
 // Give either `ids` or `domains`, not both; a call with neither is not expected to succeed. Any Bearer token of
-// Globus Auth will do.
+// Globus Auth is accepted.
 //
 // Credentials: a Bearer token.
 // A status outside 2xx is an [*apierror.Error].
@@ -333,7 +333,7 @@ func (c *Client) CreatePolicy(ctx context.Context, body gen.CreatePolicyBody, op
 // Deletes a policy.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
-// A status outside 2xx is an [*apierror.Error]. A success may have no document.
+// A status outside 2xx is an [*apierror.Error]. A success may have an empty body.
 func (c *Client) DeletePolicy(ctx context.Context, policyID string, opts ...CallOption) (*gen.PolicyResponse, error) {
 	req, err := gen.NewDeletePolicyRequest(ctx, c.baseURL, policyID)
 	op := operation{
@@ -361,7 +361,7 @@ func (c *Client) GetPolicy(ctx context.Context, policyID string, opts ...CallOpt
 
 // UpdatePolicy calls PUT /v2/api/policies/{policy_id}: Change a policy
 //
-// Changes the members that the body carries and leaves the others as they are. `null` and an empty list are different
+// Changes the fields in the body and leaves the others as they are. `null` and an empty list are different
 // values of the domain constraints.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
@@ -392,8 +392,8 @@ func (c *Client) GetProjects(ctx context.Context, opts ...CallOption) (*gen.Proj
 
 // CreateProject calls POST /v2/api/projects: Create a project
 //
-// At least one of `admin_ids` and `admin_group_ids` has to be given. The caller is not made an administrator
-// by the call itself.
+// At least one of `admin_ids` and `admin_group_ids` is required. The call does not make the caller an
+// administrator.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
@@ -408,10 +408,10 @@ func (c *Client) CreateProject(ctx context.Context, body gen.CreateProjectBody, 
 
 // DeleteProject calls DELETE /v2/api/projects/{project_id}: Delete a project
 //
-// Deletes a project. One that still holds clients presumably cannot be deleted (not confirmed).
+// Deletes a project. A project that still has clients presumably cannot be deleted (not confirmed).
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
-// A status outside 2xx is an [*apierror.Error]. A success may have no document.
+// A status outside 2xx is an [*apierror.Error]. A success may have an empty body.
 func (c *Client) DeleteProject(ctx context.Context, projectID string, opts ...CallOption) (*gen.ProjectResponse, error) {
 	req, err := gen.NewDeleteProjectRequest(ctx, c.baseURL, projectID)
 	op := operation{
@@ -439,7 +439,7 @@ func (c *Client) GetProject(ctx context.Context, projectID string, opts ...CallO
 
 // UpdateProject calls PUT /v2/api/projects/{project_id}: Change a project
 //
-// Changes the members that the body carries and leaves the others as they are. Lists replace the old lists.
+// Changes the fields in the body and leaves the others as they are. Lists replace the old lists.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
@@ -454,8 +454,8 @@ func (c *Client) UpdateProject(ctx context.Context, projectID string, body gen.U
 
 // GetScopes calls GET /v2/api/scopes: Look up scopes
 //
-// Give `ids`, or `scope_strings`, or neither, but not both. With neither, the scopes of the projects that the caller
-// administers. Another's scope is found when it is advertised or its client is public. Programs in the wild look up
+// Give `ids`, or `scope_strings`, or neither, but not both. With neither, the response lists the scopes of the projects that the caller
+// administers. Other scopes are found if they are advertised or their client is public. Public programs look up
 // `scope_strings` with Basic client credentials.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects, or the client's own (Basic).
@@ -474,7 +474,7 @@ func (c *Client) GetScopes(ctx context.Context, params *gen.GetScopesParams, opt
 // Deletes a scope.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
-// A status outside 2xx is an [*apierror.Error]. A success may have no document.
+// A status outside 2xx is an [*apierror.Error]. A success may have an empty body.
 func (c *Client) DeleteScope(ctx context.Context, scopeID string, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewDeleteScopeRequest(ctx, c.baseURL, scopeID)
 	op := operation{
@@ -502,7 +502,7 @@ func (c *Client) GetScope(ctx context.Context, scopeID string, opts ...CallOptio
 
 // UpdateScope calls PUT /v2/api/scopes/{scope_id}: Change a scope
 //
-// Changes the members that the body carries and leaves the others as they are. Lists replace the old lists.
+// Changes the fields in the body and leaves the others as they are. Lists replace the old lists.
 //
 // Credentials: a Bearer token with urn:globus:auth:scope:auth.globus.org:manage_projects.
 // A status outside 2xx is an [*apierror.Error].
@@ -515,19 +515,19 @@ func (c *Client) UpdateScope(ctx context.Context, scopeID string, body gen.Updat
 	return call[gen.ScopeResponse](c, op, req, err, opts)
 }
 
-// Authorize calls GET /v2/oauth2/authorize: Send a person to sign in and consent
+// Authorize calls GET /v2/oauth2/authorize: Send the user to sign in and consent
 //
-// For a person's browser, not for a program. The person signs in, consents where needed, and is
-// redirected to `redirect_uri` with `code` and `state`, or with `error` and perhaps `error_description`.
-// Errors that make the redirect itself unsafe or pointless are shown on a page and never reach
+// For the user's browser, not for a program. The user signs in, consents where needed, and is
+// redirected to `redirect_uri` with `code` and `state`, or with `error` and optionally `error_description`.
+// Errors that make the redirect itself unsafe are shown on a page and never sent to
 // `redirect_uri`. Codes reported from such pages: `UNKNOWN_SCOPE_ERROR`, `OAUTH_AUTH_REQUEST_FAILURE`
 // (redirect URI not registered, client unknown), `REQUIRED_IDENTITY_MISSING`.
 //
-// Parameters that are not listed are passed through. The service is authorized by the browser's session.
+// Parameters that are not listed are passed through. The browser's session authenticates the user.
 //
 // Credentials: none.
-// The response is handed back as it came, a redirect unfollowed; a status of
-// 400 or more is an [*apierror.Error].
+// It returns the response undecoded and follows no redirect; a status of 400 or
+// more is an [*apierror.Error].
 func (c *Client) Authorize(ctx context.Context, params *gen.AuthorizeParams, opts ...CallOption) (*Response, error) {
 	req, err := gen.NewAuthorizeRequest(ctx, c.baseURL, params)
 	op := operation{
@@ -539,7 +539,7 @@ func (c *Client) Authorize(ctx context.Context, params *gen.AuthorizeParams, opt
 
 // Token calls POST /v2/oauth2/token: Exchange a grant for tokens
 //
-// The token endpoint. `grant_type` chooses the grant, and with it the members that count and how the client is known:
+// The token endpoint. `grant_type` selects the grant, which decides the parameters and how the client authenticates:
 //
 //   - `authorization_code` takes `code`, `redirect_uri` and, with PKCE, `code_verifier`; the client gives Basic
 //     credentials or its `client_id`.
@@ -551,12 +551,12 @@ func (c *Client) Authorize(ctx context.Context, params *gen.AuthorizeParams, opt
 // A confidential client authenticates with Basic: standard base64 of `client_id:client_secret`, which is not
 // form-encoded first. A public client sends `client_id` in the form and no `Authorization`.
 //
-// The dependent grant answers with an array, the others with an object. A code works once: an exchange that may have
+// The dependent grant returns an array, the others an object. A code works once: an exchange that may have
 // reached the service must not be sent again.
 //
-// Access tokens live for 48 hours in every recorded answer; read `expires_in`. A refresh token dies after six
+// Access tokens are valid for 48 hours in every recorded response; read `expires_in`. A refresh token expires after six
 // months without use. The private query parameter `include_consented_scopes` of the JavaScript SDK, which
-// also returns tokens for what was consented before, is not described here.
+// also returns tokens for earlier consents, is not described here.
 //
 // Credentials: the client's own (Basic), or none.
 // A status outside 2xx is an [*apierror.Error].
@@ -571,12 +571,12 @@ func (c *Client) Token(ctx context.Context, body gen.TokenRequest, opts ...CallO
 	return call[gen.AnyTokenResponse](c, op, req, err, opts)
 }
 
-// Introspect calls POST /v2/oauth2/token/introspect: Ask what an access token stands for
+// Introspect calls POST /v2/oauth2/token/introspect: Introspect an access token
 //
 // Token introspection (RFC 7662) with Globus's additions. The caller presumably has to be in the audience of
 // the token: as the resource server that owns one of its scopes, or as the client it was issued to (not
-// confirmed). For a token that is revoked, expired, unknown or meant for others, the answer is
-// `{"active": false}` and nothing else.
+// confirmed). For a token that is revoked, expired, unknown or for another audience, the response is
+// only `{"active": false}`.
 //
 // Credentials: the client's own (Basic).
 // A status outside 2xx is an [*apierror.Error].
@@ -593,11 +593,11 @@ func (c *Client) Introspect(ctx context.Context, body gen.IntrospectRequest, opt
 // Revoke calls POST /v2/oauth2/token/revoke: Revoke an access or refresh token
 //
 // Token revocation (RFC 7009). A confidential client authenticates with Basic and then must not send
-// `client_id`; a public client sends `client_id` and no `Authorization`. By RFC 7009, revoking a token that is
-// already dead is not an error; not confirmed for the service.
+// `client_id`; a public client sends `client_id` and no `Authorization`. By RFC 7009, revoking an invalid
+// token is not an error; not confirmed for the service.
 //
 // Credentials: the client's own (Basic), or none.
-// A status outside 2xx is an [*apierror.Error]. A success may have no document.
+// A status outside 2xx is an [*apierror.Error]. A success may have an empty body.
 func (c *Client) Revoke(ctx context.Context, body gen.RevokeRequest, opts ...CallOption) (*gen.Revocation, error) {
 	req, err := gen.NewRevokeRequest(ctx, c.baseURL, body)
 	op := operation{
@@ -612,9 +612,9 @@ func (c *Client) Revoke(ctx context.Context, body gen.RevokeRequest, opts ...Cal
 // GetUserinfo calls GET /v2/oauth2/userinfo: Read the claims about the token's user
 //
 // The OpenID Connect userinfo endpoint. The token needs `openid`; `profile` and `email` add claims, and
-// `urn:globus:auth:scope:auth.globus.org:view_identity_set` adds `identity_set`. Which claim needs which scope
-// is not confirmed: only `sub` is certain. The client's `userinfo_from_effective_identity` decides whose
-// data is shown.
+// `urn:globus:auth:scope:auth.globus.org:view_identity_set` adds `identity_set`. The scope that each claim
+// needs is not confirmed: only `sub` is certain. The client's `userinfo_from_effective_identity` decides which
+// identity is shown.
 //
 // Credentials: a Bearer token with openid.
 // A status outside 2xx is an [*apierror.Error].
@@ -645,12 +645,12 @@ func (c *Client) PostUserinfo(ctx context.Context, opts ...CallOption) (*gen.Use
 
 // AuthCodePage calls GET /v2/web/auth-code: Show an authorization code for copying
 //
-// Redirect target for native apps that cannot be redirected to. The page shows the code, which the person copies
+// Redirect target for native apps without a redirect URI of their own. The page shows the code, which the user copies
 // into the program.
 //
 // Credentials: none.
-// The response is handed back as it came, a redirect unfollowed; a status of
-// 400 or more is an [*apierror.Error].
+// It returns the response undecoded and follows no redirect; a status of 400 or
+// more is an [*apierror.Error].
 func (c *Client) AuthCodePage(ctx context.Context, params *gen.AuthCodePageParams, opts ...CallOption) (*Response, error) {
 	req, err := gen.NewAuthCodePageRequest(ctx, c.baseURL, params)
 	op := operation{
@@ -662,11 +662,11 @@ func (c *Client) AuthCodePage(ctx context.Context, params *gen.AuthCodePageParam
 
 // LogoutPage calls GET /v2/web/logout: End the browser's session
 //
-// Signs the person out of Globus Auth in this browser and offers a link back. It revokes no tokens.
+// Signs the user out of Globus Auth in this browser and shows a link back. It revokes no tokens.
 //
 // Credentials: none.
-// The response is handed back as it came, a redirect unfollowed; a status of
-// 400 or more is an [*apierror.Error].
+// It returns the response undecoded and follows no redirect; a status of 400 or
+// more is an [*apierror.Error].
 func (c *Client) LogoutPage(ctx context.Context, params *gen.LogoutPageParams, opts ...CallOption) (*Response, error) {
 	req, err := gen.NewLogoutPageRequest(ctx, c.baseURL, params)
 	op := operation{

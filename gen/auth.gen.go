@@ -98,7 +98,7 @@ const (
 	TokenTypeHintRefreshToken TokenTypeHint = "refresh_token"
 )
 
-// AccessType Whether refresh tokens are wanted. For the authorization endpoint and the dependent grant.
+// AccessType Whether to issue refresh tokens. For the authorization endpoint and the dependent grant.
 type AccessType string
 
 // AddClientFQDNBody A host name to add. There is no envelope.
@@ -107,22 +107,22 @@ type AddClientFQDNBody struct {
 	FQDN string `json:"fqdn"`
 }
 
-// AddClientFQDNResponse Not known; any object.
+// AddClientFQDNResponse Unknown; any object.
 type AddClientFQDNResponse map[string]interface{}
 
-// AnyTokenResponse What the token endpoint answers: an object, or an array for the dependent grant. The Go client decodes an array
-// as `other_tokens` below an empty top level.
+// AnyTokenResponse The response of the token endpoint: an object, or an array for the dependent grant. The Go client decodes an array
+// as `other_tokens` of an otherwise empty response.
 type AnyTokenResponse = TokenResponse
 
-// AuthorizationParameters What a new login has to satisfy: the parameters of the authorization endpoint. Every member is optional.
+// AuthorizationParameters The requirements of a new login: parameters of the authorization endpoint. Every field is optional.
 type AuthorizationParameters struct {
-	// Prompt `login` when the person has to sign in again.
+	// Prompt `login` if the user has to sign in again.
 	Prompt string `json:"prompt,omitempty,omitzero"`
 
-	// RequiredScopes Scope strings that have to be consented to.
+	// RequiredScopes Scope strings that the user has to consent to.
 	RequiredScopes []string `json:"required_scopes,omitempty,omitzero"`
 
-	// SessionMessage Text for the person.
+	// SessionMessage Text for the user.
 	SessionMessage string `json:"session_message,omitempty,omitzero"`
 
 	// SessionRequiredIdentities Identities that must be in session.
@@ -134,13 +134,13 @@ type AuthorizationParameters struct {
 	// SessionRequiredPolicies Policies that must be satisfied. An array, or in an older form a string joined with commas.
 	SessionRequiredPolicies []string `json:"session_required_policies,omitempty,omitzero"`
 
-	// SessionRequiredSingleDomain Domains, of any one of which an identity must be in session. An array, or in an older form a string joined with commas.
+	// SessionRequiredSingleDomain Domains; an identity from one of them must be in session. An array, or in an older form a string joined with commas.
 	SessionRequiredSingleDomain []string `json:"session_required_single_domain,omitempty,omitzero"`
 }
 
-// ClientCreate A client to register. The operation says which members each kind of client takes.
+// ClientCreate A client to register. See the operation for the fields of each kind of client.
 type ClientCreate struct {
-	// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, yet in its recorded answers. More
+	// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, but occurs in its recorded responses. More
 	// values may come.
 	ClientType ClientType `json:"client_type,omitempty,omitzero"`
 
@@ -150,25 +150,25 @@ type ClientCreate struct {
 	// Name Name, shown on consent pages. Without line breaks.
 	Name string `json:"name"`
 
-	// PreselectIDP Identity provider that the sign-in page shall propose; null for none.
+	// PreselectIDP Identity provider that the sign-in page proposes; null for none.
 	PreselectIDP nullable.Nullable[string] `json:"preselect_idp,omitempty,omitzero"`
 
-	// Project The project that the client shall belong to. Not for a child client or an instance of a native app.
+	// Project The project that the client belongs to. Not for a child client or an instance of a native app.
 	Project string `json:"project,omitempty,omitzero"`
 
-	// PublicClient Whether the client shall have no secret. Excludes `client_type`.
+	// PublicClient Whether the client has no secret. Excludes `client_type`.
 	PublicClient nullable.Nullable[bool] `json:"public_client,omitempty,omitzero"`
 
 	// RedirectURIs Redirect URIs.
 	RedirectURIs nullable.Nullable[[]string] `json:"redirect_uris,omitempty,omitzero"`
 
-	// RequiredIDP Identity provider of which a user shall need an identity; null for none.
+	// RequiredIDP Identity provider of which a user needs an identity; null for none.
 	RequiredIDP nullable.Nullable[string] `json:"required_idp,omitempty,omitzero"`
 
-	// TemplateID The native app to make an instance of. Only `name` goes with it.
+	// TemplateID The native app to make an instance of. Allows only `name` beside it.
 	TemplateID string `json:"template_id,omitempty,omitzero"`
 
-	// Visibility Who may see a client. `public` is any authenticated caller, `private` the project's administrators.
+	// Visibility Visibility of a client, `public` for any authenticated caller or `private` for the project's administrators.
 	Visibility ClientVisibility `json:"visibility,omitempty,omitzero"`
 }
 
@@ -186,7 +186,7 @@ type ClientCredential struct {
 	// Name Name.
 	Name string `json:"name"`
 
-	// Secret The secret, when the credential was just created; else null.
+	// Secret The secret in the response to the creation; null otherwise.
 	Secret string `json:"secret,omitempty,omitzero"`
 }
 
@@ -204,8 +204,8 @@ func (v ClientCredential) LogValue() slog.Value { return slog.StringValue(fmt.Sp
 // like. It cannot be read back.
 func (v ClientCredential) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
 
-// MarshalBinary always fails, so that encoding/gob and the like neither show the
-// secrets nor lose them unnoticed.
+// MarshalBinary always fails, so that encoding/gob and the like neither write the
+// secrets nor drop them silently.
 func (v ClientCredential) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
 // ClientCredentialCreate A credential to create.
@@ -226,7 +226,7 @@ type ClientCredentialResponse struct {
 	Credential ClientCredential `json:"credential"`
 }
 
-// ClientIncluded Resources that come with a new client.
+// ClientIncluded Resources included with a new client.
 type ClientIncluded struct {
 	// ClientCredential A credential of a client.
 	ClientCredential ClientCredential `json:"client_credential,omitempty,omitzero"`
@@ -250,19 +250,19 @@ type ClientLinksUpdate struct {
 	TermsAndConditions nullable.Nullable[string] `json:"terms_and_conditions,omitempty,omitzero"`
 }
 
-// ClientList Clients. Looked up by `fqdn`, recorded answers have the one client as `client` in place of `clients` (in conflict;
+// ClientList Clients. With `fqdn`, recorded responses have the one client as `client` in place of `clients` (in conflict;
 // expect both).
 type ClientList struct {
-	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
-	// the service itself presumably has every member (not confirmed).
+	// Client A registered client. Recorded responses to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably sends every field (not confirmed).
 	Client ClientRecord `json:"client,omitempty,omitzero"`
 
 	// Clients The clients.
 	Clients []ClientRecord `json:"clients,omitempty,omitzero"`
 }
 
-// ClientRecord A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
-// the service itself presumably has every member (not confirmed).
+// ClientRecord A registered client. Recorded responses to a creation lack `id`, and those to an update `name` and `public_client`;
+// the service itself presumably sends every field (not confirmed).
 type ClientRecord struct {
 	// ClientType Kind of client.
 	ClientType ClientType `json:"client_type"`
@@ -309,22 +309,22 @@ type ClientRecord struct {
 	// UserinfoFromEffectiveIdentity Whether userinfo shows the effective identity.
 	UserinfoFromEffectiveIdentity bool `json:"userinfo_from_effective_identity"`
 
-	// Visibility Who may see the client.
+	// Visibility Visibility of the client.
 	Visibility ClientVisibility `json:"visibility"`
 }
 
 // ClientResponse One client.
 type ClientResponse struct {
-	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
-	// the service itself presumably has every member (not confirmed).
+	// Client A registered client. Recorded responses to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably sends every field (not confirmed).
 	Client ClientRecord `json:"client"`
 }
 
-// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, yet in its recorded answers. More
+// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, but occurs in its recorded responses. More
 // values may come.
 type ClientType string
 
-// ClientUpdate Changes to a client. What is absent stays as it is.
+// ClientUpdate Changes to a client. Absent fields stay as they are.
 type ClientUpdate struct {
 	// Links Web pages about the client.
 	Links nullable.Nullable[ClientLinksUpdate] `json:"links,omitempty,omitzero"`
@@ -332,38 +332,38 @@ type ClientUpdate struct {
 	// Name Name, shown on consent pages. Without line breaks.
 	Name nullable.Nullable[string] `json:"name,omitempty,omitzero"`
 
-	// PreselectIDP Identity provider that the sign-in page shall propose; null for none.
+	// PreselectIDP Identity provider that the sign-in page proposes; null for none.
 	PreselectIDP nullable.Nullable[string] `json:"preselect_idp,omitempty,omitzero"`
 
-	// RedirectURIs Redirect URIs, in place of the present ones.
+	// RedirectURIs Redirect URIs; replaces the current list.
 	RedirectURIs nullable.Nullable[[]string] `json:"redirect_uris,omitempty,omitzero"`
 
-	// RequiredIDP Identity provider of which a user shall need an identity; null for none.
+	// RequiredIDP Identity provider of which a user needs an identity; null for none.
 	RequiredIDP nullable.Nullable[string] `json:"required_idp,omitempty,omitzero"`
 
 	// Scopes IDs of the scopes that the client may use. Seen in one program; not confirmed.
 	Scopes nullable.Nullable[[]string] `json:"scopes,omitempty,omitzero"`
 
-	// Visibility Who may see the client.
+	// Visibility Visibility of the client.
 	Visibility nullable.Nullable[ClientVisibility] `json:"visibility,omitempty,omitzero"`
 }
 
-// ClientVisibility Who may see a client. `public` is any authenticated caller, `private` the project's administrators.
+// ClientVisibility Visibility of a client, `public` for any authenticated caller or `private` for the project's administrators.
 type ClientVisibility string
 
 // CodeChallengeMethod PKCE method (RFC 7636 section 4.2).
 type CodeChallengeMethod string
 
 // Consent One node of a consent tree: a client may use a scope. The parent is the consent before the last in
-// `dependency_path`; a path of one is a root.
+// `dependency_path`; a path of one consent is a root.
 type Consent struct {
 	// AllowsRefresh Whether it covers refresh tokens.
 	AllowsRefresh bool `json:"allows_refresh"`
 
-	// AtomicallyRevocable Whether it can be revoked alone; the optional dependencies, marked `*` in a scope string.
+	// AtomicallyRevocable Whether it can be revoked alone. True for optional dependencies, marked `*` in a scope string.
 	AtomicallyRevocable bool `json:"atomically_revocable"`
 
-	// AutoApproved Whether it was given without asking.
+	// AutoApproved Whether it was given without a consent page.
 	AutoApproved bool `json:"auto_approved"`
 
 	// Client The client that holds the grant at this node.
@@ -390,7 +390,7 @@ type Consent struct {
 	// ScopeName Scope string.
 	ScopeName string `json:"scope_name"`
 
-	// Status State of a consent. `approved` is the only value seen; more may come.
+	// Status State of a consent. `approved` is the only value seen; more values may follow.
 	Status ConsentStatus `json:"status"`
 
 	// Updated When it last changed.
@@ -403,12 +403,12 @@ type ConsentList struct {
 	Consents []Consent `json:"consents"`
 }
 
-// ConsentStatus State of a consent. `approved` is the only value seen; more may come.
+// ConsentStatus State of a consent. `approved` is the only value seen; more values may follow.
 type ConsentStatus string
 
 // CreateClientBody A client to register.
 type CreateClientBody struct {
-	// Client A client to register. The operation says which members each kind of client takes.
+	// Client A client to register. See the operation for the fields of each kind of client.
 	Client ClientCreate `json:"client"`
 }
 
@@ -420,24 +420,24 @@ type CreateClientCredentialBody struct {
 
 // CreateClientResponse The new client. For an instance of a native app, `included` has its first credential.
 type CreateClientResponse struct {
-	// Client The client. The Python SDK's recorded answer for an instance of a native app wraps the whole document in a
-	// second `client`; what the official command line reads does not (in conflict; expect both).
+	// Client The client. The Python SDK's recorded response for an instance of a native app wraps the whole document in a
+	// second `client`; the document that the official command line reads does not (in conflict; expect both).
 	Client ClientRecord `json:"client"`
 
-	// Included Resources that come with a new client.
+	// Included Resources included with a new client.
 	Included ClientIncluded `json:"included,omitempty,omitzero"`
 }
 
 // CreatePolicyBody A policy to create.
 type CreatePolicyBody struct {
-	// Policy A policy to create. The JavaScript SDK takes `project_id` for optional, the Python SDK requires it. Null and an
+	// Policy A policy to create. The JavaScript SDK treats `project_id` as optional, the Python SDK requires it. Null and an
 	// empty list are different values of the domain constraints.
 	Policy PolicyCreate `json:"policy"`
 }
 
 // CreateProjectBody A project to create.
 type CreateProjectBody struct {
-	// Project A project to create. At least one of the two lists has to be given; one that is empty is left out.
+	// Project A project to create. At least one of the two lists is required; an empty list is not sent.
 	Project ProjectCreate `json:"project"`
 }
 
@@ -449,19 +449,19 @@ type CreateScopeBody struct {
 
 // DependentScope A dependency of a scope.
 type DependentScope struct {
-	// Optional Whether a person can grant the scope without it.
+	// Optional Whether a user can grant the scope without it.
 	Optional bool `json:"optional"`
 
 	// RequiresRefreshToken Whether the resource server needs a refresh token for it.
 	RequiresRefreshToken bool `json:"requires_refresh_token"`
 
-	// Scope ID of the scope that is depended on.
+	// Scope ID of the required scope.
 	Scope string `json:"scope"`
 }
 
 // ErrorDetail One problem.
 type ErrorDetail struct {
-	// Code Code. Seen are `UNAUTHORIZED`, `FORBIDDEN` and `DEPENDENT_CONSENT_REQUIRED`; others exist.
+	// Code Code. Recorded are `UNAUTHORIZED`, `FORBIDDEN` and `DEPENDENT_CONSENT_REQUIRED`; others exist.
 	Code string `json:"code,omitempty,omitzero"`
 
 	// Detail Description.
@@ -476,15 +476,15 @@ type ErrorDetail struct {
 	// Title Summary.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// UnapprovedScopes Scope strings that a person has to consent to. With `DEPENDENT_CONSENT_REQUIRED`.
+	// UnapprovedScopes Scope strings that the user has to consent to. With `DEPENDENT_CONSENT_REQUIRED`.
 	UnapprovedScopes []string `json:"unapproved_scopes,omitempty,omitzero"`
 }
 
-// ErrorDocument Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// ErrorDocument Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type ErrorDocument struct {
-	// AuthorizationParameters What a new login has to satisfy: the parameters of the authorization endpoint. Every member is optional.
+	// AuthorizationParameters The requirements of a new login: parameters of the authorization endpoint. Every field is optional.
 	AuthorizationParameters AuthorizationParameters `json:"authorization_parameters,omitempty,omitzero"`
 
 	// Code Code of a requirement error, such as `AuthorizationRequired` or `ConsentRequired`.
@@ -496,17 +496,17 @@ type ErrorDocument struct {
 	// ErrorDescription OAuth 2.0 description. Often missing.
 	ErrorDescription string `json:"error_description,omitempty,omitzero"`
 
-	// Errors What went wrong, one entry for each problem.
+	// Errors The errors, one entry for each problem.
 	Errors []ErrorDetail `json:"errors,omitempty,omitzero"`
 }
 
-// GrantType An OAuth 2.0 grant. More may come.
+// GrantType An OAuth 2.0 grant. More values may follow.
 type GrantType string
 
 // HTMLPage An HTML page for people.
 type HTMLPage = string
 
-// Identity An identity. Sources disagree on what is visible without `view_identities`: only `id` is certain.
+// Identity An identity. Sources disagree about which fields are visible without `view_identities`: only `id` is certain.
 type Identity struct {
 	// Email Email address.
 	Email string `json:"email,omitempty,omitzero"`
@@ -526,28 +526,28 @@ type Identity struct {
 	// Organization Organization.
 	Organization string `json:"organization,omitempty,omitzero"`
 
-	// Status State of an identity: `unused` until somebody signs in with it. More values may come.
+	// Status State of an identity: `unused` until a user signs in with it. More values may follow.
 	Status IdentityStatus `json:"status,omitempty,omitzero"`
 
 	// Username Username with its domain. A client has `<client_id>@clients.auth.globus.org`.
 	Username string `json:"username,omitempty,omitzero"`
 }
 
-// IdentityInclude What can be loaded beside identities.
+// IdentityInclude A resource that can be included with identities.
 type IdentityInclude string
 
-// IdentityIncluded Resources loaded beside identities.
+// IdentityIncluded Resources included with identities.
 type IdentityIncluded struct {
 	// IdentityProviders The providers of the identities. With `include=identity_provider`.
 	IdentityProviders []IdentityProvider `json:"identity_providers,omitempty,omitzero"`
 }
 
-// IdentityList Identities. Those that were not found are missing; the order is not promised.
+// IdentityList Identities. Those that were not found are left out; the order is not guaranteed.
 type IdentityList struct {
 	// Identities The identities.
 	Identities []Identity `json:"identities"`
 
-	// Included Resources loaded beside identities.
+	// Included Resources included with identities.
 	Included IdentityIncluded `json:"included,omitempty,omitzero"`
 }
 
@@ -556,7 +556,7 @@ type IdentityProvider struct {
 	// AlternativeNames Other names.
 	AlternativeNames []string `json:"alternative_names"`
 
-	// Domains Domains of the usernames that the provider vouches for.
+	// Domains Domains of the provider's usernames.
 	Domains []string `json:"domains"`
 
 	// ID Identity provider ID.
@@ -577,30 +577,30 @@ type IdentityProviderList struct {
 
 // IdentityResponse One identity.
 type IdentityResponse struct {
-	// Identity An identity. Sources disagree on what is visible without `view_identities`: only `id` is certain.
+	// Identity An identity. Sources disagree about which fields are visible without `view_identities`: only `id` is certain.
 	Identity Identity `json:"identity"`
 
-	// Included Resources loaded beside identities.
+	// Included Resources included with identities.
 	Included IdentityIncluded `json:"included,omitempty,omitzero"`
 }
 
-// IdentityStatus State of an identity: `unused` until somebody signs in with it. More values may come.
+// IdentityStatus State of an identity: `unused` until a user signs in with it. More values may follow.
 type IdentityStatus string
 
-// IdentityType Kind of an identity. Clients have none. More values may come.
+// IdentityType Kind of an identity. Null for clients. More values may follow.
 type IdentityType string
 
-// IntrospectRequest The form of an introspection.
+// IntrospectRequest The form of an introspection request.
 type IntrospectRequest struct {
-	// AuthenticationPolicies Policy IDs, joined with commas, to evaluate for the token; the answer has `policy_evaluations`. Seen in one
+	// AuthenticationPolicies Policy IDs, joined with commas, to evaluate for the token; the response then has `policy_evaluations`. Seen in one
 	// program; no official SDK offers it.
 	AuthenticationPolicies string `json:"authentication_policies,omitempty,omitzero"`
 
-	// Include What to add, joined with commas: `identity_set`, `identity_set_detail`, `session_info`. Once only: the service
-	// is not known to read a repeated member. `identities_set` is an old name of `identity_set`.
+	// Include What to include, joined with commas: `identity_set`, `identity_set_detail`, `session_info`. Send it once: the service
+	// is not known to read a repeated parameter. `identities_set` is an old name of `identity_set`.
 	Include string `json:"include,omitempty,omitzero"`
 
-	// Token The access token to ask about. Whether refresh tokens are accepted is not known.
+	// Token The access token to introspect. Whether refresh tokens are accepted is not known.
 	Token string `json:"token"`
 }
 
@@ -630,19 +630,19 @@ func (v IntrospectRequest) LogValue() slog.Value { return slog.StringValue(fmt.S
 // like. It cannot be read back.
 func (v IntrospectRequest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
 
-// MarshalBinary always fails, so that encoding/gob and the like neither show the
-// secrets nor lose them unnoticed.
+// MarshalBinary always fails, so that encoding/gob and the like neither write the
+// secrets nor drop them silently.
 func (v IntrospectRequest) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
-// Introspection What a token stands for. When `active` is false, there is nothing else.
+// Introspection The properties of a token. If `active` is false, there are no other fields.
 type Introspection struct {
-	// Active Whether the token is valid, and the caller may know.
+	// Active Whether the token is valid and the caller may introspect it.
 	Active bool `json:"active"`
 
 	// Aud Resource servers and clients that the token is for.
 	Aud []string `json:"aud,omitempty,omitzero"`
 
-	// ClientID The client that the token was issued to (UUID). Null in one recorded answer.
+	// ClientID The client that the token was issued to (UUID). Null in one recorded response.
 	ClientID string `json:"client_id,omitempty,omitzero"`
 
 	// DependentTokensCacheID Key under which dependent tokens may be cached, or empty. The official library for action providers does not
@@ -664,20 +664,20 @@ type Introspection struct {
 	// IdentitySetDetail The linked identities. With `include=identity_set_detail`.
 	IdentitySetDetail []LinkedIdentity `json:"identity_set_detail,omitempty,omitzero"`
 
-	// Iss The issuer, `https://auth.globus.org`. One source has it with a trailing slash; compare without.
+	// Iss The issuer, `https://auth.globus.org`. One source has a trailing slash; compare without it.
 	Iss string `json:"iss,omitempty,omitzero"`
 
 	// Name Name of the effective identity.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Nbf Since when the token is valid, in Unix seconds.
+	// Nbf When the token becomes valid, in Unix seconds.
 	Nbf unixtime.Time `json:"nbf,omitempty,omitzero"`
 
-	// PolicyEvaluations Policy ID to result. With `authentication_policies`. A policy that is missing was not evaluated. Seen in one
+	// PolicyEvaluations Policy ID to result. With `authentication_policies`. A missing policy was not evaluated. Seen in one
 	// program.
 	PolicyEvaluations map[string]PolicyEvaluation `json:"policy_evaluations,omitempty,omitzero"`
 
-	// Scope The scopes of the token, separated by blanks.
+	// Scope The scopes of the token, separated by spaces.
 	Scope string `json:"scope,omitempty,omitzero"`
 
 	// SessionInfo The session behind the token, or null. With `include=session_info`.
@@ -701,7 +701,7 @@ type JSONWebKey struct {
 	// Exponent Exponent, base64url.
 	Exponent string `json:"e,omitempty,omitzero"`
 
-	// Kid Key ID. The service gives none.
+	// Kid Key ID. The service sends none.
 	Kid string `json:"kid,omitempty,omitzero"`
 
 	// Kty Key type, `RSA`.
@@ -716,17 +716,17 @@ type JSONWebKey struct {
 
 // JSONWebKeySet A set of public keys (RFC 7517).
 type JSONWebKeySet struct {
-	// Keys The keys; one in the only document known.
+	// Keys The keys; one in the only recorded document.
 	Keys []JSONWebKey `json:"keys"`
 }
 
-// LinkedIdentity An identity in an identity set. In a set's details at introspection some sources name the ID `sub`, others `id`
-// (in conflict; take the one that is not empty). Every other member can be missing or null.
+// LinkedIdentity An identity in an identity set. In the details of an introspection some sources name the ID `sub`, others `id`
+// (in conflict; use the one that is not empty). Every other field can be missing or null.
 type LinkedIdentity struct {
 	// Email Email address.
 	Email string `json:"email,omitempty,omitzero"`
 
-	// ID Identity ID, under the name that one source of introspection has.
+	// ID Identity ID, under its name in one source for introspection.
 	ID string `json:"id,omitempty,omitzero"`
 
 	// IdentityProvider ID of the identity provider.
@@ -738,7 +738,7 @@ type LinkedIdentity struct {
 	// IdentityType Kind of identity, or null for a client.
 	IdentityType IdentityType `json:"identity_type,omitempty,omitzero"`
 
-	// LastAuthentication When the person last signed in with this identity, in Unix seconds, or null.
+	// LastAuthentication When the user last signed in with this identity, in Unix seconds, or null.
 	LastAuthentication unixtime.Time `json:"last_authentication,omitempty,omitzero"`
 
 	// Name Name.
@@ -747,7 +747,7 @@ type LinkedIdentity struct {
 	// Organization Organization.
 	Organization string `json:"organization,omitempty,omitzero"`
 
-	// Status State of an identity: `unused` until somebody signs in with it. More values may come.
+	// Status State of an identity: `unused` until a user signs in with it. More values may follow.
 	Status IdentityStatus `json:"status,omitempty,omitzero"`
 
 	// Sub Identity ID.
@@ -759,7 +759,7 @@ type LinkedIdentity struct {
 
 // OpenIDConfiguration OpenID Connect Discovery 1.0 metadata.
 type OpenIDConfiguration struct {
-	// AuthorizationEndpoint Where a browser is sent to sign in.
+	// AuthorizationEndpoint URL of the authorization endpoint.
 	AuthorizationEndpoint string `json:"authorization_endpoint"`
 
 	// ClaimsSupported Claims of ID tokens.
@@ -771,13 +771,13 @@ type OpenIDConfiguration struct {
 	// Issuer The `iss` of ID tokens.
 	Issuer string `json:"issuer"`
 
-	// JWKSURI Where the signing keys are; an absolute URL.
+	// JWKSURI Absolute URL of the signing keys.
 	JWKSURI string `json:"jwks_uri"`
 
 	// ResponseTypesSupported Response types. All but `code` belong to the implicit flow.
 	ResponseTypesSupported []string `json:"response_types_supported,omitempty,omitzero"`
 
-	// RevocationEndpoint Where tokens are revoked.
+	// RevocationEndpoint URL of the revocation endpoint.
 	RevocationEndpoint string `json:"revocation_endpoint,omitempty,omitzero"`
 
 	// ScopesSupported Scopes of OpenID Connect.
@@ -786,20 +786,20 @@ type OpenIDConfiguration struct {
 	// SubjectTypesSupported Subject types; `public` only.
 	SubjectTypesSupported []string `json:"subject_types_supported,omitempty,omitzero"`
 
-	// TokenEndpoint Where grants are exchanged for tokens.
+	// TokenEndpoint URL of the token endpoint.
 	TokenEndpoint string `json:"token_endpoint"`
 
 	// TokenEndpointAuthMethodsSupported How a client authenticates at the token endpoint; `client_secret_basic` only.
 	TokenEndpointAuthMethodsSupported []string `json:"token_endpoint_auth_methods_supported,omitempty,omitzero"`
 
-	// UserinfoEndpoint Where the claims about a user are read.
+	// UserinfoEndpoint URL of the userinfo endpoint.
 	UserinfoEndpoint string `json:"userinfo_endpoint,omitempty,omitzero"`
 }
 
-// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
-// `id`; the service itself presumably has every member (not confirmed).
+// Policy An authentication policy. Recorded responses to a creation lack the fields that the request left out, and one to an
+// update lacks `id`; the service itself presumably sends every field (not confirmed).
 type Policy struct {
-	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
+	// AuthenticationAssuranceTimeout Seconds within which the user must have authenticated, or null for no limit.
 	AuthenticationAssuranceTimeout int `json:"authentication_assurance_timeout,omitempty,omitzero"`
 
 	// Description Description.
@@ -827,10 +827,10 @@ type Policy struct {
 	RequiredMFA bool `json:"required_mfa"`
 }
 
-// PolicyCreate A policy to create. The JavaScript SDK takes `project_id` for optional, the Python SDK requires it. Null and an
+// PolicyCreate A policy to create. The JavaScript SDK treats `project_id` as optional, the Python SDK requires it. Null and an
 // empty list are different values of the domain constraints.
 type PolicyCreate struct {
-	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
+	// AuthenticationAssuranceTimeout Seconds within which the user must have authenticated, or null for no limit.
 	AuthenticationAssuranceTimeout nullable.Nullable[int] `json:"authentication_assurance_timeout,omitempty,omitzero"`
 
 	// Description Description.
@@ -848,7 +848,7 @@ type PolicyCreate struct {
 	// HighAssurance Whether this is a high-assurance policy.
 	HighAssurance nullable.Nullable[bool] `json:"high_assurance,omitempty,omitzero"`
 
-	// ProjectID The project that the policy shall belong to.
+	// ProjectID The project that the policy belongs to.
 	ProjectID string `json:"project_id"`
 
 	// RequiredMFA Whether multi-factor authentication is required. True only with `high_assurance`. Absent is false.
@@ -869,14 +869,14 @@ type PolicyList struct {
 
 // PolicyResponse One policy.
 type PolicyResponse struct {
-	// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
-	// `id`; the service itself presumably has every member (not confirmed).
+	// Policy An authentication policy. Recorded responses to a creation lack the fields that the request left out, and one to an
+	// update lacks `id`; the service itself presumably sends every field (not confirmed).
 	Policy Policy `json:"policy"`
 }
 
-// PolicyUpdate Changes to a policy. What is absent stays as it is.
+// PolicyUpdate Changes to a policy. Absent fields stay as they are.
 type PolicyUpdate struct {
-	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
+	// AuthenticationAssuranceTimeout Seconds within which the user must have authenticated, or null for no limit.
 	AuthenticationAssuranceTimeout nullable.Nullable[int] `json:"authentication_assurance_timeout,omitempty,omitzero"`
 
 	// Description Description.
@@ -891,10 +891,10 @@ type PolicyUpdate struct {
 	// DomainConstraintsInclude Domains whose identities can satisfy the policy; null for no constraint.
 	DomainConstraintsInclude nullable.Nullable[[]string] `json:"domain_constraints_include,omitempty,omitzero"`
 
-	// HighAssurance Whether this is a high-assurance policy. The Python SDK does not offer it here, the JavaScript SDK would (in conflict).
+	// HighAssurance Whether this is a high-assurance policy. The Python SDK does not offer it here, the JavaScript SDK does (in conflict).
 	HighAssurance nullable.Nullable[bool] `json:"high_assurance,omitempty,omitzero"`
 
-	// ProjectID The project that the policy shall belong to.
+	// ProjectID The project that the policy belongs to.
 	ProjectID nullable.Nullable[string] `json:"project_id,omitempty,omitzero"`
 
 	// RequiredMFA Whether multi-factor authentication is required. True only with `high_assurance`.
@@ -912,7 +912,7 @@ type Project struct {
 	// Admins The administrators of a project, in full.
 	Admins ProjectAdmins `json:"admins"`
 
-	// ContactEmail Email address of the people behind the project.
+	// ContactEmail Email address of the project's contact.
 	ContactEmail string `json:"contact_email"`
 
 	// DisplayName Name.
@@ -941,7 +941,7 @@ type ProjectAdminGroup struct {
 }
 
 // ProjectAdminIdentity An identity that administers a project. One example in the Python SDK's documentation has the bare ID; every
-// recorded answer has the identity.
+// recorded response has the identity.
 type ProjectAdminIdentity = Identity
 
 // ProjectAdmins The administrators of a project, in full.
@@ -953,15 +953,15 @@ type ProjectAdmins struct {
 	Identities []ProjectAdminIdentity `json:"identities"`
 }
 
-// ProjectCreate A project to create. At least one of the two lists has to be given; one that is empty is left out.
+// ProjectCreate A project to create. At least one of the two lists is required; an empty list is not sent.
 type ProjectCreate struct {
-	// AdminGroupIDs Groups whose members shall administer the project.
+	// AdminGroupIDs Groups whose members administer the project.
 	AdminGroupIDs []string `json:"admin_group_ids,omitempty,omitzero"`
 
-	// AdminIDs Identities that shall administer the project.
+	// AdminIDs Identities that administer the project.
 	AdminIDs []string `json:"admin_ids,omitempty,omitzero"`
 
-	// ContactEmail Email address of the people behind the project.
+	// ContactEmail Email address of the project's contact.
 	ContactEmail string `json:"contact_email"`
 
 	// DisplayName Name.
@@ -980,22 +980,22 @@ type ProjectResponse struct {
 	Project Project `json:"project"`
 }
 
-// ProjectUpdate Changes to a project. What is absent stays as it is. What the service answers to no change at all is not known.
+// ProjectUpdate Changes to a project. Absent fields stay as they are. The response to an empty change is not known.
 type ProjectUpdate struct {
-	// AdminGroupIDs Groups whose members shall administer the project, in place of the present ones.
+	// AdminGroupIDs Groups whose members administer the project; replaces the current list.
 	AdminGroupIDs nullable.Nullable[[]string] `json:"admin_group_ids,omitempty,omitzero"`
 
-	// AdminIDs Identities that shall administer the project, in place of the present ones.
+	// AdminIDs Identities that administer the project; replaces the current list.
 	AdminIDs nullable.Nullable[[]string] `json:"admin_ids,omitempty,omitzero"`
 
-	// ContactEmail Email address of the people behind the project.
+	// ContactEmail Email address of the project's contact.
 	ContactEmail nullable.Nullable[string] `json:"contact_email,omitempty,omitzero"`
 
 	// DisplayName Name.
 	DisplayName nullable.Nullable[string] `json:"display_name,omitempty,omitzero"`
 }
 
-// Prompt What the authorization endpoint may show.
+// Prompt Which pages the authorization endpoint shows.
 type Prompt string
 
 // ResourceServerToken A token for one resource server.
@@ -1009,19 +1009,19 @@ type ResourceServerToken struct {
 	// IDToken The ID token, when this is the token of `auth.globus.org` and `openid` was granted (not confirmed below the top level).
 	IDToken string `json:"id_token,omitempty,omitzero"`
 
-	// RefreshToken The refresh token, when offline access was asked for.
+	// RefreshToken The refresh token, if offline access was requested.
 	RefreshToken string `json:"refresh_token,omitempty,omitzero"`
 
-	// ResourceServer Whom the token is for.
+	// ResourceServer The resource server that the token is for.
 	ResourceServer string `json:"resource_server"`
 
-	// Scope The scopes of the token, separated by blanks.
+	// Scope The scopes of the token, separated by spaces.
 	Scope string `json:"scope"`
 
-	// State The state of the authorization request. Never in the answer of the dependent grant.
+	// State The state of the authorization request. Never in the response of the dependent grant.
 	State string `json:"state,omitempty,omitzero"`
 
-	// TokenType `Bearer`, or `bearer` in recorded answers of the dependent grant.
+	// TokenType `Bearer`, or `bearer` in recorded responses of the dependent grant.
 	TokenType string `json:"token_type"`
 }
 
@@ -1041,11 +1041,11 @@ func (v ResourceServerToken) LogValue() slog.Value { return slog.StringValue(fmt
 // like. It cannot be read back.
 func (v ResourceServerToken) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
 
-// MarshalBinary always fails, so that encoding/gob and the like neither show the
-// secrets nor lose them unnoticed.
+// MarshalBinary always fails, so that encoding/gob and the like neither write the
+// secrets nor drop them silently.
 func (v ResourceServerToken) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
-// ResponseType What the authorization endpoint answers with.
+// ResponseType Response type of the authorization endpoint.
 type ResponseType string
 
 // Revocation Whether a token is active.
@@ -1054,9 +1054,9 @@ type Revocation struct {
 	Active bool `json:"active,omitempty,omitzero"`
 }
 
-// RevokeRequest The form of a revocation, or of a question whether a token is active.
+// RevokeRequest The form of a revocation, or of a check whether a token is active.
 type RevokeRequest struct {
-	// ClientID The client, when it has no secret. Excludes Basic.
+	// ClientID The client, if it has no secret. Excludes Basic.
 	ClientID string `json:"client_id,omitempty,omitzero"`
 
 	// Token The access or refresh token.
@@ -1092,22 +1092,22 @@ func (v RevokeRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprin
 // like. It cannot be read back.
 func (v RevokeRequest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
 
-// MarshalBinary always fails, so that encoding/gob and the like neither show the
-// secrets nor lose them unnoticed.
+// MarshalBinary always fails, so that encoding/gob and the like neither write the
+// secrets nor drop them silently.
 func (v RevokeRequest) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
 // Scope A scope that a client owns as a resource server.
 type Scope struct {
-	// Advertised Whether others can find the scope.
+	// Advertised Whether other clients can find the scope.
 	Advertised bool `json:"advertised"`
 
-	// AllowsRefreshToken Whether refresh tokens may be asked for.
+	// AllowsRefreshToken Whether refresh tokens may be requested.
 	AllowsRefreshToken bool `json:"allows_refresh_token"`
 
 	// Client The client that owns the scope.
 	Client string `json:"client"`
 
-	// DependentScopes Scopes of others that a token of this one is exchanged for.
+	// DependentScopes Scopes of other resource servers that a token with this scope is exchanged for.
 	DependentScopes []DependentScope `json:"dependent_scopes"`
 
 	// Description Description, shown on consent pages.
@@ -1122,19 +1122,19 @@ type Scope struct {
 	// RequiredDomains Domains of which a user needs an identity.
 	RequiredDomains []string `json:"required_domains"`
 
-	// ScopeString What is sent in requests, `https://auth.globus.org/scopes/<client or host name>/<suffix>`.
+	// ScopeString The string that requests use, `https://auth.globus.org/scopes/<client or host name>/<suffix>`.
 	ScopeString string `json:"scope_string"`
 }
 
 // ScopeCreate A scope to create.
 type ScopeCreate struct {
-	// Advertised Whether others can find the scope.
+	// Advertised Whether other clients can find the scope.
 	Advertised nullable.Nullable[bool] `json:"advertised,omitempty,omitzero"`
 
-	// AllowsRefreshToken Whether refresh tokens may be asked for.
+	// AllowsRefreshToken Whether refresh tokens may be requested.
 	AllowsRefreshToken nullable.Nullable[bool] `json:"allows_refresh_token,omitempty,omitzero"`
 
-	// DependentScopes Scopes of others that a token of this one is exchanged for.
+	// DependentScopes Scopes of other resource servers that a token with this scope is exchanged for.
 	DependentScopes nullable.Nullable[[]DependentScope] `json:"dependent_scopes,omitempty,omitzero"`
 
 	// Description Description, shown on consent pages.
@@ -1156,7 +1156,7 @@ type ScopeList struct {
 	Scopes []Scope `json:"scopes"`
 }
 
-// ScopeResponse One scope as `scope`; or, in answer to a creation, one for each of the client's host names and its ID as `scopes`
+// ScopeResponse One scope as `scope`; or, after a creation, one for each of the client's host names and its ID as `scopes`
 // (in conflict; expect both).
 type ScopeResponse struct {
 	// Scope A scope that a client owns as a resource server.
@@ -1166,15 +1166,15 @@ type ScopeResponse struct {
 	Scopes []Scope `json:"scopes,omitempty,omitzero"`
 }
 
-// ScopeUpdate Changes to a scope. What is absent stays as it is; lists replace the old ones.
+// ScopeUpdate Changes to a scope. Absent fields stay as they are; lists replace the old ones.
 type ScopeUpdate struct {
-	// Advertised Whether others can find the scope.
+	// Advertised Whether other clients can find the scope.
 	Advertised nullable.Nullable[bool] `json:"advertised,omitempty,omitzero"`
 
-	// AllowsRefreshToken Whether refresh tokens may be asked for.
+	// AllowsRefreshToken Whether refresh tokens may be requested.
 	AllowsRefreshToken nullable.Nullable[bool] `json:"allows_refresh_token,omitempty,omitzero"`
 
-	// DependentScopes Scopes of others that a token of this one is exchanged for.
+	// DependentScopes Scopes of other resource servers that a token with this scope is exchanged for.
 	DependentScopes nullable.Nullable[[]DependentScope] `json:"dependent_scopes,omitempty,omitzero"`
 
 	// Description Description, shown on consent pages.
@@ -1186,11 +1186,11 @@ type ScopeUpdate struct {
 	// RequiredDomains Domains of which a user needs an identity.
 	RequiredDomains nullable.Nullable[[]string] `json:"required_domains,omitempty,omitzero"`
 
-	// ScopeSuffix Last part of the scope string. The Python SDK offers it here, the JavaScript SDK does not (in conflict). It changes the string that clients ask for.
+	// ScopeSuffix Last part of the scope string. The Python SDK offers it here, the JavaScript SDK does not (in conflict). It changes the string that clients request.
 	ScopeSuffix nullable.Nullable[string] `json:"scope_suffix,omitempty,omitzero"`
 }
 
-// SessionAuthentication One authentication in a session. What is filled depends on the identity provider.
+// SessionAuthentication One authentication in a session. The fields depend on the identity provider.
 type SessionAuthentication struct {
 	// ACR Authentication context class reference.
 	ACR string `json:"acr,omitempty,omitzero"`
@@ -1198,7 +1198,7 @@ type SessionAuthentication struct {
 	// AMR Authentication methods. Holds `mfa` after multi-factor authentication.
 	AMR []string `json:"amr,omitempty,omitzero"`
 
-	// AuthTime When it happened, in Unix seconds; an integer, or a float in one recorded answer.
+	// AuthTime When it happened, in Unix seconds; an integer, or a float in one recorded response.
 	AuthTime unixtime.Time `json:"auth_time,omitempty,omitzero"`
 
 	// CustomClaims Further claims of the identity provider.
@@ -1217,32 +1217,32 @@ type SessionInfo struct {
 	SessionID string `json:"session_id,omitempty,omitzero"`
 }
 
-// TokenRequest The form of a token request. Which members count depends on `grant_type`, as the operation says. Other members are
+// TokenRequest The form of a token request. `grant_type` decides which parameters apply; see the operation. Other parameters are
 // passed on.
 type TokenRequest struct {
-	// AccessType Whether refresh tokens are wanted. For the authorization endpoint and the dependent grant.
+	// AccessType Whether to issue refresh tokens. For the authorization endpoint and the dependent grant.
 	AccessType AccessType `json:"access_type,omitempty,omitzero"`
 
-	// ClientID The client, when it has no secret. Excludes Basic.
+	// ClientID The client, if it has no secret. Excludes Basic.
 	ClientID string `json:"client_id,omitempty,omitzero"`
 
-	// Code The authorization code. It can be used once and lives briefly.
+	// Code The authorization code. It can be used once and expires soon.
 	Code string `json:"code,omitempty,omitzero"`
 
-	// CodeVerifier The PKCE verifier that `code_challenge` was made from, 43 to 128 characters of `A-Z a-z 0-9 - . _ ~`.
+	// CodeVerifier The PKCE verifier that `code_challenge` was derived from, 43 to 128 characters of `A-Z a-z 0-9 - . _ ~`.
 	CodeVerifier string `json:"code_verifier,omitempty,omitzero"`
 
-	// GrantType The grant. A grant that is not listed is passed on.
+	// GrantType The grant. An unlisted grant is passed on.
 	GrantType GrantType `json:"grant_type"`
 
 	// RedirectURI The redirect URI of the authorization request, exactly as it was.
 	RedirectURI string `json:"redirect_uri,omitempty,omitzero"`
 
-	// RefreshToken The refresh token. It gives one token, of one resource server.
+	// RefreshToken The refresh token. It renews the token of one resource server.
 	RefreshToken string `json:"refresh_token,omitempty,omitzero"`
 
-	// Scope Scopes, separated by blanks. Required of client credentials; restricts the answer of the dependent grant.
-	// No SDK narrows a refresh with it.
+	// Scope Scopes, separated by spaces. Required for client credentials; restricts the response of the dependent grant.
+	// No SDK sends it with a refresh.
 	Scope string `json:"scope,omitempty,omitzero"`
 
 	// Token Dependent grant. The access token that was sent to the resource server.
@@ -1296,36 +1296,36 @@ func (v TokenRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprint
 // like. It cannot be read back.
 func (v TokenRequest) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
 
-// MarshalBinary always fails, so that encoding/gob and the like neither show the
-// secrets nor lose them unnoticed.
+// MarshalBinary always fails, so that encoding/gob and the like neither write the
+// secrets nor drop them silently.
 func (v TokenRequest) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
-// TokenResponse Tokens, one for each resource server: the first at the top level, the others in `other_tokens`. Which one is on
-// top is not defined; search for the resource server.
+// TokenResponse Tokens, one for each resource server: the first at the top level, the others in `other_tokens`. Their order is not
+// defined; search for the resource server.
 type TokenResponse struct {
 	// AccessToken The access token.
 	AccessToken string `json:"access_token"`
 
-	// ExpiresIn Seconds until the access token expires. 172800, two days, as a rule.
+	// ExpiresIn Seconds until the access token expires. Usually 172800, two days.
 	ExpiresIn unixtime.Seconds `json:"expires_in"`
 
 	// IDToken The ID token, a signed JWT, when `openid` was granted. A refresh may not return one.
 	IDToken string `json:"id_token,omitempty,omitzero"`
 
-	// OtherTokens The tokens for further resource servers. Take absent for empty.
+	// OtherTokens The tokens for further resource servers. Absent means empty.
 	OtherTokens []ResourceServerToken `json:"other_tokens,omitempty,omitzero"`
 
-	// RefreshToken The refresh token, when offline access was asked for. It may be missing in the answer to a refresh (not
-	// confirmed); the old one stays good then.
+	// RefreshToken The refresh token, if offline access was requested. It may be missing in the response to a refresh (not
+	// confirmed); the old one then remains valid.
 	RefreshToken string `json:"refresh_token,omitempty,omitzero"`
 
-	// ResourceServer Whom the token is for, such as `transfer.api.globus.org` or a client ID.
+	// ResourceServer The resource server that the token is for, such as `transfer.api.globus.org` or a client ID.
 	ResourceServer string `json:"resource_server"`
 
-	// Scope The scopes of the token, separated by blanks. Dependencies are not listed.
+	// Scope The scopes of the token, separated by spaces. Dependencies are not listed.
 	Scope string `json:"scope"`
 
-	// State The state of the authorization request, in the answer to a code.
+	// State The state of the authorization request, in the response to a code.
 	State string `json:"state,omitempty,omitzero"`
 
 	// TokenType `Bearer`; compare without regard to letter case.
@@ -1348,8 +1348,8 @@ func (v TokenResponse) LogValue() slog.Value { return slog.StringValue(fmt.Sprin
 // like. It cannot be read back.
 func (v TokenResponse) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%+v", v), nil }
 
-// MarshalBinary always fails, so that encoding/gob and the like neither show the
-// secrets nor lose them unnoticed.
+// MarshalBinary always fails, so that encoding/gob and the like neither write the
+// secrets nor drop them silently.
 func (v TokenResponse) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
 // TokenTypeHint Kind of a token (RFC 7009 section 2.1).
@@ -1357,29 +1357,29 @@ type TokenTypeHint string
 
 // UpdateClientBody Changes to a client.
 type UpdateClientBody struct {
-	// Client Changes to a client. What is absent stays as it is.
+	// Client Changes to a client. Absent fields stay as they are.
 	Client ClientUpdate `json:"client"`
 }
 
 // UpdatePolicyBody Changes to a policy.
 type UpdatePolicyBody struct {
-	// Policy Changes to a policy. What is absent stays as it is.
+	// Policy Changes to a policy. Absent fields stay as they are.
 	Policy PolicyUpdate `json:"policy"`
 }
 
 // UpdateProjectBody Changes to a project.
 type UpdateProjectBody struct {
-	// Project Changes to a project. What is absent stays as it is. What the service answers to no change at all is not known.
+	// Project Changes to a project. Absent fields stay as they are. The response to an empty change is not known.
 	Project ProjectUpdate `json:"project"`
 }
 
 // UpdateScopeBody Changes to a scope.
 type UpdateScopeBody struct {
-	// Scope Changes to a scope. What is absent stays as it is; lists replace the old ones.
+	// Scope Changes to a scope. Absent fields stay as they are; lists replace the old ones.
 	Scope ScopeUpdate `json:"scope"`
 }
 
-// Userinfo Claims about a user (OpenID Connect Core 5.3). Any member but `sub` can be missing, and values can be null.
+// Userinfo Claims about a user (OpenID Connect Core 5.3). Any field but `sub` can be missing, and values can be null.
 type Userinfo struct {
 	// Email Email address. With the scope `email`.
 	Email string `json:"email,omitempty,omitzero"`
@@ -1393,7 +1393,7 @@ type Userinfo struct {
 	// IdentitySet The linked identities, this one included. With the scope `view_identity_set`.
 	IdentitySet []LinkedIdentity `json:"identity_set,omitempty,omitzero"`
 
-	// LastAuthentication When the person last signed in with this identity, in Unix seconds, or null.
+	// LastAuthentication When the user last signed in with this identity, in Unix seconds, or null.
 	LastAuthentication unixtime.Time `json:"last_authentication,omitempty,omitzero"`
 
 	// Name Name.
@@ -1409,69 +1409,69 @@ type Userinfo struct {
 	Sub string `json:"sub"`
 }
 
-// WrappedClient A client and its first credential, one level deeper than they should be.
+// WrappedClient A client and its first credential, one level deeper than expected.
 type WrappedClient struct {
-	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
-	// the service itself presumably has every member (not confirmed).
+	// Client A registered client. Recorded responses to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably sends every field (not confirmed).
 	Client ClientRecord `json:"client"`
 
-	// Included Resources that come with a new client.
+	// Included Resources included with a new client.
 	Included ClientIncluded `json:"included,omitempty,omitzero"`
 }
 
-// BadRequest Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// BadRequest Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type BadRequest = ErrorDocument
 
-// ClientUnauthorized Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// ClientUnauthorized Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type ClientUnauthorized = ErrorDocument
 
-// Conflict Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// Conflict Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type Conflict = ErrorDocument
 
-// DependentConsentRequired Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// DependentConsentRequired Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type DependentConsentRequired = ErrorDocument
 
-// Forbidden Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// Forbidden Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type Forbidden = ErrorDocument
 
-// NotFound Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// NotFound Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type NotFound = ErrorDocument
 
-// ServerError Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// ServerError Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type ServerError = ErrorDocument
 
-// ServiceUnavailable Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// ServiceUnavailable Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type ServiceUnavailable = ErrorDocument
 
-// TokenBadRequest Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// TokenBadRequest Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type TokenBadRequest = ErrorDocument
 
-// TooManyRequests Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// TooManyRequests Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type TooManyRequests = ErrorDocument
 
-// Unauthorized Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// Unauthorized Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type Unauthorized = ErrorDocument
 
 // GetClientsParams defines parameters for GetClients.
@@ -1492,16 +1492,16 @@ type GetIdentitiesParams struct {
 	Usernames []string `form:"usernames,omitempty" json:"usernames,omitempty,omitzero"`
 
 	// Provision Whether to create identities for usernames that do not exist yet. Only with `usernames`, and then
-	// always send it: what the service does when it is left out is not stated and has changed before.
+	// always send it: the service's default is not documented and has changed before.
 	Provision bool `form:"provision,omitempty" json:"provision,omitempty,omitzero"`
 
-	// Include What to load beside the identities, joined with commas.
+	// Include Resources to include with the identities, joined with commas.
 	Include []IdentityInclude `form:"include,omitempty" json:"include,omitempty,omitzero"`
 }
 
 // GetIdentityParams defines parameters for GetIdentity.
 type GetIdentityParams struct {
-	// Include What to load beside the identity, joined with commas.
+	// Include Resources to include with the identity, joined with commas.
 	Include []IdentityInclude `form:"include,omitempty" json:"include,omitempty,omitzero"`
 }
 
@@ -1532,61 +1532,61 @@ type GetScopesParams struct {
 
 // AuthorizeParams defines parameters for Authorize.
 type AuthorizeParams struct {
-	// ClientID The client that asks.
+	// ClientID The client that requests authorization.
 	ClientID string `form:"client_id" json:"client_id"`
 
-	// RedirectURI Where the answer goes. It must be registered for the client. A native client may use
+	// RedirectURI The redirect URI. It must be registered for the client. A native client may use
 	// `http://localhost` or a loopback address with any port, and `https://auth.globus.org/v2/web/auth-code`,
 	// which shows the code for copying.
 	RedirectURI string `form:"redirect_uri" json:"redirect_uri"`
 
-	// Scope Scopes, separated by blanks; at least one. A scope's dependencies stand in brackets behind it, and `*`
-	// before a scope marks an optional one: `a[b *c]`. `openid` asks for an ID token. The JavaScript SDK asks
-	// for refresh tokens with the scope `offline_access`.
+	// Scope Scopes, separated by spaces; at least one. A scope's dependencies follow it in brackets, and `*`
+	// before a scope makes it optional: `a[b *c]`. `openid` requests an ID token. The JavaScript SDK requests
+	// refresh tokens with the scope `offline_access`.
 	Scope string `form:"scope" json:"scope"`
 
-	// ResponseType What to answer with. The discovery document announces more values than `code`; they belong to the implicit flow.
+	// ResponseType Response type. The discovery document lists more values than `code`; they belong to the implicit flow.
 	ResponseType ResponseType `form:"response_type" json:"response_type"`
 
-	// State Opaque value that comes back with the answer. Make it random and compare it.
+	// State Opaque value that the redirect returns. Make it random and compare it.
 	State string `form:"state,omitempty" json:"state,omitempty,omitzero"`
 
-	// CodeChallenge PKCE challenge (RFC 7636). Required of public clients. Goes with `code_challenge_method`.
+	// CodeChallenge PKCE challenge (RFC 7636). Required of public clients, together with `code_challenge_method`.
 	CodeChallenge string `form:"code_challenge,omitempty" json:"code_challenge,omitempty,omitzero"`
 
-	// CodeChallengeMethod How `code_challenge` was made from the verifier. Goes with `code_challenge`.
+	// CodeChallengeMethod How `code_challenge` was derived from the verifier. Required with `code_challenge`.
 	CodeChallengeMethod CodeChallengeMethod `form:"code_challenge_method,omitempty" json:"code_challenge_method,omitempty,omitzero"`
 
-	// AccessType `offline` asks for refresh tokens.
+	// AccessType `offline` requests refresh tokens.
 	AccessType AccessType `form:"access_type,omitempty" json:"access_type,omitempty,omitzero"`
 
 	// PrefillNamedGrant Label suggested on the consent page, such as the program and the host it runs on. Native clients.
 	PrefillNamedGrant string `form:"prefill_named_grant,omitempty" json:"prefill_named_grant,omitempty,omitzero"`
 
-	// Nonce Value that comes back in the ID token (OpenID Connect Core 3.1.2.1).
+	// Nonce Value that the ID token returns (OpenID Connect Core 3.1.2.1).
 	Nonce string `form:"nonce,omitempty" json:"nonce,omitempty,omitzero"`
 
-	// Prompt `login` makes the person sign in again; `none` forbids any page.
+	// Prompt `login` requires the user to sign in again; `none` forbids any page.
 	Prompt Prompt `form:"prompt,omitempty" json:"prompt,omitempty,omitzero"`
 
-	// LoginHint Who is expected to sign in (OpenID Connect Core 3.1.2.1). What the service does with it is not
+	// LoginHint The user who is expected to sign in (OpenID Connect Core 3.1.2.1). The service's use of it is not
 	// confirmed; this project's test double signs that user in.
 	LoginHint string `form:"login_hint,omitempty" json:"login_hint,omitempty,omitzero"`
 
-	// SessionMessage Text shown to the person when the session has to be extended.
+	// SessionMessage Text shown to the user when the session has to be extended.
 	SessionMessage string `form:"session_message,omitempty" json:"session_message,omitempty,omitzero"`
 
 	// SessionRequiredIdentities Identity IDs that must be in session, joined with commas.
 	SessionRequiredIdentities []string `form:"session_required_identities,omitempty" json:"session_required_identities,omitempty,omitzero"`
 
-	// SessionRequiredSingleDomain Domains, joined with commas; the session must hold an identity of any one of them.
+	// SessionRequiredSingleDomain Domains, joined with commas; the session must have an identity from one of them.
 	SessionRequiredSingleDomain []string `form:"session_required_single_domain,omitempty" json:"session_required_single_domain,omitempty,omitzero"`
 
 	// SessionRequiredPolicies Policy IDs that the session must satisfy, joined with commas.
 	SessionRequiredPolicies []string `form:"session_required_policies,omitempty" json:"session_required_policies,omitempty,omitzero"`
 
-	// SessionRequiredMFA Whether multi-factor authentication is required; makes sense with `session_required_identities` or
-	// `session_required_single_domain` only. The Python SDK writes `True`, the JavaScript SDK `true`.
+	// SessionRequiredMFA Whether multi-factor authentication is required; only useful with `session_required_identities` or
+	// `session_required_single_domain`. The Python SDK writes `True`, the JavaScript SDK `true`.
 	SessionRequiredMFA bool `form:"session_required_mfa,omitempty" json:"session_required_mfa,omitempty,omitzero"`
 }
 
@@ -1598,22 +1598,22 @@ type AuthCodePageParams struct {
 	// State The state of the authorization request.
 	State string `form:"state,omitempty" json:"state,omitempty,omitzero"`
 
-	// Error What went wrong, in place of `code`.
+	// Error The error code, in place of `code`.
 	Error string `form:"error,omitempty" json:"error,omitempty,omitzero"`
 
-	// ErrorDescription What went wrong, for people.
+	// ErrorDescription The error, for people.
 	ErrorDescription string `form:"error_description,omitempty" json:"error_description,omitempty,omitzero"`
 }
 
 // LogoutPageParams defines parameters for LogoutPage.
 type LogoutPageParams struct {
-	// Client The client that sends the person here.
+	// Client The client that sends the user here.
 	Client string `form:"client,omitempty" json:"client,omitempty,omitzero"`
 
-	// RedirectURI Where the link on the page leads.
+	// RedirectURI The target of the link on the page.
 	RedirectURI string `form:"redirect_uri,omitempty" json:"redirect_uri,omitempty,omitzero"`
 
-	// RedirectName What the link on the page says.
+	// RedirectName The text of the link on the page.
 	RedirectName string `form:"redirect_name,omitempty" json:"redirect_name,omitempty,omitzero"`
 }
 
@@ -1666,9 +1666,9 @@ type Doer interface {
 	Do(req *http.Request) (*http.Response, error)
 }
 
-// Client is the raw client: it builds requests and hands back responses as
-// they came, whatever their status. It adds no credentials, limits no body and
-// repeats nothing; the client of the module's root package does.
+// Client is the raw client: it builds requests and returns responses
+// unread, whatever their status. It adds no credentials, limits no body and
+// retries nothing; the client of the module's root package does.
 //
 // A Client may be used by several goroutines at once if its Doer may.
 type Client struct {
@@ -1720,14 +1720,14 @@ func joinComma[S ~string](values []S) string {
 	return b.String()
 }
 
-// segment checks and escapes one value of a path. An empty one would address
-// the whole collection, and a dot segment its parent.
+// segment checks and escapes one value of a path. An empty value would address
+// the whole collection, a dot segment its parent.
 func segment(operation, name, value string) (string, error) {
 	switch value {
 	case "":
 		return "", fmt.Errorf("gen: %s: %s is empty", operation, name)
 	case ".", "..":
-		return "", fmt.Errorf("gen: %s: %s is %q, which is no ID", operation, name, value)
+		return "", fmt.Errorf("gen: %s: %s is %q, which is not an ID", operation, name, value)
 	}
 	return url.PathEscape(value), nil
 }
@@ -1753,29 +1753,29 @@ func newRequest(ctx context.Context, method, baseURL, path string, query *pairs,
 }
 
 // NewGetOpenIDConfigurationRequest builds the request of GetOpenIDConfiguration: GET /.well-known/openid-configuration.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetOpenIDConfigurationRequest(ctx context.Context, baseURL string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodGet, baseURL, "/.well-known/openid-configuration", nil, "", nil)
 }
 
-// GetOpenIDConfiguration sends GET /.well-known/openid-configuration and returns the response as it came. The caller closes its body.
+// GetOpenIDConfiguration sends GET /.well-known/openid-configuration and returns the response unread. The caller closes its body.
 func (c *Client) GetOpenIDConfiguration(ctx context.Context) (*http.Response, error) {
 	return c.do(NewGetOpenIDConfigurationRequest(ctx, c.BaseURL))
 }
 
 // NewGetJWKSRequest builds the request of GetJWKS: GET /jwk.json.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetJWKSRequest(ctx context.Context, baseURL string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodGet, baseURL, "/jwk.json", nil, "", nil)
 }
 
-// GetJWKS sends GET /jwk.json and returns the response as it came. The caller closes its body.
+// GetJWKS sends GET /jwk.json and returns the response unread. The caller closes its body.
 func (c *Client) GetJWKS(ctx context.Context) (*http.Response, error) {
 	return c.do(NewGetJWKSRequest(ctx, c.BaseURL))
 }
 
 // NewGetClientsRequest builds the request of GetClients: GET /v2/api/clients.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetClientsRequest(ctx context.Context, baseURL string, params *GetClientsParams) (*http.Request, error) {
 	var query pairs
 	if params != nil {
@@ -1789,13 +1789,13 @@ func NewGetClientsRequest(ctx context.Context, baseURL string, params *GetClient
 	return newRequest(ctx, http.MethodGet, baseURL, "/v2/api/clients", &query, "", nil)
 }
 
-// GetClients sends GET /v2/api/clients and returns the response as it came. The caller closes its body.
+// GetClients sends GET /v2/api/clients and returns the response unread. The caller closes its body.
 func (c *Client) GetClients(ctx context.Context, params *GetClientsParams) (*http.Response, error) {
 	return c.do(NewGetClientsRequest(ctx, c.BaseURL, params))
 }
 
 // NewCreateClientRequest builds the request of CreateClient: POST /v2/api/clients.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewCreateClientRequest(ctx context.Context, baseURL string, body CreateClientBody) (*http.Request, error) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -1804,13 +1804,13 @@ func NewCreateClientRequest(ctx context.Context, baseURL string, body CreateClie
 	return newRequest(ctx, http.MethodPost, baseURL, "/v2/api/clients", nil, "application/json", encoded)
 }
 
-// CreateClient sends POST /v2/api/clients and returns the response as it came. The caller closes its body.
+// CreateClient sends POST /v2/api/clients and returns the response unread. The caller closes its body.
 func (c *Client) CreateClient(ctx context.Context, body CreateClientBody) (*http.Response, error) {
 	return c.do(NewCreateClientRequest(ctx, c.BaseURL, body))
 }
 
 // NewDeleteClientRequest builds the request of DeleteClient: DELETE /v2/api/clients/{client_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewDeleteClientRequest(ctx context.Context, baseURL string, clientID string) (*http.Request, error) {
 	segment0, err := segment("DeleteClient", "clientID", clientID)
 	if err != nil {
@@ -1819,13 +1819,13 @@ func NewDeleteClientRequest(ctx context.Context, baseURL string, clientID string
 	return newRequest(ctx, http.MethodDelete, baseURL, fmt.Sprintf("/v2/api/clients/%s", segment0), nil, "", nil)
 }
 
-// DeleteClient sends DELETE /v2/api/clients/{client_id} and returns the response as it came. The caller closes its body.
+// DeleteClient sends DELETE /v2/api/clients/{client_id} and returns the response unread. The caller closes its body.
 func (c *Client) DeleteClient(ctx context.Context, clientID string) (*http.Response, error) {
 	return c.do(NewDeleteClientRequest(ctx, c.BaseURL, clientID))
 }
 
 // NewGetClientRequest builds the request of GetClient: GET /v2/api/clients/{client_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetClientRequest(ctx context.Context, baseURL string, clientID string) (*http.Request, error) {
 	segment0, err := segment("GetClient", "clientID", clientID)
 	if err != nil {
@@ -1834,13 +1834,13 @@ func NewGetClientRequest(ctx context.Context, baseURL string, clientID string) (
 	return newRequest(ctx, http.MethodGet, baseURL, fmt.Sprintf("/v2/api/clients/%s", segment0), nil, "", nil)
 }
 
-// GetClient sends GET /v2/api/clients/{client_id} and returns the response as it came. The caller closes its body.
+// GetClient sends GET /v2/api/clients/{client_id} and returns the response unread. The caller closes its body.
 func (c *Client) GetClient(ctx context.Context, clientID string) (*http.Response, error) {
 	return c.do(NewGetClientRequest(ctx, c.BaseURL, clientID))
 }
 
 // NewUpdateClientRequest builds the request of UpdateClient: PUT /v2/api/clients/{client_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewUpdateClientRequest(ctx context.Context, baseURL string, clientID string, body UpdateClientBody) (*http.Request, error) {
 	segment0, err := segment("UpdateClient", "clientID", clientID)
 	if err != nil {
@@ -1853,13 +1853,13 @@ func NewUpdateClientRequest(ctx context.Context, baseURL string, clientID string
 	return newRequest(ctx, http.MethodPut, baseURL, fmt.Sprintf("/v2/api/clients/%s", segment0), nil, "application/json", encoded)
 }
 
-// UpdateClient sends PUT /v2/api/clients/{client_id} and returns the response as it came. The caller closes its body.
+// UpdateClient sends PUT /v2/api/clients/{client_id} and returns the response unread. The caller closes its body.
 func (c *Client) UpdateClient(ctx context.Context, clientID string, body UpdateClientBody) (*http.Response, error) {
 	return c.do(NewUpdateClientRequest(ctx, c.BaseURL, clientID, body))
 }
 
 // NewGetClientCredentialsRequest builds the request of GetClientCredentials: GET /v2/api/clients/{client_id}/credentials.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetClientCredentialsRequest(ctx context.Context, baseURL string, clientID string) (*http.Request, error) {
 	segment0, err := segment("GetClientCredentials", "clientID", clientID)
 	if err != nil {
@@ -1868,13 +1868,13 @@ func NewGetClientCredentialsRequest(ctx context.Context, baseURL string, clientI
 	return newRequest(ctx, http.MethodGet, baseURL, fmt.Sprintf("/v2/api/clients/%s/credentials", segment0), nil, "", nil)
 }
 
-// GetClientCredentials sends GET /v2/api/clients/{client_id}/credentials and returns the response as it came. The caller closes its body.
+// GetClientCredentials sends GET /v2/api/clients/{client_id}/credentials and returns the response unread. The caller closes its body.
 func (c *Client) GetClientCredentials(ctx context.Context, clientID string) (*http.Response, error) {
 	return c.do(NewGetClientCredentialsRequest(ctx, c.BaseURL, clientID))
 }
 
 // NewCreateClientCredentialRequest builds the request of CreateClientCredential: POST /v2/api/clients/{client_id}/credentials.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewCreateClientCredentialRequest(ctx context.Context, baseURL string, clientID string, body CreateClientCredentialBody) (*http.Request, error) {
 	segment0, err := segment("CreateClientCredential", "clientID", clientID)
 	if err != nil {
@@ -1887,13 +1887,13 @@ func NewCreateClientCredentialRequest(ctx context.Context, baseURL string, clien
 	return newRequest(ctx, http.MethodPost, baseURL, fmt.Sprintf("/v2/api/clients/%s/credentials", segment0), nil, "application/json", encoded)
 }
 
-// CreateClientCredential sends POST /v2/api/clients/{client_id}/credentials and returns the response as it came. The caller closes its body.
+// CreateClientCredential sends POST /v2/api/clients/{client_id}/credentials and returns the response unread. The caller closes its body.
 func (c *Client) CreateClientCredential(ctx context.Context, clientID string, body CreateClientCredentialBody) (*http.Response, error) {
 	return c.do(NewCreateClientCredentialRequest(ctx, c.BaseURL, clientID, body))
 }
 
 // NewDeleteClientCredentialRequest builds the request of DeleteClientCredential: DELETE /v2/api/clients/{client_id}/credentials/{credential_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewDeleteClientCredentialRequest(ctx context.Context, baseURL string, clientID string, credentialID string) (*http.Request, error) {
 	segment0, err := segment("DeleteClientCredential", "clientID", clientID)
 	if err != nil {
@@ -1906,13 +1906,13 @@ func NewDeleteClientCredentialRequest(ctx context.Context, baseURL string, clien
 	return newRequest(ctx, http.MethodDelete, baseURL, fmt.Sprintf("/v2/api/clients/%s/credentials/%s", segment0, segment1), nil, "", nil)
 }
 
-// DeleteClientCredential sends DELETE /v2/api/clients/{client_id}/credentials/{credential_id} and returns the response as it came. The caller closes its body.
+// DeleteClientCredential sends DELETE /v2/api/clients/{client_id}/credentials/{credential_id} and returns the response unread. The caller closes its body.
 func (c *Client) DeleteClientCredential(ctx context.Context, clientID string, credentialID string) (*http.Response, error) {
 	return c.do(NewDeleteClientCredentialRequest(ctx, c.BaseURL, clientID, credentialID))
 }
 
 // NewAddClientFQDNRequest builds the request of AddClientFQDN: POST /v2/api/clients/{client_id}/fqdns.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewAddClientFQDNRequest(ctx context.Context, baseURL string, clientID string, body AddClientFQDNBody) (*http.Request, error) {
 	segment0, err := segment("AddClientFQDN", "clientID", clientID)
 	if err != nil {
@@ -1925,13 +1925,13 @@ func NewAddClientFQDNRequest(ctx context.Context, baseURL string, clientID strin
 	return newRequest(ctx, http.MethodPost, baseURL, fmt.Sprintf("/v2/api/clients/%s/fqdns", segment0), nil, "application/json", encoded)
 }
 
-// AddClientFQDN sends POST /v2/api/clients/{client_id}/fqdns and returns the response as it came. The caller closes its body.
+// AddClientFQDN sends POST /v2/api/clients/{client_id}/fqdns and returns the response unread. The caller closes its body.
 func (c *Client) AddClientFQDN(ctx context.Context, clientID string, body AddClientFQDNBody) (*http.Response, error) {
 	return c.do(NewAddClientFQDNRequest(ctx, c.BaseURL, clientID, body))
 }
 
 // NewCreateScopeRequest builds the request of CreateScope: POST /v2/api/clients/{client_id}/scopes.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewCreateScopeRequest(ctx context.Context, baseURL string, clientID string, body CreateScopeBody) (*http.Request, error) {
 	segment0, err := segment("CreateScope", "clientID", clientID)
 	if err != nil {
@@ -1944,13 +1944,13 @@ func NewCreateScopeRequest(ctx context.Context, baseURL string, clientID string,
 	return newRequest(ctx, http.MethodPost, baseURL, fmt.Sprintf("/v2/api/clients/%s/scopes", segment0), nil, "application/json", encoded)
 }
 
-// CreateScope sends POST /v2/api/clients/{client_id}/scopes and returns the response as it came. The caller closes its body.
+// CreateScope sends POST /v2/api/clients/{client_id}/scopes and returns the response unread. The caller closes its body.
 func (c *Client) CreateScope(ctx context.Context, clientID string, body CreateScopeBody) (*http.Response, error) {
 	return c.do(NewCreateScopeRequest(ctx, c.BaseURL, clientID, body))
 }
 
 // NewGetClientScopeRequest builds the request of GetClientScope: GET /v2/api/clients/{client_id}/scopes/{scope_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetClientScopeRequest(ctx context.Context, baseURL string, clientID string, scopeID string) (*http.Request, error) {
 	segment0, err := segment("GetClientScope", "clientID", clientID)
 	if err != nil {
@@ -1963,13 +1963,13 @@ func NewGetClientScopeRequest(ctx context.Context, baseURL string, clientID stri
 	return newRequest(ctx, http.MethodGet, baseURL, fmt.Sprintf("/v2/api/clients/%s/scopes/%s", segment0, segment1), nil, "", nil)
 }
 
-// GetClientScope sends GET /v2/api/clients/{client_id}/scopes/{scope_id} and returns the response as it came. The caller closes its body.
+// GetClientScope sends GET /v2/api/clients/{client_id}/scopes/{scope_id} and returns the response unread. The caller closes its body.
 func (c *Client) GetClientScope(ctx context.Context, clientID string, scopeID string) (*http.Response, error) {
 	return c.do(NewGetClientScopeRequest(ctx, c.BaseURL, clientID, scopeID))
 }
 
 // NewGetIdentitiesRequest builds the request of GetIdentities: GET /v2/api/identities.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetIdentitiesRequest(ctx context.Context, baseURL string, params *GetIdentitiesParams) (*http.Request, error) {
 	var query pairs
 	if params != nil {
@@ -1989,13 +1989,13 @@ func NewGetIdentitiesRequest(ctx context.Context, baseURL string, params *GetIde
 	return newRequest(ctx, http.MethodGet, baseURL, "/v2/api/identities", &query, "", nil)
 }
 
-// GetIdentities sends GET /v2/api/identities and returns the response as it came. The caller closes its body.
+// GetIdentities sends GET /v2/api/identities and returns the response unread. The caller closes its body.
 func (c *Client) GetIdentities(ctx context.Context, params *GetIdentitiesParams) (*http.Response, error) {
 	return c.do(NewGetIdentitiesRequest(ctx, c.BaseURL, params))
 }
 
 // NewGetIdentityRequest builds the request of GetIdentity: GET /v2/api/identities/{identity_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetIdentityRequest(ctx context.Context, baseURL string, identityID string, params *GetIdentityParams) (*http.Request, error) {
 	segment0, err := segment("GetIdentity", "identityID", identityID)
 	if err != nil {
@@ -2010,13 +2010,13 @@ func NewGetIdentityRequest(ctx context.Context, baseURL string, identityID strin
 	return newRequest(ctx, http.MethodGet, baseURL, fmt.Sprintf("/v2/api/identities/%s", segment0), &query, "", nil)
 }
 
-// GetIdentity sends GET /v2/api/identities/{identity_id} and returns the response as it came. The caller closes its body.
+// GetIdentity sends GET /v2/api/identities/{identity_id} and returns the response unread. The caller closes its body.
 func (c *Client) GetIdentity(ctx context.Context, identityID string, params *GetIdentityParams) (*http.Response, error) {
 	return c.do(NewGetIdentityRequest(ctx, c.BaseURL, identityID, params))
 }
 
 // NewGetConsentsRequest builds the request of GetConsents: GET /v2/api/identities/{identity_id}/consents.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetConsentsRequest(ctx context.Context, baseURL string, identityID string, params *GetConsentsParams) (*http.Request, error) {
 	segment0, err := segment("GetConsents", "identityID", identityID)
 	if err != nil {
@@ -2031,13 +2031,13 @@ func NewGetConsentsRequest(ctx context.Context, baseURL string, identityID strin
 	return newRequest(ctx, http.MethodGet, baseURL, fmt.Sprintf("/v2/api/identities/%s/consents", segment0), &query, "", nil)
 }
 
-// GetConsents sends GET /v2/api/identities/{identity_id}/consents and returns the response as it came. The caller closes its body.
+// GetConsents sends GET /v2/api/identities/{identity_id}/consents and returns the response unread. The caller closes its body.
 func (c *Client) GetConsents(ctx context.Context, identityID string, params *GetConsentsParams) (*http.Response, error) {
 	return c.do(NewGetConsentsRequest(ctx, c.BaseURL, identityID, params))
 }
 
 // NewGetIdentityProvidersRequest builds the request of GetIdentityProviders: GET /v2/api/identity_providers.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetIdentityProvidersRequest(ctx context.Context, baseURL string, params *GetIdentityProvidersParams) (*http.Request, error) {
 	var query pairs
 	if params != nil {
@@ -2051,24 +2051,24 @@ func NewGetIdentityProvidersRequest(ctx context.Context, baseURL string, params 
 	return newRequest(ctx, http.MethodGet, baseURL, "/v2/api/identity_providers", &query, "", nil)
 }
 
-// GetIdentityProviders sends GET /v2/api/identity_providers and returns the response as it came. The caller closes its body.
+// GetIdentityProviders sends GET /v2/api/identity_providers and returns the response unread. The caller closes its body.
 func (c *Client) GetIdentityProviders(ctx context.Context, params *GetIdentityProvidersParams) (*http.Response, error) {
 	return c.do(NewGetIdentityProvidersRequest(ctx, c.BaseURL, params))
 }
 
 // NewGetPoliciesRequest builds the request of GetPolicies: GET /v2/api/policies.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetPoliciesRequest(ctx context.Context, baseURL string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodGet, baseURL, "/v2/api/policies", nil, "", nil)
 }
 
-// GetPolicies sends GET /v2/api/policies and returns the response as it came. The caller closes its body.
+// GetPolicies sends GET /v2/api/policies and returns the response unread. The caller closes its body.
 func (c *Client) GetPolicies(ctx context.Context) (*http.Response, error) {
 	return c.do(NewGetPoliciesRequest(ctx, c.BaseURL))
 }
 
 // NewCreatePolicyRequest builds the request of CreatePolicy: POST /v2/api/policies.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewCreatePolicyRequest(ctx context.Context, baseURL string, body CreatePolicyBody) (*http.Request, error) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -2077,13 +2077,13 @@ func NewCreatePolicyRequest(ctx context.Context, baseURL string, body CreatePoli
 	return newRequest(ctx, http.MethodPost, baseURL, "/v2/api/policies", nil, "application/json", encoded)
 }
 
-// CreatePolicy sends POST /v2/api/policies and returns the response as it came. The caller closes its body.
+// CreatePolicy sends POST /v2/api/policies and returns the response unread. The caller closes its body.
 func (c *Client) CreatePolicy(ctx context.Context, body CreatePolicyBody) (*http.Response, error) {
 	return c.do(NewCreatePolicyRequest(ctx, c.BaseURL, body))
 }
 
 // NewDeletePolicyRequest builds the request of DeletePolicy: DELETE /v2/api/policies/{policy_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewDeletePolicyRequest(ctx context.Context, baseURL string, policyID string) (*http.Request, error) {
 	segment0, err := segment("DeletePolicy", "policyID", policyID)
 	if err != nil {
@@ -2092,13 +2092,13 @@ func NewDeletePolicyRequest(ctx context.Context, baseURL string, policyID string
 	return newRequest(ctx, http.MethodDelete, baseURL, fmt.Sprintf("/v2/api/policies/%s", segment0), nil, "", nil)
 }
 
-// DeletePolicy sends DELETE /v2/api/policies/{policy_id} and returns the response as it came. The caller closes its body.
+// DeletePolicy sends DELETE /v2/api/policies/{policy_id} and returns the response unread. The caller closes its body.
 func (c *Client) DeletePolicy(ctx context.Context, policyID string) (*http.Response, error) {
 	return c.do(NewDeletePolicyRequest(ctx, c.BaseURL, policyID))
 }
 
 // NewGetPolicyRequest builds the request of GetPolicy: GET /v2/api/policies/{policy_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetPolicyRequest(ctx context.Context, baseURL string, policyID string) (*http.Request, error) {
 	segment0, err := segment("GetPolicy", "policyID", policyID)
 	if err != nil {
@@ -2107,13 +2107,13 @@ func NewGetPolicyRequest(ctx context.Context, baseURL string, policyID string) (
 	return newRequest(ctx, http.MethodGet, baseURL, fmt.Sprintf("/v2/api/policies/%s", segment0), nil, "", nil)
 }
 
-// GetPolicy sends GET /v2/api/policies/{policy_id} and returns the response as it came. The caller closes its body.
+// GetPolicy sends GET /v2/api/policies/{policy_id} and returns the response unread. The caller closes its body.
 func (c *Client) GetPolicy(ctx context.Context, policyID string) (*http.Response, error) {
 	return c.do(NewGetPolicyRequest(ctx, c.BaseURL, policyID))
 }
 
 // NewUpdatePolicyRequest builds the request of UpdatePolicy: PUT /v2/api/policies/{policy_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewUpdatePolicyRequest(ctx context.Context, baseURL string, policyID string, body UpdatePolicyBody) (*http.Request, error) {
 	segment0, err := segment("UpdatePolicy", "policyID", policyID)
 	if err != nil {
@@ -2126,24 +2126,24 @@ func NewUpdatePolicyRequest(ctx context.Context, baseURL string, policyID string
 	return newRequest(ctx, http.MethodPut, baseURL, fmt.Sprintf("/v2/api/policies/%s", segment0), nil, "application/json", encoded)
 }
 
-// UpdatePolicy sends PUT /v2/api/policies/{policy_id} and returns the response as it came. The caller closes its body.
+// UpdatePolicy sends PUT /v2/api/policies/{policy_id} and returns the response unread. The caller closes its body.
 func (c *Client) UpdatePolicy(ctx context.Context, policyID string, body UpdatePolicyBody) (*http.Response, error) {
 	return c.do(NewUpdatePolicyRequest(ctx, c.BaseURL, policyID, body))
 }
 
 // NewGetProjectsRequest builds the request of GetProjects: GET /v2/api/projects.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetProjectsRequest(ctx context.Context, baseURL string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodGet, baseURL, "/v2/api/projects", nil, "", nil)
 }
 
-// GetProjects sends GET /v2/api/projects and returns the response as it came. The caller closes its body.
+// GetProjects sends GET /v2/api/projects and returns the response unread. The caller closes its body.
 func (c *Client) GetProjects(ctx context.Context) (*http.Response, error) {
 	return c.do(NewGetProjectsRequest(ctx, c.BaseURL))
 }
 
 // NewCreateProjectRequest builds the request of CreateProject: POST /v2/api/projects.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewCreateProjectRequest(ctx context.Context, baseURL string, body CreateProjectBody) (*http.Request, error) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -2152,13 +2152,13 @@ func NewCreateProjectRequest(ctx context.Context, baseURL string, body CreatePro
 	return newRequest(ctx, http.MethodPost, baseURL, "/v2/api/projects", nil, "application/json", encoded)
 }
 
-// CreateProject sends POST /v2/api/projects and returns the response as it came. The caller closes its body.
+// CreateProject sends POST /v2/api/projects and returns the response unread. The caller closes its body.
 func (c *Client) CreateProject(ctx context.Context, body CreateProjectBody) (*http.Response, error) {
 	return c.do(NewCreateProjectRequest(ctx, c.BaseURL, body))
 }
 
 // NewDeleteProjectRequest builds the request of DeleteProject: DELETE /v2/api/projects/{project_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewDeleteProjectRequest(ctx context.Context, baseURL string, projectID string) (*http.Request, error) {
 	segment0, err := segment("DeleteProject", "projectID", projectID)
 	if err != nil {
@@ -2167,13 +2167,13 @@ func NewDeleteProjectRequest(ctx context.Context, baseURL string, projectID stri
 	return newRequest(ctx, http.MethodDelete, baseURL, fmt.Sprintf("/v2/api/projects/%s", segment0), nil, "", nil)
 }
 
-// DeleteProject sends DELETE /v2/api/projects/{project_id} and returns the response as it came. The caller closes its body.
+// DeleteProject sends DELETE /v2/api/projects/{project_id} and returns the response unread. The caller closes its body.
 func (c *Client) DeleteProject(ctx context.Context, projectID string) (*http.Response, error) {
 	return c.do(NewDeleteProjectRequest(ctx, c.BaseURL, projectID))
 }
 
 // NewGetProjectRequest builds the request of GetProject: GET /v2/api/projects/{project_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetProjectRequest(ctx context.Context, baseURL string, projectID string) (*http.Request, error) {
 	segment0, err := segment("GetProject", "projectID", projectID)
 	if err != nil {
@@ -2182,13 +2182,13 @@ func NewGetProjectRequest(ctx context.Context, baseURL string, projectID string)
 	return newRequest(ctx, http.MethodGet, baseURL, fmt.Sprintf("/v2/api/projects/%s", segment0), nil, "", nil)
 }
 
-// GetProject sends GET /v2/api/projects/{project_id} and returns the response as it came. The caller closes its body.
+// GetProject sends GET /v2/api/projects/{project_id} and returns the response unread. The caller closes its body.
 func (c *Client) GetProject(ctx context.Context, projectID string) (*http.Response, error) {
 	return c.do(NewGetProjectRequest(ctx, c.BaseURL, projectID))
 }
 
 // NewUpdateProjectRequest builds the request of UpdateProject: PUT /v2/api/projects/{project_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewUpdateProjectRequest(ctx context.Context, baseURL string, projectID string, body UpdateProjectBody) (*http.Request, error) {
 	segment0, err := segment("UpdateProject", "projectID", projectID)
 	if err != nil {
@@ -2201,13 +2201,13 @@ func NewUpdateProjectRequest(ctx context.Context, baseURL string, projectID stri
 	return newRequest(ctx, http.MethodPut, baseURL, fmt.Sprintf("/v2/api/projects/%s", segment0), nil, "application/json", encoded)
 }
 
-// UpdateProject sends PUT /v2/api/projects/{project_id} and returns the response as it came. The caller closes its body.
+// UpdateProject sends PUT /v2/api/projects/{project_id} and returns the response unread. The caller closes its body.
 func (c *Client) UpdateProject(ctx context.Context, projectID string, body UpdateProjectBody) (*http.Response, error) {
 	return c.do(NewUpdateProjectRequest(ctx, c.BaseURL, projectID, body))
 }
 
 // NewGetScopesRequest builds the request of GetScopes: GET /v2/api/scopes.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetScopesRequest(ctx context.Context, baseURL string, params *GetScopesParams) (*http.Request, error) {
 	var query pairs
 	if params != nil {
@@ -2221,13 +2221,13 @@ func NewGetScopesRequest(ctx context.Context, baseURL string, params *GetScopesP
 	return newRequest(ctx, http.MethodGet, baseURL, "/v2/api/scopes", &query, "", nil)
 }
 
-// GetScopes sends GET /v2/api/scopes and returns the response as it came. The caller closes its body.
+// GetScopes sends GET /v2/api/scopes and returns the response unread. The caller closes its body.
 func (c *Client) GetScopes(ctx context.Context, params *GetScopesParams) (*http.Response, error) {
 	return c.do(NewGetScopesRequest(ctx, c.BaseURL, params))
 }
 
 // NewDeleteScopeRequest builds the request of DeleteScope: DELETE /v2/api/scopes/{scope_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewDeleteScopeRequest(ctx context.Context, baseURL string, scopeID string) (*http.Request, error) {
 	segment0, err := segment("DeleteScope", "scopeID", scopeID)
 	if err != nil {
@@ -2236,13 +2236,13 @@ func NewDeleteScopeRequest(ctx context.Context, baseURL string, scopeID string) 
 	return newRequest(ctx, http.MethodDelete, baseURL, fmt.Sprintf("/v2/api/scopes/%s", segment0), nil, "", nil)
 }
 
-// DeleteScope sends DELETE /v2/api/scopes/{scope_id} and returns the response as it came. The caller closes its body.
+// DeleteScope sends DELETE /v2/api/scopes/{scope_id} and returns the response unread. The caller closes its body.
 func (c *Client) DeleteScope(ctx context.Context, scopeID string) (*http.Response, error) {
 	return c.do(NewDeleteScopeRequest(ctx, c.BaseURL, scopeID))
 }
 
 // NewGetScopeRequest builds the request of GetScope: GET /v2/api/scopes/{scope_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetScopeRequest(ctx context.Context, baseURL string, scopeID string) (*http.Request, error) {
 	segment0, err := segment("GetScope", "scopeID", scopeID)
 	if err != nil {
@@ -2251,13 +2251,13 @@ func NewGetScopeRequest(ctx context.Context, baseURL string, scopeID string) (*h
 	return newRequest(ctx, http.MethodGet, baseURL, fmt.Sprintf("/v2/api/scopes/%s", segment0), nil, "", nil)
 }
 
-// GetScope sends GET /v2/api/scopes/{scope_id} and returns the response as it came. The caller closes its body.
+// GetScope sends GET /v2/api/scopes/{scope_id} and returns the response unread. The caller closes its body.
 func (c *Client) GetScope(ctx context.Context, scopeID string) (*http.Response, error) {
 	return c.do(NewGetScopeRequest(ctx, c.BaseURL, scopeID))
 }
 
 // NewUpdateScopeRequest builds the request of UpdateScope: PUT /v2/api/scopes/{scope_id}.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewUpdateScopeRequest(ctx context.Context, baseURL string, scopeID string, body UpdateScopeBody) (*http.Request, error) {
 	segment0, err := segment("UpdateScope", "scopeID", scopeID)
 	if err != nil {
@@ -2270,13 +2270,13 @@ func NewUpdateScopeRequest(ctx context.Context, baseURL string, scopeID string, 
 	return newRequest(ctx, http.MethodPut, baseURL, fmt.Sprintf("/v2/api/scopes/%s", segment0), nil, "application/json", encoded)
 }
 
-// UpdateScope sends PUT /v2/api/scopes/{scope_id} and returns the response as it came. The caller closes its body.
+// UpdateScope sends PUT /v2/api/scopes/{scope_id} and returns the response unread. The caller closes its body.
 func (c *Client) UpdateScope(ctx context.Context, scopeID string, body UpdateScopeBody) (*http.Response, error) {
 	return c.do(NewUpdateScopeRequest(ctx, c.BaseURL, scopeID, body))
 }
 
 // NewAuthorizeRequest builds the request of Authorize: GET /v2/oauth2/authorize.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewAuthorizeRequest(ctx context.Context, baseURL string, params *AuthorizeParams) (*http.Request, error) {
 	var query pairs
 	if params != nil {
@@ -2335,13 +2335,13 @@ func NewAuthorizeRequest(ctx context.Context, baseURL string, params *AuthorizeP
 	return newRequest(ctx, http.MethodGet, baseURL, "/v2/oauth2/authorize", &query, "", nil)
 }
 
-// Authorize sends GET /v2/oauth2/authorize and returns the response as it came. The caller closes its body.
+// Authorize sends GET /v2/oauth2/authorize and returns the response unread. The caller closes its body.
 func (c *Client) Authorize(ctx context.Context, params *AuthorizeParams) (*http.Response, error) {
 	return c.do(NewAuthorizeRequest(ctx, c.BaseURL, params))
 }
 
 // NewTokenRequest builds the request of Token: POST /v2/oauth2/token.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewTokenRequest(ctx context.Context, baseURL string, body TokenRequest) (*http.Request, error) {
 	var form pairs
 	body.addTo(&form)
@@ -2349,13 +2349,13 @@ func NewTokenRequest(ctx context.Context, baseURL string, body TokenRequest) (*h
 	return newRequest(ctx, http.MethodPost, baseURL, "/v2/oauth2/token", nil, "application/x-www-form-urlencoded", encoded)
 }
 
-// Token sends POST /v2/oauth2/token and returns the response as it came. The caller closes its body.
+// Token sends POST /v2/oauth2/token and returns the response unread. The caller closes its body.
 func (c *Client) Token(ctx context.Context, body TokenRequest) (*http.Response, error) {
 	return c.do(NewTokenRequest(ctx, c.BaseURL, body))
 }
 
 // NewIntrospectRequest builds the request of Introspect: POST /v2/oauth2/token/introspect.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewIntrospectRequest(ctx context.Context, baseURL string, body IntrospectRequest) (*http.Request, error) {
 	var form pairs
 	body.addTo(&form)
@@ -2363,13 +2363,13 @@ func NewIntrospectRequest(ctx context.Context, baseURL string, body IntrospectRe
 	return newRequest(ctx, http.MethodPost, baseURL, "/v2/oauth2/token/introspect", nil, "application/x-www-form-urlencoded", encoded)
 }
 
-// Introspect sends POST /v2/oauth2/token/introspect and returns the response as it came. The caller closes its body.
+// Introspect sends POST /v2/oauth2/token/introspect and returns the response unread. The caller closes its body.
 func (c *Client) Introspect(ctx context.Context, body IntrospectRequest) (*http.Response, error) {
 	return c.do(NewIntrospectRequest(ctx, c.BaseURL, body))
 }
 
 // NewRevokeRequest builds the request of Revoke: POST /v2/oauth2/token/revoke.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewRevokeRequest(ctx context.Context, baseURL string, body RevokeRequest) (*http.Request, error) {
 	var form pairs
 	body.addTo(&form)
@@ -2377,35 +2377,35 @@ func NewRevokeRequest(ctx context.Context, baseURL string, body RevokeRequest) (
 	return newRequest(ctx, http.MethodPost, baseURL, "/v2/oauth2/token/revoke", nil, "application/x-www-form-urlencoded", encoded)
 }
 
-// Revoke sends POST /v2/oauth2/token/revoke and returns the response as it came. The caller closes its body.
+// Revoke sends POST /v2/oauth2/token/revoke and returns the response unread. The caller closes its body.
 func (c *Client) Revoke(ctx context.Context, body RevokeRequest) (*http.Response, error) {
 	return c.do(NewRevokeRequest(ctx, c.BaseURL, body))
 }
 
 // NewGetUserinfoRequest builds the request of GetUserinfo: GET /v2/oauth2/userinfo.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewGetUserinfoRequest(ctx context.Context, baseURL string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodGet, baseURL, "/v2/oauth2/userinfo", nil, "", nil)
 }
 
-// GetUserinfo sends GET /v2/oauth2/userinfo and returns the response as it came. The caller closes its body.
+// GetUserinfo sends GET /v2/oauth2/userinfo and returns the response unread. The caller closes its body.
 func (c *Client) GetUserinfo(ctx context.Context) (*http.Response, error) {
 	return c.do(NewGetUserinfoRequest(ctx, c.BaseURL))
 }
 
 // NewPostUserinfoRequest builds the request of PostUserinfo: POST /v2/oauth2/userinfo.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewPostUserinfoRequest(ctx context.Context, baseURL string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, baseURL, "/v2/oauth2/userinfo", nil, "", nil)
 }
 
-// PostUserinfo sends POST /v2/oauth2/userinfo and returns the response as it came. The caller closes its body.
+// PostUserinfo sends POST /v2/oauth2/userinfo and returns the response unread. The caller closes its body.
 func (c *Client) PostUserinfo(ctx context.Context) (*http.Response, error) {
 	return c.do(NewPostUserinfoRequest(ctx, c.BaseURL))
 }
 
 // NewAuthCodePageRequest builds the request of AuthCodePage: GET /v2/web/auth-code.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewAuthCodePageRequest(ctx context.Context, baseURL string, params *AuthCodePageParams) (*http.Request, error) {
 	var query pairs
 	if params != nil {
@@ -2425,13 +2425,13 @@ func NewAuthCodePageRequest(ctx context.Context, baseURL string, params *AuthCod
 	return newRequest(ctx, http.MethodGet, baseURL, "/v2/web/auth-code", &query, "", nil)
 }
 
-// AuthCodePage sends GET /v2/web/auth-code and returns the response as it came. The caller closes its body.
+// AuthCodePage sends GET /v2/web/auth-code and returns the response unread. The caller closes its body.
 func (c *Client) AuthCodePage(ctx context.Context, params *AuthCodePageParams) (*http.Response, error) {
 	return c.do(NewAuthCodePageRequest(ctx, c.BaseURL, params))
 }
 
 // NewLogoutPageRequest builds the request of LogoutPage: GET /v2/web/logout.
-// Parameters and optional members with their zero value are left out.
+// Parameters and optional fields with their zero value are left out.
 func NewLogoutPageRequest(ctx context.Context, baseURL string, params *LogoutPageParams) (*http.Request, error) {
 	var query pairs
 	if params != nil {
@@ -2448,7 +2448,7 @@ func NewLogoutPageRequest(ctx context.Context, baseURL string, params *LogoutPag
 	return newRequest(ctx, http.MethodGet, baseURL, "/v2/web/logout", &query, "", nil)
 }
 
-// LogoutPage sends GET /v2/web/logout and returns the response as it came. The caller closes its body.
+// LogoutPage sends GET /v2/web/logout and returns the response unread. The caller closes its body.
 func (c *Client) LogoutPage(ctx context.Context, params *LogoutPageParams) (*http.Response, error) {
 	return c.do(NewLogoutPageRequest(ctx, c.BaseURL, params))
 }

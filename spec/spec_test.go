@@ -26,8 +26,8 @@ func load(t *testing.T) *openapi3.T {
 	return doc
 }
 
-// validate checks the document and its examples, and the examples once more
-// with formats and one by one, which the library's own check leaves out.
+// validate checks the document and its examples, and then each example
+// with formats, which the library's own check leaves out.
 func validate(t *testing.T, doc *openapi3.T) error {
 	t.Helper()
 	err := doc.Validate(t.Context(), openapi3.EnableExamplesValidation())
@@ -46,7 +46,7 @@ type example struct {
 	value  any
 }
 
-// examples lists every example of the document beside the schema it must fit.
+// examples lists every example of the document with its schema.
 func examples(doc *openapi3.T) []example {
 	var found []example
 	content := func(where string, content openapi3.Content) {
@@ -77,16 +77,16 @@ func examples(doc *openapi3.T) []example {
 		if ref.Value.Example != nil {
 			found = append(found, example{name, ref.Value, ref.Value.Example})
 		}
-		for member, property := range ref.Value.Properties {
+		for field, property := range ref.Value.Properties {
 			if property.Value.Example != nil {
-				found = append(found, example{name + "." + member, property.Value, property.Value.Example})
+				found = append(found, example{name + "." + field, property.Value, property.Value.Example})
 			}
 		}
 	}
 	return found
 }
 
-func TestDocumentIsValid(t *testing.T) {
+func TestDocument_IsValid(t *testing.T) {
 	t.Parallel()
 	doc := load(t)
 	if err := validate(t, doc); err != nil {
@@ -97,9 +97,9 @@ func TestDocumentIsValid(t *testing.T) {
 	}
 }
 
-// TestValidationCatches breaks the document in memory, one thing at a time, and
-// wants the reason named: the check of examples is worth nothing otherwise.
-func TestValidationCatches(t *testing.T) {
+// It breaks the document in memory, one value at a time: the check of examples
+// must name the reason.
+func TestDocument_ValidationNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	value := func(doc *openapi3.T, name string) map[string]any {
 		object, ok := doc.Components.Examples[name].Value.Value.(map[string]any)
@@ -114,14 +114,14 @@ func TestValidationCatches(t *testing.T) {
 		reason string
 	}{
 		{
-			"an ID that is no UUID",
+			"an ID that is not a UUID",
 			func(doc *openapi3.T) {
 				value(doc, "IdentityResponse")["identity"].(map[string]any)["id"] = "me"
 			},
 			`getIdentity, 200, application/json, example IdentityResponse`,
 		},
 		{
-			"a required member left out of an answer",
+			"a required field left out of a response",
 			func(doc *openapi3.T) { delete(value(doc, "Project")["project"].(map[string]any), "contact_email") },
 			`"contact_email" is missing`,
 		},
@@ -148,7 +148,7 @@ func TestValidationCatches(t *testing.T) {
 			"must be a string",
 		},
 		{
-			"an empty answer to creating a scope",
+			"an empty response to creating a scope",
 			func(doc *openapi3.T) { clear(value(doc, "ScopeCreated")) },
 			"at least 1 properties",
 		},
@@ -180,9 +180,7 @@ func TestValidationCatches(t *testing.T) {
 	}
 }
 
-// TestEveryEndpointIsDescribed lists every method and path of the service that is
-// known, and the operation it must be.
-func TestEveryEndpointIsDescribed(t *testing.T) {
+func TestDocument_DescribesEveryEndpoint(t *testing.T) {
 	t.Parallel()
 	endpoints := []struct{ method, path, operation string }{
 		{http.MethodGet, "/.well-known/openid-configuration", "getOpenIDConfiguration"},
@@ -245,7 +243,7 @@ func TestEveryEndpointIsDescribed(t *testing.T) {
 	}
 }
 
-func TestOperations(t *testing.T) {
+func TestDocument_OperationsFollowConventions(t *testing.T) {
 	t.Parallel()
 	doc := load(t)
 	camelCase := regexp.MustCompile(`^[a-z][A-Za-z0-9]+$`)
@@ -304,7 +302,7 @@ func checkParameters(t *testing.T, parameters openapi3.Parameters) {
 			continue
 		}
 		if p.Schema.Value.Type.Is("array") && (p.Style != "form" || p.Explode == nil || *p.Explode) {
-			t.Errorf("parameter %s: the service wants lists joined with commas (style form, explode false)", p.Name)
+			t.Errorf("parameter %s: the service expects lists joined with commas (style form, explode false)", p.Name)
 		}
 	}
 }
@@ -325,16 +323,16 @@ func checkRequest(t *testing.T, op *openapi3.Operation) {
 
 func checkResponses(t *testing.T, op *openapi3.Operation) {
 	t.Helper()
-	answered, refused := false, false
+	succeeds, fails := false, false
 	for status, ref := range op.Responses.Map() {
 		for mediaType, content := range ref.Value.Content {
 			checkContent(t, status, mediaType, content)
 		}
 		switch {
 		case status[0] == '2':
-			answered = answered || len(ref.Value.Content) > 0
+			succeeds = succeeds || len(ref.Value.Content) > 0
 		case status[0] == '4':
-			refused = true
+			fails = true
 			fallthrough
 		case status[0] == '5' || status == "default":
 			if ref.Ref == "" || len(ref.Value.Content) == 0 {
@@ -345,8 +343,8 @@ func checkResponses(t *testing.T, op *openapi3.Operation) {
 			t.Errorf("response %s: Retry-After belongs to 429 and 503, and to no other", status)
 		}
 	}
-	if !answered || !refused {
-		t.Errorf("want a success with a document (have %t) and a refusal of 4xx (have %t)", answered, refused)
+	if !succeeds || !fails {
+		t.Errorf("want a success with a document (have %t) and a 4xx error (have %t)", succeeds, fails)
 	}
 	for _, status := range []string{"429", "503", "default"} {
 		if op.Responses.Value(status) == nil {
@@ -354,7 +352,7 @@ func checkResponses(t *testing.T, op *openapi3.Operation) {
 		}
 	}
 	if op.Security != nil && len(*op.Security) > 0 && op.Responses.Value("401") == nil {
-		t.Error("an operation that needs credentials can answer 401")
+		t.Error("an operation that needs credentials can return 401")
 	}
 }
 

@@ -245,7 +245,7 @@ func (e TokenTypeHint) Valid() bool {
 	}
 }
 
-// AccessType Whether refresh tokens are wanted. For the authorization endpoint and the dependent grant.
+// AccessType Whether to issue refresh tokens. For the authorization endpoint and the dependent grant.
 type AccessType string
 
 // AddClientFQDNBody A host name to add. There is no envelope.
@@ -254,22 +254,22 @@ type AddClientFQDNBody struct {
 	FQDN string `json:"fqdn"`
 }
 
-// AddClientFQDNResponse Not known; any object.
+// AddClientFQDNResponse Unknown; any object.
 type AddClientFQDNResponse map[string]interface{}
 
-// AnyTokenResponse What the token endpoint answers: an object, or an array for the dependent grant. The Go client decodes an array
-// as `other_tokens` below an empty top level.
+// AnyTokenResponse The response of the token endpoint: an object, or an array for the dependent grant. The Go client decodes an array
+// as `other_tokens` of an otherwise empty response.
 type AnyTokenResponse = TokenResponse
 
-// AuthorizationParameters What a new login has to satisfy: the parameters of the authorization endpoint. Every member is optional.
+// AuthorizationParameters The requirements of a new login: parameters of the authorization endpoint. Every field is optional.
 type AuthorizationParameters struct {
-	// Prompt `login` when the person has to sign in again.
+	// Prompt `login` if the user has to sign in again.
 	Prompt nullable.Nullable[string] `json:"prompt,omitempty,omitzero"`
 
-	// RequiredScopes Scope strings that have to be consented to.
+	// RequiredScopes Scope strings that the user has to consent to.
 	RequiredScopes nullable.Nullable[[]string] `json:"required_scopes,omitzero"`
 
-	// SessionMessage Text for the person.
+	// SessionMessage Text for the user.
 	SessionMessage nullable.Nullable[string] `json:"session_message,omitempty,omitzero"`
 
 	// SessionRequiredIdentities Identities that must be in session.
@@ -281,13 +281,13 @@ type AuthorizationParameters struct {
 	// SessionRequiredPolicies Policies that must be satisfied. An array, or in an older form a string joined with commas.
 	SessionRequiredPolicies []string `json:"session_required_policies,omitempty,omitzero"`
 
-	// SessionRequiredSingleDomain Domains, of any one of which an identity must be in session. An array, or in an older form a string joined with commas.
+	// SessionRequiredSingleDomain Domains; an identity from one of them must be in session. An array, or in an older form a string joined with commas.
 	SessionRequiredSingleDomain []string `json:"session_required_single_domain,omitempty,omitzero"`
 }
 
-// ClientCreate A client to register. The operation says which members each kind of client takes.
+// ClientCreate A client to register. See the operation for the fields of each kind of client.
 type ClientCreate struct {
-	// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, yet in its recorded answers. More
+	// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, but occurs in its recorded responses. More
 	// values may come.
 	ClientType ClientType `json:"client_type,omitempty,omitzero"`
 
@@ -297,25 +297,25 @@ type ClientCreate struct {
 	// Name Name, shown on consent pages. Without line breaks.
 	Name string `json:"name"`
 
-	// PreselectIDP Identity provider that the sign-in page shall propose; null for none.
+	// PreselectIDP Identity provider that the sign-in page proposes; null for none.
 	PreselectIDP nullable.Nullable[string] `json:"preselect_idp,omitempty,omitzero"`
 
-	// Project The project that the client shall belong to. Not for a child client or an instance of a native app.
+	// Project The project that the client belongs to. Not for a child client or an instance of a native app.
 	Project string `json:"project,omitempty,omitzero"`
 
-	// PublicClient Whether the client shall have no secret. Excludes `client_type`.
+	// PublicClient Whether the client has no secret. Excludes `client_type`.
 	PublicClient nullable.Nullable[bool] `json:"public_client,omitempty,omitzero"`
 
 	// RedirectURIs Redirect URIs.
 	RedirectURIs nullable.Nullable[[]string] `json:"redirect_uris,omitzero"`
 
-	// RequiredIDP Identity provider of which a user shall need an identity; null for none.
+	// RequiredIDP Identity provider of which a user needs an identity; null for none.
 	RequiredIDP nullable.Nullable[string] `json:"required_idp,omitempty,omitzero"`
 
-	// TemplateID The native app to make an instance of. Only `name` goes with it.
+	// TemplateID The native app to make an instance of. Allows only `name` beside it.
 	TemplateID string `json:"template_id,omitempty,omitzero"`
 
-	// Visibility Who may see a client. `public` is any authenticated caller, `private` the project's administrators.
+	// Visibility Visibility of a client, `public` for any authenticated caller or `private` for the project's administrators.
 	Visibility ClientVisibility `json:"visibility,omitempty,omitzero"`
 }
 
@@ -333,7 +333,7 @@ type ClientCredential struct {
 	// Name Name.
 	Name string `json:"name"`
 
-	// Secret The secret, when the credential was just created; else null.
+	// Secret The secret in the response to the creation; null otherwise.
 	Secret nullable.Nullable[string] `json:"secret,omitempty,omitzero"`
 }
 
@@ -355,7 +355,7 @@ type ClientCredentialResponse struct {
 	Credential ClientCredential `json:"credential"`
 }
 
-// ClientIncluded Resources that come with a new client.
+// ClientIncluded Resources included with a new client.
 type ClientIncluded struct {
 	// ClientCredential A credential of a client.
 	ClientCredential ClientCredential `json:"client_credential,omitempty,omitzero"`
@@ -379,19 +379,19 @@ type ClientLinksUpdate struct {
 	TermsAndConditions nullable.Nullable[string] `json:"terms_and_conditions,omitempty,omitzero"`
 }
 
-// ClientList Clients. Looked up by `fqdn`, recorded answers have the one client as `client` in place of `clients` (in conflict;
+// ClientList Clients. With `fqdn`, recorded responses have the one client as `client` in place of `clients` (in conflict;
 // expect both).
 type ClientList struct {
-	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
-	// the service itself presumably has every member (not confirmed).
+	// Client A registered client. Recorded responses to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably sends every field (not confirmed).
 	Client ClientRecord `json:"client,omitempty,omitzero"`
 
 	// Clients The clients.
 	Clients []ClientRecord `json:"clients,omitzero"`
 }
 
-// ClientRecord A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
-// the service itself presumably has every member (not confirmed).
+// ClientRecord A registered client. Recorded responses to a creation lack `id`, and those to an update `name` and `public_client`;
+// the service itself presumably sends every field (not confirmed).
 type ClientRecord struct {
 	// ClientType Kind of client.
 	ClientType ClientType `json:"client_type"`
@@ -438,22 +438,22 @@ type ClientRecord struct {
 	// UserinfoFromEffectiveIdentity Whether userinfo shows the effective identity.
 	UserinfoFromEffectiveIdentity bool `json:"userinfo_from_effective_identity"`
 
-	// Visibility Who may see the client.
+	// Visibility Visibility of the client.
 	Visibility ClientVisibility `json:"visibility"`
 }
 
 // ClientResponse One client.
 type ClientResponse struct {
-	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
-	// the service itself presumably has every member (not confirmed).
+	// Client A registered client. Recorded responses to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably sends every field (not confirmed).
 	Client ClientRecord `json:"client"`
 }
 
-// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, yet in its recorded answers. More
+// ClientType Kind of a client. `public_webapp_client` is missing in a list of the Python SDK, but occurs in its recorded responses. More
 // values may come.
 type ClientType string
 
-// ClientUpdate Changes to a client. What is absent stays as it is.
+// ClientUpdate Changes to a client. Absent fields stay as they are.
 type ClientUpdate struct {
 	// Links Web pages about the client.
 	Links nullable.Nullable[ClientLinksUpdate] `json:"links,omitempty,omitzero"`
@@ -461,38 +461,38 @@ type ClientUpdate struct {
 	// Name Name, shown on consent pages. Without line breaks.
 	Name nullable.Nullable[string] `json:"name,omitempty,omitzero"`
 
-	// PreselectIDP Identity provider that the sign-in page shall propose; null for none.
+	// PreselectIDP Identity provider that the sign-in page proposes; null for none.
 	PreselectIDP nullable.Nullable[string] `json:"preselect_idp,omitempty,omitzero"`
 
-	// RedirectURIs Redirect URIs, in place of the present ones.
+	// RedirectURIs Redirect URIs; replaces the current list.
 	RedirectURIs nullable.Nullable[[]string] `json:"redirect_uris,omitzero"`
 
-	// RequiredIDP Identity provider of which a user shall need an identity; null for none.
+	// RequiredIDP Identity provider of which a user needs an identity; null for none.
 	RequiredIDP nullable.Nullable[string] `json:"required_idp,omitempty,omitzero"`
 
 	// Scopes IDs of the scopes that the client may use. Seen in one program; not confirmed.
 	Scopes nullable.Nullable[[]string] `json:"scopes,omitzero"`
 
-	// Visibility Who may see the client.
+	// Visibility Visibility of the client.
 	Visibility nullable.Nullable[ClientVisibility] `json:"visibility,omitempty,omitzero"`
 }
 
-// ClientVisibility Who may see a client. `public` is any authenticated caller, `private` the project's administrators.
+// ClientVisibility Visibility of a client, `public` for any authenticated caller or `private` for the project's administrators.
 type ClientVisibility string
 
 // CodeChallengeMethod PKCE method (RFC 7636 section 4.2).
 type CodeChallengeMethod string
 
 // Consent One node of a consent tree: a client may use a scope. The parent is the consent before the last in
-// `dependency_path`; a path of one is a root.
+// `dependency_path`; a path of one consent is a root.
 type Consent struct {
 	// AllowsRefresh Whether it covers refresh tokens.
 	AllowsRefresh bool `json:"allows_refresh"`
 
-	// AtomicallyRevocable Whether it can be revoked alone; the optional dependencies, marked `*` in a scope string.
+	// AtomicallyRevocable Whether it can be revoked alone. True for optional dependencies, marked `*` in a scope string.
 	AtomicallyRevocable bool `json:"atomically_revocable"`
 
-	// AutoApproved Whether it was given without asking.
+	// AutoApproved Whether it was given without a consent page.
 	AutoApproved bool `json:"auto_approved"`
 
 	// Client The client that holds the grant at this node.
@@ -519,7 +519,7 @@ type Consent struct {
 	// ScopeName Scope string.
 	ScopeName string `json:"scope_name"`
 
-	// Status State of a consent. `approved` is the only value seen; more may come.
+	// Status State of a consent. `approved` is the only value seen; more values may follow.
 	Status ConsentStatus `json:"status"`
 
 	// Updated When it last changed.
@@ -532,12 +532,12 @@ type ConsentList struct {
 	Consents []Consent `json:"consents"`
 }
 
-// ConsentStatus State of a consent. `approved` is the only value seen; more may come.
+// ConsentStatus State of a consent. `approved` is the only value seen; more values may follow.
 type ConsentStatus string
 
 // CreateClientBody A client to register.
 type CreateClientBody struct {
-	// Client A client to register. The operation says which members each kind of client takes.
+	// Client A client to register. See the operation for the fields of each kind of client.
 	Client ClientCreate `json:"client"`
 }
 
@@ -549,24 +549,24 @@ type CreateClientCredentialBody struct {
 
 // CreateClientResponse The new client. For an instance of a native app, `included` has its first credential.
 type CreateClientResponse struct {
-	// Client The client. The Python SDK's recorded answer for an instance of a native app wraps the whole document in a
-	// second `client`; what the official command line reads does not (in conflict; expect both).
+	// Client The client. The Python SDK's recorded response for an instance of a native app wraps the whole document in a
+	// second `client`; the document that the official command line reads does not (in conflict; expect both).
 	Client ClientRecord `json:"client"`
 
-	// Included Resources that come with a new client.
+	// Included Resources included with a new client.
 	Included ClientIncluded `json:"included,omitempty,omitzero"`
 }
 
 // CreatePolicyBody A policy to create.
 type CreatePolicyBody struct {
-	// Policy A policy to create. The JavaScript SDK takes `project_id` for optional, the Python SDK requires it. Null and an
+	// Policy A policy to create. The JavaScript SDK treats `project_id` as optional, the Python SDK requires it. Null and an
 	// empty list are different values of the domain constraints.
 	Policy PolicyCreate `json:"policy"`
 }
 
 // CreateProjectBody A project to create.
 type CreateProjectBody struct {
-	// Project A project to create. At least one of the two lists has to be given; one that is empty is left out.
+	// Project A project to create. At least one of the two lists is required; an empty list is not sent.
 	Project ProjectCreate `json:"project"`
 }
 
@@ -578,19 +578,19 @@ type CreateScopeBody struct {
 
 // DependentScope A dependency of a scope.
 type DependentScope struct {
-	// Optional Whether a person can grant the scope without it.
+	// Optional Whether a user can grant the scope without it.
 	Optional bool `json:"optional"`
 
 	// RequiresRefreshToken Whether the resource server needs a refresh token for it.
 	RequiresRefreshToken bool `json:"requires_refresh_token"`
 
-	// Scope ID of the scope that is depended on.
+	// Scope ID of the required scope.
 	Scope string `json:"scope"`
 }
 
 // ErrorDetail One problem.
 type ErrorDetail struct {
-	// Code Code. Seen are `UNAUTHORIZED`, `FORBIDDEN` and `DEPENDENT_CONSENT_REQUIRED`; others exist.
+	// Code Code. Recorded are `UNAUTHORIZED`, `FORBIDDEN` and `DEPENDENT_CONSENT_REQUIRED`; others exist.
 	Code string `json:"code,omitempty,omitzero"`
 
 	// Detail Description.
@@ -605,15 +605,15 @@ type ErrorDetail struct {
 	// Title Summary.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// UnapprovedScopes Scope strings that a person has to consent to. With `DEPENDENT_CONSENT_REQUIRED`.
+	// UnapprovedScopes Scope strings that the user has to consent to. With `DEPENDENT_CONSENT_REQUIRED`.
 	UnapprovedScopes []string `json:"unapproved_scopes,omitzero"`
 }
 
-// ErrorDocument Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// ErrorDocument Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type ErrorDocument struct {
-	// AuthorizationParameters What a new login has to satisfy: the parameters of the authorization endpoint. Every member is optional.
+	// AuthorizationParameters The requirements of a new login: parameters of the authorization endpoint. Every field is optional.
 	AuthorizationParameters AuthorizationParameters `json:"authorization_parameters,omitempty,omitzero"`
 
 	// Code Code of a requirement error, such as `AuthorizationRequired` or `ConsentRequired`.
@@ -625,17 +625,17 @@ type ErrorDocument struct {
 	// ErrorDescription OAuth 2.0 description. Often missing.
 	ErrorDescription string `json:"error_description,omitempty,omitzero"`
 
-	// Errors What went wrong, one entry for each problem.
+	// Errors The errors, one entry for each problem.
 	Errors []ErrorDetail `json:"errors,omitzero"`
 }
 
-// GrantType An OAuth 2.0 grant. More may come.
+// GrantType An OAuth 2.0 grant. More values may follow.
 type GrantType string
 
 // HTMLPage An HTML page for people.
 type HTMLPage = string
 
-// Identity An identity. Sources disagree on what is visible without `view_identities`: only `id` is certain.
+// Identity An identity. Sources disagree about which fields are visible without `view_identities`: only `id` is certain.
 type Identity struct {
 	// Email Email address.
 	Email nullable.Nullable[string] `json:"email,omitempty,omitzero"`
@@ -655,28 +655,28 @@ type Identity struct {
 	// Organization Organization.
 	Organization nullable.Nullable[string] `json:"organization,omitempty,omitzero"`
 
-	// Status State of an identity: `unused` until somebody signs in with it. More values may come.
+	// Status State of an identity: `unused` until a user signs in with it. More values may follow.
 	Status IdentityStatus `json:"status,omitempty,omitzero"`
 
 	// Username Username with its domain. A client has `<client_id>@clients.auth.globus.org`.
 	Username string `json:"username,omitempty,omitzero"`
 }
 
-// IdentityInclude What can be loaded beside identities.
+// IdentityInclude A resource that can be included with identities.
 type IdentityInclude string
 
-// IdentityIncluded Resources loaded beside identities.
+// IdentityIncluded Resources included with identities.
 type IdentityIncluded struct {
 	// IdentityProviders The providers of the identities. With `include=identity_provider`.
 	IdentityProviders []IdentityProvider `json:"identity_providers,omitzero"`
 }
 
-// IdentityList Identities. Those that were not found are missing; the order is not promised.
+// IdentityList Identities. Those that were not found are left out; the order is not guaranteed.
 type IdentityList struct {
 	// Identities The identities.
 	Identities []Identity `json:"identities"`
 
-	// Included Resources loaded beside identities.
+	// Included Resources included with identities.
 	Included IdentityIncluded `json:"included,omitempty,omitzero"`
 }
 
@@ -685,7 +685,7 @@ type IdentityProvider struct {
 	// AlternativeNames Other names.
 	AlternativeNames []string `json:"alternative_names"`
 
-	// Domains Domains of the usernames that the provider vouches for.
+	// Domains Domains of the provider's usernames.
 	Domains []string `json:"domains"`
 
 	// ID Identity provider ID.
@@ -706,42 +706,42 @@ type IdentityProviderList struct {
 
 // IdentityResponse One identity.
 type IdentityResponse struct {
-	// Identity An identity. Sources disagree on what is visible without `view_identities`: only `id` is certain.
+	// Identity An identity. Sources disagree about which fields are visible without `view_identities`: only `id` is certain.
 	Identity Identity `json:"identity"`
 
-	// Included Resources loaded beside identities.
+	// Included Resources included with identities.
 	Included IdentityIncluded `json:"included,omitempty,omitzero"`
 }
 
-// IdentityStatus State of an identity: `unused` until somebody signs in with it. More values may come.
+// IdentityStatus State of an identity: `unused` until a user signs in with it. More values may follow.
 type IdentityStatus string
 
-// IdentityType Kind of an identity. Clients have none. More values may come.
+// IdentityType Kind of an identity. Null for clients. More values may follow.
 type IdentityType string
 
-// IntrospectRequest The form of an introspection.
+// IntrospectRequest The form of an introspection request.
 type IntrospectRequest struct {
-	// AuthenticationPolicies Policy IDs, joined with commas, to evaluate for the token; the answer has `policy_evaluations`. Seen in one
+	// AuthenticationPolicies Policy IDs, joined with commas, to evaluate for the token; the response then has `policy_evaluations`. Seen in one
 	// program; no official SDK offers it.
 	AuthenticationPolicies string `json:"authentication_policies,omitempty,omitzero"`
 
-	// Include What to add, joined with commas: `identity_set`, `identity_set_detail`, `session_info`. Once only: the service
-	// is not known to read a repeated member. `identities_set` is an old name of `identity_set`.
+	// Include What to include, joined with commas: `identity_set`, `identity_set_detail`, `session_info`. Send it once: the service
+	// is not known to read a repeated parameter. `identities_set` is an old name of `identity_set`.
 	Include string `json:"include,omitempty,omitzero"`
 
-	// Token The access token to ask about. Whether refresh tokens are accepted is not known.
+	// Token The access token to introspect. Whether refresh tokens are accepted is not known.
 	Token string `json:"token"`
 }
 
-// Introspection What a token stands for. When `active` is false, there is nothing else.
+// Introspection The properties of a token. If `active` is false, there are no other fields.
 type Introspection struct {
-	// Active Whether the token is valid, and the caller may know.
+	// Active Whether the token is valid and the caller may introspect it.
 	Active bool `json:"active"`
 
 	// Aud Resource servers and clients that the token is for.
 	Aud []string `json:"aud,omitzero"`
 
-	// ClientID The client that the token was issued to (UUID). Null in one recorded answer.
+	// ClientID The client that the token was issued to (UUID). Null in one recorded response.
 	ClientID nullable.Nullable[string] `json:"client_id,omitempty,omitzero"`
 
 	// DependentTokensCacheID Key under which dependent tokens may be cached, or empty. The official library for action providers does not
@@ -763,20 +763,20 @@ type Introspection struct {
 	// IdentitySetDetail The linked identities. With `include=identity_set_detail`.
 	IdentitySetDetail nullable.Nullable[[]LinkedIdentity] `json:"identity_set_detail,omitzero"`
 
-	// Iss The issuer, `https://auth.globus.org`. One source has it with a trailing slash; compare without.
+	// Iss The issuer, `https://auth.globus.org`. One source has a trailing slash; compare without it.
 	Iss string `json:"iss,omitempty,omitzero"`
 
 	// Name Name of the effective identity.
 	Name nullable.Nullable[string] `json:"name,omitempty,omitzero"`
 
-	// Nbf Since when the token is valid, in Unix seconds.
+	// Nbf When the token becomes valid, in Unix seconds.
 	Nbf unixtime.Time `json:"nbf,omitempty,omitzero"`
 
-	// PolicyEvaluations Policy ID to result. With `authentication_policies`. A policy that is missing was not evaluated. Seen in one
+	// PolicyEvaluations Policy ID to result. With `authentication_policies`. A missing policy was not evaluated. Seen in one
 	// program.
 	PolicyEvaluations nullable.Nullable[map[string]PolicyEvaluation] `json:"policy_evaluations,omitempty,omitzero"`
 
-	// Scope The scopes of the token, separated by blanks.
+	// Scope The scopes of the token, separated by spaces.
 	Scope string `json:"scope,omitempty,omitzero"`
 
 	// SessionInfo The session behind the token, or null. With `include=session_info`.
@@ -800,7 +800,7 @@ type JSONWebKey struct {
 	// Exponent Exponent, base64url.
 	Exponent string `json:"e,omitempty,omitzero"`
 
-	// Kid Key ID. The service gives none.
+	// Kid Key ID. The service sends none.
 	Kid string `json:"kid,omitempty,omitzero"`
 
 	// Kty Key type, `RSA`.
@@ -815,17 +815,17 @@ type JSONWebKey struct {
 
 // JSONWebKeySet A set of public keys (RFC 7517).
 type JSONWebKeySet struct {
-	// Keys The keys; one in the only document known.
+	// Keys The keys; one in the only recorded document.
 	Keys []JSONWebKey `json:"keys"`
 }
 
-// LinkedIdentity An identity in an identity set. In a set's details at introspection some sources name the ID `sub`, others `id`
-// (in conflict; take the one that is not empty). Every other member can be missing or null.
+// LinkedIdentity An identity in an identity set. In the details of an introspection some sources name the ID `sub`, others `id`
+// (in conflict; use the one that is not empty). Every other field can be missing or null.
 type LinkedIdentity struct {
 	// Email Email address.
 	Email nullable.Nullable[string] `json:"email,omitempty,omitzero"`
 
-	// ID Identity ID, under the name that one source of introspection has.
+	// ID Identity ID, under its name in one source for introspection.
 	ID nullable.Nullable[string] `json:"id,omitempty,omitzero"`
 
 	// IdentityProvider ID of the identity provider.
@@ -837,7 +837,7 @@ type LinkedIdentity struct {
 	// IdentityType Kind of identity, or null for a client.
 	IdentityType nullable.Nullable[IdentityType] `json:"identity_type,omitempty,omitzero"`
 
-	// LastAuthentication When the person last signed in with this identity, in Unix seconds, or null.
+	// LastAuthentication When the user last signed in with this identity, in Unix seconds, or null.
 	LastAuthentication nullable.Nullable[unixtime.Time] `json:"last_authentication,omitempty,omitzero"`
 
 	// Name Name.
@@ -846,7 +846,7 @@ type LinkedIdentity struct {
 	// Organization Organization.
 	Organization nullable.Nullable[string] `json:"organization,omitempty,omitzero"`
 
-	// Status State of an identity: `unused` until somebody signs in with it. More values may come.
+	// Status State of an identity: `unused` until a user signs in with it. More values may follow.
 	Status IdentityStatus `json:"status,omitempty,omitzero"`
 
 	// Sub Identity ID.
@@ -858,7 +858,7 @@ type LinkedIdentity struct {
 
 // OpenIDConfiguration OpenID Connect Discovery 1.0 metadata.
 type OpenIDConfiguration struct {
-	// AuthorizationEndpoint Where a browser is sent to sign in.
+	// AuthorizationEndpoint URL of the authorization endpoint.
 	AuthorizationEndpoint string `json:"authorization_endpoint"`
 
 	// ClaimsSupported Claims of ID tokens.
@@ -870,13 +870,13 @@ type OpenIDConfiguration struct {
 	// Issuer The `iss` of ID tokens.
 	Issuer string `json:"issuer"`
 
-	// JWKSURI Where the signing keys are; an absolute URL.
+	// JWKSURI Absolute URL of the signing keys.
 	JWKSURI string `json:"jwks_uri"`
 
 	// ResponseTypesSupported Response types. All but `code` belong to the implicit flow.
 	ResponseTypesSupported []string `json:"response_types_supported,omitzero"`
 
-	// RevocationEndpoint Where tokens are revoked.
+	// RevocationEndpoint URL of the revocation endpoint.
 	RevocationEndpoint string `json:"revocation_endpoint,omitempty,omitzero"`
 
 	// ScopesSupported Scopes of OpenID Connect.
@@ -885,20 +885,20 @@ type OpenIDConfiguration struct {
 	// SubjectTypesSupported Subject types; `public` only.
 	SubjectTypesSupported []string `json:"subject_types_supported,omitzero"`
 
-	// TokenEndpoint Where grants are exchanged for tokens.
+	// TokenEndpoint URL of the token endpoint.
 	TokenEndpoint string `json:"token_endpoint"`
 
 	// TokenEndpointAuthMethodsSupported How a client authenticates at the token endpoint; `client_secret_basic` only.
 	TokenEndpointAuthMethodsSupported []string `json:"token_endpoint_auth_methods_supported,omitzero"`
 
-	// UserinfoEndpoint Where the claims about a user are read.
+	// UserinfoEndpoint URL of the userinfo endpoint.
 	UserinfoEndpoint string `json:"userinfo_endpoint,omitempty,omitzero"`
 }
 
-// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
-// `id`; the service itself presumably has every member (not confirmed).
+// Policy An authentication policy. Recorded responses to a creation lack the fields that the request left out, and one to an
+// update lacks `id`; the service itself presumably sends every field (not confirmed).
 type Policy struct {
-	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
+	// AuthenticationAssuranceTimeout Seconds within which the user must have authenticated, or null for no limit.
 	AuthenticationAssuranceTimeout nullable.Nullable[int] `json:"authentication_assurance_timeout,omitempty,omitzero"`
 
 	// Description Description.
@@ -926,10 +926,10 @@ type Policy struct {
 	RequiredMFA bool `json:"required_mfa"`
 }
 
-// PolicyCreate A policy to create. The JavaScript SDK takes `project_id` for optional, the Python SDK requires it. Null and an
+// PolicyCreate A policy to create. The JavaScript SDK treats `project_id` as optional, the Python SDK requires it. Null and an
 // empty list are different values of the domain constraints.
 type PolicyCreate struct {
-	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
+	// AuthenticationAssuranceTimeout Seconds within which the user must have authenticated, or null for no limit.
 	AuthenticationAssuranceTimeout nullable.Nullable[int] `json:"authentication_assurance_timeout,omitempty,omitzero"`
 
 	// Description Description.
@@ -947,7 +947,7 @@ type PolicyCreate struct {
 	// HighAssurance Whether this is a high-assurance policy.
 	HighAssurance nullable.Nullable[bool] `json:"high_assurance,omitempty,omitzero"`
 
-	// ProjectID The project that the policy shall belong to.
+	// ProjectID The project that the policy belongs to.
 	ProjectID string `json:"project_id"`
 
 	// RequiredMFA Whether multi-factor authentication is required. True only with `high_assurance`. Absent is false.
@@ -968,14 +968,14 @@ type PolicyList struct {
 
 // PolicyResponse One policy.
 type PolicyResponse struct {
-	// Policy An authentication policy. Recorded answers to a creation lack what the request left out, and one to an update lacks
-	// `id`; the service itself presumably has every member (not confirmed).
+	// Policy An authentication policy. Recorded responses to a creation lack the fields that the request left out, and one to an
+	// update lacks `id`; the service itself presumably sends every field (not confirmed).
 	Policy Policy `json:"policy"`
 }
 
-// PolicyUpdate Changes to a policy. What is absent stays as it is.
+// PolicyUpdate Changes to a policy. Absent fields stay as they are.
 type PolicyUpdate struct {
-	// AuthenticationAssuranceTimeout Seconds within which the person must have authenticated, or null for no limit.
+	// AuthenticationAssuranceTimeout Seconds within which the user must have authenticated, or null for no limit.
 	AuthenticationAssuranceTimeout nullable.Nullable[int] `json:"authentication_assurance_timeout,omitempty,omitzero"`
 
 	// Description Description.
@@ -990,10 +990,10 @@ type PolicyUpdate struct {
 	// DomainConstraintsInclude Domains whose identities can satisfy the policy; null for no constraint.
 	DomainConstraintsInclude nullable.Nullable[[]string] `json:"domain_constraints_include,omitzero"`
 
-	// HighAssurance Whether this is a high-assurance policy. The Python SDK does not offer it here, the JavaScript SDK would (in conflict).
+	// HighAssurance Whether this is a high-assurance policy. The Python SDK does not offer it here, the JavaScript SDK does (in conflict).
 	HighAssurance nullable.Nullable[bool] `json:"high_assurance,omitempty,omitzero"`
 
-	// ProjectID The project that the policy shall belong to.
+	// ProjectID The project that the policy belongs to.
 	ProjectID nullable.Nullable[string] `json:"project_id,omitempty,omitzero"`
 
 	// RequiredMFA Whether multi-factor authentication is required. True only with `high_assurance`.
@@ -1011,7 +1011,7 @@ type Project struct {
 	// Admins The administrators of a project, in full.
 	Admins ProjectAdmins `json:"admins"`
 
-	// ContactEmail Email address of the people behind the project.
+	// ContactEmail Email address of the project's contact.
 	ContactEmail string `json:"contact_email"`
 
 	// DisplayName Name.
@@ -1040,7 +1040,7 @@ type ProjectAdminGroup struct {
 }
 
 // ProjectAdminIdentity An identity that administers a project. One example in the Python SDK's documentation has the bare ID; every
-// recorded answer has the identity.
+// recorded response has the identity.
 type ProjectAdminIdentity = Identity
 
 // ProjectAdmins The administrators of a project, in full.
@@ -1052,15 +1052,15 @@ type ProjectAdmins struct {
 	Identities []ProjectAdminIdentity `json:"identities"`
 }
 
-// ProjectCreate A project to create. At least one of the two lists has to be given; one that is empty is left out.
+// ProjectCreate A project to create. At least one of the two lists is required; an empty list is not sent.
 type ProjectCreate struct {
-	// AdminGroupIDs Groups whose members shall administer the project.
+	// AdminGroupIDs Groups whose members administer the project.
 	AdminGroupIDs []string `json:"admin_group_ids,omitzero"`
 
-	// AdminIDs Identities that shall administer the project.
+	// AdminIDs Identities that administer the project.
 	AdminIDs []string `json:"admin_ids,omitzero"`
 
-	// ContactEmail Email address of the people behind the project.
+	// ContactEmail Email address of the project's contact.
 	ContactEmail string `json:"contact_email"`
 
 	// DisplayName Name.
@@ -1079,22 +1079,22 @@ type ProjectResponse struct {
 	Project Project `json:"project"`
 }
 
-// ProjectUpdate Changes to a project. What is absent stays as it is. What the service answers to no change at all is not known.
+// ProjectUpdate Changes to a project. Absent fields stay as they are. The response to an empty change is not known.
 type ProjectUpdate struct {
-	// AdminGroupIDs Groups whose members shall administer the project, in place of the present ones.
+	// AdminGroupIDs Groups whose members administer the project; replaces the current list.
 	AdminGroupIDs nullable.Nullable[[]string] `json:"admin_group_ids,omitzero"`
 
-	// AdminIDs Identities that shall administer the project, in place of the present ones.
+	// AdminIDs Identities that administer the project; replaces the current list.
 	AdminIDs nullable.Nullable[[]string] `json:"admin_ids,omitzero"`
 
-	// ContactEmail Email address of the people behind the project.
+	// ContactEmail Email address of the project's contact.
 	ContactEmail nullable.Nullable[string] `json:"contact_email,omitempty,omitzero"`
 
 	// DisplayName Name.
 	DisplayName nullable.Nullable[string] `json:"display_name,omitempty,omitzero"`
 }
 
-// Prompt What the authorization endpoint may show.
+// Prompt Which pages the authorization endpoint shows.
 type Prompt string
 
 // ResourceServerToken A token for one resource server.
@@ -1108,23 +1108,23 @@ type ResourceServerToken struct {
 	// IDToken The ID token, when this is the token of `auth.globus.org` and `openid` was granted (not confirmed below the top level).
 	IDToken nullable.Nullable[string] `json:"id_token,omitempty,omitzero"`
 
-	// RefreshToken The refresh token, when offline access was asked for.
+	// RefreshToken The refresh token, if offline access was requested.
 	RefreshToken nullable.Nullable[string] `json:"refresh_token,omitempty,omitzero"`
 
-	// ResourceServer Whom the token is for.
+	// ResourceServer The resource server that the token is for.
 	ResourceServer string `json:"resource_server"`
 
-	// Scope The scopes of the token, separated by blanks.
+	// Scope The scopes of the token, separated by spaces.
 	Scope string `json:"scope"`
 
-	// State The state of the authorization request. Never in the answer of the dependent grant.
+	// State The state of the authorization request. Never in the response of the dependent grant.
 	State nullable.Nullable[string] `json:"state,omitempty,omitzero"`
 
-	// TokenType `Bearer`, or `bearer` in recorded answers of the dependent grant.
+	// TokenType `Bearer`, or `bearer` in recorded responses of the dependent grant.
 	TokenType string `json:"token_type"`
 }
 
-// ResponseType What the authorization endpoint answers with.
+// ResponseType Response type of the authorization endpoint.
 type ResponseType string
 
 // Revocation Whether a token is active.
@@ -1133,9 +1133,9 @@ type Revocation struct {
 	Active bool `json:"active"`
 }
 
-// RevokeRequest The form of a revocation, or of a question whether a token is active.
+// RevokeRequest The form of a revocation, or of a check whether a token is active.
 type RevokeRequest struct {
-	// ClientID The client, when it has no secret. Excludes Basic.
+	// ClientID The client, if it has no secret. Excludes Basic.
 	ClientID string `json:"client_id,omitempty,omitzero"`
 
 	// Token The access or refresh token.
@@ -1147,16 +1147,16 @@ type RevokeRequest struct {
 
 // Scope A scope that a client owns as a resource server.
 type Scope struct {
-	// Advertised Whether others can find the scope.
+	// Advertised Whether other clients can find the scope.
 	Advertised bool `json:"advertised"`
 
-	// AllowsRefreshToken Whether refresh tokens may be asked for.
+	// AllowsRefreshToken Whether refresh tokens may be requested.
 	AllowsRefreshToken bool `json:"allows_refresh_token"`
 
 	// Client The client that owns the scope.
 	Client string `json:"client"`
 
-	// DependentScopes Scopes of others that a token of this one is exchanged for.
+	// DependentScopes Scopes of other resource servers that a token with this scope is exchanged for.
 	DependentScopes []DependentScope `json:"dependent_scopes"`
 
 	// Description Description, shown on consent pages.
@@ -1171,19 +1171,19 @@ type Scope struct {
 	// RequiredDomains Domains of which a user needs an identity.
 	RequiredDomains []string `json:"required_domains"`
 
-	// ScopeString What is sent in requests, `https://auth.globus.org/scopes/<client or host name>/<suffix>`.
+	// ScopeString The string that requests use, `https://auth.globus.org/scopes/<client or host name>/<suffix>`.
 	ScopeString string `json:"scope_string"`
 }
 
 // ScopeCreate A scope to create.
 type ScopeCreate struct {
-	// Advertised Whether others can find the scope.
+	// Advertised Whether other clients can find the scope.
 	Advertised nullable.Nullable[bool] `json:"advertised,omitempty,omitzero"`
 
-	// AllowsRefreshToken Whether refresh tokens may be asked for.
+	// AllowsRefreshToken Whether refresh tokens may be requested.
 	AllowsRefreshToken nullable.Nullable[bool] `json:"allows_refresh_token,omitempty,omitzero"`
 
-	// DependentScopes Scopes of others that a token of this one is exchanged for.
+	// DependentScopes Scopes of other resource servers that a token with this scope is exchanged for.
 	DependentScopes nullable.Nullable[[]DependentScope] `json:"dependent_scopes,omitzero"`
 
 	// Description Description, shown on consent pages.
@@ -1205,7 +1205,7 @@ type ScopeList struct {
 	Scopes []Scope `json:"scopes"`
 }
 
-// ScopeResponse One scope as `scope`; or, in answer to a creation, one for each of the client's host names and its ID as `scopes`
+// ScopeResponse One scope as `scope`; or, after a creation, one for each of the client's host names and its ID as `scopes`
 // (in conflict; expect both).
 type ScopeResponse struct {
 	// Scope A scope that a client owns as a resource server.
@@ -1215,15 +1215,15 @@ type ScopeResponse struct {
 	Scopes []Scope `json:"scopes,omitzero"`
 }
 
-// ScopeUpdate Changes to a scope. What is absent stays as it is; lists replace the old ones.
+// ScopeUpdate Changes to a scope. Absent fields stay as they are; lists replace the old ones.
 type ScopeUpdate struct {
-	// Advertised Whether others can find the scope.
+	// Advertised Whether other clients can find the scope.
 	Advertised nullable.Nullable[bool] `json:"advertised,omitempty,omitzero"`
 
-	// AllowsRefreshToken Whether refresh tokens may be asked for.
+	// AllowsRefreshToken Whether refresh tokens may be requested.
 	AllowsRefreshToken nullable.Nullable[bool] `json:"allows_refresh_token,omitempty,omitzero"`
 
-	// DependentScopes Scopes of others that a token of this one is exchanged for.
+	// DependentScopes Scopes of other resource servers that a token with this scope is exchanged for.
 	DependentScopes nullable.Nullable[[]DependentScope] `json:"dependent_scopes,omitzero"`
 
 	// Description Description, shown on consent pages.
@@ -1235,11 +1235,11 @@ type ScopeUpdate struct {
 	// RequiredDomains Domains of which a user needs an identity.
 	RequiredDomains nullable.Nullable[[]string] `json:"required_domains,omitzero"`
 
-	// ScopeSuffix Last part of the scope string. The Python SDK offers it here, the JavaScript SDK does not (in conflict). It changes the string that clients ask for.
+	// ScopeSuffix Last part of the scope string. The Python SDK offers it here, the JavaScript SDK does not (in conflict). It changes the string that clients request.
 	ScopeSuffix nullable.Nullable[string] `json:"scope_suffix,omitempty,omitzero"`
 }
 
-// SessionAuthentication One authentication in a session. What is filled depends on the identity provider.
+// SessionAuthentication One authentication in a session. The fields depend on the identity provider.
 type SessionAuthentication struct {
 	// ACR Authentication context class reference.
 	ACR nullable.Nullable[string] `json:"acr,omitempty,omitzero"`
@@ -1247,7 +1247,7 @@ type SessionAuthentication struct {
 	// AMR Authentication methods. Holds `mfa` after multi-factor authentication.
 	AMR nullable.Nullable[[]string] `json:"amr,omitzero"`
 
-	// AuthTime When it happened, in Unix seconds; an integer, or a float in one recorded answer.
+	// AuthTime When it happened, in Unix seconds; an integer, or a float in one recorded response.
 	AuthTime nullable.Nullable[unixtime.Time] `json:"auth_time,omitempty,omitzero"`
 
 	// CustomClaims Further claims of the identity provider.
@@ -1266,64 +1266,64 @@ type SessionInfo struct {
 	SessionID nullable.Nullable[string] `json:"session_id,omitempty,omitzero"`
 }
 
-// TokenRequest The form of a token request. Which members count depends on `grant_type`, as the operation says. Other members are
+// TokenRequest The form of a token request. `grant_type` decides which parameters apply; see the operation. Other parameters are
 // passed on.
 type TokenRequest struct {
-	// AccessType Whether refresh tokens are wanted. For the authorization endpoint and the dependent grant.
+	// AccessType Whether to issue refresh tokens. For the authorization endpoint and the dependent grant.
 	AccessType AccessType `json:"access_type,omitempty,omitzero"`
 
-	// ClientID The client, when it has no secret. Excludes Basic.
+	// ClientID The client, if it has no secret. Excludes Basic.
 	ClientID string `json:"client_id,omitempty,omitzero"`
 
-	// Code The authorization code. It can be used once and lives briefly.
+	// Code The authorization code. It can be used once and expires soon.
 	Code string `json:"code,omitempty,omitzero"`
 
-	// CodeVerifier The PKCE verifier that `code_challenge` was made from, 43 to 128 characters of `A-Z a-z 0-9 - . _ ~`.
+	// CodeVerifier The PKCE verifier that `code_challenge` was derived from, 43 to 128 characters of `A-Z a-z 0-9 - . _ ~`.
 	CodeVerifier string `json:"code_verifier,omitempty,omitzero"`
 
-	// GrantType The grant. A grant that is not listed is passed on.
+	// GrantType The grant. An unlisted grant is passed on.
 	GrantType GrantType `json:"grant_type"`
 
 	// RedirectURI The redirect URI of the authorization request, exactly as it was.
 	RedirectURI string `json:"redirect_uri,omitempty,omitzero"`
 
-	// RefreshToken The refresh token. It gives one token, of one resource server.
+	// RefreshToken The refresh token. It renews the token of one resource server.
 	RefreshToken string `json:"refresh_token,omitempty,omitzero"`
 
-	// Scope Scopes, separated by blanks. Required of client credentials; restricts the answer of the dependent grant.
-	// No SDK narrows a refresh with it.
+	// Scope Scopes, separated by spaces. Required for client credentials; restricts the response of the dependent grant.
+	// No SDK sends it with a refresh.
 	Scope string `json:"scope,omitempty,omitzero"`
 
 	// Token Dependent grant. The access token that was sent to the resource server.
 	Token string `json:"token,omitempty,omitzero"`
 }
 
-// TokenResponse Tokens, one for each resource server: the first at the top level, the others in `other_tokens`. Which one is on
-// top is not defined; search for the resource server.
+// TokenResponse Tokens, one for each resource server: the first at the top level, the others in `other_tokens`. Their order is not
+// defined; search for the resource server.
 type TokenResponse struct {
 	// AccessToken The access token.
 	AccessToken string `json:"access_token"`
 
-	// ExpiresIn Seconds until the access token expires. 172800, two days, as a rule.
+	// ExpiresIn Seconds until the access token expires. Usually 172800, two days.
 	ExpiresIn unixtime.Seconds `json:"expires_in"`
 
 	// IDToken The ID token, a signed JWT, when `openid` was granted. A refresh may not return one.
 	IDToken nullable.Nullable[string] `json:"id_token,omitempty,omitzero"`
 
-	// OtherTokens The tokens for further resource servers. Take absent for empty.
+	// OtherTokens The tokens for further resource servers. Absent means empty.
 	OtherTokens nullable.Nullable[[]ResourceServerToken] `json:"other_tokens,omitzero"`
 
-	// RefreshToken The refresh token, when offline access was asked for. It may be missing in the answer to a refresh (not
-	// confirmed); the old one stays good then.
+	// RefreshToken The refresh token, if offline access was requested. It may be missing in the response to a refresh (not
+	// confirmed); the old one then remains valid.
 	RefreshToken nullable.Nullable[string] `json:"refresh_token,omitempty,omitzero"`
 
-	// ResourceServer Whom the token is for, such as `transfer.api.globus.org` or a client ID.
+	// ResourceServer The resource server that the token is for, such as `transfer.api.globus.org` or a client ID.
 	ResourceServer string `json:"resource_server"`
 
-	// Scope The scopes of the token, separated by blanks. Dependencies are not listed.
+	// Scope The scopes of the token, separated by spaces. Dependencies are not listed.
 	Scope string `json:"scope"`
 
-	// State The state of the authorization request, in the answer to a code.
+	// State The state of the authorization request, in the response to a code.
 	State nullable.Nullable[string] `json:"state,omitempty,omitzero"`
 
 	// TokenType `Bearer`; compare without regard to letter case.
@@ -1335,29 +1335,29 @@ type TokenTypeHint string
 
 // UpdateClientBody Changes to a client.
 type UpdateClientBody struct {
-	// Client Changes to a client. What is absent stays as it is.
+	// Client Changes to a client. Absent fields stay as they are.
 	Client ClientUpdate `json:"client"`
 }
 
 // UpdatePolicyBody Changes to a policy.
 type UpdatePolicyBody struct {
-	// Policy Changes to a policy. What is absent stays as it is.
+	// Policy Changes to a policy. Absent fields stay as they are.
 	Policy PolicyUpdate `json:"policy"`
 }
 
 // UpdateProjectBody Changes to a project.
 type UpdateProjectBody struct {
-	// Project Changes to a project. What is absent stays as it is. What the service answers to no change at all is not known.
+	// Project Changes to a project. Absent fields stay as they are. The response to an empty change is not known.
 	Project ProjectUpdate `json:"project"`
 }
 
 // UpdateScopeBody Changes to a scope.
 type UpdateScopeBody struct {
-	// Scope Changes to a scope. What is absent stays as it is; lists replace the old ones.
+	// Scope Changes to a scope. Absent fields stay as they are; lists replace the old ones.
 	Scope ScopeUpdate `json:"scope"`
 }
 
-// Userinfo Claims about a user (OpenID Connect Core 5.3). Any member but `sub` can be missing, and values can be null.
+// Userinfo Claims about a user (OpenID Connect Core 5.3). Any field but `sub` can be missing, and values can be null.
 type Userinfo struct {
 	// Email Email address. With the scope `email`.
 	Email nullable.Nullable[string] `json:"email,omitempty,omitzero"`
@@ -1371,7 +1371,7 @@ type Userinfo struct {
 	// IdentitySet The linked identities, this one included. With the scope `view_identity_set`.
 	IdentitySet nullable.Nullable[[]LinkedIdentity] `json:"identity_set,omitzero"`
 
-	// LastAuthentication When the person last signed in with this identity, in Unix seconds, or null.
+	// LastAuthentication When the user last signed in with this identity, in Unix seconds, or null.
 	LastAuthentication nullable.Nullable[unixtime.Time] `json:"last_authentication,omitempty,omitzero"`
 
 	// Name Name.
@@ -1387,69 +1387,69 @@ type Userinfo struct {
 	Sub string `json:"sub"`
 }
 
-// WrappedClient A client and its first credential, one level deeper than they should be.
+// WrappedClient A client and its first credential, one level deeper than expected.
 type WrappedClient struct {
-	// Client A registered client. Recorded answers to a creation lack `id`, and those to an update `name` and `public_client`;
-	// the service itself presumably has every member (not confirmed).
+	// Client A registered client. Recorded responses to a creation lack `id`, and those to an update `name` and `public_client`;
+	// the service itself presumably sends every field (not confirmed).
 	Client ClientRecord `json:"client"`
 
-	// Included Resources that come with a new client.
+	// Included Resources included with a new client.
 	Included ClientIncluded `json:"included,omitempty,omitzero"`
 }
 
-// BadRequest Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// BadRequest Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type BadRequest = ErrorDocument
 
-// ClientUnauthorized Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// ClientUnauthorized Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type ClientUnauthorized = ErrorDocument
 
-// Conflict Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// Conflict Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type Conflict = ErrorDocument
 
-// DependentConsentRequired Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// DependentConsentRequired Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type DependentConsentRequired = ErrorDocument
 
-// Forbidden Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// Forbidden Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type Forbidden = ErrorDocument
 
-// NotFound Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// NotFound Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type NotFound = ErrorDocument
 
-// ServerError Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// ServerError Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type ServerError = ErrorDocument
 
-// ServiceUnavailable Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// ServiceUnavailable Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type ServiceUnavailable = ErrorDocument
 
-// TokenBadRequest Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// TokenBadRequest Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type TokenBadRequest = ErrorDocument
 
-// TooManyRequests Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// TooManyRequests Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type TooManyRequests = ErrorDocument
 
-// Unauthorized Any error of the service. The API fills `errors`, and `error` and `error_description` beside it; the OAuth 2.0
-// endpoints often fill the latter two only. Requirements that a new login can meet are in
-// `authorization_parameters`, sometimes with a `code`. Other services of Globus use further forms.
+// Unauthorized Any error of the service. The API sends `errors`, `error` and `error_description`; the OAuth 2.0
+// endpoints often send only the latter two. Requirements that a new login can satisfy are in
+// `authorization_parameters`, sometimes with a `code`. Other Globus services use further forms.
 type Unauthorized = ErrorDocument
 
 // GetClientsParams defines parameters for GetClients.
@@ -1470,16 +1470,16 @@ type GetIdentitiesParams struct {
 	Usernames []string `form:"usernames,omitempty" json:"usernames,omitempty,omitzero"`
 
 	// Provision Whether to create identities for usernames that do not exist yet. Only with `usernames`, and then
-	// always send it: what the service does when it is left out is not stated and has changed before.
+	// always send it: the service's default is not documented and has changed before.
 	Provision bool `form:"provision,omitempty" json:"provision,omitempty,omitzero"`
 
-	// Include What to load beside the identities, joined with commas.
+	// Include Resources to include with the identities, joined with commas.
 	Include []IdentityInclude `form:"include,omitempty" json:"include,omitempty,omitzero"`
 }
 
 // GetIdentityParams defines parameters for GetIdentity.
 type GetIdentityParams struct {
-	// Include What to load beside the identity, joined with commas.
+	// Include Resources to include with the identity, joined with commas.
 	Include []IdentityInclude `form:"include,omitempty" json:"include,omitempty,omitzero"`
 }
 
@@ -1510,61 +1510,61 @@ type GetScopesParams struct {
 
 // AuthorizeParams defines parameters for Authorize.
 type AuthorizeParams struct {
-	// ClientID The client that asks.
+	// ClientID The client that requests authorization.
 	ClientID string `form:"client_id" json:"client_id"`
 
-	// RedirectURI Where the answer goes. It must be registered for the client. A native client may use
+	// RedirectURI The redirect URI. It must be registered for the client. A native client may use
 	// `http://localhost` or a loopback address with any port, and `https://auth.globus.org/v2/web/auth-code`,
 	// which shows the code for copying.
 	RedirectURI string `form:"redirect_uri" json:"redirect_uri"`
 
-	// Scope Scopes, separated by blanks; at least one. A scope's dependencies stand in brackets behind it, and `*`
-	// before a scope marks an optional one: `a[b *c]`. `openid` asks for an ID token. The JavaScript SDK asks
-	// for refresh tokens with the scope `offline_access`.
+	// Scope Scopes, separated by spaces; at least one. A scope's dependencies follow it in brackets, and `*`
+	// before a scope makes it optional: `a[b *c]`. `openid` requests an ID token. The JavaScript SDK requests
+	// refresh tokens with the scope `offline_access`.
 	Scope string `form:"scope" json:"scope"`
 
-	// ResponseType What to answer with. The discovery document announces more values than `code`; they belong to the implicit flow.
+	// ResponseType Response type. The discovery document lists more values than `code`; they belong to the implicit flow.
 	ResponseType ResponseType `form:"response_type" json:"response_type"`
 
-	// State Opaque value that comes back with the answer. Make it random and compare it.
+	// State Opaque value that the redirect returns. Make it random and compare it.
 	State string `form:"state,omitempty" json:"state,omitempty,omitzero"`
 
-	// CodeChallenge PKCE challenge (RFC 7636). Required of public clients. Goes with `code_challenge_method`.
+	// CodeChallenge PKCE challenge (RFC 7636). Required of public clients, together with `code_challenge_method`.
 	CodeChallenge string `form:"code_challenge,omitempty" json:"code_challenge,omitempty,omitzero"`
 
-	// CodeChallengeMethod How `code_challenge` was made from the verifier. Goes with `code_challenge`.
+	// CodeChallengeMethod How `code_challenge` was derived from the verifier. Required with `code_challenge`.
 	CodeChallengeMethod CodeChallengeMethod `form:"code_challenge_method,omitempty" json:"code_challenge_method,omitempty,omitzero"`
 
-	// AccessType `offline` asks for refresh tokens.
+	// AccessType `offline` requests refresh tokens.
 	AccessType AccessType `form:"access_type,omitempty" json:"access_type,omitempty,omitzero"`
 
 	// PrefillNamedGrant Label suggested on the consent page, such as the program and the host it runs on. Native clients.
 	PrefillNamedGrant string `form:"prefill_named_grant,omitempty" json:"prefill_named_grant,omitempty,omitzero"`
 
-	// Nonce Value that comes back in the ID token (OpenID Connect Core 3.1.2.1).
+	// Nonce Value that the ID token returns (OpenID Connect Core 3.1.2.1).
 	Nonce string `form:"nonce,omitempty" json:"nonce,omitempty,omitzero"`
 
-	// Prompt `login` makes the person sign in again; `none` forbids any page.
+	// Prompt `login` requires the user to sign in again; `none` forbids any page.
 	Prompt Prompt `form:"prompt,omitempty" json:"prompt,omitempty,omitzero"`
 
-	// LoginHint Who is expected to sign in (OpenID Connect Core 3.1.2.1). What the service does with it is not
+	// LoginHint The user who is expected to sign in (OpenID Connect Core 3.1.2.1). The service's use of it is not
 	// confirmed; this project's test double signs that user in.
 	LoginHint string `form:"login_hint,omitempty" json:"login_hint,omitempty,omitzero"`
 
-	// SessionMessage Text shown to the person when the session has to be extended.
+	// SessionMessage Text shown to the user when the session has to be extended.
 	SessionMessage string `form:"session_message,omitempty" json:"session_message,omitempty,omitzero"`
 
 	// SessionRequiredIdentities Identity IDs that must be in session, joined with commas.
 	SessionRequiredIdentities []string `form:"session_required_identities,omitempty" json:"session_required_identities,omitempty,omitzero"`
 
-	// SessionRequiredSingleDomain Domains, joined with commas; the session must hold an identity of any one of them.
+	// SessionRequiredSingleDomain Domains, joined with commas; the session must have an identity from one of them.
 	SessionRequiredSingleDomain []string `form:"session_required_single_domain,omitempty" json:"session_required_single_domain,omitempty,omitzero"`
 
 	// SessionRequiredPolicies Policy IDs that the session must satisfy, joined with commas.
 	SessionRequiredPolicies []string `form:"session_required_policies,omitempty" json:"session_required_policies,omitempty,omitzero"`
 
-	// SessionRequiredMFA Whether multi-factor authentication is required; makes sense with `session_required_identities` or
-	// `session_required_single_domain` only. The Python SDK writes `True`, the JavaScript SDK `true`.
+	// SessionRequiredMFA Whether multi-factor authentication is required; only useful with `session_required_identities` or
+	// `session_required_single_domain`. The Python SDK writes `True`, the JavaScript SDK `true`.
 	SessionRequiredMFA bool `form:"session_required_mfa,omitempty" json:"session_required_mfa,omitempty,omitzero"`
 }
 
@@ -1576,22 +1576,22 @@ type AuthCodePageParams struct {
 	// State The state of the authorization request.
 	State string `form:"state,omitempty" json:"state,omitempty,omitzero"`
 
-	// Error What went wrong, in place of `code`.
+	// Error The error code, in place of `code`.
 	Error string `form:"error,omitempty" json:"error,omitempty,omitzero"`
 
-	// ErrorDescription What went wrong, for people.
+	// ErrorDescription The error, for people.
 	ErrorDescription string `form:"error_description,omitempty" json:"error_description,omitempty,omitzero"`
 }
 
 // LogoutPageParams defines parameters for LogoutPage.
 type LogoutPageParams struct {
-	// Client The client that sends the person here.
+	// Client The client that sends the user here.
 	Client string `form:"client,omitempty" json:"client,omitempty,omitzero"`
 
-	// RedirectURI Where the link on the page leads.
+	// RedirectURI The target of the link on the page.
 	RedirectURI string `form:"redirect_uri,omitempty" json:"redirect_uri,omitempty,omitzero"`
 
-	// RedirectName What the link on the page says.
+	// RedirectName The text of the link on the page.
 	RedirectName string `form:"redirect_name,omitempty" json:"redirect_name,omitempty,omitzero"`
 }
 
@@ -1671,7 +1671,7 @@ type ServerInterface interface {
 	// DeleteClientCredential Delete a credential
 	// (DELETE /v2/api/clients/{client_id}/credentials/{credential_id})
 	DeleteClientCredential(w http.ResponseWriter, r *http.Request, clientID string, credentialID string)
-	// AddClientFQDN Give a client a host name
+	// AddClientFQDN Add a host name to a client
 	// (POST /v2/api/clients/{client_id}/fqdns)
 	AddClientFQDN(w http.ResponseWriter, r *http.Request, clientID string)
 	// CreateScope Create a scope
@@ -1734,19 +1734,19 @@ type ServerInterface interface {
 	// UpdateScope Change a scope
 	// (PUT /v2/api/scopes/{scope_id})
 	UpdateScope(w http.ResponseWriter, r *http.Request, scopeID string)
-	// Authorize Send a person to sign in and consent
+	// Authorize Send the user to sign in and consent
 	// (GET /v2/oauth2/authorize)
 	Authorize(w http.ResponseWriter, r *http.Request, params AuthorizeParams)
 	// Token Exchange a grant for tokens
 	// (POST /v2/oauth2/token)
 	Token(w http.ResponseWriter, r *http.Request)
-	// Introspect Ask what an access token stands for
+	// Introspect Introspect an access token
 	// (POST /v2/oauth2/token/introspect)
 	Introspect(w http.ResponseWriter, r *http.Request)
 	// Revoke Revoke an access or refresh token
 	// (POST /v2/oauth2/token/revoke)
 	Revoke(w http.ResponseWriter, r *http.Request)
-	// Validate Ask whether a token is active
+	// Validate Check whether a token is active
 	// (POST /v2/oauth2/token/validate)
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
@@ -3314,7 +3314,7 @@ type TooManyRequestsJSONResponse struct {
 
 type UnauthorizedJSONResponse ErrorDocument
 
-// GetOpenIDConfigurationRequestObject is what a request of the operation carries.
+// GetOpenIDConfigurationRequestObject is a request of the operation.
 type GetOpenIDConfigurationRequestObject struct {
 }
 
@@ -3328,7 +3328,7 @@ func (d OpenIDConfiguration) VisitGetOpenIDConfigurationResponse(w http.Response
 	return JSON(d)(w)
 }
 
-// GetJWKSRequestObject is what a request of the operation carries.
+// GetJWKSRequestObject is a request of the operation.
 type GetJWKSRequestObject struct {
 }
 
@@ -3340,7 +3340,7 @@ type GetJWKSResponseObject interface {
 // VisitGetJWKSResponse writes the document.
 func (d JSONWebKeySet) VisitGetJWKSResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetClientsRequestObject is what a request of the operation carries.
+// GetClientsRequestObject is a request of the operation.
 type GetClientsRequestObject struct {
 	Params GetClientsParams
 }
@@ -3353,7 +3353,7 @@ type GetClientsResponseObject interface {
 // VisitGetClientsResponse writes the document.
 func (d ClientList) VisitGetClientsResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// CreateClientRequestObject is what a request of the operation carries.
+// CreateClientRequestObject is a request of the operation.
 type CreateClientRequestObject struct {
 	Body *CreateClientJSONRequestBody
 }
@@ -3368,7 +3368,7 @@ func (d CreateClientResponse) VisitCreateClientResponse(w http.ResponseWriter) e
 	return JSON(d)(w)
 }
 
-// DeleteClientRequestObject is what a request of the operation carries.
+// DeleteClientRequestObject is a request of the operation.
 type DeleteClientRequestObject struct {
 	ClientID string `json:"client_id"`
 }
@@ -3381,7 +3381,7 @@ type DeleteClientResponseObject interface {
 // VisitDeleteClientResponse writes the document.
 func (d ClientResponse) VisitDeleteClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetClientRequestObject is what a request of the operation carries.
+// GetClientRequestObject is a request of the operation.
 type GetClientRequestObject struct {
 	ClientID string `json:"client_id"`
 }
@@ -3394,7 +3394,7 @@ type GetClientResponseObject interface {
 // VisitGetClientResponse writes the document.
 func (d ClientResponse) VisitGetClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// UpdateClientRequestObject is what a request of the operation carries.
+// UpdateClientRequestObject is a request of the operation.
 type UpdateClientRequestObject struct {
 	ClientID string `json:"client_id"`
 	Body     *UpdateClientJSONRequestBody
@@ -3408,7 +3408,7 @@ type UpdateClientResponseObject interface {
 // VisitUpdateClientResponse writes the document.
 func (d ClientResponse) VisitUpdateClientResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetClientCredentialsRequestObject is what a request of the operation carries.
+// GetClientCredentialsRequestObject is a request of the operation.
 type GetClientCredentialsRequestObject struct {
 	ClientID string `json:"client_id"`
 }
@@ -3423,7 +3423,7 @@ func (d ClientCredentialList) VisitGetClientCredentialsResponse(w http.ResponseW
 	return JSON(d)(w)
 }
 
-// CreateClientCredentialRequestObject is what a request of the operation carries.
+// CreateClientCredentialRequestObject is a request of the operation.
 type CreateClientCredentialRequestObject struct {
 	ClientID string `json:"client_id"`
 	Body     *CreateClientCredentialJSONRequestBody
@@ -3439,7 +3439,7 @@ func (d ClientCredentialResponse) VisitCreateClientCredentialResponse(w http.Res
 	return JSON(d)(w)
 }
 
-// DeleteClientCredentialRequestObject is what a request of the operation carries.
+// DeleteClientCredentialRequestObject is a request of the operation.
 type DeleteClientCredentialRequestObject struct {
 	ClientID     string `json:"client_id"`
 	CredentialID string `json:"credential_id"`
@@ -3455,7 +3455,7 @@ func (d ClientCredentialResponse) VisitDeleteClientCredentialResponse(w http.Res
 	return JSON(d)(w)
 }
 
-// AddClientFQDNRequestObject is what a request of the operation carries.
+// AddClientFQDNRequestObject is a request of the operation.
 type AddClientFQDNRequestObject struct {
 	ClientID string `json:"client_id"`
 	Body     *AddClientFQDNJSONRequestBody
@@ -3471,7 +3471,7 @@ func (d AddClientFQDNResponse) VisitAddClientFQDNResponse(w http.ResponseWriter)
 	return JSON(d)(w)
 }
 
-// CreateScopeRequestObject is what a request of the operation carries.
+// CreateScopeRequestObject is a request of the operation.
 type CreateScopeRequestObject struct {
 	ClientID string `json:"client_id"`
 	Body     *CreateScopeJSONRequestBody
@@ -3485,7 +3485,7 @@ type CreateScopeResponseObject interface {
 // VisitCreateScopeResponse writes the document.
 func (d ScopeResponse) VisitCreateScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetClientScopeRequestObject is what a request of the operation carries.
+// GetClientScopeRequestObject is a request of the operation.
 type GetClientScopeRequestObject struct {
 	ClientID string `json:"client_id"`
 	ScopeID  string `json:"scope_id"`
@@ -3499,7 +3499,7 @@ type GetClientScopeResponseObject interface {
 // VisitGetClientScopeResponse writes the document.
 func (d ScopeResponse) VisitGetClientScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetIdentitiesRequestObject is what a request of the operation carries.
+// GetIdentitiesRequestObject is a request of the operation.
 type GetIdentitiesRequestObject struct {
 	Params GetIdentitiesParams
 }
@@ -3512,7 +3512,7 @@ type GetIdentitiesResponseObject interface {
 // VisitGetIdentitiesResponse writes the document.
 func (d IdentityList) VisitGetIdentitiesResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetIdentityRequestObject is what a request of the operation carries.
+// GetIdentityRequestObject is a request of the operation.
 type GetIdentityRequestObject struct {
 	IdentityID string `json:"identity_id"`
 	Params     GetIdentityParams
@@ -3526,7 +3526,7 @@ type GetIdentityResponseObject interface {
 // VisitGetIdentityResponse writes the document.
 func (d IdentityResponse) VisitGetIdentityResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetConsentsRequestObject is what a request of the operation carries.
+// GetConsentsRequestObject is a request of the operation.
 type GetConsentsRequestObject struct {
 	IdentityID string `json:"identity_id"`
 	Params     GetConsentsParams
@@ -3540,7 +3540,7 @@ type GetConsentsResponseObject interface {
 // VisitGetConsentsResponse writes the document.
 func (d ConsentList) VisitGetConsentsResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetIdentityProvidersRequestObject is what a request of the operation carries.
+// GetIdentityProvidersRequestObject is a request of the operation.
 type GetIdentityProvidersRequestObject struct {
 	Params GetIdentityProvidersParams
 }
@@ -3555,7 +3555,7 @@ func (d IdentityProviderList) VisitGetIdentityProvidersResponse(w http.ResponseW
 	return JSON(d)(w)
 }
 
-// GetPoliciesRequestObject is what a request of the operation carries.
+// GetPoliciesRequestObject is a request of the operation.
 type GetPoliciesRequestObject struct {
 }
 
@@ -3567,7 +3567,7 @@ type GetPoliciesResponseObject interface {
 // VisitGetPoliciesResponse writes the document.
 func (d PolicyList) VisitGetPoliciesResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// CreatePolicyRequestObject is what a request of the operation carries.
+// CreatePolicyRequestObject is a request of the operation.
 type CreatePolicyRequestObject struct {
 	Body *CreatePolicyJSONRequestBody
 }
@@ -3580,7 +3580,7 @@ type CreatePolicyResponseObject interface {
 // VisitCreatePolicyResponse writes the document.
 func (d PolicyResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// DeletePolicyRequestObject is what a request of the operation carries.
+// DeletePolicyRequestObject is a request of the operation.
 type DeletePolicyRequestObject struct {
 	PolicyID string `json:"policy_id"`
 }
@@ -3593,7 +3593,7 @@ type DeletePolicyResponseObject interface {
 // VisitDeletePolicyResponse writes the document.
 func (d PolicyResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetPolicyRequestObject is what a request of the operation carries.
+// GetPolicyRequestObject is a request of the operation.
 type GetPolicyRequestObject struct {
 	PolicyID string `json:"policy_id"`
 }
@@ -3606,7 +3606,7 @@ type GetPolicyResponseObject interface {
 // VisitGetPolicyResponse writes the document.
 func (d PolicyResponse) VisitGetPolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// UpdatePolicyRequestObject is what a request of the operation carries.
+// UpdatePolicyRequestObject is a request of the operation.
 type UpdatePolicyRequestObject struct {
 	PolicyID string `json:"policy_id"`
 	Body     *UpdatePolicyJSONRequestBody
@@ -3620,7 +3620,7 @@ type UpdatePolicyResponseObject interface {
 // VisitUpdatePolicyResponse writes the document.
 func (d PolicyResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetProjectsRequestObject is what a request of the operation carries.
+// GetProjectsRequestObject is a request of the operation.
 type GetProjectsRequestObject struct {
 }
 
@@ -3632,7 +3632,7 @@ type GetProjectsResponseObject interface {
 // VisitGetProjectsResponse writes the document.
 func (d ProjectList) VisitGetProjectsResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// CreateProjectRequestObject is what a request of the operation carries.
+// CreateProjectRequestObject is a request of the operation.
 type CreateProjectRequestObject struct {
 	Body *CreateProjectJSONRequestBody
 }
@@ -3645,7 +3645,7 @@ type CreateProjectResponseObject interface {
 // VisitCreateProjectResponse writes the document.
 func (d ProjectResponse) VisitCreateProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// DeleteProjectRequestObject is what a request of the operation carries.
+// DeleteProjectRequestObject is a request of the operation.
 type DeleteProjectRequestObject struct {
 	ProjectID string `json:"project_id"`
 }
@@ -3658,7 +3658,7 @@ type DeleteProjectResponseObject interface {
 // VisitDeleteProjectResponse writes the document.
 func (d ProjectResponse) VisitDeleteProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetProjectRequestObject is what a request of the operation carries.
+// GetProjectRequestObject is a request of the operation.
 type GetProjectRequestObject struct {
 	ProjectID string `json:"project_id"`
 }
@@ -3671,7 +3671,7 @@ type GetProjectResponseObject interface {
 // VisitGetProjectResponse writes the document.
 func (d ProjectResponse) VisitGetProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// UpdateProjectRequestObject is what a request of the operation carries.
+// UpdateProjectRequestObject is a request of the operation.
 type UpdateProjectRequestObject struct {
 	ProjectID string `json:"project_id"`
 	Body      *UpdateProjectJSONRequestBody
@@ -3685,7 +3685,7 @@ type UpdateProjectResponseObject interface {
 // VisitUpdateProjectResponse writes the document.
 func (d ProjectResponse) VisitUpdateProjectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetScopesRequestObject is what a request of the operation carries.
+// GetScopesRequestObject is a request of the operation.
 type GetScopesRequestObject struct {
 	Params GetScopesParams
 }
@@ -3698,7 +3698,7 @@ type GetScopesResponseObject interface {
 // VisitGetScopesResponse writes the document.
 func (d ScopeList) VisitGetScopesResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// DeleteScopeRequestObject is what a request of the operation carries.
+// DeleteScopeRequestObject is a request of the operation.
 type DeleteScopeRequestObject struct {
 	ScopeID string `json:"scope_id"`
 }
@@ -3711,7 +3711,7 @@ type DeleteScopeResponseObject interface {
 // VisitDeleteScopeResponse writes the document.
 func (d ScopeResponse) VisitDeleteScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetScopeRequestObject is what a request of the operation carries.
+// GetScopeRequestObject is a request of the operation.
 type GetScopeRequestObject struct {
 	ScopeID string `json:"scope_id"`
 }
@@ -3724,7 +3724,7 @@ type GetScopeResponseObject interface {
 // VisitGetScopeResponse writes the document.
 func (d ScopeResponse) VisitGetScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// UpdateScopeRequestObject is what a request of the operation carries.
+// UpdateScopeRequestObject is a request of the operation.
 type UpdateScopeRequestObject struct {
 	ScopeID string `json:"scope_id"`
 	Body    *UpdateScopeJSONRequestBody
@@ -3738,7 +3738,7 @@ type UpdateScopeResponseObject interface {
 // VisitUpdateScopeResponse writes the document.
 func (d ScopeResponse) VisitUpdateScopeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// AuthorizeRequestObject is what a request of the operation carries.
+// AuthorizeRequestObject is a request of the operation.
 type AuthorizeRequestObject struct {
 	Params AuthorizeParams
 }
@@ -3751,7 +3751,7 @@ type AuthorizeResponseObject interface {
 // VisitAuthorizeResponse writes the response.
 func (a Answer) VisitAuthorizeResponse(w http.ResponseWriter) error { return a(w) }
 
-// TokenRequestObject is what a request of the operation carries.
+// TokenRequestObject is a request of the operation.
 type TokenRequestObject struct {
 	Body *TokenFormdataRequestBody
 }
@@ -3764,7 +3764,7 @@ type TokenResponseObject interface {
 // VisitTokenResponse writes the response.
 func (a Answer) VisitTokenResponse(w http.ResponseWriter) error { return a(w) }
 
-// IntrospectRequestObject is what a request of the operation carries.
+// IntrospectRequestObject is a request of the operation.
 type IntrospectRequestObject struct {
 	Body *IntrospectFormdataRequestBody
 }
@@ -3777,7 +3777,7 @@ type IntrospectResponseObject interface {
 // VisitIntrospectResponse writes the document.
 func (d Introspection) VisitIntrospectResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// RevokeRequestObject is what a request of the operation carries.
+// RevokeRequestObject is a request of the operation.
 type RevokeRequestObject struct {
 	Body *RevokeFormdataRequestBody
 }
@@ -3790,7 +3790,7 @@ type RevokeResponseObject interface {
 // VisitRevokeResponse writes the document.
 func (d Revocation) VisitRevokeResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// ValidateRequestObject is what a request of the operation carries.
+// ValidateRequestObject is a request of the operation.
 type ValidateRequestObject struct {
 	Body *ValidateFormdataRequestBody
 }
@@ -3803,7 +3803,7 @@ type ValidateResponseObject interface {
 // VisitValidateResponse writes the document.
 func (d Revocation) VisitValidateResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// GetUserinfoRequestObject is what a request of the operation carries.
+// GetUserinfoRequestObject is a request of the operation.
 type GetUserinfoRequestObject struct {
 }
 
@@ -3815,7 +3815,7 @@ type GetUserinfoResponseObject interface {
 // VisitGetUserinfoResponse writes the document.
 func (d Userinfo) VisitGetUserinfoResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// PostUserinfoRequestObject is what a request of the operation carries.
+// PostUserinfoRequestObject is a request of the operation.
 type PostUserinfoRequestObject struct {
 }
 
@@ -3827,7 +3827,7 @@ type PostUserinfoResponseObject interface {
 // VisitPostUserinfoResponse writes the document.
 func (d Userinfo) VisitPostUserinfoResponse(w http.ResponseWriter) error { return JSON(d)(w) }
 
-// AuthCodePageRequestObject is what a request of the operation carries.
+// AuthCodePageRequestObject is a request of the operation.
 type AuthCodePageRequestObject struct {
 	Params AuthCodePageParams
 }
@@ -3840,7 +3840,7 @@ type AuthCodePageResponseObject interface {
 // VisitAuthCodePageResponse writes the response.
 func (a Answer) VisitAuthCodePageResponse(w http.ResponseWriter) error { return a(w) }
 
-// LogoutPageRequestObject is what a request of the operation carries.
+// LogoutPageRequestObject is a request of the operation.
 type LogoutPageRequestObject struct {
 	Params LogoutPageParams
 }
@@ -3885,7 +3885,7 @@ type StrictServerInterface interface {
 	// DeleteClientCredential Delete a credential
 	// (DELETE /v2/api/clients/{client_id}/credentials/{credential_id})
 	DeleteClientCredential(ctx context.Context, request DeleteClientCredentialRequestObject) (DeleteClientCredentialResponseObject, error)
-	// AddClientFQDN Give a client a host name
+	// AddClientFQDN Add a host name to a client
 	// (POST /v2/api/clients/{client_id}/fqdns)
 	AddClientFQDN(ctx context.Context, request AddClientFQDNRequestObject) (AddClientFQDNResponseObject, error)
 	// CreateScope Create a scope
@@ -3948,19 +3948,19 @@ type StrictServerInterface interface {
 	// UpdateScope Change a scope
 	// (PUT /v2/api/scopes/{scope_id})
 	UpdateScope(ctx context.Context, request UpdateScopeRequestObject) (UpdateScopeResponseObject, error)
-	// Authorize Send a person to sign in and consent
+	// Authorize Send the user to sign in and consent
 	// (GET /v2/oauth2/authorize)
 	Authorize(ctx context.Context, request AuthorizeRequestObject) (AuthorizeResponseObject, error)
 	// Token Exchange a grant for tokens
 	// (POST /v2/oauth2/token)
 	Token(ctx context.Context, request TokenRequestObject) (TokenResponseObject, error)
-	// Introspect Ask what an access token stands for
+	// Introspect Introspect an access token
 	// (POST /v2/oauth2/token/introspect)
 	Introspect(ctx context.Context, request IntrospectRequestObject) (IntrospectResponseObject, error)
 	// Revoke Revoke an access or refresh token
 	// (POST /v2/oauth2/token/revoke)
 	Revoke(ctx context.Context, request RevokeRequestObject) (RevokeResponseObject, error)
-	// Validate Ask whether a token is active
+	// Validate Check whether a token is active
 	// (POST /v2/oauth2/token/validate)
 	Validate(ctx context.Context, request ValidateRequestObject) (ValidateResponseObject, error)
 	// GetUserinfo Read the claims about the token's user
