@@ -134,20 +134,20 @@ func (a api) Authorize(ctx context.Context, request server.AuthorizeRequestObjec
 }
 
 // refuse answers an authorization request that cannot be met.
-func (e *engine) refuse(a *authorization, err error) server.Answer {
+func (e *engine) refuse(a *authorization, err error) server.Response {
 	switch p := err.(type) { //nolint:errorlint // Made above, never wrapped.
 	case *redirectProblem:
 		return redirect(a.back(url.Values{"error": {p.code}, "error_description": {p.description}}))
 	case *pageProblem:
-		return e.errorPage(http.StatusBadRequest, p.code, p.detail)
+		return errorPage(http.StatusBadRequest, p.code, p.detail)
 	default:
-		return e.errorPage(http.StatusInternalServerError, "INTERNAL_ERROR", err.Error())
+		return errorPage(http.StatusInternalServerError, "INTERNAL_ERROR", err.Error())
 	}
 }
 
 // authorizeAtOnce signs the person in that login_hint names, or else whoever is
 // signed in, or else the first user, and consents to everything.
-func (e *engine) authorizeAtOnce(c *call, a *authorization) (server.Answer, error) {
+func (e *engine) authorizeAtOnce(c *call, a *authorization) (server.Response, error) {
 	current := e.sessionOf(c)
 	person, err := e.whoSignsIn(a, current)
 	if err != nil {
@@ -230,7 +230,7 @@ func (e *engine) effectiveIdentity(a *authorization, person *identity) (*identit
 }
 
 // server.GrantTypeAuthorizationCode records the consent and sends the browser back with a code.
-func (e *engine) grantCode(c *call, a *authorization, s *session, person *identity) server.Answer {
+func (e *engine) grantCode(c *call, a *authorization, s *session, person *identity) server.Response {
 	issued := &code{
 		value: e.random.secret("fake-code-"), authorization: a, session: s, identity: person, issued: e.now(),
 	}

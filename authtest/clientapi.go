@@ -27,7 +27,7 @@ func (c *client) document() server.ClientRecord {
 	return document
 }
 
-func (c *client) answer() server.ClientResponse { return server.ClientResponse{Client: c.document()} }
+func (c *client) response() server.ClientResponse { return server.ClientResponse{Client: c.document()} }
 
 // projectOf returns the project that decides about a client: its own, or its
 // parent's.
@@ -142,7 +142,7 @@ func (a api) GetClient(ctx context.Context, request server.GetClientRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	return found.answer(), nil
+	return found.response(), nil
 }
 
 // CreateClient registers a client in a project, a child of the client that asks,
@@ -283,7 +283,7 @@ func (a api) UpdateClient(ctx context.Context, request server.UpdateClientReques
 		found.identity.name = found.name
 	}
 	a.changed()
-	return found.answer(), nil
+	return found.response(), nil
 }
 
 // DeleteClient deletes a client and what it owns. A client with children, or with
@@ -303,7 +303,7 @@ func (a api) DeleteClient(ctx context.Context, request server.DeleteClientReques
 			return nil, conflict("The scope " + user.text + " depends on a scope of the client")
 		}
 	}
-	answer := found.answer()
+	answer := found.response()
 	a.removeClient(found)
 	return answer, nil
 }

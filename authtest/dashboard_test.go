@@ -18,7 +18,7 @@ func TestDashboardShows(t *testing.T) {
 	p.introspect(text(response, "access_token"))
 	s.open("/").sees(
 		"alice@example.edu", "alice@globusid.org", "Alice Adams", "Example portal", p.ready.ConfidentialClientID,
-		"hybrid_confidential_client_resource_server", p.ready.ConfidentialRedirectURI, "transfer.api.globus.org "+transferAll,
+		"hybrid_confidential_client_resource_server", p.ready.ConfidentialRedirectURI, transferAll,
 		"access", "refresh", "2 days Expire", "2030-01-02 03:04:05 UTC", "POST /v2/oauth2/token/introspect", "include=session_info,identity_set_detail", "RS512",
 	)
 	body := textOf(s.doc)
@@ -59,24 +59,24 @@ func TestDashboardButtons(t *testing.T) {
 		t.Error("the keys are the same after they were rotated")
 	}
 	before := p.server.Now()
-	s.press("Advance", "by", "36h30m").sees("The clock has moved", "1 day and 12 hours ahead")
+	s.press("Advance", "by", "36h30m").sees("The clock was moved", "1 day and 12 hours ahead")
 	if moved := p.server.Now().Sub(before); moved < 36*time.Hour || moved > 37*time.Hour {
 		t.Errorf("the clock moved by %v, want 36h30m", moved)
 	}
 	s.press("Inject the fault", "operation", "getJWKS", "status", "503", "retry_after", "7", "times", "1").
-		sees("The fault is set", "Answer with an error status 503, Retry-After 7, operation getJWKS, 1 time")
+		sees("The fault is set", "status, operation: getJWKS, times: 1, status: 503, retry_after: 7")
 	p.http = p.server.Client() // faults are not in the description
 	if a := p.do("GET", "/jwk.json", "", nil); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "7" {
 		t.Errorf("status = %d, Retry-After = %q with the fault", a.status, a.header.Get("Retry-After"))
 	}
 	s.press("Inject the fault", "kind", "latency", "latency", "1ms", "client", p.ready.NativeClientID, "nth", "3", "probability", "0.5").
-		sees("Answer late, 1ms, client " + p.ready.NativeClientID + ", request number 3, probability 0.5")
-	s.open("/").sees("applied 1").press("Clear: Answer late")
+		sees("latency, client: " + p.ready.NativeClientID + ", nth: 3, probability: 0.5, latency: 1ms")
+	s.open("/").sees("applied 1").press("Clear: latency")
 	if left := p.server.Faults(); len(left) != 1 || left[0].Kind != authtest.FaultStatus {
 		t.Errorf("faults = %+v, want the other one", left)
 	}
-	s.press("Clear all faults").sees("Nothing goes wrong")
-	s.press("Forget requests").sees("No requests yet")
+	s.press("Clear all faults").sees("No faults")
+	s.press("Discard requests").sees("No requests yet")
 	if requests := p.server.Requests(); len(requests) != 0 {
 		t.Errorf("%d requests are remembered", len(requests))
 	}
@@ -92,16 +92,16 @@ func TestDashboardRefuses(t *testing.T) {
 		want   string
 	}{
 		"duration":    {"Advance", []string{"by", "tomorrow"}, "a duration such as"},
-		"too far":     {"Advance", []string{"by", "999999h"}, "ten years at most"},
-		"token":       {"Expire", []string{"token", "nonsense"}, "The token is not there any more"},
-		"consent":     {"Revoke", []string{"consent", "x"}, "The consent is not there any more"},
-		"no consent":  {"Revoke", []string{"consent", "1"}, "The consent is not there any more"},
-		"action":      {"Rotate keys", []string{"action", "explode"}, "no action that there is"},
+		"too far":     {"Advance", []string{"by", "999999h"}, "at most ten years"},
+		"token":       {"Expire", []string{"token", "nonsense"}, "The token no longer exists"},
+		"consent":     {"Revoke", []string{"consent", "x"}, "The consent no longer exists"},
+		"no consent":  {"Revoke", []string{"consent", "1"}, "The consent no longer exists"},
+		"action":      {"Rotate keys", []string{"action", "explode"}, "Unknown action"},
 		"kind":        {"Inject the fault", []string{"kind", "explode"}, "there is no fault"},
 		"status":      {"Inject the fault", []string{"kind", "status", "status", "200"}, "is not between 400 and 599"},
-		"not numeric": {"Inject the fault", []string{"kind", "status", "status", "many"}, "“many” is not a number"},
-		"probability": {"Inject the fault", []string{"kind", "status", "probability", "2"}, "from 0 to 1"},
-		"latency":     {"Inject the fault", []string{"kind", "latency", "latency", "long"}, "The latency is a duration"},
+		"not numeric": {"Inject the fault", []string{"kind", "status", "status", "many"}, "cannot unmarshal !!str `many` into int"},
+		"probability": {"Inject the fault", []string{"kind", "status", "probability", "2"}, "within 0 and 1"},
+		"latency":     {"Inject the fault", []string{"kind", "latency", "latency", "long"}, "cannot unmarshal !!str `long` into time.Duration"},
 		"no latency":  {"Inject the fault", []string{"kind", "slow_body", "latency", "-1s"}, "needs a positive latency"},
 	} {
 		t.Run(name, func(t *testing.T) {

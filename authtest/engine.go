@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/globusauth/globusauth/internal/pages"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -17,7 +18,7 @@ type engine struct {
 	mu      sync.Mutex
 	config  Config
 	version uint64 // counts changes, for saving
-	pages   pageKeys
+	forms   *pages.Forms
 	records
 }
 
@@ -67,7 +68,7 @@ type order struct {
 }
 
 func newEngine(config Config) *engine {
-	return &engine{config: config, pages: newPageKeys(), records: records{
+	return &engine{config: config, forms: pages.NewForms(), records: records{
 		random:    newRandom(config.Deterministic),
 		providers: map[string]*provider{}, domains: map[string]*provider{}, groups: map[string]*group{},
 		identities: map[string]*identity{}, usernames: map[string]*identity{},

@@ -22,29 +22,28 @@ const (
 	FaultMalformed   FaultKind = "malformed"    // the body is JSON that ends too early, or Body
 	FaultContentType FaultKind = "content_type" // the body is called text/html
 	FaultSlowBody    FaultKind = "slow_body"    // the body comes in pieces, over Latency
-	FaultExpiredTLS  FaultKind = "expired_tls"  // new connections get an expired certificate, of a server with TLS
 )
 
 // Fault is a rule for making requests fail. A request is looked up in the rules
 // in their order; the first that fits is applied. A rule without conditions fits
 // every request.
 type Fault struct {
-	ID   string    `json:"id,omitempty"   yaml:"id,omitempty"` // made up when empty
-	Kind FaultKind `json:"kind"           yaml:"kind"`
+	ID   string    `yaml:"id,omitempty"` // made up when empty
+	Kind FaultKind `yaml:"kind"`
 
-	Operation   string  `json:"operation,omitempty"   yaml:"operation,omitempty"`   // ID in the API's description
-	Client      string  `json:"client,omitempty"      yaml:"client,omitempty"`      // ID of the client that asks
-	Nth         int     `json:"nth,omitempty"         yaml:"nth,omitempty"`         // only the nth request that fits, from 1
-	Times       int     `json:"times,omitempty"       yaml:"times,omitempty"`       // the rule ends after so many
-	Probability float64 `json:"probability,omitempty" yaml:"probability,omitempty"` // of each request; 0 is always
+	Operation   string  `yaml:"operation,omitempty"`   // ID in the API's description
+	Client      string  `yaml:"client,omitempty"`      // ID of the client that asks
+	Nth         int     `yaml:"nth,omitempty"`         // only the nth request that fits, from 1
+	Times       int     `yaml:"times,omitempty"`       // the rule ends after so many
+	Probability float64 `yaml:"probability,omitempty"` // of each request; 0 is always
 
-	Latency    time.Duration `json:"latency,omitempty"     yaml:"latency,omitempty"` // nanoseconds in JSON
-	Status     int           `json:"status,omitempty"      yaml:"status,omitempty"`
-	RetryAfter int           `json:"retry_after,omitempty" yaml:"retry_after,omitempty"` // seconds
-	Body       string        `json:"body,omitempty"        yaml:"body,omitempty"`
+	Latency    time.Duration `yaml:"latency,omitempty"` // nanoseconds in JSON
+	Status     int           `yaml:"status,omitempty"`
+	RetryAfter int           `yaml:"retry_after,omitempty"` // seconds
+	Body       string        `yaml:"body,omitempty"`
 
-	Seen  int `json:"seen,omitempty"  yaml:"seen,omitempty"`  // requests that the conditions above fitted
-	Fired int `json:"fired,omitempty" yaml:"fired,omitempty"` // how often it was applied
+	Seen  int `yaml:"seen,omitempty"`  // requests that the conditions above fitted
+	Fired int `yaml:"fired,omitempty"` // how often it was applied
 }
 
 type faultList []*Fault
@@ -59,15 +58,12 @@ func (f Fault) check() error {
 		if f.Status < 400 || f.Status > 599 {
 			return fmt.Errorf("authtest: fault status %d is not between 400 and 599", f.Status)
 		}
-	case FaultDropBefore, FaultDropAfter, FaultTruncate, FaultMalformed, FaultContentType, FaultExpiredTLS:
+	case FaultDropBefore, FaultDropAfter, FaultTruncate, FaultMalformed, FaultContentType:
 	default:
 		return fmt.Errorf("authtest: there is no fault %q; see FaultKind", f.Kind)
 	}
 	if f.Nth < 0 || f.Times < 0 || f.RetryAfter < 0 || f.Probability < 0 || f.Probability > 1 {
 		return errors.New("authtest: a fault's nth, times and retry_after must not be negative, probability must be within 0 and 1")
-	}
-	if f.Kind == FaultExpiredTLS && (f.Operation != "" || f.Client != "" || f.Nth != 0) {
-		return errors.New("authtest: a connection's certificate is shown before any request: expired_tls takes no operation, client or nth")
 	}
 	return nil
 }
@@ -88,9 +84,6 @@ func (e *engine) inject(fault Fault) (string, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if fault.Kind == FaultExpiredTLS && !e.config.TLS {
-		return "", errors.New("authtest: expired_tls needs a server with TLS")
-	}
 	if fault.ID == "" {
 		fault.ID = e.random.uuid()
 	}
@@ -126,7 +119,7 @@ func (e *engine) faultFor(c *call, body []byte) *Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, f := range e.faults {
-		if f.Kind == FaultExpiredTLS || f.Operation != "" && f.Operation != c.operation {
+		if f.Operation != "" && f.Operation != c.operation {
 			continue
 		}
 		if f.Client != "" && f.Client != e.askingClient(c, body) {

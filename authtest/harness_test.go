@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/internal/emulator"
 )
 
 func TestMain(m *testing.M) {
@@ -115,16 +117,24 @@ type peer struct {
 
 func newPeer(tb testing.TB, config authtest.Config) *peer {
 	tb.Helper()
-	s := authtest.NewWith(tb, config)
-	return peerOf(tb, s)
-}
-
-func peerOf(tb testing.TB, s *authtest.Server) *peer {
-	tb.Helper()
-	client := s.Client()
+	s, client := emulate(tb, config)
 	client.Transport = conforming{tb: tb, base: client.Transport}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &peer{tb: tb, server: s, ready: s.Ready(), http: client}
+}
+
+// emulate starts a server with the control API and the dashboard.
+func emulate(tb testing.TB, config authtest.Config) (*authtest.Server, *http.Client) {
+	tb.Helper()
+	listener := httptest.NewUnstartedServer(nil)
+	if config.BaseURL == "" {
+		config.BaseURL = "http://" + listener.Listener.Addr().String()
+	}
+	s := authtest.NewWith(tb, config)
+	listener.Config.Handler = emulator.Handler(s)
+	listener.Start()
+	tb.Cleanup(listener.Close)
+	return s, listener.Client()
 }
 
 // answer is what came back.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -269,11 +270,7 @@ func (e *engine) issueByHand(g Grant) ([]Issued, error) {
 // ExpireToken ends the life of an access or refresh token now and reports whether
 // there was one.
 func (s *Server) ExpireToken(value string) bool {
-	found := s.engine.expireToken(value)
-	return found
-}
-
-func (e *engine) expireToken(value string) bool {
+	e := s.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	found := false
@@ -289,31 +286,24 @@ func (e *engine) expireToken(value string) bool {
 	return found
 }
 
-// RevokeConsents takes back what a person, named by username or ID, consented
-// to; with scopes, only the consents to these. Tokens that stand on them die. It
-// returns how many there were.
-func (s *Server) RevokeConsents(user string, scopes ...string) int {
-	revoked, known := s.engine.revokeConsents(user, scopes)
-	if !known {
-		s.fail("authtest: revoke consents: there is no user %q", user)
-	}
-	return revoked
-}
-
-// revokeConsents returns how many consents there were, and whether the user is
-// known.
-func (e *engine) revokeConsents(user string, scopes []string) (revoked int, known bool) {
+// RevokeConsents revokes the consents of a user, named by username or ID; with
+// which, only those to these scopes or with these consent IDs. The tokens that depend
+// on them become invalid. It returns the number of revoked consents.
+func (s *Server) RevokeConsents(user string, which ...string) int {
+	e := s.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	owner := e.findIdentity(user)
 	if owner == nil {
-		return 0, false
+		s.fail("authtest: revoke consents: there is no user %q", user)
+		return 0
 	}
-	for _, c := range slices.Clone(owner.consents) {
-		if !c.revoked && (len(scopes) == 0 || slices.Contains(scopes, c.scope.text)) {
+	revoked := 0
+	for _, c := range owner.consents {
+		if !c.revoked && (len(which) == 0 || slices.Contains(which, c.scope.text) || slices.Contains(which, strconv.FormatInt(c.id, 10))) {
 			e.revokeConsent(c)
 			revoked++
 		}
 	}
-	return revoked, true
+	return revoked
 }

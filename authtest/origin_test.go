@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/internal/emulator"
 )
 
 // respond sends a request over a connection, with any Host header, and returns the
 // status and the header.
-func respond(t *testing.T, s *authtest.Server, request *http.Request) (int, http.Header) {
+func respond(t *testing.T, client *http.Client, request *http.Request) (int, http.Header) {
 	t.Helper()
-	response, err := s.Client().Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,9 +35,12 @@ func newRequest(t *testing.T, method, url string) *http.Request {
 // A page whose name resolves to this machine must not read or change anything.
 func TestServer_RequestOfAnotherHostIsMisdirected(t *testing.T) {
 	t.Parallel()
-	s := authtest.NewWith(t, authtest.Config{BaseURL: "http://auth.test:9999"})
+	s, err := authtest.NewServer(authtest.Config{BaseURL: "http://auth.test:9999"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	// The address that listens is not the base URL here.
-	listener := httptest.NewServer(s.Handler())
+	listener := httptest.NewServer(emulator.Handler(s))
 	t.Cleanup(listener.Close)
 	_, port, err := net.SplitHostPort(listener.Listener.Addr().String())
 	if err != nil {
@@ -65,7 +69,7 @@ func TestServer_RequestOfAnotherHostIsMisdirected(t *testing.T) {
 		for _, path := range []string{"/_authtest/snapshot", "/_authtest/ready", "/", "/v2/api/identities", "/nowhere"} {
 			request := newRequest(t, http.MethodGet, listener.URL+path)
 			request.Host = test.host
-			status, _ := respond(t, s, request)
+			status, _ := respond(t, listener.Client(), request)
 			if misdirected := status == http.StatusMisdirectedRequest; misdirected == test.allowed {
 				t.Errorf("Host %s, %s: status %d, allowed should be %v", test.host, path, status, test.allowed)
 			}
@@ -89,11 +93,11 @@ func TestServerHandler_CalledWithoutAConnectionTakesAnyHost(t *testing.T) {
 
 func TestServer_NoContentTypeIsGuessed(t *testing.T) {
 	t.Parallel()
-	s := authtest.New(t)
+	s, client := emulate(t, authtest.Config{})
 	for _, path := range []string{
 		"jwk.json", "_authtest/snapshot", "_authtest/ready", "_authtest/openapi.yaml", "_authtest/auth.openapi.yaml", "nowhere", "",
 	} {
-		_, header := respond(t, s, newRequest(t, http.MethodGet, s.BaseURL()+path))
+		_, header := respond(t, client, newRequest(t, http.MethodGet, s.BaseURL()+path))
 		if got := header.Get("X-Content-Type-Options"); got != "nosniff" {
 			t.Errorf("/%s: X-Content-Type-Options is %q, want nosniff", path, got)
 		}
@@ -103,7 +107,7 @@ func TestServer_NoContentTypeIsGuessed(t *testing.T) {
 // A preflight succeeds only where the request that follows is answered.
 func TestServer_PreflightOfAnotherOrigin(t *testing.T) {
 	t.Parallel()
-	s := authtest.New(t)
+	s, client := emulate(t, authtest.Config{})
 	for _, test := range []struct {
 		method, path string
 		allowed      bool
@@ -128,7 +132,7 @@ func TestServer_PreflightOfAnotherOrigin(t *testing.T) {
 			request.Header.Set("Origin", "http://localhost:3000")
 			request.Header.Set("Access-Control-Request-Method", test.method)
 			request.Header.Set("Access-Control-Request-Headers", "x-globus-client-info")
-			status, header := respond(t, s, request)
+			status, header := respond(t, client, request)
 			origin, headers := header.Get("Access-Control-Allow-Origin"), header.Get("Access-Control-Allow-Headers")
 			if test.allowed && (status != http.StatusNoContent || origin != "*" || headers != "x-globus-client-info") {
 				t.Errorf("status %d, %v, want a success", status, header)

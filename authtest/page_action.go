@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/globusauth/globusauth/internal/pages"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
@@ -16,11 +17,8 @@ type filled struct {
 	Username, Name, Email, Provider string
 }
 
-// longestField bounds what people type.
-const longestField = 200
-
 // signInAction does what a button of the pages says.
-func (e *engine) signInAction(c *call, a *authorization, v *visit) server.Answer {
+func (e *engine) signInAction(c *call, a *authorization, v *visit) server.Response {
 	form := func(name string) string { return strings.TrimSpace(c.request.PostFormValue(name)) }
 	s, person := e.signedIn(c)
 	switch form("action") {
@@ -59,7 +57,7 @@ func (e *engine) signInAction(c *call, a *authorization, v *visit) server.Answer
 	case "allow":
 		return e.allowAction(c, a, v)
 	}
-	return e.errorPage(http.StatusBadRequest, "FORM_REFUSED", "The form names no action that there is.")
+	return pages.UnknownAction().Write
 }
 
 // namedIdentity finds who is to sign in: the one whose button was pressed, or
@@ -85,7 +83,7 @@ func (e *engine) namedIdentity(id, username string) (*identity, string) {
 
 // signIn signs an identity in, after its second factor where one is needed. With
 // keep, the person stays who they are and the identity joins their session.
-func (e *engine) signIn(c *call, a *authorization, v *visit, i *identity, secondFactor, keep bool) server.Answer {
+func (e *engine) signIn(c *call, a *authorization, v *visit, i *identity, secondFactor, keep bool) server.Response {
 	_, person := e.signedIn(c)
 	linking := keep && person != nil && person.linkedWith(i)
 	if secondFactor || a.required.needsSecondFactor(i) {
@@ -96,7 +94,7 @@ func (e *engine) signIn(c *call, a *authorization, v *visit, i *identity, second
 }
 
 // linkAs signs an identity in to link it.
-func (e *engine) linkAs(c *call, a *authorization, v *visit, i *identity) server.Answer {
+func (e *engine) linkAs(c *call, a *authorization, v *visit, i *identity) server.Response {
 	if a.required.needsSecondFactor(i) {
 		v.pending, v.linking = i, true
 		return seeOther(e.address(v, "", ""))
@@ -112,7 +110,7 @@ func (r requirement) needsSecondFactor(i *identity) bool {
 
 // enter notes that an identity has signed in. To join is to become one of the
 // identities of who is signed in; otherwise the identity is who is signed in.
-func (e *engine) enter(c *call, v *visit, i *identity, secondFactor, join bool) server.Answer {
+func (e *engine) enter(c *call, v *visit, i *identity, secondFactor, join bool) server.Response {
 	s, person := e.signedIn(c)
 	if join && person != nil {
 		e.link(person, i)
@@ -133,7 +131,7 @@ func (e *engine) enter(c *call, v *visit, i *identity, secondFactor, join bool) 
 }
 
 // createAction makes a user, or another identity of the one who is signed in.
-func (e *engine) createAction(c *call, a *authorization, v *visit, person *identity) server.Answer {
+func (e *engine) createAction(c *call, a *authorization, v *visit, person *identity) server.Response {
 	linking := v.page == "create-link" && person != nil
 	entered := filled{
 		Username: strings.TrimSpace(c.request.PostFormValue("username")), Name: strings.TrimSpace(c.request.PostFormValue("name")),
@@ -153,7 +151,7 @@ func (e *engine) createAction(c *call, a *authorization, v *visit, person *ident
 // createUser adds what somebody typed, or says what is wrong with it.
 func (e *engine) createUser(entered filled) (*identity, string) {
 	for _, text := range []string{entered.Username, entered.Name, entered.Email} {
-		if len(text) > longestField {
+		if len(text) > pages.LongestField {
 			return nil, "That is too long."
 		}
 	}
@@ -184,7 +182,7 @@ func (e *engine) createUser(entered filled) (*identity, string) {
 
 // allowAction answers the client with a code, if everything is still as the page
 // showed it.
-func (e *engine) allowAction(c *call, a *authorization, v *visit) server.Answer {
+func (e *engine) allowAction(c *call, a *authorization, v *visit) server.Response {
 	s, person := e.signedIn(c)
 	show, effective, refused := e.gate(a, v, s, person)
 	if refused != "" {
@@ -199,7 +197,7 @@ func (e *engine) allowAction(c *call, a *authorization, v *visit) server.Answer 
 		return e.consentPage(a, v, s, effective, filled{Problem: "Choose at least one of them, or deny all."})
 	}
 	label := strings.TrimSpace(c.request.PostFormValue("label"))
-	if len(label) > longestField {
+	if len(label) > pages.LongestField {
 		return e.consentPage(a, v, s, effective, filled{Problem: "The label is too long."})
 	}
 	e.keepSession(s)

@@ -4,17 +4,18 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/globusauth/globusauth/internal/pages"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
 // signInPage leads a person through an authorization request: one page after the
 // other, each decided anew by what the session has and the request needs. Forms
 // are sent to the same address.
-func (e *engine) signInPage(c *call, a *authorization) server.Answer {
+func (e *engine) signInPage(c *call, a *authorization) server.Response {
 	v := e.visitOf(c.request)
 	if c.request.Method == http.MethodPost {
-		if !e.formAllowed(c.request) {
-			return e.errorPage(http.StatusForbidden, "FORM_REFUSED", "The form was not sent from this page, or it is too old.")
+		if !e.forms.Allowed(c.request) {
+			return pages.Refused().Write
 		}
 		return e.signInAction(c, a, v)
 	}
@@ -22,7 +23,7 @@ func (e *engine) signInPage(c *call, a *authorization) server.Answer {
 }
 
 // nextPage shows what comes next, or answers the client when nothing does.
-func (e *engine) nextPage(c *call, a *authorization, v *visit) server.Answer {
+func (e *engine) nextPage(c *call, a *authorization, v *visit) server.Response {
 	s, person := e.signedIn(c)
 	silent := a.params.Prompt == "none"
 	if !silent {
@@ -65,19 +66,19 @@ func (e *engine) signedIn(c *call) (*session, *identity) {
 // gate checks that a session meets what a request asks for. When it does, the
 // result is the identity that the client will see; otherwise the error of a
 // request that forbids pages, and the page.
-func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) (show func() server.Answer, effective *identity, refused string) {
+func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) (show func() server.Response, effective *identity, refused string) {
 	if person == nil || a.required.login && len(v.fresh) == 0 && len(a.required.identities) == 0 {
-		return func() server.Answer { return e.loginPage(a, v, s, filled{}) }, nil, "login_required"
+		return func() server.Response { return e.loginPage(a, v, s, filled{}) }, nil, "login_required"
 	}
-	unmet := func(detail string) (func() server.Answer, *identity, string) {
-		return func() server.Answer { return e.unmetPage(a, v, person, detail) }, nil, "interaction_required"
+	unmet := func(detail string) (func() server.Response, *identity, string) {
+		return func() server.Response { return e.unmetPage(a, v, person, detail) }, nil, "interaction_required"
 	}
 	effective, err := e.effectiveIdentity(a, person)
 	if err != nil {
 		return unmet(detailOf(err))
 	}
 	if i := a.required.excluded(s); i != nil {
-		return func() server.Answer { return e.excludedPage(a, v, i) }, nil, "interaction_required"
+		return func() server.Response { return e.excludedPage(a, v, i) }, nil, "interaction_required"
 	}
 	required, counted := a.required, s
 	if required.login { // only what was done for this request counts
@@ -93,7 +94,7 @@ func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) 
 		steps = append(steps, step{identity: effective, mfa: a.required.mfa, reason: "The application will see " + effective.username + "."})
 	}
 	if len(steps) > 0 {
-		return func() server.Answer { return e.stepsPage(a, v, person, steps) }, nil, "login_required"
+		return func() server.Response { return e.stepsPage(a, v, person, steps) }, nil, "login_required"
 	}
 	return nil, effective, ""
 }

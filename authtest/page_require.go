@@ -1,10 +1,10 @@
 package authtest
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/globusauth/globusauth/internal/pages"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
@@ -25,7 +25,7 @@ func (e *engine) inWords(a *authorization) []string {
 		words = append(words, p.inWords())
 	}
 	for _, p := range r.projects {
-		words = append(words, "An administrator of the project “"+p.name+"” has to have signed in within the last "+inWords(adminTimeout)+".")
+		words = append(words, "An administrator of the project “"+p.name+"” has to have signed in within the last "+pages.Duration(adminTimeout)+".")
 	}
 	if r.mfa {
 		words = append(words, "Signing in has to be confirmed with a second factor.")
@@ -57,37 +57,12 @@ func (p *policy) inWords() string {
 		text += ", with no identity of " + strings.Join(p.exclude, " or ") + " signed in"
 	}
 	if p.timeout != nil {
-		text += ", within the last " + inWords(time.Duration(*p.timeout)*time.Second)
+		text += ", within the last " + pages.Duration(time.Duration(*p.timeout)*time.Second)
 	}
 	if p.requiredMFA {
 		text += ", confirmed with a second factor"
 	}
 	return text + "."
-}
-
-// inWords writes a duration in its two largest units.
-func inWords(d time.Duration) string {
-	var parts []string
-	for _, unit := range []struct {
-		length time.Duration
-		name   string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
-		if n := d / unit.length; n > 0 && len(parts) < 2 {
-			parts = append(parts, plural(int(n), unit.name))
-			d -= n * unit.length
-		}
-	}
-	if len(parts) == 0 {
-		return "0 seconds"
-	}
-	return strings.Join(parts, " and ")
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
 }
 
 // stepView is an identity that has to sign in.
@@ -98,7 +73,7 @@ type stepView struct {
 }
 
 // stepsPage explains which further sign-ins a request needs.
-func (e *engine) stepsPage(a *authorization, v *visit, person *identity, steps []step) server.Answer {
+func (e *engine) stepsPage(a *authorization, v *visit, person *identity, steps []step) server.Response {
 	view := struct {
 		flowView
 		Person identityView
@@ -112,7 +87,7 @@ func (e *engine) stepsPage(a *authorization, v *visit, person *identity, steps [
 
 // unmetPage explains why a person cannot meet what a request asks for, and what
 // would help.
-func (e *engine) unmetPage(a *authorization, v *visit, person *identity, detail string) server.Answer {
+func (e *engine) unmetPage(a *authorization, v *visit, person *identity, detail string) server.Response {
 	view := struct {
 		flowView
 		Person   identityView
@@ -123,7 +98,7 @@ func (e *engine) unmetPage(a *authorization, v *visit, person *identity, detail 
 }
 
 // excludedPage explains that an identity must not be signed in.
-func (e *engine) excludedPage(a *authorization, v *visit, excluded *identity) server.Answer {
+func (e *engine) excludedPage(a *authorization, v *visit, excluded *identity) server.Response {
 	view := struct {
 		flowView
 		Person   identityView
@@ -137,7 +112,7 @@ func (e *engine) excludedPage(a *authorization, v *visit, excluded *identity) se
 }
 
 // consentPage asks a person whether the application may have what it asks for.
-func (e *engine) consentPage(a *authorization, v *visit, s *session, person *identity, entered filled) server.Answer {
+func (e *engine) consentPage(a *authorization, v *visit, s *session, person *identity, entered filled) server.Response {
 	view := struct {
 		flowView
 		Person     identityView
@@ -149,7 +124,7 @@ func (e *engine) consentPage(a *authorization, v *visit, s *session, person *ide
 		Known      bool
 	}{
 		flowView: e.flowView(a, v, entered), Person: e.identityView(person, nil), Scopes: scopeTree(a.scopes, ""),
-		Offline: a.offline, Label: clip(a.params.PrefillNamedGrant, longestField), Labelled: a.client.public(),
+		Offline: a.offline, Label: pages.Clip(a.params.PrefillNamedGrant, pages.LongestField), Labelled: a.client.public(),
 		Known: e.agreed(a, person),
 	}
 	view.Person.Note = ""
@@ -160,12 +135,4 @@ func (e *engine) consentPage(a *authorization, v *visit, s *session, person *ide
 	}
 	view.Action = e.address(v, "", "")
 	return v.flowPage(a, "consent.html", "Allow "+view.Client.Name+"?", view, entered.Problem)
-}
-
-// clip shortens a text to a number of bytes, between characters.
-func clip(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "")
 }

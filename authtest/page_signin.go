@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/internal/pages"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
@@ -50,7 +51,7 @@ func (e *engine) flowView(a *authorization, v *visit, entered filled) flowView {
 			Privacy: webAddress(asking.privacyPolicy), Destination: destination(a.params.RedirectURI, e.config.BaseURL),
 		},
 		Message: a.required.message, Requirements: e.inWords(a),
-		Action: e.address(v, v.page, v.provider), FormToken: e.formToken(v.browser),
+		Action: e.address(v, v.page, v.provider), FormToken: e.forms.Token(v.browser),
 		Problem: entered.Problem, Entered: entered,
 	}
 	if view.Client.Name == "" {
@@ -88,20 +89,18 @@ func destination(redirectURI, base string) string {
 }
 
 // flowPage is a page that may end at the client.
-func (v *visit) flowPage(a *authorization, name, title string, view any, problem string) server.Answer {
-	p := page{
-		status: http.StatusOK, name: name, title: title, view: view, cookies: v.browser.cookies(),
-		leaves: true, target: a.params.RedirectURI,
+func (v *visit) flowPage(a *authorization, name, title string, view any, problem string) server.Response {
+	p := pages.Page{
+		Status: http.StatusOK, Name: name, Title: title, View: view, Cookies: v.browser.Cookies, RedirectURI: a.params.RedirectURI,
 	}
 	if problem != "" {
-		p.status = http.StatusUnprocessableEntity
-		p.title = "Problem: " + title
+		p.Status, p.Title = http.StatusUnprocessableEntity, "Problem: "+title
 	}
-	return p.answer()
+	return p.Write
 }
 
 // loginPage lets a person choose who they are.
-func (e *engine) loginPage(a *authorization, v *visit, s *session, entered filled) server.Answer {
+func (e *engine) loginPage(a *authorization, v *visit, s *session, entered filled) server.Response {
 	if entered.Username == "" {
 		entered.Username = a.params.LoginHint
 	}
@@ -184,7 +183,7 @@ func (e *engine) identityView(i *identity, s *session) identityView {
 }
 
 // createPage asks for a new user, or for a new identity of the present one.
-func (e *engine) createPage(a *authorization, v *visit, person *identity, linking bool, entered filled) server.Answer {
+func (e *engine) createPage(a *authorization, v *visit, person *identity, linking bool, entered filled) server.Response {
 	view := struct {
 		flowView
 		Providers []choiceView
@@ -212,7 +211,7 @@ func (e *engine) providerChoices(chosen string) []choiceView {
 }
 
 // linkPage lets a person add an identity to theirs.
-func (e *engine) linkPage(a *authorization, v *visit, person *identity, entered filled) server.Answer {
+func (e *engine) linkPage(a *authorization, v *visit, person *identity, entered filled) server.Response {
 	view := struct {
 		flowView
 		Person     identityView
@@ -231,7 +230,7 @@ func (e *engine) linkPage(a *authorization, v *visit, person *identity, entered 
 }
 
 // secondFactorPage asks for the second factor of who signs in.
-func (e *engine) secondFactorPage(a *authorization, v *visit) server.Answer {
+func (e *engine) secondFactorPage(a *authorization, v *visit) server.Response {
 	view := struct {
 		flowView
 		Person identityView

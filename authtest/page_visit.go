@@ -2,21 +2,19 @@ package authtest
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/pages"
 )
 
 const (
-	browserCookie = "authtest_browser"
-	visitLife     = time.Hour
+	visitLifetime = time.Hour
 
 	// Parameters that the pages add to those of an authorization request.
 	paramVisit    = "authtest_visit"
@@ -24,75 +22,14 @@ const (
 	paramProvider = "authtest_provider"
 )
 
-var (
-	browserPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
-	schemePattern  = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
-)
-
-// pageKeys authenticate what the pages give to a browser and get back.
-type pageKeys struct{ secret [32]byte }
-
-func newPageKeys() pageKeys {
-	var keys pageKeys
-	_, _ = rand.Read(keys.secret[:]) // never fails
-	return keys
-}
-
-// mac binds texts to a purpose. The lengths keep them apart.
-func (k *pageKeys) mac(purpose string, texts ...string) string {
-	hash := hmac.New(sha256.New, k.secret[:])
-	for _, text := range append([]string{purpose}, texts...) {
-		length := uint32(len(text))
-		hash.Write([]byte{byte(length >> 24), byte(length >> 16), byte(length >> 8), byte(length)})
-		hash.Write([]byte(text))
-	}
-	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
-}
-
-// browser is who looks at a page: what its cookie says, or a new value.
-type browser struct {
-	id     string
-	cookie *http.Cookie // to set; nil when the browser has it
-}
-
-// browserOf recognizes a browser. Any value of the right form will do: forms are
-// bound to it, and it opens nothing by itself.
-func (e *engine) browserOf(r *http.Request) browser {
-	if cookie, err := r.Cookie(browserCookie); err == nil && browserPattern.MatchString(cookie.Value) {
-		return browser{id: cookie.Value}
-	}
-	id := rand.Text()
-	return browser{id: id, cookie: &http.Cookie{
-		Name: browserCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: strings.HasPrefix(e.base(r), "https:"),
-	}}
-}
-
-func (b browser) cookies() []*http.Cookie {
-	if b.cookie == nil {
-		return nil
-	}
-	return []*http.Cookie{b.cookie}
-}
-
-// formToken is the hidden member of every form: only a page of this server can
-// know it, and it is good in one browser.
-func (e *engine) formToken(b browser) string { return e.pages.mac("form", b.id) }
-
-// formAllowed reports whether a form was sent from a page of this server: by
-// what the browser says of its origin, and by its token.
-func (e *engine) formAllowed(r *http.Request) bool {
-	if http.NewCrossOriginProtection().Check(r) != nil {
-		return false
-	}
-	b := e.browserOf(r)
-	return b.cookie == nil && hmac.Equal([]byte(r.PostFormValue("form_token")), []byte(e.formToken(b)))
+func (e *engine) browserOf(r *http.Request) pages.Browser {
+	return e.forms.Browser(r, strings.HasPrefix(e.base(r), "https:"))
 }
 
 // visit is how far a person has come with one authorization request in one
 // browser. It travels in the address, authenticated.
 type visit struct {
-	browser  browser
+	browser  pages.Browser
 	query    url.Values  // of the authorization request itself
 	page     string      // that the person asked for
 	provider string      // whose identities are shown
@@ -119,7 +56,7 @@ func (e *engine) visitOf(r *http.Request) *visit {
 		query.Del(own)
 	}
 	payload, mac, _ := strings.Cut(encoded, ".")
-	if !hmac.Equal([]byte(mac), []byte(e.pages.mac("visit", v.browser.id, v.query.Encode(), payload))) {
+	if !hmac.Equal([]byte(mac), []byte(e.forms.MAC("visit", v.browser.ID, v.query.Encode(), payload))) {
 		return v
 	}
 	var document visitDocument
@@ -144,7 +81,7 @@ func (e *engine) address(v *visit, named, provider string) string {
 		query[name] = slices.Clone(values)
 	}
 	if len(v.fresh) > 0 || v.pending != nil {
-		document := visitDocument{Linking: v.linking, Ends: e.now().Add(visitLife).Unix()}
+		document := visitDocument{Linking: v.linking, Ends: e.now().Add(visitLifetime).Unix()}
 		for _, i := range v.fresh {
 			document.Fresh = append(document.Fresh, i.id)
 		}
@@ -153,7 +90,7 @@ func (e *engine) address(v *visit, named, provider string) string {
 		}
 		text, _ := json.Marshal(document) // only strings and numbers: cannot fail
 		payload := base64.RawURLEncoding.EncodeToString(text)
-		query.Set(paramVisit, payload+"."+e.pages.mac("visit", v.browser.id, v.query.Encode(), payload))
+		query.Set(paramVisit, payload+"."+e.forms.MAC("visit", v.browser.ID, v.query.Encode(), payload))
 	}
 	if named != "" {
 		query.Set(paramPage, named)

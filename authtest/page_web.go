@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/internal/pages"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
@@ -19,13 +20,13 @@ func (a api) AuthCodePage(_ context.Context, request server.AuthCodePageRequestO
 		Error, ErrorDescription           string
 		Warning                           string
 	}{Code: params.Code, Error: params.Error, ErrorDescription: params.ErrorDescription}
-	shown := page{status: http.StatusOK, name: "code.html", title: "Your authorization code", private: true}
+	shown := pages.Page{Status: http.StatusOK, Name: "code.html", Title: "Your authorization code", Private: true}
 	found := a.codes[params.Code]
 	switch {
 	case params.Error != "":
-		shown.title = "No authorization code"
+		shown.Title = "No authorization code"
 	case params.Code == "":
-		return a.errorPage(http.StatusBadRequest, "OAUTH_AUTH_REQUEST_FAILURE", "This page shows an authorization code, and none was given."), nil
+		return errorPage(http.StatusBadRequest, "OAUTH_AUTH_REQUEST_FAILURE", "This page shows an authorization code, and none was given."), nil
 	case found == nil:
 		view.Warning = "This server did not give this code. The program will not be able to use it."
 	case found.used:
@@ -33,14 +34,14 @@ func (a api) AuthCodePage(_ context.Context, request server.AuthCodePageRequestO
 	case a.now().Sub(found.issued) >= codeLife:
 		view.Warning = "This code is too old. Start again in the program."
 	default:
-		view.Client, view.Person, view.Life = found.authorization.client.name, found.identity.username, inWords(codeLife)
+		view.Client, view.Person, view.Life = found.authorization.client.name, found.identity.username, pages.Duration(codeLife)
 		view.Label = found.authorization.params.PrefillNamedGrant
 		if len(found.consents) > 0 {
 			view.Label = found.consents[0].label
 		}
 	}
-	shown.view = view
-	return shown.answer(), nil
+	shown.View = view
+	return server.Response(shown.Write), nil
 }
 
 // LogoutPage signs the browser out and offers a way back.
@@ -60,7 +61,7 @@ func (a api) LogoutPage(ctx context.Context, request server.LogoutPageRequestObj
 	if params.RedirectURI != "" {
 		if asking != nil && asking.mayReturnTo(params.RedirectURI) {
 			back, _ := url.Parse(params.RedirectURI) // mayReturnTo has parsed it
-			view.Back, view.BackName, view.BackHost = params.RedirectURI, clip(params.RedirectName, longestField), back.Host
+			view.Back, view.BackName, view.BackHost = params.RedirectURI, pages.Clip(params.RedirectName, pages.LongestField), back.Host
 			if view.BackName == "" {
 				view.BackName = asking.name
 			}
@@ -68,10 +69,10 @@ func (a api) LogoutPage(ctx context.Context, request server.LogoutPageRequestObj
 			view.Refused = "The page to return to is not one of a registered application, so there is no link to it."
 		}
 	}
-	return page{
-		status: http.StatusOK, name: "logout.html", title: "You are signed out", view: view,
-		cookies: []*http.Cookie{a.noCookie(c)},
-	}.answer(), nil
+	shown := pages.Page{
+		Status: http.StatusOK, Name: "logout.html", Title: "You are signed out", View: view, Cookies: []*http.Cookie{a.noCookie(c)},
+	}
+	return server.Response(shown.Write), nil
 }
 
 // mayReturnTo reports whether a link may lead to an address after signing out: to

@@ -53,7 +53,7 @@ func (p *policy) document() server.Policy {
 	return document
 }
 
-func (p *policy) answer() server.PolicyResponse { return server.PolicyResponse{Policy: p.document()} }
+func (p *policy) response() server.PolicyResponse { return server.PolicyResponse{Policy: p.document()} }
 
 // findPolicy looks a policy up, of a project about which the caller may do something.
 func (e *engine) findPolicy(ctx context.Context, id string, may func(principal, *project) error) (*policy, error) {
@@ -89,7 +89,7 @@ func (a api) GetPolicy(ctx context.Context, request server.GetPolicyRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	return found.answer(), nil
+	return found.response(), nil
 }
 
 // timeoutOf reads a timeout, which may be null.
@@ -118,7 +118,7 @@ func (a api) CreatePolicy(ctx context.Context, request server.CreatePolicyReques
 	}
 	added.id = a.random.uuid()
 	a.keepPolicy(added)
-	return added.answer(), nil
+	return added.response(), nil
 }
 
 // UpdatePolicy changes a policy.
@@ -147,7 +147,7 @@ func (a api) UpdatePolicy(ctx context.Context, request server.UpdatePolicyReques
 	}
 	*found = next
 	a.changed()
-	return found.answer(), nil
+	return found.response(), nil
 }
 
 // DeletePolicy deletes a policy.
@@ -160,5 +160,5 @@ func (a api) DeletePolicy(ctx context.Context, request server.DeletePolicyReques
 	delete(a.policies, found.id)
 	a.ordered.policies = drop(a.ordered.policies, found.id)
 	a.changed()
-	return found.answer(), nil
+	return found.response(), nil
 }

@@ -1,7 +1,6 @@
 package authtest
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -61,7 +60,7 @@ func consentRequired(missing []string) *problem {
 	return &problem{
 		status: http.StatusForbidden, code: "DEPENDENT_CONSENT_REQUIRED", title: title,
 		oauth: "dependent_consent_required", unapproved: missing,
-		detail: "User hasn't approved the following scopes: " + joinBlank(missing),
+		detail: "User hasn't approved the following scopes: " + joinSpace(missing),
 	}
 }
 
@@ -98,12 +97,5 @@ func (e *engine) writeProblem(w http.ResponseWriter, r *http.Request, err error)
 	e.mu.Lock()
 	id := e.random.uuid()
 	e.mu.Unlock()
-	body, err := json.Marshal(p.document(id))
-	if err != nil { // only strings and lists of strings: cannot happen
-		body = []byte(`{"error":"server_error"}`)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(p.status)
-	_, _ = w.Write(body)
+	_ = server.JSONStatus(p.status, p.document(id))(w) // the client went away
 }

@@ -178,10 +178,10 @@ func (a api) GetProject(ctx context.Context, request server.GetProjectRequestObj
 	if err := a.mayRead(caller, found); err != nil {
 		return nil, err
 	}
-	return a.projectAnswer(found), nil
+	return a.projectResponse(found), nil
 }
 
-func (e *engine) projectAnswer(p *project) server.ProjectResponse {
+func (e *engine) projectResponse(p *project) server.ProjectResponse {
 	return server.ProjectResponse{Project: e.projectDocument(p)}
 }
 
@@ -197,7 +197,7 @@ func (a api) CreateProject(ctx context.Context, request server.CreateProjectRequ
 	}
 	added.id, added.adminPolicy = a.random.uuid(), a.random.uuid()
 	a.keepProject(added)
-	return a.projectAnswer(added), nil
+	return a.projectResponse(added), nil
 }
 
 // setAdmins checks a project and names its administrators.
@@ -238,7 +238,7 @@ func (a api) UpdateProject(ctx context.Context, request server.UpdateProjectRequ
 	}
 	*found = next
 	a.changed()
-	return a.projectAnswer(found), nil
+	return a.projectResponse(found), nil
 }
 
 // DeleteProject deletes a project that has no clients and no policies.
@@ -257,7 +257,7 @@ func (a api) DeleteProject(ctx context.Context, request server.DeleteProjectRequ
 			return nil, conflict("The project still has policies; delete them first")
 		}
 	}
-	answer := a.projectAnswer(found)
+	answer := a.projectResponse(found)
 	found.deleted = true
 	delete(a.projects, found.id)
 	a.ordered.projects = drop(a.ordered.projects, found.id)

@@ -31,8 +31,18 @@ func (s *Server) routes() http.Handler {
 	})
 	forms := server.ServerInterfaceWrapper{Handler: strict, ErrorHandlerFunc: e.badParameter}
 	mux.Handle("POST /v2/oauth2/authorize", s.surround("authorize", forms.Authorize)) // of the pages
-	s.addPages(mux)
-	return s.guardHost(mux)
+	// Every path that is no operation.
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions {
+			s.preflight(mux, w, r)
+			return
+		}
+		s.engine.writeProblem(w, r, notFound("There is no "+r.Method+" "+r.URL.Path))
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // locked runs an operation under the lock, and gives it back before the response is
@@ -65,7 +75,7 @@ func malformed(err error) error {
 // badParameter answers a request whose query cannot be read.
 func (e *engine) badParameter(w http.ResponseWriter, r *http.Request, err error) {
 	if c := callFrom(r.Context()); c != nil && c.operation == "authorize" {
-		_ = e.errorPage(http.StatusBadRequest, "OAUTH_AUTH_REQUEST_FAILURE", err.Error())(w)
+		_ = errorPage(http.StatusBadRequest, "OAUTH_AUTH_REQUEST_FAILURE", err.Error())(w)
 		return
 	}
 	e.writeProblem(w, r, badRequest(err.Error()))
@@ -83,7 +93,6 @@ func (r router) HandleFunc(pattern string, handler func(http.ResponseWriter, *ht
 	name := runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name()
 	name = strings.TrimSuffix(name[strings.LastIndexByte(name, '.')+1:], "-fm")
 	operation := string(unicode.ToLower(rune(name[0]))) + name[1:]
-	r.server.operations = append(r.server.operations, operation)
 	r.mux.Handle(pattern, r.server.surround(operation, handler))
 }
 

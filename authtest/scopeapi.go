@@ -104,7 +104,7 @@ func (e *engine) findScope(caller principal, id string) (*scope, error) {
 	return found, nil
 }
 
-func (s *scope) answer() server.ScopeResponse { return server.ScopeResponse{Scope: s.document()} }
+func (s *scope) response() server.ScopeResponse { return server.ScopeResponse{Scope: s.document()} }
 
 // GetScope reads one scope.
 func (a api) GetScope(ctx context.Context, request server.GetScopeRequestObject) (server.GetScopeResponseObject, error) {
@@ -116,7 +116,7 @@ func (a api) GetScope(ctx context.Context, request server.GetScopeRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	return found.answer(), nil
+	return found.response(), nil
 }
 
 // GetClientScope reads one scope of a client.
@@ -132,7 +132,7 @@ func (a api) GetClientScope(ctx context.Context, request server.GetClientScopeRe
 	if found.client.id != strings.ToLower(request.ClientID) {
 		return nil, notFound("The client has no scope with the ID " + request.ScopeID)
 	}
-	return found.answer(), nil
+	return found.response(), nil
 }
 
 var suffixPattern = regexp.MustCompile(`^[a-z0-9_]+$`)
@@ -252,7 +252,7 @@ func (a api) UpdateScope(ctx context.Context, request server.UpdateScopeRequestO
 	*found = next
 	a.byScope[found.text] = found
 	a.changed()
-	return found.answer(), nil
+	return found.response(), nil
 }
 
 // DeleteScope deletes a scope that no other one depends on.
@@ -265,5 +265,5 @@ func (a api) DeleteScope(ctx context.Context, request server.DeleteScopeRequestO
 		return nil, conflict("The scope " + user.text + " depends on this one")
 	}
 	a.removeScope(found)
-	return found.answer(), nil
+	return found.response(), nil
 }

@@ -169,7 +169,7 @@ func serverOf(text string, owner *client) string {
 	return owner.id
 }
 
-func joinBlank(list []string) string { return strings.Join(list, " ") }
+func joinSpace(list []string) string { return strings.Join(list, " ") }
 
 // names returns scope strings joined with blanks.
 func names(list []*scope) string {
@@ -180,5 +180,5 @@ func names(list []*scope) string {
 	for i, s := range list {
 		texts[i] = s.text
 	}
-	return joinBlank(texts)
+	return joinSpace(texts)
 }

@@ -69,13 +69,11 @@ type Config struct {
 
 // Server is a Globus Auth for tests. It is safe for concurrent use.
 type Server struct {
-	engine     *engine
-	handler    http.Handler
-	operations []string                         // IDs in the description of the API
-	listener   *httptest.Server                 // nil for a server that somebody else runs
-	seed       *World                           // of Reset; nil is the built-in world
-	fail       func(format string, args ...any) // of the test, or panic
-	certs      *certificates
+	engine   *engine
+	handler  http.Handler
+	listener *httptest.Server                 // nil for a server that somebody else runs
+	seed     *World                           // of Reset; nil is the built-in world
+	fail     func(format string, args ...any) // of the test, or panic
 
 	closing sync.Once
 }
@@ -180,12 +178,6 @@ func (s *Server) listen() error {
 	s.listener = httptest.NewUnstartedServer(s.handler)
 	s.listener.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // injected faults are no news
 	if s.engine.config.TLS {
-		certs, err := newCertificates()
-		if err != nil {
-			return err
-		}
-		s.certs = certs
-		s.listener.TLS = certs.config(s.engine)
 		s.listener.StartTLS()
 	} else {
 		s.listener.Start()
@@ -215,9 +207,9 @@ func (s *Server) Client() *http.Client {
 		return &http.Client{Transport: inProcess{s.handler}}
 	}
 	transport := &http.Transport{Proxy: nil, DisableCompression: true, MaxIdleConnsPerHost: 100}
-	if s.certs != nil {
+	if certificate := s.listener.Certificate(); certificate != nil {
 		pool := x509.NewCertPool()
-		pool.AddCert(s.certs.valid.Leaf)
+		pool.AddCert(certificate)
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
 	}
 	s.listener.Config.RegisterOnShutdown(transport.CloseIdleConnections)

@@ -241,7 +241,7 @@ func TestManyUsers(t *testing.T) { //nolint:paralleltest // It measures the memo
 func TestControlAPI(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
-	router, err := loadDescription("control.openapi.yaml")
+	router, err := loadDescription("../internal/emulator/control.openapi.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestControlAPI(t *testing.T) {
 		{"/_authtest/clock", object{"advance": "soon"}, "must be a duration"},
 		{"/_authtest/clock", object{"forward": "1h"}, "unknown field"},
 		{"/_authtest/faults", object{"kind": "nonsense"}, "there is no fault"},
-		{"/_authtest/faults", object{"kind": "expired_tls"}, "needs a server with TLS"},
+		{"/_authtest/faults", object{"kind": "status", "status": 503, "operations": "token"}, "field operations not found"},
 		{"/_authtest/world", object{"users": []object{{"username": "alice@example.edu"}}}, "the username is taken"},
 		{"/_authtest/world", object{"state": object{"last_consent": 1}}, "takes no state"},
 	} {

@@ -66,3 +66,12 @@ func (s *Server) Stats() Stats {
 	}
 	return stats
 }
+
+// ResetStats resets the counts and discards the recorded requests.
+func (s *Server) ResetStats() {
+	e := s.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stats = newStatistics()
+	e.log = newRequestLog(e.config.RecordedRequests)
+}

@@ -65,7 +65,7 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 		return server.JSON(documents), nil
 	}
 	key := a.keys.current()
-	return server.Answer(func(w http.ResponseWriter) error { // signing takes a while: not under the lock
+	return server.Response(func(w http.ResponseWriter) error { // signing takes a while: not under the lock
 		first := documents[0]
 		if claims != nil {
 			signed, err := claims.sign(key, first.AccessToken)

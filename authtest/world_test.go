@@ -64,7 +64,7 @@ func TestGroups_MembersAdministerProjects(t *testing.T) {
 		authtest.Project{Name: "of the group", AdminGroupIDs: []string{group}},
 		authtest.Project{Name: "of an unknown group", AdminGroupIDs: []string{other}})
 	p := newPeer(t, authtest.Config{World: &world})
-	p = peerOf(t, authtest.NewWith(t, authtest.Config{World: new(p.server.Snapshot())})) // groups are kept
+	p = newPeer(t, authtest.Config{World: new(p.server.Snapshot())}) // groups are kept
 	for user, want := range map[string]string{"bob@example.edu": "[of the group]", "carol@globusid.org": "[]"} {
 		token := bearer(text(p.login("openid "+manage, "login_hint", user), "access_token"))
 		names, ids := []string{}, []string{}
@@ -119,14 +119,14 @@ func TestServerLink_ManyPeopleKeepTheirOrder(t *testing.T) {
 // The control API takes what its requests need and no more.
 func TestControl_BodiesAreBounded(t *testing.T) {
 	t.Parallel()
-	s := authtest.New(t)
+	s, client := emulate(t, authtest.Config{})
 	long := "{\"advance\": \"1h\", \"x\": \"" + strings.Repeat("x", 2<<20) + "\"}"
 	for path, want := range map[string]int{"_authtest/clock": http.StatusRequestEntityTooLarge, "_authtest/world": http.StatusBadRequest} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.BaseURL()+path, strings.NewReader(long))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, _ := respond(t, s, request); status != want { // a world may be long, and has no field x
+		if status, _ := respond(t, client, request); status != want { // a world may be long, and has no field x
 			t.Errorf("%s: status %d, want %d", path, status, want)
 		}
 	}

@@ -52,6 +52,17 @@ func TestImportWeight(t *testing.T) {
 	}
 }
 
+// TestImportWeight_AuthtestLeavesTheEmulatorOut wants the dashboard, the control API
+// and the reference out of other people's tests.
+func TestImportWeight_AuthtestLeavesTheEmulatorOut(t *testing.T) {
+	t.Parallel()
+	for _, dep := range goList(t, "-deps", "-f", "{{.ImportPath}}", "./authtest") {
+		if dep == module+"/internal/emulator" || dep == module+"/docs/api" || dep == module+"/spec" {
+			t.Errorf("authtest compiles in %s", dep)
+		}
+	}
+}
+
 // covering returns which of names is path or a folder above it.
 func covering(names []string, path string) string {
 	for _, name := range names {

@@ -3749,7 +3749,7 @@ type AuthorizeResponseObject interface {
 }
 
 // VisitAuthorizeResponse writes the response.
-func (a Answer) VisitAuthorizeResponse(w http.ResponseWriter) error { return a(w) }
+func (r Response) VisitAuthorizeResponse(w http.ResponseWriter) error { return r(w) }
 
 // TokenRequestObject is a request of the operation.
 type TokenRequestObject struct {
@@ -3762,7 +3762,7 @@ type TokenResponseObject interface {
 }
 
 // VisitTokenResponse writes the response.
-func (a Answer) VisitTokenResponse(w http.ResponseWriter) error { return a(w) }
+func (r Response) VisitTokenResponse(w http.ResponseWriter) error { return r(w) }
 
 // IntrospectRequestObject is a request of the operation.
 type IntrospectRequestObject struct {
@@ -3838,7 +3838,7 @@ type AuthCodePageResponseObject interface {
 }
 
 // VisitAuthCodePageResponse writes the response.
-func (a Answer) VisitAuthCodePageResponse(w http.ResponseWriter) error { return a(w) }
+func (r Response) VisitAuthCodePageResponse(w http.ResponseWriter) error { return r(w) }
 
 // LogoutPageRequestObject is a request of the operation.
 type LogoutPageRequestObject struct {
@@ -3851,7 +3851,7 @@ type LogoutPageResponseObject interface {
 }
 
 // VisitLogoutPageResponse writes the response.
-func (a Answer) VisitLogoutPageResponse(w http.ResponseWriter) error { return a(w) }
+func (r Response) VisitLogoutPageResponse(w http.ResponseWriter) error { return r(w) }
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {

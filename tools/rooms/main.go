@@ -88,7 +88,7 @@ func partOf(path string) string {
 	case "contract_tests", "docs", "tools", "spec":
 		return "the rest"
 	}
-	if path == "internal/server" {
+	if path == "internal/server" || path == "internal/pages" || path == "internal/emulator" {
 		return "authtest"
 	}
 	return "the client side"

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/globusauth/globusauth/authtest"
-	"github.com/globusauth/globusauth/docs/api"
+	"github.com/globusauth/globusauth/internal/emulator"
 )
 
 // emulatorOptions are the flags of the emulator.
@@ -82,7 +82,7 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 	if err != nil {
 		return usagef("%s", fieldFlags.Replace(r.text(err)))
 	}
-	handler := withReference(double.Handler())
+	handler := emulator.Handler(double)
 	ready := func() error { return r.announce(double.Ready(), o.format) }
 	if o.save == "" {
 		return serve(ctx, listener, handler, ready)
@@ -97,20 +97,6 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 // fieldFlags are the flags that set the fields of an [authtest.Config].
 var fieldFlags = strings.NewReplacer("AccessTokenLifetime", "--access-token-lifetime", "BaseURL", "--public-url",
 	"Login is", "--login is", "RefreshTokenGrace", "--refresh-token-grace")
-
-// withReference adds the page of the API reference. Its scripts can load nothing and
-// send nothing: so the page itself says, and this says who may frame it.
-func withReference(double http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", double)
-	mux.HandleFunc("GET /_authtest/reference", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Security-Policy", "connect-src 'none'; frame-ancestors 'none'")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = w.Write(api.Page())
-	})
-	return mux
-}
 
 // reachable names an address that a client on this machine can use.
 func reachable(addr net.Addr) string {

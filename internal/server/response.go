@@ -10,12 +10,15 @@ import (
 	"strconv"
 )
 
-// Answer is a response that writes itself.
-type Answer func(w http.ResponseWriter) error
+// Response is a response that writes itself.
+type Response func(w http.ResponseWriter) error
 
 // JSON returns a response with status 200. The document must not share memory
-// with the state of the server: it is encoded after the lock was given back.
-func JSON(document any) Answer {
+// with the state of the server: it is encoded after the lock was released.
+func JSON(document any) Response { return JSONStatus(http.StatusOK, document) }
+
+// JSONStatus is [JSON] with another status.
+func JSONStatus(status int, document any) Response {
 	return func(w http.ResponseWriter) error {
 		body, err := json.Marshal(document)
 		if err != nil {
@@ -24,7 +27,7 @@ func JSON(document any) Answer {
 		header := w.Header()
 		header.Set("Content-Type", "application/json")
 		header.Set("Content-Length", strconv.Itoa(len(body)))
-		w.WriteHeader(http.StatusOK)
+		w.WriteHeader(status)
 		_, err = w.Write(body)
 		return err
 	}

@@ -7,21 +7,27 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 
+	"github.com/globusauth/globusauth/internal/pages"
 	"github.com/globusauth/globusauth/internal/server"
 	"github.com/globusauth/globusauth/unixtime"
 )
 
+// errorPage tells a user what is wrong.
+func errorPage(status int, code, detail string) server.Response {
+	return pages.Error(status, code, detail).Write
+}
+
 // redirect sends a browser on.
-func redirect(location string, cookies ...*http.Cookie) server.Answer {
+func redirect(location string, cookies ...*http.Cookie) server.Response {
 	return redirectWith(http.StatusFound, location, cookies...)
 }
 
 // seeOther sends a browser on after a form, with GET.
-func seeOther(location string, cookies ...*http.Cookie) server.Answer {
+func seeOther(location string, cookies ...*http.Cookie) server.Response {
 	return redirectWith(http.StatusSeeOther, location, cookies...)
 }
 
-func redirectWith(status int, location string, cookies ...*http.Cookie) server.Answer {
+func redirectWith(status int, location string, cookies ...*http.Cookie) server.Response {
 	return func(w http.ResponseWriter) error {
 		for _, cookie := range cookies {
 			http.SetCookie(w, cookie)
