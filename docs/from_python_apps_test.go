@@ -143,10 +143,10 @@ func fromPythonApps(
 	use(errors.Is(err, app.ErrTokenExpired))
 	// UnmetScopeRequirementsError
 	use(errors.Is(err, app.ErrUnmetScopes))
-	// IdentityValidationError: and `flows.ErrIDTokenMissing`
+	// IdentityValidationError: and `flows.ErrIdentity`
 	use(errors.Is(err, app.ErrIdentityMismatch))
 	// MissingIdentityError
-	use(errors.Is(err, flows.ErrIDTokenMissing))
+	use(errors.Is(err, flows.ErrIdentity))
 	// IdentityMismatchError
 	use(errors.Is(err, app.ErrIdentityMismatch))
 	// SimpleJSONFileAdapter: its files are read

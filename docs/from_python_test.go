@@ -97,7 +97,7 @@ func fromPython(
 	// `NativeAppAuthClient(...)` is a `flows.Config`, `ConfidentialAppAuthClient(...)` one with a `ClientSecret`. Neither keeps a
 	// login: `Start` returns it. State, nonce and PKCE are made and checked without being asked for.
 
-	// NativeAppAuthClient.oauth2_start_flow: `state` is always random; `verifier` is `flows.WithVerifier`
+	// NativeAppAuthClient.oauth2_start_flow: `state` and `verifier` are always random
 	use(native.Start())
 	// ConfidentialAppAuthClient.oauth2_start_flow: with PKCE as well
 	use(portal.Start())
@@ -274,7 +274,7 @@ func fromPython(
 
 // mentioned holds what the notes of the table name, so that the compiler checks it.
 func mentioned(people *identitymap.Map, forest *consents.Forest, want scopes.List, portal flows.Config) {
-	use(flows.WithVerifier, flows.WithAuthorization, flows.WithParameter, globusauth.New, globusauth.WithBodyMember, nullable.NewNullNullable[string])
+	use(flows.WithAuthorization, flows.WithParameter, globusauth.New, globusauth.WithBodyMember, nullable.NewNullNullable[string])
 	use(identitymap.ErrNotFound, people.All, forest.Missing, portal.Source, scopes.CollectionHTTPS, want.Validate, apierror.ErrNotFound)
 	use(http.Client{}, tokens.Transport{}, globusauth.Client{}, globusauth.Credentials(nil), idtoken.Verifier{}, tokens.Source(nil), scopes.Scope(""))
 }

@@ -14,27 +14,25 @@ import (
 // scopes, is verified, and left out where that fails ([tokens.Set.Problems]).
 //
 // Errors: those of package scopes for scopes that are not well-formed,
-// apierror.ErrInvalidClient, apierror.ErrInvalidScope and so on; [ErrIdentity] when
-// a verified ID token names another identity than the client. The request is
-// retried as globusauth.RetryPolicy says.
+// apierror.ErrInvalidClient, apierror.ErrInvalidScope and so on; [ErrToken] without a
+// usable token; [ErrIdentity] when a verified ID token names another identity than the
+// client. The request is retried as globusauth.RetryPolicy says.
 func (c Config) ClientCredentials(ctx context.Context, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
-	defer operation(&err, "client credentials")
+	defer prefix("client credentials", &err)
 	self, err := c.confidential()
-	if err != nil {
-		return tokens.Set{}, err
+	if err == nil {
+		err = c.Scopes.Validate()
 	}
-	if err := c.Scopes.Validate(); err != nil {
+	if err != nil {
 		return tokens.Set{}, err
 	}
 	response, err := self.token(ctx, gen.TokenRequest{GrantType: gen.GrantTypeClientCredentials, Scope: c.Scopes.String()}, opts)
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	list, problems := tokensOf(response, self.auth.Now())
-	unconfirmed, err := self.confirm(ctx, list, c.ClientID)
+	set, _, err := response.accept(ctx, false, "", c.ClientID)
 	if err != nil {
-		self.undo(ctx, response, "")
-		return tokens.Set{}, err
+		response.revokeAll(ctx)
 	}
-	return self.salvage(ctx, list, append(problems, unconfirmed...))
+	return set, err
 }

@@ -1,18 +1,15 @@
 package flows
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/globusauth/globusauth"
-	"github.com/globusauth/globusauth/gen"
-	"github.com/globusauth/globusauth/internal/redact"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -62,8 +59,7 @@ type Config struct {
 type client struct {
 	Config
 
-	auth *globusauth.Client // with the client's own credentials, or with none
-	sent redact.Secrets     // what the last token request held
+	auth *globusauth.Client // with the client's own credentials, or without any
 }
 
 func (c Config) client() (client, error) {
@@ -92,21 +88,21 @@ func (c Config) confidential() (client, error) {
 // forLogin is client for a login, with the defaults filled in.
 func (c Config) forLogin() (client, error) {
 	self, err := c.client()
-	switch {
-	case err != nil:
+	if err != nil {
 		return client{}, err
-	case c.LoginTimeout < 0:
-		return client{}, errors.New("the LoginTimeout is negative")
-	case c.LoginTimeout == 0:
-		self.LoginTimeout = defaultLoginTimeout
 	}
-	if c.RedirectURI == "" && c.ClientSecret == "" {
+	public := c.ClientSecret == ""
+	if c.RedirectURI == "" && public {
 		self.RedirectURI = self.codePage()
 	}
 	if self.RedirectURI != self.codePage() {
-		if err := checkRedirectURI(self.RedirectURI, c.ClientSecret == ""); err != nil {
+		if err := checkRedirectURI(self.RedirectURI, public); err != nil {
 			return client{}, fmt.Errorf("the RedirectURI: %w", err)
 		}
+	}
+	self.LoginTimeout = cmp.Or(c.LoginTimeout, defaultLoginTimeout)
+	if self.LoginTimeout < 0 {
+		return client{}, errors.New("the LoginTimeout is negative")
 	}
 	return self, nil
 }
@@ -123,37 +119,9 @@ func (c client) formID() string {
 	return ""
 }
 
-// token calls the token endpoint. What it sends, and the further secrets, are not
-// shown when the response repeats them.
-func (c *client) token(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption, secrets ...string) (*gen.AnyTokenResponse, error) {
-	form.ClientID = c.formID()
-	secrets = append(secrets, form.Code, form.CodeVerifier, form.RefreshToken, form.Token, c.ClientSecret, c.ClientID+":"+c.ClientSecret)
-	response, err := c.auth.Token(ctx, form, opts...)
-	if err != nil {
-		return nil, redactError(err, secrets...)
-	}
-	c.sent = redact.New(secrets...)
-	printed := []*string{&response.TokenType, &response.ResourceServer, &response.Scope}
-	for i := range response.OtherTokens {
-		other := &response.OtherTokens[i]
-		printed = append(printed, &other.TokenType, &other.ResourceServer, &other.Scope)
-	}
-	for _, text := range printed {
-		*text = c.sent.Text(*text)
-	}
-	return response, nil
-}
-
 // notInClientID reports what would end the name in Basic credentials early (RFC
 // 7617 section 2), or come from a file read with its line end.
 func notInClientID(r rune) bool { return r == ':' || unicode.IsSpace(r) || unicode.IsControl(r) }
-
-// operation puts what was tried before an error, once, where it leaves the package.
-func operation(err *error, name string) {
-	if *err != nil {
-		*err = fmt.Errorf("flows: %s: %w", name, *err)
-	}
-}
 
 // summary is the client without its secret.
 func (c Config) summary() string {
@@ -162,9 +130,6 @@ func (c Config) summary() string {
 
 // Format prints the client without its secret, whatever the verb.
 func (c Config) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, c.summary()) }
-
-// LogValue logs the client without its secret.
-func (c Config) LogValue() slog.Value { return slog.StringValue(c.summary()) }
 
 // MarshalText writes the client without its secret, also for encoding/json and
 // the like. It cannot be read back.

@@ -27,33 +27,32 @@ type DependentOptions struct {
 // scopes to ask for in Authorization; apierror.ErrInvalidGrant when the caller's
 // token has expired or is revoked; [ErrToken] when no token of the response is usable.
 func (c Config) DependentTokens(ctx context.Context, token string, options DependentOptions, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
-	defer operation(&err, "dependent tokens")
+	defer prefix("dependent tokens", &err)
 	self, err := c.confidential()
+	switch {
+	case err != nil:
+	case token == "":
+		err = errors.New("the caller's token is empty")
+	case len(options.Scopes) > 0:
+		err = options.Scopes.Validate()
+	}
 	if err != nil {
 		return tokens.Set{}, err
-	}
-	if token == "" {
-		return tokens.Set{}, errors.New("the caller's token is empty")
-	}
-	if len(options.Scopes) > 0 {
-		if err := options.Scopes.Validate(); err != nil {
-			return tokens.Set{}, err
-		}
 	}
 	form := gen.TokenRequest{GrantType: gen.GrantTypeDependentToken, Token: token, Scope: options.Scopes.String()}
 	if options.RefreshTokens {
 		form.AccessType = gen.AccessTypeOffline
 	}
 	response, err := self.token(ctx, form, opts)
-	if err != nil {
+	if err != nil || len(response.entries) == 0 {
 		return tokens.Set{}, err
 	}
-	if response.AccessToken == "" && response.ResourceServer == "" && len(response.OtherTokens) == 0 {
-		return tokens.Set{}, nil
+	for i := range response.entries {
+		response.entries[i].IDToken = "" // this grant issues none, so nothing can verify one
 	}
-	list, problems := tokensOf(response, self.auth.Now())
-	for i := range list {
-		list[i].IDToken = "" // this grant gives none, and nothing here has verified one
+	set, _, err := response.accept(ctx, false, "", "")
+	if err != nil {
+		response.revokeAll(ctx)
 	}
-	return self.salvage(ctx, list, problems)
+	return set, err
 }

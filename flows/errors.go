@@ -16,43 +16,25 @@ type CheckError struct{ name string }
 // Error returns the name of the check.
 func (e CheckError) Error() string { return e.name }
 
-// The checks of a login and its callback. A new login may succeed.
 var (
-	// ErrExpired: the login is older than its LoginTimeout.
+	// ErrExpired says that the login is older than its LoginTimeout. Start a new one.
 	ErrExpired = CheckError{"expired"}
-	// ErrStateMissing: the callback carries no state.
-	ErrStateMissing = CheckError{"state missing"}
-	// ErrState: the callback belongs to another login, or is forged.
+	// ErrState says that the callback carries no state, or that of another login. It may
+	// be forged.
 	ErrState = CheckError{"state"}
-	// ErrIssuer: the callback comes from another server (RFC 9207).
+	// ErrIssuer says that the callback comes from another server (RFC 9207).
 	ErrIssuer = CheckError{"iss"}
-	// ErrRepeated: the callback holds a parameter of OAuth2 twice.
-	ErrRepeated = CheckError{"repeated"}
-	// ErrCodeAndError: the callback reports success and failure.
-	ErrCodeAndError = CheckError{"code and error"}
-	// ErrCodeMissing: the callback holds neither code nor error, or the code is empty.
-	ErrCodeMissing = CheckError{"code missing"}
-	// ErrCode: the code has characters or a length that no code has.
-	ErrCode = CheckError{"code"}
-	// ErrCodePage: FinishCode on a login whose redirect brings state back.
-	ErrCodePage = CheckError{"code page"}
-	// ErrNotStarted: a zero Login.
-	ErrNotStarted = CheckError{"not started"}
-	// ErrStored: what Resume was given is not a login of this client.
+	// ErrCallback says that the callback or the code is malformed: a parameter of OAuth2
+	// twice, both a code and an error, or an invalid code.
+	ErrCallback = CheckError{"callback"}
+	// ErrStored says that the data given to Resume is not a login of this client.
 	ErrStored = CheckError{"stored"}
-)
-
-// The checks of a response of the token endpoint.
-var (
-	// ErrToken: no usable token for a resource server that was asked for.
+	// ErrToken says that the response holds no usable token, or none for the resource
+	// server of the token that is refreshed.
 	ErrToken = CheckError{"token"}
-	// ErrIDTokenMissing: openid was asked for and no ID token came.
-	ErrIDTokenMissing = CheckError{"id_token missing"}
-	// ErrIdentity: the tokens are for another identity than the one before, or for
-	// several.
+	// ErrIdentity says that the tokens are for another identity than expected, for
+	// several, or for an unknown one although openid was requested.
 	ErrIdentity = CheckError{"identity"}
-	// ErrResourceServer: a refreshed token is for another resource server than the one before.
-	ErrResourceServer = CheckError{"resource server"}
 )
 
 // refuse makes the error of one failed check.
@@ -60,22 +42,29 @@ func refuse(check CheckError, format string, args ...any) error {
 	return fmt.Errorf("%w: %s", check, fmt.Sprintf(format, args...))
 }
 
-// redactError removes secrets that the client behind the operation does not know of
+// prefix puts the operation before an error, once, where it leaves the package.
+func prefix(operation string, err *error) {
+	if *err != nil {
+		*err = fmt.Errorf("flows: %s: %w", operation, *err)
+	}
+}
+
+// redactError removes secrets that the client behind the operation does not know
 // from what a service reported.
 func redactError(err error, secrets ...string) error {
-	if answer, ok := errors.AsType[*apierror.Error](err); ok {
-		return answer.Redact(secrets...)
+	if reported, ok := errors.AsType[*apierror.Error](err); ok {
+		return reported.Redact(secrets...)
 	}
 	return err
 }
 
-// cleaned is an error of which only errors.Is and errors.As see the cause, since its
-// text holds a secret.
-type cleaned struct {
+// redactedError hides a cause whose text holds a secret from everything but
+// errors.Is and errors.As.
+type redactedError struct {
 	text  string
 	cause func() error
 }
 
-func (e cleaned) Error() string        { return e.text }
-func (e cleaned) Is(target error) bool { return errors.Is(e.cause(), target) }
-func (e cleaned) As(target any) bool   { return errors.As(e.cause(), target) }
+func (e redactedError) Error() string        { return e.text }
+func (e redactedError) Is(target error) bool { return errors.Is(e.cause(), target) }
+func (e redactedError) As(target any) bool   { return errors.As(e.cause(), target) }

@@ -106,10 +106,8 @@ func ExampleConfig() {
 	for _, token := range set.All() {
 		fmt.Println(token.ResourceServer, token.IdentityID == ready.Users[0].IdentityID)
 	}
-	fmt.Println(login) // no secret is ever printed
 	// Output:
 	// auth.globus.org true
-	// flows.Login{[redacted]}
 }
 
 // A service gets tokens for itself, and an *http.Client that never stops because one

@@ -14,11 +14,11 @@ import (
 // driven are the exported functions that drive calls.
 var driven = []string{
 	"CheckError.Error", "Config.ClientCredentials", "Config.ClientCredentialsSource", "Config.DependentTokens",
-	"Config.Format", "Config.Introspect", "Config.LogValue", "Config.MarshalText", "Config.Refresh",
+	"Config.Format", "Config.Introspect", "Config.MarshalText", "Config.Refresh",
 	"Config.Resume", "Config.Revoke", "Config.Source", "Config.Start", "HTTPClient",
-	"Introspection.HasScope", "Introspection.Scopes", "Login.Finish", "Login.FinishCode", "Login.Format", "Login.LogValue",
-	"Login.MarshalStorage", "Login.MarshalText", "Login.RedirectURI", "Login.State", "Login.URL",
-	"WithAuthorization", "WithParameter", "WithVerifier",
+	"Introspection.HasScope", "Login.Finish", "Login.FinishCode",
+	"Login.MarshalStorage", "Login.RedirectURI", "Login.State", "Login.URL",
+	"WithAuthorization", "WithParameter",
 }
 
 // The list of what is driven names every exported function and method there is.

@@ -2,7 +2,6 @@ package flows
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -50,7 +49,7 @@ func isCallbackParameter(name string) bool {
 // when the keys for it could not be had. After an exchange the code is already used:
 // start a new login.
 func (l Login) Finish(ctx context.Context, callback url.Values) (_ tokens.Set, _ *idtoken.Claims, err error) {
-	defer operation(&err, "finish login")
+	defer prefix("finish login", &err)
 	s, err := l.current()
 	if err == nil {
 		err = s.checkCallback(callback)
@@ -67,25 +66,20 @@ func (l Login) Finish(ctx context.Context, callback url.Values) (_ tokens.Set, _
 // login. Any other login is refused, since its callback has to be checked by
 // [Login.Finish]. Results and errors are those of Finish.
 func (l Login) FinishCode(ctx context.Context, code string) (_ tokens.Set, _ *idtoken.Claims, err error) {
-	defer operation(&err, "finish login")
-	code = strings.TrimSpace(code)
+	defer prefix("finish login", &err)
 	s, err := l.current()
-	switch {
-	case err != nil:
-	case s.flow.RedirectURI != s.flow.codePage():
-		err = refuse(ErrCodePage, "the code came to a redirect URI, and so did state; give all parameters to Finish")
-	case code == "":
-		err = refuse(ErrCodeMissing, "the code is empty; copy it from the page that the browser shows after the login")
+	if err == nil && s.flow.RedirectURI != s.flow.codePage() {
+		err = refuse(ErrState, "a code alone is not sufficient for this redirect URI; use the whole address that the browser shows after the login (Finish)")
 	}
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}
-	return s.exchange(ctx, code)
+	return s.exchange(ctx, strings.TrimSpace(code))
 }
 
 func (l Login) current() (*started, error) {
 	if l.held == nil {
-		return nil, refuse(ErrNotStarted, "the login is a zero value; get one from Start or Resume")
+		return nil, errZeroLogin
 	}
 	s := l.held()
 	if !s.flow.auth.Now().Before(s.expiry) {
@@ -100,7 +94,7 @@ func (l Login) current() (*started, error) {
 func (s *started) checkCallback(callback url.Values) error {
 	for name, values := range callback {
 		if isCallbackParameter(name) && len(values) != 1 {
-			return refuse(ErrRepeated, "the callback has the parameter %q %d times", name, len(values))
+			return refuse(ErrCallback, "the callback has the parameter %q %d times", name, len(values))
 		}
 	}
 	state, code, failure := callback.Get("state"), callback.Get("code"), callback.Get("error")
@@ -109,54 +103,39 @@ func (s *started) checkCallback(callback url.Values) error {
 	iss, hasIssuer := callback["iss"]
 	switch {
 	case state == "" && failure != "":
-		// Anyone can send this, so that it is told as a text and is no error of the service.
-		return refuse(ErrStateMissing, "the callback carries no state, so that its sender is unknown; it says (unverified): %q", strings.TrimPrefix(reported.Error(), "globusauth: log in: "))
+		// Anyone can send this: it is text, not an error of the service.
+		return refuse(ErrState, "the callback carries no state, so that its sender is unknown; it says (unverified): %q", strings.TrimPrefix(reported.Error(), "globusauth: log in: "))
 	case state == "":
-		return refuse(ErrStateMissing, "the callback carries no state, so that its sender is unknown")
+		return refuse(ErrState, "the callback carries no state, so that its sender is unknown")
 	case !equal(state, s.state):
 		return refuse(ErrState, "the callback belongs to another login; was another one started in the same browser?")
 	case hasIssuer && !origin.SameIssuer(iss[0], s.flow.auth.Issuer()):
 		return refuse(ErrIssuer, "the callback comes from another server than %q", s.flow.auth.Issuer())
 	case code != "" && failure != "":
-		return refuse(ErrCodeAndError, "the callback reports success and failure at once")
+		return refuse(ErrCallback, "the callback reports success and failure at once")
 	case failure != "":
 		return reported
-	case code == "":
-		return refuse(ErrCodeMissing, "the callback holds neither a code nor an error")
 	}
 	return nil
 }
 
 // exchange uses the code and verifies what comes for it.
 func (s *started) exchange(ctx context.Context, code string) (tokens.Set, *idtoken.Claims, error) {
-	if len(code) > maxCode || strings.ContainsFunc(code, notVisible) {
-		return tokens.Set{}, nil, refuse(ErrCode, "the code is longer than %d bytes or contains invalid characters; paste only the code", maxCode)
+	if code == "" || len(code) > maxCode || strings.ContainsFunc(code, notVisible) {
+		return tokens.Set{}, nil, refuse(ErrCallback, "the code is missing, longer than %d bytes or contains invalid characters; paste only the code", maxCode)
 	}
-	flow := s.flow
-	response, err := flow.token(ctx, gen.TokenRequest{
-		GrantType:    gen.GrantTypeAuthorizationCode,
-		Code:         code,
-		CodeVerifier: s.verifier,
-		RedirectURI:  flow.RedirectURI,
+	response, err := s.flow.token(ctx, gen.TokenRequest{
+		GrantType: gen.GrantTypeAuthorizationCode, Code: code, CodeVerifier: s.verifier, RedirectURI: s.flow.RedirectURI,
 	}, nil, s.state, s.nonce)
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}
-	list, problems := tokensOf(response, flow.auth.Now())
-	set, err := flow.salvage(ctx, list, problems)
-	var claims *idtoken.Claims
-	if err == nil {
-		list = set.All()
-		claims, err = flow.identify(ctx, list, s.nonce)
-	}
+	set, claims, err := response.accept(ctx, true, s.nonce, "")
 	if err != nil {
-		flow.undo(ctx, response, "")
-		if errors.Is(err, idtoken.ErrExpired) {
-			return tokens.Set{}, nil, fmt.Errorf("%w; this one was just issued", err)
-		}
-		return tokens.Set{}, nil, fmt.Errorf("%w; log in again", err)
+		response.revokeAll(ctx)
+		return tokens.Set{}, nil, fmt.Errorf("%w (the tokens just issued are not kept; start a new login)", err)
 	}
-	return tokens.Salvage(list, set.Problems()...), claims, nil
+	return set, claims, nil
 }
 
 func notVisible(r rune) bool { return r <= ' ' || r > '~' }

@@ -244,7 +244,7 @@ func FuzzStoredLogin(f *testing.F) {
 		if _, err := portal.Resume(again); err != nil {
 			t.Errorf("%q cannot be read again: %v", again, err)
 		}
-		if _, _, err := login.Finish(t.Context(), url.Values{"code": {"c"}, "state": {""}}); !errors.Is(err, flows.ErrStateMissing) {
+		if _, _, err := login.Finish(t.Context(), url.Values{"code": {"c"}, "state": {""}}); !errors.Is(err, flows.ErrState) {
 			t.Errorf("%q: %v", data, err)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/globusauth/globusauth"
@@ -24,68 +23,70 @@ type IntrospectOptions struct {
 	Policies []string
 }
 
-// maxScope is how long the scope of a token may be, in bytes. Its list takes eight
-// times as much memory.
-const maxScope = 1 << 20
-
 // Introspection is what the service says of an access token (RFC 7662, with
 // Globus Auth's additions). If Active is false, everything else is empty.
 type Introspection struct {
 	gen.Introspection
 }
 
-// Scopes returns the scopes of the token as a list of its own.
-func (i Introspection) Scopes() scopes.List { return scopes.Of(strings.Fields(i.Scope)...) }
-
 // HasScope reports whether the token is active and has the scope. Only its name
 // counts: a token does not list dependencies.
 func (i Introspection) HasScope(scope scopes.Scope) bool {
-	return i.Active && slices.Contains(strings.Fields(i.Scope), scope.Name())
+	if !i.Active {
+		return false
+	}
+	for name := range strings.FieldsSeq(i.Scope) {
+		if name == scope.Name() {
+			return true
+		}
+	}
+	return false
 }
 
 // Introspect asks what an access token is for. The client must be one that the
 // token is for. A token that is expired, revoked, unknown or meant for others is
 // not an error: its Introspection is not Active.
 func (c Config) Introspect(ctx context.Context, token string, options IntrospectOptions, opts ...globusauth.CallOption) (_ *Introspection, err error) {
-	defer operation(&err, "introspect token")
+	defer prefix("introspect token", &err)
 	self, err := c.confidential()
+	switch {
+	case err != nil:
+	case token == "":
+		err = errors.New("the token is empty")
+	default:
+		err = checkList("Policies", options.Policies)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if token == "" {
-		return nil, errors.New("the token is empty")
-	}
-	form := gen.IntrospectRequest{Token: token}
 	var include []string
-	for _, part := range []struct {
-		name   string
-		wanted bool
-	}{
-		{"identity_set", options.IdentitySet},
-		{"identity_set_detail", options.IdentitySetDetail},
-		{"session_info", options.SessionInfo},
-	} {
-		if part.wanted {
-			include = append(include, part.name)
-		}
+	if options.IdentitySet {
+		include = append(include, "identity_set")
 	}
-	form.Include = strings.Join(include, ",")
-	for i, id := range options.Policies {
-		if id == "" || strings.Contains(id, ",") {
-			return nil, fmt.Errorf("the ID Policies[%d] is empty or holds a comma", i)
-		}
+	if options.IdentitySetDetail {
+		include = append(include, "identity_set_detail")
 	}
-	form.AuthenticationPolicies = strings.Join(options.Policies, ",")
-	answer, err := self.auth.Introspect(ctx, form, opts...)
+	if options.SessionInfo {
+		include = append(include, "session_info")
+	}
+	response, err := self.auth.Introspect(ctx, gen.IntrospectRequest{
+		Token: token, Include: strings.Join(include, ","), AuthenticationPolicies: strings.Join(options.Policies, ","),
+	}, opts...)
 	if err != nil {
 		return nil, err
 	}
-	if len(answer.Scope) > maxScope {
-		return nil, fmt.Errorf("the response has a scope of more than %d bytes", maxScope)
+	if !response.Active {
+		return &Introspection{}, nil // the rest must not be acted on
 	}
-	if !answer.Active {
-		// Nobody should act on what comes beside it.
-		return &Introspection{}, nil
+	return &Introspection{*response}, nil
+}
+
+// checkList refuses what cannot be part of a list separated by commas.
+func checkList(name string, values []string) error {
+	for i, value := range values {
+		if value == "" || strings.Contains(value, ",") {
+			return fmt.Errorf("%s[%d] is empty or holds a comma", name, i)
+		}
 	}
-	return &Introspection{*answer}, nil
+	return nil
 }

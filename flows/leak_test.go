@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -22,8 +21,8 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// Unmistakable secrets. State, verifier and nonce are what Rand makes of the bytes
-// that they encode.
+// Unmistakable secrets. State, verifier and nonce have the form of those that Start
+// makes.
 const (
 	leakClientSecret = "LEAKclientsecret0123456789"
 	leakState        = "LEAKstate000000000000000000000000000000000A"
@@ -41,17 +40,26 @@ func leakSecrets() []string {
 	return []string{leakClientSecret, leakState, leakVerifier, leakNonce, leakCode, leakToken, leakRefresh, leakAnswer, leakAnswerRT, basic}
 }
 
-// leakRand gives the bytes of state, verifier and nonce, in this order.
-func leakRand() io.Reader {
-	var all []byte
-	for _, text := range []string{leakState, leakVerifier, leakNonce} {
-		decoded, err := base64.RawURLEncoding.DecodeString(text)
-		if err != nil || len(decoded) != 32 {
-			panic(fmt.Sprint(len(decoded), err))
-		}
-		all = append(all, decoded...)
+// leakLogin is a login with the unmistakable secrets.
+func leakLogin(t *testing.T, config flows.Config) flows.Login {
+	t.Helper()
+	data, err := start(t, config).MarshalStorage()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return bytes.NewReader(all)
+	var form object
+	if err := json.Unmarshal(data, &form); err != nil {
+		t.Fatal(err)
+	}
+	form["state"], form["code_verifier"], form["nonce"] = leakState, leakVerifier, leakNonce
+	if data, err = json.Marshal(form); err != nil {
+		t.Fatal(err)
+	}
+	login, err := config.Resume(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return login
 }
 
 // leakAnswers are all the ways in which the service can fail: each repeats all that
@@ -244,7 +252,7 @@ func TestNoSecretInAnyOutput(t *testing.T) {
 		"Native.Start", "Native.Resume", "Native.Refresh", "Native.Revoke", "Native.Source",
 		"Confidential.Start", "Confidential.Resume", "Confidential.Refresh", "Confidential.Revoke", "Confidential.Source",
 		"Confidential.ClientCredentials", "Confidential.ClientCredentialsSource", "Confidential.DependentTokens", "Confidential.Introspect",
-		"Login.Finish", "Login.FinishCode", "Login.MarshalStorage", "HTTPClient", "WithVerifier", "WithParameter", "WithAuthorization",
+		"Login.Finish", "Login.FinishCode", "Login.MarshalStorage", "HTTPClient", "WithParameter", "WithAuthorization",
 	} {
 		if failed[function] == 0 {
 			t.Errorf("%s never failed: nothing was tried", function)
@@ -262,11 +270,7 @@ func (l *leaky) drive(p *provider, client *globusauth.Client) {
 	token := tokens.Token{AccessToken: leakToken, RefreshToken: leakRefresh, ResourceServer: scopes.TransferResourceServer, Scope: "s", Expiry: p.clock.Now()}
 	l.look("Confidential.Format", native, portal, &portal, &native)
 
-	login, err := native.Start(flows.WithRandom(leakRand()))
-	portalLogin, portalErr := portal.Start(flows.WithRandom(leakRand()))
-	if err != nil || portalErr != nil {
-		l.t.Fatal(err, portalErr)
-	}
+	login, portalLogin := leakLogin(l.t, native), leakLogin(l.t, portal)
 	l.look("Login.Format", login, &login, portalLogin, []flows.Login{login}, map[string]flows.Login{"a": login})
 
 	// Good callbacks, which the service fails, and every bad one.
@@ -326,12 +330,11 @@ func (l *leaky) drive(p *provider, client *globusauth.Client) {
 	}
 
 	// Options that are refused.
-	_, err = native.Start(flows.WithVerifier(leakVerifier + "!"))
+	_, err = native.Start(flows.WithParameter("nonce", leakNonce))
 	l.look("Native.Start", err)
-	l.look("WithVerifier", err)
 	_, err = portal.Start(flows.WithParameter("state", leakState))
 	l.look("Confidential.Start", err)
-	l.look("WithParameter", err, flows.WithVerifier(leakVerifier), flows.WithParameter("x", leakState))
+	l.look("WithParameter", err, flows.WithParameter("x", leakState))
 	_, err = native.Start(flows.WithAuthorization(apierror.AuthorizationParameters{SessionRequiredPolicies: []string{leakToken + ","}}))
 	l.look("WithAuthorization", err)
 
@@ -357,7 +360,7 @@ func (l *leaky) drive(p *provider, client *globusauth.Client) {
 	introspection, err := portal.Introspect(ctx, leakToken, flows.IntrospectOptions{})
 	l.look("Confidential.Introspect", err)
 	if introspection != nil {
-		l.look("Confidential.Introspect", introspection.Scopes(), introspection.HasScope("x"))
+		l.look("Confidential.Introspect", introspection.HasScope("x"))
 	}
 	colon := portal
 	colon.ClientID += ":" + leakClientSecret

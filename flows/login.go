@@ -2,9 +2,8 @@ package flows
 
 import (
 	"crypto/subtle"
-	"fmt"
-	"io"
-	"log/slog"
+	"encoding/base64"
+	"errors"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -16,19 +15,19 @@ const (
 	maxStored    = 16 << 10
 	// maxSkew is how far the clocks of processes that share logins may differ.
 	maxSkew = 5 * time.Minute
-	hidden  = "flows.Login{[redacted]}"
 )
+
+var errZeroLogin = errors.New("the login is a zero value; get one from Start or Resume")
 
 // Login is one login that was started: its code verifier, state and nonce, and
 // until when it can be finished. Any number can be in flight, and each is
 // finished on its own.
 //
-// A Login is an immutable value, safe for concurrent use. It is a secret that
-// does not show itself when it is printed, logged or encoded as JSON;
-// [Login.MarshalStorage] is the form that keeps it. Since it does not change, it
-// cannot tell whether it was finished before: a second Finish with the same
-// callback asks the service again, which refuses the code that it has seen.
-// Who stores logins should delete one before finishing it.
+// A Login is an immutable value, safe for concurrent use. It shows nothing of itself
+// when it is printed, logged or encoded; [Login.MarshalStorage] keeps it. Since it does
+// not change, it cannot tell whether it was finished before: a second Finish with the
+// same callback asks the service again, which refuses a used code. Delete a stored
+// login before finishing it.
 type Login struct {
 	// A func keeps what it returns out of every way of printing a value, also one
 	// that sits in an unexported field of a caller's struct.
@@ -45,33 +44,26 @@ type started struct {
 	expiry   time.Time
 }
 
+// started returns an empty value for a zero Login.
+func (l Login) started() *started {
+	if l.held == nil {
+		return &started{}
+	}
+	return l.held()
+}
+
 // URL is where to send the person's browser. It holds state and nonce: show it to
 // that person alone. It is empty for a login that Resume has read.
-func (l Login) URL() string {
-	if l.held == nil {
-		return ""
-	}
-	return l.held().url
-}
+func (l Login) URL() string { return l.started().url }
 
 // State is the state parameter that the callback of this login carries: what tells
 // the callbacks of several logins apart. Show it to the person's browser alone. It is
 // empty for a zero Login.
-func (l Login) State() string {
-	if l.held == nil {
-		return ""
-	}
-	return l.held().state
-}
+func (l Login) State() string { return l.started().state }
 
 // RedirectURI is where the browser is sent after the login: that of the flow, or the
 // service's code page. It is empty for a zero Login.
-func (l Login) RedirectURI() string {
-	if l.held == nil {
-		return ""
-	}
-	return l.held().flow.RedirectURI
-}
+func (l Login) RedirectURI() string { return l.started().flow.RedirectURI }
 
 // stored is the storage form of a login, less its URL, which only Start's caller
 // needs and which may be too long for a cookie.
@@ -93,26 +85,27 @@ type stored struct {
 // or in a cookie that is encrypted, authenticated and sent with SameSite=Lax.
 // A party that can read it and the code can take the tokens; one that can replace it can
 // log the person in as another user.
-func (l Login) MarshalStorage() ([]byte, error) {
+func (l Login) MarshalStorage() (_ []byte, err error) {
+	defer prefix("store login", &err)
 	if l.held == nil {
-		return nil, fmt.Errorf("flows: store login: %w", refuse(ErrNotStarted, "the login is a zero value; get one from Start"))
+		return nil, errZeroLogin
 	}
 	s := l.held()
-	data, err := json.Marshal(stored{
-		Format: storedFormat, Issuer: s.flow.auth.Issuer(), ClientID: s.flow.ClientID, RedirectURI: s.flow.RedirectURI,
-		Verifier: s.verifier, State: s.state, Nonce: s.nonce, ExpiresAt: s.expiry.Unix(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("flows: store login: %w", err)
-	}
-	return data, nil
+	form := s.flow.storedForm()
+	form.Verifier, form.State, form.Nonce, form.ExpiresAt = s.verifier, s.state, s.nonce, s.expiry.Unix()
+	return json.Marshal(form)
+}
+
+// storedForm is what the logins of a client have in common.
+func (c client) storedForm() stored {
+	return stored{Format: storedFormat, Issuer: c.auth.Issuer(), ClientID: c.ClientID, RedirectURI: c.RedirectURI}
 }
 
 // Resume reads a login that [Login.MarshalStorage] wrote, in this process or
 // another, and that a Config with the same Auth, ClientID and RedirectURI had
 // started. The error is [ErrStored] or [ErrExpired], and holds nothing of data.
 func (c Config) Resume(data []byte) (_ Login, err error) {
-	defer operation(&err, "resume login")
+	defer prefix("resume login", &err)
 	f, err := c.forLogin()
 	if err != nil {
 		return Login{}, err
@@ -135,25 +128,16 @@ func (c client) read(data []byte) (*started, error) {
 	if json.Unmarshal(data, &form, json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false)) != nil {
 		return nil, refuse(ErrStored, "not the JSON that MarshalStorage writes")
 	}
-	now := c.auth.Now()
-	expiry := time.Unix(form.ExpiresAt, 0)
+	now, expiry := c.auth.Now(), time.Unix(form.ExpiresAt, 0)
+	common := form
+	common.Verifier, common.State, common.Nonce, common.ExpiresAt = "", "", "", 0
 	switch {
-	case form.Format != storedFormat:
-		return nil, refuse(ErrStored, "not in the format %q", storedFormat)
-	case form.ClientID != c.ClientID:
-		return nil, refuse(ErrStored, "it was started by another client")
-	case form.Issuer != c.auth.Issuer():
-		return nil, refuse(ErrStored, "it was started at another issuer than %q", c.auth.Issuer())
-	case form.RedirectURI != c.RedirectURI:
-		return nil, refuse(ErrStored, "it was started with another RedirectURI")
-	case checkVerifier(form.Verifier) != nil:
-		return nil, refuse(ErrStored, "the code verifier is not one (RFC 7636 section 4.1)")
-	case !isSecretText(form.State):
-		return nil, refuse(ErrStored, "the state is not one that Start makes")
+	case common != c.storedForm():
+		return nil, refuse(ErrStored, "it was not written by MarshalStorage for this issuer, ClientID and RedirectURI")
+	case !isSecretText(form.Verifier) || !isSecretText(form.State) || (form.Nonce != "" && !isSecretText(form.Nonce)):
+		return nil, refuse(ErrStored, "its code verifier, state or nonce is malformed")
 	case form.Nonce == "" && asksForIDToken(c.Scopes):
-		return nil, refuse(ErrStored, "the nonce is missing, and the flow asks for an ID token")
-	case form.Nonce != "" && !isSecretText(form.Nonce):
-		return nil, refuse(ErrStored, "the nonce is not one that Start makes")
+		return nil, refuse(ErrStored, "the nonce is missing, and the Scopes hold openid")
 	case expiry.After(now.Add(c.LoginTimeout + maxSkew)):
 		return nil, refuse(ErrStored, "it ends later than LoginTimeout allows; do the clocks of all processes agree?")
 	case !now.Before(expiry):
@@ -166,21 +150,12 @@ func expired(expiry time.Time) error {
 	return refuse(ErrExpired, "the login had to be finished by %s; start a new one", expiry.UTC().Format(time.RFC3339))
 }
 
-// isSecretText reports what secretText can have made.
+// isSecretText reports what oauth2.GenerateVerifier can have made: 43 characters of
+// base64url (RFC 7636 section 4.1).
 func isSecretText(text string) bool {
-	const length = 43
-	return len(text) == length && checkVerifier(text) == nil
+	decoded, err := base64.RawURLEncoding.DecodeString(text)
+	return err == nil && len(decoded) == 32
 }
 
 // equal compares secrets in a time that does not depend on where they differ.
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-
-// Format prints that it is a login, whatever the verb.
-func (l Login) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, hidden) }
-
-// LogValue logs that it is a login.
-func (l Login) LogValue() slog.Value { return slog.StringValue(hidden) }
-
-// MarshalText writes that it is a login, also for encoding/json and the like. It
-// cannot be read back; [Login.MarshalStorage] can.
-func (l Login) MarshalText() ([]byte, error) { return []byte(hidden), nil }

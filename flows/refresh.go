@@ -1,10 +1,10 @@
 package flows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
@@ -15,19 +15,19 @@ import (
 // token, and those for other resource servers that came with it; merge it into the
 // set of the login. What the response leaves out, the refresh token first of all,
 // is kept from current. What could not be read is in [tokens.Set.Problems], among
-// it an ID token that fails a check or whose keys cannot be had: the tokens are
+// it an ID token that fails a check or whose keys cannot be fetched: the tokens are
 // good without it.
 //
 // Errors: tokens.ErrLoginRequired without a refresh token;
 // apierror.ErrInvalidGrant when the service no longer accepts it, which is final;
 // [ErrIdentity], with tokens.ErrLoginRequired, when a verified ID token names
-// another identity than current, and [ErrResourceServer] when no token is for
-// current.ResourceServer: the tokens that came are then revoked; [ErrToken] when
-// there is no usable access token. Beside that error the set holds current with the
-// new refresh token, if one came: store it, for the one before may be revoked. The
-// request is retried only if it cannot have used the token.
+// another identity than current, and [ErrToken] when no token for
+// current.ResourceServer is usable: the tokens that came are then revoked. If a new
+// refresh token came beside [ErrToken], the set holds current with it: store it, for
+// the one before may be revoked. The request is retried only if it cannot have used
+// the token.
 func (c Config) Refresh(ctx context.Context, current tokens.Token, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
-	defer operation(&err, "refresh token")
+	defer prefix("refresh token", &err)
 	self, err := c.client()
 	if err != nil {
 		return tokens.Set{}, err
@@ -39,43 +39,41 @@ func (c Config) Refresh(ctx context.Context, current tokens.Token, opts ...globu
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	list, problems := tokensOf(response, self.auth.Now())
-	if current.ResourceServer == "" && len(list) > 0 {
-		current.ResourceServer = list[0].ResourceServer
+	if len(response.entries) > 0 {
+		current.ResourceServer = cmp.Or(current.ResourceServer, response.entries[0].ResourceServer)
 	}
-	nameless := slices.IndexFunc(list, func(t tokens.Token) bool { return t.ResourceServer == "" })
-	if nameless >= 0 && !slices.ContainsFunc(list, func(t tokens.Token) bool { return t.ResourceServer == current.ResourceServer }) {
-		list[nameless].ResourceServer = current.ResourceServer
+	renewed := response.named(current.ResourceServer)
+	if nameless := response.named(""); renewed < 0 && nameless >= 0 {
+		renewed = nameless
+		response.entries[renewed].ResourceServer = current.ResourceServer
 	}
-	unconfirmed, err := self.confirm(ctx, list, current.IdentityID)
-	if err != nil {
-		self.undo(ctx, response, current.RefreshToken)
+	set, _, err := response.accept(ctx, false, "", current.IdentityID)
+	if errors.Is(err, ErrIdentity) {
+		response.revokeAll(ctx)
 		return tokens.Set{}, fmt.Errorf("%w: %w", err, tokens.ErrLoginRequired)
 	}
-	fresh, err := self.salvage(ctx, list, append(problems, unconfirmed...))
-	wanted, found := fresh.ByResourceServer(current.ResourceServer)
-	switch {
-	case found:
-	case response.RefreshToken != "" && (response.ResourceServer == "" || response.ResourceServer == current.ResourceServer):
-		renewed := current
-		renewed.RefreshToken = response.RefreshToken // the one before may be revoked by now
-		kept := tokens.Salvage([]tokens.Token{current}).Merge(tokens.Salvage([]tokens.Token{renewed})).Merge(fresh)
-		return kept, refuse(ErrToken, "the response holds a refresh token and no usable access token for %.100q", current.ResourceServer)
-	case err != nil:
-		return tokens.Set{}, err
-	default:
-		self.undo(ctx, response, current.RefreshToken)
-		return tokens.Set{}, refuse(ErrResourceServer, "asked for a token for %.100q, got others (%d)", current.ResourceServer, len(fresh.All()))
+	if token, found := set.ByResourceServer(current.ResourceServer); found {
+		current.AccessToken = token.AccessToken // the one before may be malformed
+		return tokens.Salvage([]tokens.Token{current}).Merge(set), nil
 	}
-	current.AccessToken = wanted.AccessToken // it may be missing; what is kept is the rest
-	return tokens.Salvage([]tokens.Token{current}).Merge(fresh), nil
+	if renewed >= 0 && response.entries[renewed].RefreshToken != "" {
+		kept := current
+		kept.RefreshToken = response.entries[renewed].RefreshToken
+		set = tokens.Salvage([]tokens.Token{current}).Merge(tokens.Salvage([]tokens.Token{kept})).Merge(set)
+		return set, refuse(ErrToken, "the response holds a refresh token and no usable access token for %.100q", current.ResourceServer)
+	}
+	response.revokeAll(ctx)
+	if err == nil {
+		err = refuse(ErrToken, "asked for a token for %.100q, got others (%d)", current.ResourceServer, len(set.All()))
+	}
+	return tokens.Set{}, err
 }
 
 // Revoke ends an access or refresh token (RFC 7009). Revoking a refresh token
 // does not end the access tokens that came from it: revoke the access token first,
 // then the refresh token.
 func (c Config) Revoke(ctx context.Context, token string, opts ...globusauth.CallOption) (err error) {
-	defer operation(&err, "revoke token")
+	defer prefix("revoke token", &err)
 	self, err := c.client()
 	if err != nil {
 		return err

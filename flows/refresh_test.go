@@ -74,8 +74,8 @@ func TestRefreshRefuses(t *testing.T) {
 		want    error
 	}{
 		"nothing to refresh with": {tokens.Token{ResourceServer: "r", AccessToken: "a"}, nil, tokens.ErrLoginRequired},
-		"another resource server": {current, refreshed(object{"resource_server": "groups.api.globus.org"}), flows.ErrResourceServer},
-		"several others":          {current, refreshed(object{"resource_server": "x", "other_tokens": []object{other}}), flows.ErrResourceServer},
+		"another resource server": {current, refreshed(object{"resource_server": "groups.api.globus.org"}), flows.ErrToken},
+		"several others":          {current, refreshed(object{"resource_server": "x", "other_tokens": []object{other}}), flows.ErrToken},
 		"an unknown token type":   {current, refreshed(object{"token_type": "mac"}), flows.ErrToken},
 		"no token":                {current, refreshed(object{"access_token": ""}), flows.ErrToken},
 		"dead, status 400": {current, func(received) (int, any) {
@@ -127,7 +127,7 @@ func TestRefresh_IDToken(t *testing.T) {
 			before: alice, idToken: func(c object) any { c["sub"] = "mallory"; return sign(otherKey(), header, c) }, kept: true, problem: "signature",
 		},
 		"garbage":    {before: alice, idToken: func(object) any { return "openid_token" }, kept: true, problem: "format"},
-		"a line end": {before: alice, idToken: func(object) any { return "a\nb" }, kept: true, problem: "format"},
+		"a line end": {before: alice, idToken: func(object) any { return "a\nb" }, kept: true, problem: "ID token"},
 		"a number":   {before: alice, idToken: func(object) any { return 7 }, kept: true},
 		"keys down":  {before: alice, keysDown: true, kept: true, problem: idtoken.ErrUnavailable.Error()},
 	} {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/internal/origin"
@@ -20,7 +19,7 @@ import (
 // are filled in, and Grant must be nil. Tokens of several people need a Namespace
 // each in config.Key.
 func (c Config) Source(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
-	defer operation(&err, "token source")
+	defer prefix("token source", &err)
 	self, err := c.client()
 	if err == nil {
 		err = self.fill(&config)
@@ -38,7 +37,7 @@ func (c Config) Source(config tokens.RefreshingConfig) (_ *tokens.Refreshing, er
 // of its Key, IdentityID, Grant and Now are filled in, and Refresh must be nil. Tokens
 // of people who logged in to the same client need another Namespace in config.Key.
 func (c Config) ClientCredentialsSource(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
-	defer operation(&err, "token source")
+	defer prefix("token source", &err)
 	self, err := c.confidential()
 	if err == nil {
 		err = c.Scopes.Validate()
@@ -80,15 +79,16 @@ func (c client) fill(config *tokens.RefreshingConfig) error {
 // it is nil, Environment that of client, and for scopes.AuthResourceServer the
 // host is that of client. Requests end with their context; there is no other limit
 // on their time unless the caller sets Timeout.
-func HTTPClient(client *globusauth.Client, config tokens.TransportConfig) (*http.Client, error) {
+func HTTPClient(client *globusauth.Client, config tokens.TransportConfig) (_ *http.Client, err error) {
+	defer prefix("HTTP client", &err)
 	if client == nil {
-		return nil, errors.New("flows: HTTP client: the client is nil")
+		return nil, errors.New("the client is nil")
 	}
 	if config.Base == nil {
 		config.Base = client.HTTPClient().Transport
 	}
 	if config.Base == nil {
-		config.Base = &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: 90 * time.Second}
+		config.Base = http.DefaultTransport //nolint:forbidigo // a client without a Transport uses this one
 	}
 	if config.Environment == "" {
 		config.Environment = client.Environment()
@@ -96,14 +96,14 @@ func HTTPClient(client *globusauth.Client, config tokens.TransportConfig) (*http
 	if config.ResourceServer == scopes.AuthResourceServer {
 		base, err := url.Parse(client.BaseURL())
 		if err != nil {
-			return nil, fmt.Errorf("flows: HTTP client: %w", err)
+			return nil, err
 		}
 		// Not the environment's own host too: what was issued at one address is sent to no other.
 		config.ResourceServer, config.Hosts = "", append([]string{origin.HostPort(base)}, config.Hosts...)
 	}
 	transport, err := tokens.NewTransport(config)
 	if err != nil {
-		return nil, fmt.Errorf("flows: HTTP client: %w", err)
+		return nil, err
 	}
 	return &http.Client{Transport: transport}, nil
 }

@@ -90,7 +90,7 @@ var errNotCallback = errors.New("login: this is neither the code nor the address
 func mistyped(err error) bool {
 	check, _ := errors.AsType[flows.CheckError](err)
 	switch check {
-	case flows.ErrCode, flows.ErrCodeMissing, flows.ErrState, flows.ErrStateMissing, flows.ErrRepeated:
+	case flows.ErrCallback, flows.ErrState:
 		return true
 	}
 	return errors.Is(err, errNotCallback)
@@ -102,11 +102,7 @@ func finishTyped(ctx context.Context, login flows.Login, typed string) (tokens.S
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}
-	set, claims, err := finish(ctx, login, callback)
-	if errors.Is(err, flows.ErrCodePage) {
-		err = fmt.Errorf("%w: copy the whole address that the browser shows after the login", errNotCallback)
-	}
-	return set, claims, err
+	return finish(ctx, login, callback)
 }
 
 // readAnswer understands a code, or the address that a browser was sent to

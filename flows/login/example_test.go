@@ -75,7 +75,7 @@ func ExampleManager() {
 	fmt.Println(err)
 	// Output:
 	// shown: auth.globus.org/v2/oauth2/authorize
-	// flows: finish login: code missing: the code is empty; copy it from the page that the browser shows after the login
+	// flows: finish login: callback: the code is missing, longer than 4096 bytes or contains invalid characters; paste only the code
 }
 
 // A program tells the manager what it knows of the machine; without a browser

@@ -247,7 +247,7 @@ func TestLoopbackFailures(t *testing.T) {
 			}, "", apierror.ErrAccessDenied, "canceled, or Globus denied it",
 		},
 		"refused exchange": {func(c url.Values) url.Values { return c }, "<b>no</b>", apierror.ErrInvalidGrant, "could not be verified"},
-		"no code":          {func(c url.Values) url.Values { return url.Values{"state": c["state"]} }, "", flows.ErrCodeMissing, "could not be verified"},
+		"no code":          {func(c url.Values) url.Values { return url.Values{"state": c["state"]} }, "", flows.ErrCallback, "could not be verified"},
 		"another issuer": {
 			func(c url.Values) url.Values { c.Set("iss", "https://evil.example"); return c }, "", flows.ErrIssuer, "could not be verified",
 		},

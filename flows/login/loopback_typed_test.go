@@ -39,7 +39,7 @@ func TestLoopbackLogin_PastedAddress(t *testing.T) {
 	if p.count() != 1 {
 		t.Errorf("%d exchanges", p.count())
 	}
-	for _, want := range []string{"paste here the address", "\nUse --no-browser.\n", "copy the whole address", "after the login the browser shows http://127.0.0.1:"} {
+	for _, want := range []string{"paste here the address", "\nUse --no-browser.\n", "use the whole address", "after the login the browser shows http://127.0.0.1:"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("shown without %q: %s", want, out.String())
 		}

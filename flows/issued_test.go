@@ -54,9 +54,9 @@ func TestFinish_NoUsableToken(t *testing.T) {
 		"an odd access token":    {tokenEntry(object{"access_token": 7}), "no access token", []string{"refresh-SECRET"}},
 		"no resource server":     {tokenEntry(object{"resource_server": ""}), "resource server", []string{"access-SECRET", "refresh-SECRET"}},
 		"an odd resource server": {tokenEntry(object{"resource_server": []string{"x"}}), "resource server", []string{"access-SECRET", "refresh-SECRET"}},
-		"an empty object":        {object{}, "no resource server", nil},
-		"an empty list":          {[]object{}, "no resource server", nil},
-		"null":                   {"null", "no resource server", nil},
+		"an empty object":        {object{}, "no token", nil},
+		"an empty list":          {[]object{}, "no token", nil},
+		"null":                   {"null", "no token", nil},
 		"a list of texts":        {[]string{"a"}, "no resource server", nil},
 		"a MAC token":            {tokenEntry(object{"token_type": "mac"}), "only Bearer", []string{"access-SECRET", "refresh-SECRET"}},
 		"a line end in a token":  {tokenEntry(object{"access_token": "a\r\nb"}), "RFC 6749", []string{"a\r\nb", "refresh-SECRET"}},
@@ -64,7 +64,7 @@ func TestFinish_NoUsableToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, set, err := finishWith(t, test.response)
-			if !errors.Is(err, flows.ErrToken) || !strings.Contains(err.Error(), test.text) || !strings.Contains(err.Error(), "log in again") {
+			if !errors.Is(err, flows.ErrToken) || !strings.Contains(err.Error(), test.text) || !strings.Contains(err.Error(), "start a new login") {
 				t.Errorf("error %v, want %v with %q", err, flows.ErrToken, test.text)
 			}
 			if len(set.All()) != 0 {
@@ -173,11 +173,11 @@ func TestFinish_RevokesWhatARefusedLoginIssued(t *testing.T) {
 		want   error
 	}{
 		"a bad ID token": {func(p *provider) { p.idToken = func(*provider, object) string { return "openid_token" } }, idtoken.CheckError("format")},
-		"no ID token":    {func(p *provider) { p.idToken = func(*provider, object) string { return "" } }, flows.ErrIDTokenMissing},
+		"no ID token":    {func(p *provider) { p.idToken = func(*provider, object) string { return "" } }, flows.ErrIdentity},
 		"another key": {func(p *provider) {
 			p.idToken = func(_ *provider, claims object) string { return sign(otherKey(), object{"alg": "RS512"}, claims) }
 		}, idtoken.CheckError("signature")},
-		"an odd ID token": {func(p *provider) { p.alter = func(_ *provider, answer object) { answer["id_token"] = []int{1} } }, flows.ErrIDTokenMissing},
+		"an odd ID token": {func(p *provider) { p.alter = func(_ *provider, answer object) { answer["id_token"] = []int{1} } }, flows.ErrIdentity},
 		"no keys":         {func(p *provider) { p.keysDown = true }, idtoken.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestFinish_RevokesWhatARefusedLoginIssued(t *testing.T) {
 			portal.RefreshTokens = true
 			login := start(t, portal)
 			set, _, err := login.Finish(t.Context(), p.authorize(t, login))
-			if !errors.Is(err, test.want) || !strings.HasSuffix(err.Error(), "log in again") || len(set.All()) != 0 {
+			if !errors.Is(err, test.want) || !strings.HasSuffix(err.Error(), "start a new login)") || len(set.All()) != 0 {
 				t.Errorf("%d tokens, error %v", len(set.All()), err)
 			}
 			if diff := cmp.Diff(all, p.revoked()); diff != "" {
