@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
@@ -18,6 +19,9 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
+
+// closeTimeout is longer than a renewal takes with the step that it has after a suspension.
+const closeTimeout = 75 * time.Second
 
 // App is one login, kept and renewed: that of a person, made with [NewUser], or of
 // a program with credentials of its own, made with [NewService]. It is safe for
@@ -121,9 +125,14 @@ func newApp(config Config, service bool) (*App, error) {
 // goes on although its caller's context has ended, for at most about a minute; end the contexts of
 // logins before Close. Nothing else is held: an app can be used after Close.
 //
-// The error is that of ctx, which bounds the wait. It must not be the context that
-// a signal has ended: give context.WithoutCancel(ctx).
+// The error is that of ctx, which bounds the wait, unless it has ended before, as after Ctrl-C:
+// then Close waits for at most 75 seconds, which is longer than a request takes.
 func (a *App) Close(ctx context.Context) error {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+	}
 	if err := a.take(ctx); err != nil {
 		return fmt.Errorf("app: close: %w", err)
 	}
@@ -273,7 +282,10 @@ func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.Autho
 		return set, err
 	}
 	set, _, err := a.config.Login.Login(ctx, login.With(flow, flows.WithAuthorization(asked)))
-	return set, err
+	if err != nil {
+		return set, err
+	}
+	return requesting(set.All(), want, set.Problems()...)
 }
 
 func (a *App) revoke(ctx context.Context, token string) error { return a.flow().Revoke(ctx, token) }

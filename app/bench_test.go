@@ -26,7 +26,7 @@ func BenchmarkToken(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	reuse := oauth2.ReuseTokenSource(first.OAuth2(), nil)
+	reuse := oauth2.ReuseTokenSource(&oauth2.Token{AccessToken: first.AccessToken, Expiry: first.Expiry}, nil)
 	b.Run("app", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

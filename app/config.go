@@ -68,9 +68,8 @@ type Config struct {
 	// RedriveGAREs alone.
 	NoLogin bool
 	// RedriveGAREs runs the login that a service asks for (GARE), and retries the request,
-	// once. A person is asked for what the service demands. It does not become a need of
-	// the app, which is what AddScopes is for; but scopes that were granted are kept
-	// by later logins for the same resource server, as all stored scopes are. A service account gets a new token,
+	// once. A person is asked for what the service demands, in that login alone: later logins do
+	// not ask for it unless a program does (AddScopes). A service account gets a new token
 	// only where all scopes that are demanded are among Scopes or those of AddScopes.
 	RedriveGAREs bool
 }

@@ -2,7 +2,7 @@
 // for a person's tool or session, by [NewService] for a program with credentials of its own.
 //
 //	user, err := app.NewUser(app.Config{ClientID: id, Name: "my-tool", Scopes: scopes.List{scopes.TransferAll}})
-//	defer user.Close(context.WithoutCancel(ctx)) // waits for a renewal that is on its way
+//	defer user.Close(ctx) // waits for a renewal that is on its way
 //	client, err := user.HTTPClient(ctx, "transfer.api.globus.org")
 //
 // The first run opens the browser. Later runs, and other processes, find the
@@ -24,8 +24,8 @@
 // apierror.ErrAuthorizationRequired; with [Config.RedriveGAREs] they run that
 // login first and retry the request.
 //
-// The scopes that a service asks for are not the program's: a person sees them and
-// consents to them, and they do not become a need of the app; a service account takes
+// The scopes that a service demands are not the program's: a person sees them and
+// consents to them for that login alone; a service account takes
 // only those that its program named. Otherwise any service that receives one token could make the program
 // ask for others.
 package app

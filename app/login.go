@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,9 +25,8 @@ const (
 type LoginOptions struct {
 	// Force logs in although nothing requires it.
 	Force bool
-	// Authorization is what this login has to satisfy beside the app's scopes. No later login
-	// is required for it; scopes that were granted are kept as [App.Login] says:
-	// what a service asked for in an *apierror.Error, or the program's own
+	// Authorization is what this login has to satisfy beside the app's scopes, and no later one:
+	// what a service demanded in an *apierror.Error, or the program's own
 	// choice. If it is not empty the login takes place. A service account takes of it
 	// only RequiredScopes that Config or AddScopes named.
 	Authorization apierror.AuthorizationParameters
@@ -40,8 +40,9 @@ func (o LoginOptions) forced() bool {
 
 // Login logs in, if [App.LoginRequired] or the options say so, and stores what the
 // login gives beside what is stored. It asks for the app's scopes, and for those that
-// stored tokens for the same resource servers hold, so that programs that
-// share a login keep what they have.
+// programs asked for before in stored tokens for the same resource servers, so that programs that
+// share a login keep what they have; except after a login of a person that failed: then for the app's alone,
+// because the service does not tell a program that one of the others no longer exists.
 //
 // The store is opened, locked and read before a person is sent to a browser. Tokens
 // that cannot be stored, or are another person's, are revoked; so are, once a person's
@@ -96,32 +97,61 @@ func (a *App) login(ctx context.Context, options LoginOptions, since int64) erro
 	}
 	set, err := a.obtain(ctx, want, options.Authorization)
 	if err != nil {
+		if !a.service && want.String() != a.wanted().String() {
+			a.askForLess(ctx, options.Authorization.RequiredScopes)
+		}
 		return err
 	}
 	return a.keep(ctx, before, set)
 }
 
-// asks returns the scopes that a login asks for: those of the app, and those of the
-// stored tokens that it replaces. Required are those of this login alone.
+// asks returns the scopes that a login asks for: those of the app, and what programs
+// asked for before in the tokens that it replaces. Required are those of this login alone.
 func (a *App) asks(stored tokens.Set, required []string) (scopes.List, error) {
-	want := a.wanted()
-	replaces := func(token tokens.Token) bool {
-		matches := func(s scopes.Scope) bool {
+	var before scopes.List
+	for _, token := range a.replaced(stored, required) {
+		requested := strings.Fields(cmp.Or(token.Requested, token.Scope))
+		before = append(before, slices.DeleteFunc(token.Scopes(), func(s scopes.Scope) bool {
+			// Another program may have stored an invalid scope.
+			return !slices.Contains(requested, string(s)) || scopes.List{s}.Validate() != nil
+		})...)
+	}
+	return scopes.Merge(a.wanted(), before)
+}
+
+// replaced returns the stored tokens that a login replaces: those for the resource servers of the
+// scopes that are wanted or required.
+func (a *App) replaced(stored tokens.Set, required []string) []tokens.Token {
+	want := slices.Concat(a.wanted(), scopes.Of(required...))
+	return slices.DeleteFunc(stored.All(), func(token tokens.Token) bool {
+		return !slices.ContainsFunc(want, func(s scopes.Scope) bool {
 			server, _ := s.ResourceServer()
 			return server == token.ResourceServer || holdsAny(token, []string{s.Name()})
-		}
-		return slices.ContainsFunc(want, matches) ||
-			slices.ContainsFunc(required, func(text string) bool { return matches(scopes.Scope(text)) })
+		})
+	})
+}
+
+// requesting notes in tokens which scopes programs have asked for.
+func requesting(list []tokens.Token, want scopes.List, problems ...error) (tokens.Set, error) {
+	requested, err := names(want)
+	for i := range list {
+		list[i].Requested = strings.Join(requested, " ")
 	}
-	var held scopes.List
-	for _, token := range stored.All() {
-		if replaces(token) {
-			held = append(held, token.Scopes()...)
-		}
+	return tokens.Salvage(list, problems...), err
+}
+
+// askForLess makes the next login ask only for the scopes of its own program: one of the others may
+// have been deleted, which the service tells the person on a page, but not the program.
+func (a *App) askForLess(ctx context.Context, required []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer cancel()
+	_, err := a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) {
+		changed, err := requesting(a.replaced(current, required), a.wanted())
+		return current.Merge(changed), err
+	})
+	if err != nil {
+		a.config.Client.Logger().WarnContext(ctx, "app: the next login asks for the same scopes again", "error", err)
 	}
-	// Another program may have stored what is no scope.
-	held = slices.DeleteFunc(held, func(s scopes.Scope) bool { return scopes.List{s}.Validate() != nil })
-	return scopes.Merge(want, held)
 }
 
 // keep stores the tokens of a login, whether or not the caller still waits, and

@@ -94,14 +94,26 @@ func TestServiceLogin_KeepsScopesOfOtherPrograms(t *testing.T) {
 	}
 }
 
-// What a service demands of a person is shown, and is asked for in that login alone.
-func TestAppRedrive_WidensOneLogin(t *testing.T) {
+// What a service demands of a person is shown, and is asked for in that login alone, until
+// a program asks for it.
+func TestAppLogin_ForgetsWhatAServiceDemanded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	logged := w.logged(t)
-	picky := newPicky(t, gareConsent)
+	picky := newPicky(t, `{"code":"ConsentRequired","required_scopes":["email","`+string(scopes.GroupsAll)+`"]}`)
 	picky.after()
 	user := w.user(t, func(c *app.Config) { c.RedriveGAREs = true })
+	asksFor := func(who *app.App, wanted bool, list ...scopes.Scope) {
+		t.Helper()
+		if err := who.Login(t.Context(), app.LoginOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		for _, scope := range list {
+			if asked := w.person.last(t).Get("scope"); hasScopes(asked, scope) != wanted {
+				t.Errorf("asked for %q", asked)
+			}
+		}
+	}
 	client, err := user.HTTPClient(t.Context(), scopes.TransferResourceServer, picky.host())
 	if err != nil {
 		t.Fatal(err)
@@ -109,15 +121,41 @@ func TestAppRedrive_WidensOneLogin(t *testing.T) {
 	if _, _, err := send(t, client, nil, picky.URL); err != nil {
 		t.Fatal(err)
 	}
-	if !hasScopes(w.person.last(t).Get("scope"), scopes.GroupsAll) || !strings.Contains(logged.String(), string(scopes.GroupsAll)) ||
+	if !hasScopes(w.person.last(t).Get("scope"), scopes.AuthEmail, scopes.GroupsAll) || !strings.Contains(logged.String(), "email") ||
 		!strings.Contains(logged.String(), picky.host()) {
 		t.Errorf("logged %s", logged)
 	}
-	if err := user.Login(t.Context(), app.LoginOptions{Force: true}); err != nil {
-		t.Fatal(err)
+	w.Advance(49 * time.Hour) // and a renewal widens nothing
+	if got := token(t, user.TokenSource(scopes.AuthResourceServer)); !hasScopes(got.Scope, scopes.AuthEmail) {
+		t.Errorf("token with the scopes %q", got.Scope)
 	}
-	if hasScopes(w.person.last(t).Get("scope"), scopes.GroupsAll) {
-		t.Errorf("asked again for %q", w.person.last(t).Get("scope"))
+	asksFor(user, false, scopes.AuthEmail, scopes.GroupsAll)
+	groups := w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.GroupsViewMyGroups} })
+	asksFor(groups, false, scopes.GroupsAll)
+	mail := w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.AuthEmail} })
+	asksFor(mail, true, scopes.AuthEmail)
+	asksFor(user, true, scopes.AuthEmail)
+}
+
+// A scope that was deleted at the service since another program asked for it stops one
+// login: the page of the service says so, and the next login asks without it.
+func TestAppLogin_AfterAFailureWithoutScopesOfOtherPrograms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	token(t, w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.GroupsAll} }).TokenSource(scopes.GroupsResourceServer))
+	w.change(t, func(s *tokens.Token) {
+		if s.ResourceServer == scopes.AuthResourceServer {
+			s.Scope, s.Requested = s.Scope+" deleted", s.Requested+" deleted"
+		}
+	})
+	for i := range 2 {
+		user := w.user(t, nil) // as in a process of its own
+		if err := user.Login(t.Context(), app.LoginOptions{}); (err != nil) != (i == 0) {
+			t.Errorf("login %d: %v", i, err)
+		}
+	}
+	if w.stored(t, scopes.GroupsResourceServer).AccessToken == "" {
+		t.Error("the other program has no token any more")
 	}
 }
 
@@ -170,10 +208,7 @@ func TestAppClose_WaitsForARenewal(t *testing.T) {
 	if _, err := source.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("error %v", err)
 	}
-	if err := user.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("close within a time that has passed: %v", err)
-	}
-	if err := user.Close(t.Context()); err != nil {
+	if err := user.Close(ctx); err != nil { // ctx has ended, as after Ctrl-C
 		t.Error(err)
 	}
 	if w.stored(t, scopes.TransferResourceServer).AccessToken == first.AccessToken {

@@ -31,7 +31,7 @@ func BenchmarkValidToken(b *testing.B) {
 	}
 	var floor atomic.Pointer[tokens.Token]
 	floor.Store(&token)
-	peer := oauth2.ReuseTokenSource(token.OAuth2(), nil)
+	peer := oauth2.ReuseTokenSource(&oauth2.Token{AccessToken: "A", Expiry: end}, nil)
 	ctx := b.Context()
 
 	parallel := func(b *testing.B, step func() bool) {

@@ -6,7 +6,7 @@
 // A [Token] is for one resource server; a [Set] is what one login gave, found by
 // resource server or by scope. Both are immutable, safe to share and safe to
 // print: their secrets show only in [Set.MarshalStorage]. [Salvage] makes a set of what is usable in a
-// response. [FromOAuth2], [Token.OAuth2] and [OAuth2] join them to golang.org/x/oauth2.
+// response. [OAuth2] makes them usable where golang.org/x/oauth2 is expected.
 //
 // # Stores
 //

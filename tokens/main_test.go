@@ -31,6 +31,7 @@ func fullToken() tokens.Token {
 		ResourceServer: transfer,
 		Scope:          "urn:globus:auth:scope:transfer.api.globus.org:all urn:x",
 		Expiry:         someTime(),
+		Requested:      "urn:x",
 		Lifetime:       48 * time.Hour,
 		IdentityID:     "c8aad43e-d274-11e5-bf98-8b02896cf782",
 		IDToken:        secretID,

@@ -168,7 +168,7 @@ func (s Set) IDToken() (string, bool) {
 // over it, and with the problems of next. Resource servers that next does not have stay as they
 // are. Where both have one, next wins, also with fewer scopes: what was granted before may have been
 // withdrawn, so a login that is to keep scopes asks for them again. What next
-// leaves empty of the refresh token, identity, ID token, scope and type is kept from
+// leaves empty of the refresh token, identity, ID token, scopes and type is kept from
 // before, unless both name an identity and the identities differ: then nothing is kept.
 func (s Set) Merge(next Set) Set {
 	merged := make([]Token, 0, len(s.list())+len(next.list()))
@@ -196,6 +196,7 @@ func (t Token) over(before Token) Token {
 	t.IdentityID = cmp.Or(t.IdentityID, before.IdentityID)
 	t.IDToken = cmp.Or(t.IDToken, before.IDToken)
 	t.Scope = cmp.Or(t.Scope, before.Scope)
+	t.Requested = cmp.Or(t.Requested, before.Requested)
 	t.TokenType = cmp.Or(t.TokenType, before.TokenType)
 	return t
 }

@@ -36,7 +36,7 @@ func TestStorageFormKeepsEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !back.Equal(set) {
-		t.Errorf("came back as %v %v", back, diffFields(back.All()[0], set.All()[0]))
+		t.Errorf("came back as %v, want %v", back, set)
 	}
 	again, err := back.MarshalStorage()
 	if err != nil || !bytes.Equal(again, data) {
@@ -169,11 +169,6 @@ func FuzzUnmarshalStorage(f *testing.F) {
 		back, err := tokens.UnmarshalStorage(written)
 		if err != nil || !back.Equal(set) {
 			t.Fatalf("round trip: %v, %v", back, err)
-		}
-		for _, token := range set.All() {
-			if plain, err := tokens.FromOAuth2(token.OAuth2()); err != nil || !plain.Equal(mustSet(t, token)) {
-				t.Fatalf("oauth2 round trip of %v: %v, %v", token, plain, err)
-			}
 		}
 	})
 }

@@ -11,8 +11,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/oauth2"
-
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -53,6 +51,10 @@ type Token struct {
 	// IdentityID is the identity that logged in (the sub of the ID token that
 	// came with the login). Empty when unknown.
 	IdentityID string `json:"identity_id,omitempty"`
+	// Requested is the scopes that programs asked for in the login that gave the token,
+	// separated by spaces, where a later login should ask for them again: scopes of Scope that are
+	// not in it were demanded by a service for that login alone. Empty means all of Scope.
+	Requested string `json:"requested_scope,omitempty"`
 	// IDToken is the OpenID Connect ID token that came with this token, as
 	// received; package idtoken verifies it.
 	IDToken string `json:"id_token,omitempty"`
@@ -60,31 +62,6 @@ type Token struct {
 
 // Scopes returns the granted scopes as a list of its own.
 func (t Token) Scopes() scopes.List { return scopes.Of(strings.Fields(t.Scope)...) }
-
-// OAuth2 returns the token as x/oauth2 has it. What oauth2.Token has no field
-// for is in its Extra: scope, resource_server, id_token and identity_id.
-// [FromOAuth2] is the way back.
-func (t Token) OAuth2() *oauth2.Token {
-	extra := map[string]any{}
-	for key, value := range map[string]string{
-		"scope":           t.Scope,
-		"resource_server": t.ResourceServer,
-		"id_token":        t.IDToken,
-		"identity_id":     t.IdentityID,
-	} {
-		if value != "" {
-			extra[key] = value
-		}
-	}
-	plain := &oauth2.Token{
-		AccessToken:  t.AccessToken,
-		TokenType:    t.TokenType,
-		RefreshToken: t.RefreshToken,
-		Expiry:       t.Expiry,
-		ExpiresIn:    int64(t.Lifetime / time.Second),
-	}
-	return plain.WithExtra(extra)
-}
 
 // Format writes the token without its secrets, whatever the verb.
 func (t Token) Format(f fmt.State, _ rune) {
@@ -185,6 +162,7 @@ func (t Token) normal() (Token, []error) {
 		{"refresh token", &t.RefreshToken},
 		{"token type", &t.TokenType},
 		{"scope", &t.Scope},
+		{"requested scope", &t.Requested},
 		{"ID token", &t.IDToken},
 	} {
 		if !visible(*element.text) {

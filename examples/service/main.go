@@ -43,7 +43,7 @@ func run(ctx context.Context, usernames []string) error {
 	if err != nil {
 		return err
 	}
-	defer service.Close(context.WithoutCancel(ctx)) // waits for a renewal that is on its way
+	defer service.Close(ctx) // waits for a renewal that is on its way
 	// Not needed, but shows at the start whether the secret is right.
 	if err := service.Login(ctx, app.LoginOptions{}); err != nil {
 		return err

@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer user.Close(context.WithoutCancel(ctx)) // waits for a renewal that is on its way
+	defer user.Close(ctx) // waits for a renewal that is on its way
 	if *logout {
 		return user.Logout(ctx, app.LogoutOptions{Sweep: true})
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // Token is one token as the official Python SDK stores it (token storage format
-// 2.0), with two fields of our own that it carries along unread:
-// lifetime_seconds and id_token.
+// 2.0), with three fields of our own that it carries along unread:
+// lifetime_seconds, requested_scope and id_token.
 type Token struct {
 	ResourceServer  *string `json:"resource_server"`
 	IdentityID      string  `json:"identity_id,omitempty"`
@@ -23,6 +23,7 @@ type Token struct {
 	ExpiresAt       *int64  `json:"expires_at_seconds"`
 	TokenType       string  `json:"token_type,omitempty"`
 	LifetimeSeconds int64   `json:"lifetime_seconds,omitempty"`
+	Requested       string  `json:"requested_scope,omitempty"`
 	IDToken         string  `json:"id_token,omitempty"`
 }
 
