@@ -1,0 +1,99 @@
+package resourceserver_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/resourceserver"
+)
+
+type sink struct{ header http.Header }
+
+func (s *sink) Header() http.Header       { return s.header }
+func (*sink) Write(b []byte) (int, error) { return len(b), nil }
+func (*sink) WriteHeader(int)             {}
+
+// BenchmarkProtect is what a request with a cached token costs beside a bare handler (the floor).
+func BenchmarkProtect(b *testing.B) {
+	w := newWorld(b)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	request := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/", http.NoBody)
+	request.Header.Set("Authorization", "Bearer "+w.token(authtest.Grant{User: w.alice.Username}))
+	for name, handler := range map[string]http.Handler{
+		"floor": handler,
+		"api":   w.api(b, resourceserver.Config{Rules: rules(resourceserver.AllScopes(jobs))}).Protect(handler),
+		"session": w.api(b, resourceserver.Config{Rules: rules(resourceserver.AllScopes(jobs))}).
+			Protect(handler, resourceserver.Fresh(time.Hour), resourceserver.SessionDomains("physics.example.edu")),
+	} {
+		b.Run(name, func(b *testing.B) {
+			handler.ServeHTTP(&sink{http.Header{}}, request)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				writer := &sink{http.Header{}}
+				for pb.Next() {
+					handler.ServeHTTP(writer, request)
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkProtect_MillionTokens reports the memory of a million live tokens.
+func BenchmarkProtect_MillionTokens(b *testing.B) {
+	count := 1_000_000
+	if testing.Short() {
+		count = 1_000
+	}
+	service := roundTripper(func(r *http.Request) (*http.Response, error) {
+		form, _ := io.ReadAll(r.Body)
+		_, number, _ := strings.Cut(string(form), "token-")
+		number, _, _ = strings.Cut(number, "&")
+		n, _ := strconv.Atoi(number)
+		id := fmt.Sprintf("00000000-0000-4000-8000-%012d", n)
+		body := fmt.Sprintf(`{"active":true,"aud":[%q],"sub":%q,"client_id":%q,"username":"user%d@example.edu","name":"User %d of Example","email":"user%d@example.edu","scope":%q,"exp":%d,"iss":"https://auth.globus.org","identity_set":[%q]}`,
+			apiID, id, robotID, n, n, n, string(jobs), time.Now().Add(time.Hour).Unix(), id)
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	})
+	for b.Loop() {
+		auth, err := globusauth.New(globusauth.Config{HTTPClient: &http.Client{Transport: service}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		api, err := resourceserver.New(resourceserver.Config{
+			OAuth: flows.Config{Auth: auth, ClientID: apiID, ClientSecret: "secret"}, CacheSize: count, CacheTime: time.Hour,
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		before := heap()
+		for n := range count {
+			if _, err := api.Authenticate(b.Context(), "token-"+strconv.Itoa(n)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(heap()-before)/float64(count), "B/token")
+		runtime.KeepAlive(api)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -1,0 +1,179 @@
+package resourceserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unique"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/idtoken"
+)
+
+const (
+	maxInvalidTime    = 10 * time.Second // that an invalid token is remembered
+	maxIntrospections = 64               // in flight
+	requestTimeout    = 30 * time.Second // of one introspection, grant, or request to Groups, retries included
+)
+
+// tokenKey is the keyed hash of a token.
+type tokenKey [sha256.Size]byte
+
+// callerKey is the key of an introspection that contains certain needs.
+type callerKey struct {
+	token tokenKey
+	needs uint32
+}
+
+// entry is a cached introspection. It is never changed.
+type entry struct {
+	identity *Identity // nil for an invalid token
+	until    time.Time
+}
+
+func (a *API) keyOf(token string) tokenKey {
+	var buffer [32 + 256]byte
+	return sha256.Sum256(append(append(buffer[:0], a.secret[:]...), token...))
+}
+
+// errInvalid is the response to a token that the service calls inactive, or that is for another resource server.
+func errInvalid() *DeniedError {
+	return &DeniedError{Status: http.StatusUnauthorized, Code: invalidToken, Message: "the token is expired, revoked, unknown, or for another resource server"}
+}
+
+// identify returns the identity behind a token, from the cache or by an introspection. The error is a *DeniedError.
+func (a *API) identify(ctx context.Context, token string, key tokenKey) (*Identity, error) {
+	wanted := a.needs.Load()
+	cached, ok := a.callers.GetIfPresent(callerKey{key, wanted.number})
+	if !ok || !a.now().Before(cached.until) {
+		var err error
+		if cached, err = a.introspectOnce(ctx, token, key, wanted); err != nil {
+			return nil, err
+		}
+	}
+	if cached.identity == nil {
+		return nil, errInvalid()
+	}
+	return cached.identity, nil
+}
+
+func (a *API) introspectOnce(ctx context.Context, token string, key tokenKey, wanted *needs) (*entry, error) {
+	return once(ctx, a, fmt.Sprintf("introspect/%d/%x", wanted.number, key), func(ctx context.Context) (*entry, error) {
+		return a.introspect(ctx, token, key, wanted)
+	})
+}
+
+// once joins the call with the same name in flight, or begins one that does not end with ctx. The error is a *DeniedError
+// with status 503, unless the call's is a *DeniedError.
+func once[T any](ctx context.Context, a *API, name string, call func(ctx context.Context) (T, error)) (result T, err error) {
+	done := a.flights.DoChan(name, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+		defer cancel()
+		return call(ctx)
+	})
+	var landed singleflight.Result
+	select {
+	case landed = <-done:
+		result, _ = landed.Val.(T)
+		err = landed.Err
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return result, unavailable(err)
+}
+
+// unavailable makes a *DeniedError of a failed request to the service.
+func unavailable(err error) error {
+	if _, ok := errors.AsType[*DeniedError](err); ok || err == nil {
+		return err
+	}
+	denial := &DeniedError{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "the authorization service does not respond; try again later", cause: err}
+	if failure, ok := errors.AsType[*apierror.Error](err); ok {
+		denial.retryAfter = failure.RetryAfter
+	}
+	return denial
+}
+
+func (a *API) introspect(ctx context.Context, token string, key tokenKey, wanted *needs) (*entry, error) {
+	if err := a.slots.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer a.slots.Release(1)
+	found, err := a.config.OAuth.Introspect(ctx, token, flows.IntrospectOptions{
+		IdentitySet: true, IdentitySetDetail: wanted.details, SessionInfo: wanted.session, Policies: wanted.policies,
+	})
+	if err != nil {
+		return nil, err
+	}
+	now := a.now()
+	cached := &entry{until: now.Add(min(a.config.CacheTime, maxInvalidTime))}
+	if found.Active && found.Exp.After(now) && found.Sub != "" && contains(found.Aud, a.config.OAuth.ClientID) {
+		cached.identity = newIdentity(found, wanted)
+		if cached.until = now.Add(a.config.CacheTime); found.Exp.Before(cached.until) {
+			cached.until = found.Exp.Time
+		}
+	}
+	a.callers.Set(callerKey{key, wanted.number}, cached)
+	return cached, nil
+}
+
+// newIdentity keeps what callers need. Text that many tokens share is kept once.
+func newIdentity(found *flows.Introspection, wanted *needs) *Identity {
+	i := &Identity{
+		Subject: found.Sub, Username: found.Username, Name: found.Name, Email: found.Email,
+		ClientID: shared(found.ClientID), Scope: shared(found.Scope), Expiry: found.Exp.Time,
+		Service: strings.EqualFold(found.Sub, found.ClientID), Identities: []string{found.Sub}, needs: wanted.number,
+	}
+	for _, id := range found.IdentitySet {
+		if id != "" && !contains(i.Identities, id) {
+			i.Identities = append(i.Identities, id)
+		}
+	}
+	for _, linked := range found.IdentitySetDetail {
+		id := linked.Sub
+		if id == "" {
+			id = linked.ID
+		}
+		if id == "" {
+			continue
+		}
+		if !contains(i.Identities, id) {
+			i.Identities = append(i.Identities, id)
+		}
+		i.Linked = append(i.Linked, idtoken.Identity{
+			Subject: id, Username: linked.Username, Name: linked.Name, Email: linked.Email, Organization: linked.Organization,
+			IdentityProvider: shared(linked.IdentityProvider), IdentityProviderDisplayName: shared(linked.IdentityProviderDisplayName),
+			LastAuthentication: linked.LastAuthentication,
+		})
+	}
+	for id, authentication := range found.SessionInfo.Authentications {
+		i.Authentications = append(i.Authentications, newAuthentication(id, authentication))
+	}
+	slices.SortFunc(i.Authentications, func(x, y Authentication) int { return y.Time.Compare(x.Time) })
+	for id, policy := range found.PolicyEvaluations {
+		if policy.Evaluation {
+			if i.policies == nil {
+				i.policies = map[string]bool{}
+			}
+			i.policies[id] = true
+		}
+	}
+	return i
+}
+
+func newAuthentication(id string, found gen.SessionAuthentication) Authentication {
+	return Authentication{IdentityID: id, Provider: shared(found.IDP), Time: found.AuthTime.Time, Methods: slices.Clip(found.AMR), Context: shared(found.ACR)}
+}
+
+func shared(text string) string { return unique.Make(text).Value() }
+
+func prefixed(what string, err error) error { return fmt.Errorf("resourceserver: %s: %w", what, err) }

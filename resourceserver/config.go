@@ -1,0 +1,128 @@
+package resourceserver
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+const (
+	defaultCacheTime = 30 * time.Second
+	maxCacheTime     = time.Hour
+	defaultCacheSize = 10_000
+	maxCacheSize     = 100_000_000
+)
+
+// Config configures an [API]. OAuth is required.
+type Config struct {
+	// OAuth is the resource server's own client: Auth, ClientID and ClientSecret are
+	// required, the other fields are not used. Tokens must be issued for its ClientID.
+	OAuth flows.Config
+	// Rules apply to every request that Protect, or Optional with a token, handles.
+	Rules []Rule
+	// Details adds the linked identities and the session to every [CallerInfo]. Without it they are
+	// there only if a rule needs them, and the cache takes less memory.
+	Details bool
+
+	// CacheTime is how long the introspection of a valid token is used, at most until
+	// the token expires. Zero means 30 s; at most one hour. That a token is
+	// invalid is remembered for 10 s at most.
+	CacheTime time.Duration
+	// CacheSize is the maximum number of tokens in each cache. Zero means 10,000; at
+	// most 100,000,000. A cached token takes about 0.5 kB, more with Details.
+	CacheSize int
+
+	// Store keeps the refresh tokens of [CallerInfo.Offline]. Nil means that Offline is an error.
+	Store tokens.Store
+	// Deny writes the response to a denied request. Nil means [DeniedError.ServeHTTP].
+	Deny func(w http.ResponseWriter, r *http.Request, denial *DeniedError)
+}
+
+// API protects handlers. It is safe for concurrent use. It has no background
+// goroutines except requests in flight, which end within 30 s.
+type API struct {
+	config    Config // complete
+	rules     ruleSet
+	log       *slog.Logger
+	now       func() time.Time
+	secret    [32]byte // keys the hash of tokens
+	groupsURL *url.URL
+
+	mu    sync.Mutex            // guards changes of needs
+	needs atomic.Pointer[needs] // of all rules so far
+
+	callers   *otter.Cache[callerKey, *entry]
+	dependent *otter.Cache[dependentKey, tokens.Token]
+	groups    *otter.Cache[tokenKey, *membership]
+	flights   singleflight.Group
+	slots     *semaphore.Weighted // introspections in flight
+}
+
+// New checks the configuration and returns an API. It sends no request.
+func New(config Config) (*API, error) {
+	api, err := newAPI(config)
+	if err != nil {
+		return nil, fmt.Errorf("resourceserver: new: %w", err)
+	}
+	return api, nil
+}
+
+func newAPI(config Config) (*API, error) {
+	switch {
+	case config.OAuth.Auth == nil:
+		return nil, errors.New("the field OAuth.Auth is nil; create a client with globusauth.New")
+	case config.OAuth.ClientID == "" || config.OAuth.ClientSecret == "":
+		return nil, errors.New("the field OAuth needs the ClientID and the ClientSecret of the resource server")
+	case config.CacheTime < 0 || config.CacheTime > maxCacheTime:
+		return nil, fmt.Errorf("the CacheTime %s is not between 0 and %s", config.CacheTime, maxCacheTime)
+	case config.CacheSize < 0 || config.CacheSize > maxCacheSize:
+		return nil, fmt.Errorf("the CacheSize %d is not between 0 and %d", config.CacheSize, maxCacheSize)
+	}
+	if config.CacheTime == 0 {
+		config.CacheTime = defaultCacheTime
+	}
+	if config.CacheSize == 0 {
+		config.CacheSize = defaultCacheSize
+	}
+	if config.Deny == nil {
+		config.Deny = func(w http.ResponseWriter, r *http.Request, denial *DeniedError) { denial.ServeHTTP(w, r) }
+	}
+	config.Rules = slices.Clone(config.Rules)
+	api := &API{config: config, log: config.OAuth.Auth.Logger(), now: config.OAuth.Auth.Now, slots: semaphore.NewWeighted(maxIntrospections)}
+	_, _ = rand.Read(api.secret[:]) // never fails
+	var err error
+	if api.groupsURL, err = groupsURL(config.OAuth.Auth); err != nil {
+		return nil, err
+	}
+	api.needs.Store(&needs{session: config.Details, details: config.Details})
+	if api.rules, err = api.compile(config.Rules); err != nil {
+		return nil, err
+	}
+	for _, err := range []error{
+		newCache(&api.callers, config.CacheSize), newCache(&api.dependent, config.CacheSize), newCache(&api.groups, config.CacheSize),
+	} {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return api, nil
+}
+
+func newCache[K comparable, V any](cache **otter.Cache[K, V], size int) (err error) {
+	*cache, err = otter.New(&otter.Options[K, V]{MaximumSize: size})
+	return err
+}

@@ -1,0 +1,115 @@
+package resourceserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/gen/groups"
+	"github.com/globusauth/globusauth/internal/environment"
+	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+const (
+	groupsTime       = 5 * time.Minute
+	maxGroupsBytes   = 8 << 20
+	groupsTokenScope = scopes.GroupsViewMyGroups
+)
+
+// Group is a group with an active membership of one of the caller's identities.
+type Group struct {
+	ID   string
+	Name string
+}
+
+// membership is the cached groups of a caller.
+type membership struct {
+	groups []Group
+	until  time.Time
+}
+
+// groupsURL is the base URL of Globus Groups: at a custom address of Globus Auth, such
+// as that of a test double, the same.
+func groupsURL(auth *globusauth.Client) (*url.URL, error) {
+	base := auth.BaseURL()
+	if auth.Address() == "" {
+		hosts, err := environment.Hosts(auth.Environment(), scopes.GroupsResourceServer)
+		if err != nil || len(hosts) == 0 {
+			return nil, fmt.Errorf("no address of Globus Groups is known: %w", err)
+		}
+		base = "https://" + hosts[0] + "/"
+	}
+	return url.Parse(base)
+}
+
+// Groups returns the groups in which the caller, or one of its linked identities, is an
+// active member. It calls Globus Groups with a dependent token (scope
+// view_my_groups_and_memberships), at most every 5 minutes for a token. The
+// errors are those of [CallerInfo.Token], and a [*DeniedError] with status 503 if
+// Globus Groups does not respond. Do not change the slice.
+func (c *CallerInfo) Groups(ctx context.Context) ([]Group, error) {
+	a := c.api
+	if cached, ok := a.groups.GetIfPresent(c.key); ok && a.now().Before(cached.until) {
+		return cached.groups, nil
+	}
+	if _, err := c.Token(ctx, groupsTokenScope); err != nil {
+		return nil, err
+	}
+	return once(ctx, a, fmt.Sprintf("groups/%x", c.key), func(ctx context.Context) ([]Group, error) {
+		found, err := c.fetchGroups(ctx)
+		if err == nil {
+			a.groups.Set(c.key, &membership{found, a.now().Add(groupsTime)})
+		}
+		return found, err
+	})
+}
+
+func (c *CallerInfo) fetchGroups(ctx context.Context) ([]Group, error) {
+	client, err := flows.HTTPClient(c.api.config.OAuth.Auth, tokens.TransportConfig{
+		Source: callerSource{c, scopes.List{groupsTokenScope}}, Hosts: []string{origin.HostPort(c.api.groupsURL)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	raw := groups.Client{BaseURL: c.api.groupsURL.String(), Doer: client}
+	response, err := raw.GetMyGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close() //nolint:errcheck // Nothing was written.
+	var body bytes.Buffer
+	_, err = body.ReadFrom(io.LimitReader(response.Body, maxGroupsBytes+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case body.Len() > maxGroupsBytes:
+		return nil, fmt.Errorf("the response of Globus Groups is larger than %d bytes", maxGroupsBytes)
+	case response.StatusCode != http.StatusOK:
+		return nil, apierror.FromResponse("get my groups", response.StatusCode, response.Header, body.Bytes())
+	}
+	var list []groups.Group
+	if json.Unmarshal(body.Bytes(), &list) != nil {
+		return nil, errors.New("the response of Globus Groups is not a list of groups")
+	}
+	var active []Group
+	for _, group := range list {
+		for _, membership := range group.MyMemberships {
+			if membership.Status == "active" && c.Is(membership.IdentityID) {
+				active = append(active, Group{group.ID, group.Name})
+				break
+			}
+		}
+	}
+	return active, nil
+}
