@@ -3,7 +3,6 @@ package globusauth
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -55,6 +54,6 @@ type verifiers struct {
 }
 
 func newVerifiers(options idtoken.Options) *verifiers {
-	options.Algorithms, options.JWKS = slices.Clone(options.Algorithms), bytes.Clone(options.JWKS)
+	options.JWKS = bytes.Clone(options.JWKS)
 	return &verifiers{options: options, byClient: make(map[string]*idtoken.Verifier)}
 }

@@ -39,8 +39,8 @@ func TestLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if claims.Subject != p.ready.Users[0].IdentityID {
-		t.Errorf("sub = %s, want the first user %s", claims.Subject, p.ready.Users[0].IdentityID)
+	if claims.Sub != p.ready.Users[0].IdentityID {
+		t.Errorf("sub = %s, want the first user %s", claims.Sub, p.ready.Users[0].IdentityID)
 	}
 }
 

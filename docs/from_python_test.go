@@ -160,7 +160,7 @@ func fromPython(
 	// IDTokenDecoder.get_jwk
 	use(auth.GetJWKS(ctx))
 	// IDTokenDecoder.store_openid_configuration: with the keys pinned, no configuration is fetched
-	use(idtoken.Options{JWKS: document, Algorithms: []string{"RS512"}})
+	use(idtoken.Options{JWKS: document})
 	// IDTokenDecoder.store_jwk: pinned keys; nothing is fetched
 	use(globusauth.Config{IDTokens: idtoken.Options{JWKS: document}})
 	// IDTokenDecoder.for_globus_app: each client shares one verifier for each client ID

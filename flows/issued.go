@@ -111,10 +111,10 @@ func (i *issued) accept(ctx context.Context, login bool, nonce, identity string)
 			problems = append(problems, fmt.Errorf("the ID token for %.100q is left out: %w", list[n].ResourceServer, err))
 			list[n].IDToken = ""
 			continue
-		case identity != "" && identity != verified.Subject:
-			return tokens.Set{}, nil, refuse(ErrIdentity, "an ID token is for the identity %.100q, expected %.100q", verified.Subject, identity)
+		case identity != "" && identity != verified.Sub:
+			return tokens.Set{}, nil, refuse(ErrIdentity, "an ID token is for the identity %.100q, expected %.100q", verified.Sub, identity)
 		}
-		identity, claims = verified.Subject, verified
+		identity, claims = verified.Sub, verified
 	}
 	i.report(ctx, problems)
 	switch {

@@ -172,11 +172,11 @@ func TestFinish_RevokesWhatARefusedLoginIssued(t *testing.T) {
 		change func(*provider)
 		want   error
 	}{
-		"a bad ID token": {func(p *provider) { p.idToken = func(*provider, object) string { return "openid_token" } }, idtoken.CheckError("format")},
+		"a bad ID token": {func(p *provider) { p.idToken = func(*provider, object) string { return "openid_token" } }, idCheck("format")},
 		"no ID token":    {func(p *provider) { p.idToken = func(*provider, object) string { return "" } }, flows.ErrIdentity},
 		"another key": {func(p *provider) {
 			p.idToken = func(_ *provider, claims object) string { return sign(otherKey(), object{"alg": "RS512"}, claims) }
-		}, idtoken.CheckError("signature")},
+		}, idCheck("signature")},
 		"an odd ID token": {func(p *provider) { p.alter = func(_ *provider, answer object) { answer["id_token"] = []int{1} } }, flows.ErrIdentity},
 		"no keys":         {func(p *provider) { p.keysDown = true }, idtoken.ErrUnavailable},
 	} {
@@ -188,7 +188,7 @@ func TestFinish_RevokesWhatARefusedLoginIssued(t *testing.T) {
 			portal.RefreshTokens = true
 			login := start(t, portal)
 			set, _, err := login.Finish(t.Context(), p.authorize(t, login))
-			if !errors.Is(err, test.want) || !strings.HasSuffix(err.Error(), "start a new login)") || len(set.All()) != 0 {
+			if !refusedBy(err, test.want) || !strings.HasSuffix(err.Error(), "start a new login)") || len(set.All()) != 0 {
 				t.Errorf("%d tokens, error %v", len(set.All()), err)
 			}
 			if diff := cmp.Diff(all, p.revoked()); diff != "" {

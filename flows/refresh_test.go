@@ -121,7 +121,7 @@ func TestRefresh_IDToken(t *testing.T) {
 		"no at_hash":            {before: alice, idToken: func(c object) any { delete(c, "at_hash"); return sign(signingKey(), header, c) }},
 		"another token's":       {before: alice, idToken: func(c object) any { c["at_hash"] = tokenHash("x"); return sign(signingKey(), header, c) }, kept: true, problem: "at_hash"},
 		"another audience":      {before: alice, idToken: func(c object) any { c["aud"] = "another"; return sign(signingKey(), header, c) }, kept: true, problem: "aud"},
-		"no iat":                {before: alice, idToken: func(c object) any { delete(c, "iat"); return sign(signingKey(), header, c) }, kept: true, problem: "iat missing"},
+		"no iat":                {before: alice, idToken: func(c object) any { delete(c, "iat"); return sign(signingKey(), header, c) }, kept: true, problem: "iat: the token does not say"},
 		"another key":           {before: alice, idToken: func(c object) any { return sign(otherKey(), header, c) }, kept: true, problem: "signature"},
 		"another identity, forged": {
 			before: alice, idToken: func(c object) any { c["sub"] = "mallory"; return sign(otherKey(), header, c) }, kept: true, problem: "signature",

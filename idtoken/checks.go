@@ -18,8 +18,8 @@ func (v *Verifier) checkClaims(claims *document, chosen *algorithm, expect Expec
 	if err := v.checkAudience(claims); err != nil {
 		return err
 	}
-	if claims.Subject == "" {
-		return refuse("sub missing", "the token names no subject")
+	if claims.Sub == "" {
+		return refuse("sub", "the token names no subject")
 	}
 	now := v.keys.config.Now()
 	if err := v.checkTimes(claims, now); err != nil {
@@ -28,7 +28,7 @@ func (v *Verifier) checkClaims(claims *document, chosen *algorithm, expect Expec
 	if err := checkNonce(claims.Nonce, expect); err != nil {
 		return err
 	}
-	if err := v.checkHash(claims.AccessTokenHash, chosen, expect.AccessToken); err != nil {
+	if err := checkHash(claims.AccessTokenHash, chosen, expect.AccessToken); err != nil {
 		return err
 	}
 	return v.checkAge(claims, now, expect.MaxAge)
@@ -61,10 +61,10 @@ func (v *Verifier) checkTimes(claims *document, now time.Time) error {
 	case claims.Expiry.IsZero():
 		return refuse("exp missing", "the token does not say when it expires")
 	case !claims.Expiry.After(earliest):
-		return refuse(ErrExpired, "expired at %s, and by this machine's clock it is %s (leeway %s); log in again, and if the token was just issued, set the clock",
+		return refuse("exp", "expired at %s, and by this machine's clock it is %s (leeway %s); log in again, and if the token was just issued, set the clock",
 			timestamp(claims.Expiry.Time), timestamp(now), v.keys.config.Options.Leeway)
 	case claims.IssuedAt.IsZero():
-		return refuse("iat missing", "the token does not say when it was issued")
+		return refuse("iat", "the token does not say when it was issued")
 	case claims.IssuedAt.After(latest):
 		return refuse("iat", "issued at %s, and it is only %s (leeway %s); is this machine's clock right?",
 			timestamp(claims.IssuedAt.Time), timestamp(now), v.keys.config.Options.Leeway)
@@ -80,7 +80,7 @@ func checkNonce(nonce string, expect Expect) error {
 	case expect.NoNonce:
 		return nil
 	case nonce == "":
-		return refuse("nonce missing", "the token carries no nonce; it does not belong to this login")
+		return refuse("nonce", "the token carries no nonce; it does not belong to this login")
 	case subtle.ConstantTimeCompare([]byte(nonce), []byte(expect.Nonce)) != 1:
 		return refuse("nonce", "the token carries another nonce; it does not belong to this login")
 	}
@@ -89,12 +89,9 @@ func checkNonce(nonce string, expect Expect) error {
 
 // checkHash compares at_hash with the left half of the access token's hash (OpenID
 // Connect Core section 3.1.3.6).
-func (v *Verifier) checkHash(claimed string, chosen *algorithm, accessToken string) error {
-	if accessToken == "" || claimed == "" && !v.keys.config.Options.RequireAccessTokenHash {
+func checkHash(claimed string, chosen *algorithm, accessToken string) error {
+	if accessToken == "" || claimed == "" {
 		return nil
-	}
-	if claimed == "" {
-		return refuse("at_hash missing", "the token is not bound to the access token that came with it")
 	}
 	hash := chosen.hash.New()
 	hash.Write([]byte(accessToken))
@@ -119,7 +116,7 @@ func (v *Verifier) checkAge(claims *document, now time.Time, maxAge time.Duratio
 	case claims.WireAuthTime.odd:
 		return refuse("auth_time", "it is not a time")
 	case authenticated.IsZero():
-		return refuse("auth_time missing", "the token does not say when the user authenticated")
+		return refuse("auth_time", "the token does not say when the user authenticated")
 	case authenticated.After(now.Add(v.keys.config.Options.Leeway)):
 		return refuse("auth_time", "authenticated at %s, and it is only %s", timestamp(authenticated.Time), timestamp(now))
 	case authenticated.Before(now.Add(-maxAge - v.keys.config.Options.Leeway)):

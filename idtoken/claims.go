@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/unixtime"
 )
 
@@ -23,45 +24,24 @@ const usualIdentities = 4
 // Claims hold neither the token nor its nonce. They are safe to read from several
 // goroutines.
 type Claims struct {
+	// Userinfo has the claims about the user. Sub is the ID of the effective identity.
+	// IdentitySet lists all linked identities that have a sub, the effective one
+	// included.
+	gen.Userinfo
+
 	Issuer          string        `json:"iss"`
-	Subject         string        `json:"sub"` // the ID of the effective identity
 	Audience        []string      `json:"aud"` // the wire form is a string or a list
 	AuthorizedParty string        `json:"azp,omitzero"`
 	Expiry          unixtime.Time `json:"exp"`
 	IssuedAt        unixtime.Time `json:"iat"`
 	NotBefore       unixtime.Time `json:"nbf,omitzero"`
-	// AuthTime is the standard claim auth_time; LastAuthentication, below, is what
-	// Globus Auth sends.
+	// AuthTime is the standard claim auth_time; Globus Auth sends LastAuthentication.
 	AuthTime        unixtime.Time `json:"auth_time,omitzero"`
 	AccessTokenHash string        `json:"at_hash,omitzero"`
 
-	Name                        string        `json:"name,omitzero"`
-	PreferredUsername           string        `json:"preferred_username,omitzero"`
-	Email                       string        `json:"email,omitzero"`
-	Organization                string        `json:"organization,omitzero"`
-	IdentityProvider            string        `json:"identity_provider,omitzero"` // the provider's ID
-	IdentityProviderDisplayName string        `json:"identity_provider_display_name,omitzero"`
-	LastAuthentication          unixtime.Time `json:"last_authentication,omitzero"` // zero for never, as for clients
-
-	// IdentitySet lists all linked identities that have a sub, the effective one among
-	// them.
-	IdentitySet []Identity `json:"identity_set,omitzero"`
-
-	// payload returns the JSON that was verified. It is a function because that is what
-	// no verb of fmt looks into.
+	// payload returns the JSON that was verified. It is a function because no verb of
+	// fmt looks into one.
 	payload func() []byte
-}
-
-// Identity is one of the linked identities in [Claims.IdentitySet].
-type Identity struct {
-	Subject                     string        `json:"sub"`
-	Username                    string        `json:"username"`
-	Name                        string        `json:"name,omitzero"`
-	Email                       string        `json:"email,omitzero"`
-	Organization                string        `json:"organization,omitzero"`
-	IdentityProvider            string        `json:"identity_provider,omitzero"`
-	IdentityProviderDisplayName string        `json:"identity_provider_display_name,omitzero"`
-	LastAuthentication          unixtime.Time `json:"last_authentication,omitzero"`
 }
 
 // Decode stores all claims of the verified token, those without a field in Claims
@@ -93,16 +73,17 @@ type document struct {
 
 // parseClaims decodes the payload of a token.
 func parseClaims(payload []byte) (*document, error) {
-	parsed := &document{Claims: Claims{IdentitySet: make([]Identity, 0, usualIdentities)}}
+	parsed := new(document)
+	parsed.IdentitySet = make([]gen.LinkedIdentity, 0, usualIdentities)
 	err := decodeJSON("payload", payload, parsed)
-	if errors.Is(err, CheckError("format")) { // Decoding leniently is slower.
+	if errors.Is(err, CheckError{"format"}) { // Decoding leniently is slower.
 		parsed = new(document)
 		err = decodeJSON("payload", payload, parsed, lenient())
 	}
 	if err != nil {
 		return nil, err
 	}
-	parsed.IdentitySet = slices.DeleteFunc(parsed.IdentitySet, func(i Identity) bool { return i.Subject == "" })
+	parsed.IdentitySet = slices.DeleteFunc(parsed.IdentitySet, func(i gen.LinkedIdentity) bool { return i.Sub == "" })
 	if len(parsed.IdentitySet) == 0 {
 		parsed.IdentitySet = nil
 	}
@@ -115,9 +96,8 @@ func parseClaims(payload []byte) (*document, error) {
 // absent; where a check needs it, it is a [CheckError] of its name.
 func lenient() json.Options {
 	return json.WithUnmarshalers(json.JoinUnmarshalers(
-		json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, _ *string) error { return expectKind(decoder, '"') }),
-		json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, _ *Identity) error { return expectKind(decoder, '{') }),
-		json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, _ *[]Identity) error { return expectKind(decoder, '[') }),
+		only[string]('"'), only[gen.IdentityType]('"'), only[gen.IdentityStatus]('"'),
+		only[gen.LinkedIdentity]('{'), only[[]gen.LinkedIdentity]('['),
 		json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, t *unixtime.Time) error {
 			value, err := decoder.ReadValue()
 			if err == nil && t.UnmarshalJSON(value) != nil {
@@ -128,16 +108,18 @@ func lenient() json.Options {
 	))
 }
 
-// expectKind leaves a value of the right JSON type to be decoded as usual, and passes
-// over any other.
-func expectKind(decoder *jsontext.Decoder, want jsontext.Kind) error {
-	if kind := decoder.PeekKind(); kind == want || kind == jsontext.KindNull || kind == jsontext.KindInvalid {
-		return errors.ErrUnsupported // by this function
-	}
-	if err := decoder.SkipValue(); err != nil {
-		return err
-	}
-	return odd(decoder)
+// only leaves a value of the right JSON type to be decoded as usual, and skips any
+// other.
+func only[T any](want jsontext.Kind) *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, _ *T) error {
+		if kind := decoder.PeekKind(); kind == want || kind == jsontext.KindNull || kind == jsontext.KindInvalid {
+			return errors.ErrUnsupported // by this function
+		}
+		if err := decoder.SkipValue(); err != nil {
+			return err
+		}
+		return odd(decoder)
+	})
 }
 
 // odd judges the value just read, which is not of the type of its field.
@@ -145,7 +127,7 @@ func odd(decoder *jsontext.Decoder) error {
 	if decoder.StackDepth() == 1 {
 		switch name := decoder.StackPointer().LastToken(); name {
 		case "iss", "sub", "azp", "exp", "iat", "nbf", "nonce", "at_hash":
-			return CheckError(name)
+			return CheckError{name}
 		}
 	}
 	return nil
@@ -162,7 +144,7 @@ func (a *audience) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		return json.UnmarshalDecode(decoder, &(*a)[0])
 	}
 	if json.UnmarshalDecode(decoder, (*[]string)(a)) != nil {
-		return CheckError("aud")
+		return ErrAudience
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -49,19 +48,11 @@ type Options struct {
 	// expired when exp <= now - Leeway. Zero means 300 s, as in the Globus SDK for
 	// Python; negative means none.
 	Leeway time.Duration
-	// Algorithms are the signature algorithms to accept, of RS256, RS384, RS512,
-	// PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA. Only those that the
-	// discovery document announces as well are used. Empty means all that it
-	// announces; Globus Auth's is RS512, which is also meant when JWKS is set.
-	Algorithms []string
 	// JWKS pins the keys: a JWK set, one JWK, or public keys or certificates in PEM.
-	// Nothing is then fetched, and a replaced key is not found. Nil means the keys that
-	// the provider publishes.
+	// Nothing is then fetched, and a replaced key is not found. The algorithms are those
+	// that the keys state (alg), or else all that fit them. Nil means the keys and the
+	// algorithms that the provider publishes.
 	JWKS []byte
-	// RequireAccessTokenHash refuses a token without at_hash when [Expect] has an
-	// access token. OpenID Connect Core section 3.1.3.6 leaves at_hash optional in the
-	// code flow; where it is present it is always checked.
-	RequireAccessTokenHash bool
 }
 
 // New makes a verifier. It keeps copies of what it is given, sends nothing and waits
@@ -96,9 +87,9 @@ func New(config Config) (verifier *Verifier, err error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	algorithms, err := chooseAlgorithms(c.Options.Algorithms)
+	algorithms, err := safeAlgorithms()
 	if err != nil {
-		return nil, fmt.Errorf("Algorithms: %w", err) //nolint:staticcheck // It is the name of a field.
+		return nil, err
 	}
 	c.HTTPClient = boundedClient(c.HTTPClient)
 	verifier = &Verifier{keys: source{config: c, allowed: algorithms}}
@@ -107,11 +98,7 @@ func New(config Config) (verifier *Verifier, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("JWKS: %w", err)
 		}
-		announced := slices.Clone(c.Options.Algorithms)
-		if len(announced) == 0 {
-			announced = []string{"RS512"}
-		}
-		verifier.keys.known.Store(&keySet{configuration: configuration{algorithms: announced}, keys: keys})
+		verifier.keys.known.Store(&keySet{configuration: configuration{algorithms: algorithmsOf(keys)}, keys: keys})
 	}
 	return verifier, nil
 }

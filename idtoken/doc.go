@@ -17,9 +17,9 @@
 //
 // # Errors
 //
-// A refused token is a [CheckError] that names the check, for example
-// errors.Is(err, idtoken.CheckError("aud")); an expired one is [ErrExpired]. Keys
-// that could not be had are [ErrUnavailable], which says nothing about the token.
+// A refused token is a [CheckError] that names the check; an expired one is
+// [ErrExpired]. Keys that could not be fetched are [ErrUnavailable], which says nothing
+// about the token.
 // No error holds the token, the nonce or the access token.
 //
 // # Keys

@@ -8,52 +8,65 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// CheckError names the check that refused a token. It is comparable: test for one
-// check with errors.Is(err, idtoken.CheckError("nonce")), or get the name, say for a
-// metric, with errors.AsType[idtoken.CheckError].
+// CheckError is the check that refused a token. Compare with errors.Is, such as
+// errors.Is(err, idtoken.ErrNonce), or get the name, say for a metric, with
+// errors.AsType[idtoken.CheckError]. It is comparable, and only this package makes
+// values other than the zero one.
 //
-// A check of a claim has the claim's name, also for a claim of the wrong JSON type; a
-// required claim that is not there has its name and the word missing:
+// A check of a claim has the claim's name, also for a claim that is missing or has the
+// wrong JSON type:
 //
-//	format             not a compact JWS of base64url and JSON (RFC 7515 section 3.1), or a truncated one
-//	size               longer than 64 KiB
-//	nesting            JSON nested deeper than 32 levels
-//	duplicate          a JSON object has a name twice
-//	typ                a JWT of another kind (RFC 8725 section 3.11)
-//	crit               a header extension that must be understood and is not
-//	alg                an algorithm that the provider or the configuration does not allow, or none stated
-//	alg none           not signed at all; never allowed
-//	alg hmac           signed with a shared secret (HS256 and the like); never allowed, since a forger could use the public key as the secret
-//	key                no published key fits the algorithm and the kid
-//	signature          no fitting key verifies the signature
-//	iss                another issuer, or none
-//	aud                not for this client alone, no audience, or not a string or list of strings
-//	azp                issued to another client
-//	sub, sub missing   no subject
-//	exp, exp missing   expired; no time of expiry
-//	iat, iat missing   issued in the future; no time of issue
-//	nbf                not valid yet
-//	nonce, nonce missing
-//	at_hash, at_hash missing
-//	auth_time, auth_time missing
-//	expect             the caller's Expect is empty or contradicts itself
-type CheckError string
+//	format       not a compact JWS of base64url and JSON (RFC 7515 section 3.1), or a truncated one
+//	size         longer than 64 KiB
+//	nesting      JSON nested deeper than 32 levels
+//	duplicate    a JSON object has a name twice
+//	typ          a JWT of another kind (RFC 8725 section 3.11)
+//	crit         a header extension that must be understood and is not
+//	alg          an algorithm that the provider does not announce, or none stated
+//	alg none     not signed at all; never allowed
+//	alg hmac     signed with a shared secret (HS256 and the like); never allowed, since a forger could use the public key as the secret
+//	signature    no published key verifies the signature
+//	iss          another issuer
+//	aud          not for this client alone
+//	azp          issued to another client
+//	sub          no subject
+//	exp          expired
+//	exp missing  no time of expiry
+//	iat          issued in the future
+//	nbf          not valid yet
+//	nonce        not of this login
+//	at_hash      issued with another access token
+//	auth_time    authenticated too long ago, or not known when
+//	expect       the caller's Expect is empty or contradicts itself
+type CheckError struct{ name string }
 
 // Error returns the name of the check.
-func (e CheckError) Error() string { return string(e) }
+func (e CheckError) Error() string { return e.name }
 
-// ErrExpired is the check of an expired token. Log in again; where the token was just
-// issued, this machine's clock is ahead.
-const ErrExpired = CheckError("exp")
+// The checks that a program may treat in a way of their own.
+var (
+	// ErrExpired: the token has expired. Log in again; where the token was just issued,
+	// this machine's clock is ahead.
+	ErrExpired = CheckError{"exp"}
+	// ErrSignature: no key of the provider verifies the signature; the token is forged.
+	ErrSignature = CheckError{"signature"}
+	// ErrAudience: the token is for another client.
+	ErrAudience = CheckError{"aud"}
+	// ErrNonce: the token belongs to another login.
+	ErrNonce = CheckError{"nonce"}
+	// ErrAuthTime: the user authenticated longer ago than Expect.MaxAge. Ask for a new
+	// authentication.
+	ErrAuthTime = CheckError{"auth_time"}
+)
 
-// ErrUnavailable reports that the provider's configuration or keys could not be had.
+// ErrUnavailable reports that the provider's configuration or keys could not be fetched.
 // It says nothing about the token: the same call may succeed later. The cause is
 // wrapped beside it.
 var ErrUnavailable = errors.New("signing keys are unavailable")
 
 // refuse makes the error of one failed check.
-func refuse(check CheckError, format string, args ...any) error {
-	return fmt.Errorf("%w: %s", check, fmt.Sprintf(format, args...))
+func refuse(check, format string, args ...any) error {
+	return fmt.Errorf("%w: %s", CheckError{check}, fmt.Sprintf(format, args...))
 }
 
 // decodeJSON decodes the header or payload of a token. The decoder's own text is not
@@ -67,7 +80,7 @@ func decodeJSON(part string, text []byte, target any, options ...json.Options) e
 		return nil
 	}
 	if check, ok := errors.AsType[CheckError](err); ok {
-		return refuse(check, "the claim has the wrong JSON type or is out of range")
+		return refuse(check.name, "the claim has the wrong JSON type or is out of range")
 	}
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return refuse("duplicate", "the %s has a name twice", part)

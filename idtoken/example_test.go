@@ -34,7 +34,7 @@ func Example() {
 	}
 
 	_, err = verifier.Verify(context.Background(), raw, idtoken.Expect{Nonce: "another nonce"})
-	fmt.Println(errors.Is(err, idtoken.CheckError("nonce")))
+	fmt.Println(errors.Is(err, idtoken.ErrNonce))
 	fmt.Println(err)
 	// Output:
 	// alice@example.edu

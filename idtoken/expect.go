@@ -19,8 +19,8 @@ type Expect struct {
 	// NoNonce says that the login sent no nonce. A nonce in the token is then ignored.
 	NoNonce bool
 	// AccessToken is the access token that came with the ID token. When it is given, a
-	// token's at_hash must fit it (section 3.1.3.6); a token without at_hash is accepted
-	// unless [Options.RequireAccessTokenHash] is set. Empty: at_hash is not checked.
+	// token's at_hash must fit it (section 3.1.3.6). at_hash is optional in the code flow:
+	// a token without one is accepted. Empty: at_hash is not checked.
 	AccessToken string
 	// MaxAge is how long ago the user may have authenticated, leeway added: by the
 	// claim auth_time or, where that is absent, Globus Auth's last_authentication. A

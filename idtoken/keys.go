@@ -31,43 +31,24 @@ type algorithm struct {
 	verifier jws.Verifier
 }
 
-// safeAlgorithms lists the algorithms that this package knows: asymmetric ones only,
-// so that a public key can never be taken for a shared secret.
-func safeAlgorithms() []algorithm {
-	return []algorithm{
-		{name: jwa.RS256, hash: crypto.SHA256},
-		{name: jwa.RS384, hash: crypto.SHA384},
-		{name: jwa.RS512, hash: crypto.SHA512},
-		{name: jwa.PS256, hash: crypto.SHA256},
-		{name: jwa.PS384, hash: crypto.SHA384},
-		{name: jwa.PS512, hash: crypto.SHA512},
-		{name: jwa.ES256, hash: crypto.SHA256},
-		{name: jwa.ES384, hash: crypto.SHA384},
-		{name: jwa.ES512, hash: crypto.SHA512},
-		{name: jwa.EdDSA, hash: crypto.SHA512}, // on the curve Ed25519
-	}
-}
-
-// chooseAlgorithms returns the named algorithms by name, or all of them when none is
-// named.
-func chooseAlgorithms(names []string) (map[string]*algorithm, error) {
-	chosen := map[string]*algorithm{}
-	for _, a := range safeAlgorithms() {
-		if len(names) > 0 && !slices.Contains(names, a.name.String()) {
-			continue
-		}
-		var err error
-		if a.verifier, err = jws.NewVerifier(a.name); err != nil {
-			return nil, fmt.Errorf("%s: %w", a.name, err)
-		}
-		chosen[a.name.String()] = &a
-	}
-	for _, name := range names {
-		if chosen[name] == nil {
-			return nil, fmt.Errorf("%s is not one of the algorithms that can be allowed", quote(name))
+// safeAlgorithms returns the algorithms that may be used, by name: asymmetric ones
+// only, so that a public key can never be taken for a shared secret.
+func safeAlgorithms() (map[string]*algorithm, error) {
+	safe := map[string]*algorithm{}
+	for hash, names := range map[crypto.Hash][]jwa.SignatureAlgorithm{
+		crypto.SHA256: {jwa.RS256, jwa.PS256, jwa.ES256},
+		crypto.SHA384: {jwa.RS384, jwa.PS384, jwa.ES384},
+		crypto.SHA512: {jwa.RS512, jwa.PS512, jwa.ES512, jwa.EdDSA}, // EdDSA on the curve Ed25519
+	} {
+		for _, name := range names {
+			verifier, err := jws.NewVerifier(name)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			safe[name.String()] = &algorithm{name, hash, verifier}
 		}
 	}
-	return chosen, nil
+	return safe, nil
 }
 
 // publicKey is one key that signatures may be verified with.
@@ -137,4 +118,17 @@ func usableKey(parsed jwk.Key) (key publicKey, ok bool) {
 		key.algorithms = slices.DeleteFunc(key.algorithms, func(a jwa.SignatureAlgorithm) bool { return a.String() != stated.String() })
 	}
 	return key, ok
+}
+
+// algorithmsOf returns the names of the algorithms that some key fits.
+func algorithmsOf(keys []publicKey) []string {
+	var names []string
+	for _, key := range keys {
+		for _, name := range key.algorithms {
+			if !slices.Contains(names, name.String()) {
+				names = append(names, name.String())
+			}
+		}
+	}
+	return names
 }

@@ -83,8 +83,8 @@ func TestKeySets(t *testing.T) {
 		name   string
 		keys   []byte
 		header object
-		want   idtoken.CheckError // refused by this check
-		broken string             // the set cannot be used, and the error says this
+		want   string // refused by this check
+		broken string // the set cannot be used, and the error says this
 	}{
 		{name: "one key without kid", keys: keySet(t, good)},
 		{name: "a key without alg and use", keys: keySet(t, with(good, object{"alg": nil, "use": nil}))},
@@ -98,9 +98,9 @@ func TestKeySets(t *testing.T) {
 		{name: "beside something that is no key", keys: encode(t, object{"keys": []any{nil, 1, "key", []int{1}, good}})},
 		{name: "beside other members", keys: encode(t, object{"keys": []object{good}, "issuer": "x", "version": 2})},
 		{name: "32 keys", keys: keySet(t, append(slices.Repeat([]object{publicJWK(keyTwo())}, 31), good)...)},
-		{name: "another kid", keys: keySet(t, with(good, object{"kid": "1"})), header: object{"kid": "2"}, want: "key"},
-		{name: "a key for RS256", keys: keySet(t, with(good, object{"alg": "RS256"})), want: "key"},
-		{name: "an elliptic key", keys: keySet(t, jwkOf(t, curve.Public())), want: "key"},
+		{name: "another kid", keys: keySet(t, with(good, object{"kid": "1"})), header: object{"kid": "2"}, want: "signature"},
+		{name: "a key for RS256", keys: keySet(t, with(good, object{"alg": "RS256"})), want: "signature"},
+		{name: "an elliptic key", keys: keySet(t, jwkOf(t, curve.Public())), want: "signature"},
 		{name: "a key for encryption", keys: keySet(t, with(good, object{"use": "enc"})), broken: "none of the 1 keys"},
 		{name: "a key for signing", keys: keySet(t, with(good, object{"key_ops": []string{"sign"}})), broken: "none of the 1 keys"},
 		{name: "a private key", keys: keySet(t, jwkOf(t, keyOne())), broken: "none of the 1 keys"},
@@ -184,7 +184,6 @@ func TestAlgorithms(t *testing.T) {
 			}
 			config := offlineConfig(t)
 			config.Options.JWKS = keySet(t, jwkOf(t, public))
-			config.Options.Algorithms = []string{test.algorithm.String()}
 			verifier := newVerifier(t, config)
 			if _, err := verifier.Verify(t.Context(), string(raw), full()); err != nil {
 				t.Error(err)
@@ -221,9 +220,6 @@ func TestNew(t *testing.T) {
 		{"issuer on a host named like loopback", func(c *idtoken.Config) { c.Issuer = "http://127.0.0.1.example" }, "Issuer: "},
 		{"issuer is no URL", func(c *idtoken.Config) { c.Issuer = "auth.globus.org" }, "Issuer: not an absolute URL"},
 		{"configuration on http", func(c *idtoken.Config) { c.ConfigurationURL = "http://auth.globus.org/x" }, "ConfigurationURL: "},
-		{"algorithm none", func(c *idtoken.Config) { c.Options.Algorithms = []string{"none"} }, `Algorithms: "none"`},
-		{"algorithm HS256", func(c *idtoken.Config) { c.Options.Algorithms = []string{"RS512", "HS256"} }, `Algorithms: "HS256"`},
-		{"algorithm in lower case", func(c *idtoken.Config) { c.Options.Algorithms = []string{"rs512"} }, `Algorithms: "rs512"`},
 		{"keys that are none", func(c *idtoken.Config) { c.Options.JWKS = []byte("key") }, "JWKS: not a JWK set"},
 		{"private key in PEM", func(c *idtoken.Config) { c.Options.JWKS = privatePEM(keyOne()) }, "JWKS: none of the 1 keys"},
 		{"PEM of something else", func(c *idtoken.Config) { c.Options.JWKS = []byte("-----BEGIN X-----\nYQ==\n-----END X-----\n") }, "JWKS: not a JWK set"},

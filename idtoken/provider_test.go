@@ -157,10 +157,10 @@ func longLived(tb testing.TB, key *rsa.PrivateKey, header object) string {
 // someNonce expects what longLived gives.
 func someNonce() idtoken.Expect { return idtoken.Expect{Nonce: nonce} }
 
-func wantCheck(tb testing.TB, err error, want idtoken.CheckError) {
+func wantCheck(tb testing.TB, err error, want string) {
 	tb.Helper()
-	if !errors.Is(err, want) {
-		tb.Errorf("got %v, want a %q", err, want)
+	if check, ok := errors.AsType[idtoken.CheckError](err); !ok || check.Error() != want {
+		tb.Errorf("got %v, want the check %q", err, want)
 	}
 }
 

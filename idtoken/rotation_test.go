@@ -74,7 +74,7 @@ func TestRotationByKeyID(t *testing.T) {
 		_, err := verifier.Verify(t.Context(), longLived(t, keyTwo(), object{"kid": "one"}), someNonce())
 		wantCheck(t, err, "signature")
 		_, err = verifier.Verify(t.Context(), longLived(t, keyTwo(), object{"kid": "three"}), someNonce())
-		wantCheck(t, err, "key")
+		wantCheck(t, err, "signature")
 	})
 }
 
@@ -107,7 +107,7 @@ func TestVerifierVerify_ForgedFloodAroundRotation(t *testing.T) {
 					forged := longLived(t, keyTwo(), object{"kid": "forged"})
 					forge := func() {
 						_, err := verifier.Verify(t.Context(), forged, anyNonce)
-						wantCheck(t, err, "key")
+						wantCheck(t, err, "signature")
 					}
 					var forger sync.WaitGroup
 					if rhythm > 0 {

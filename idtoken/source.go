@@ -184,7 +184,7 @@ func (k *keySet) verify(token *compactToken) error {
 		}
 	}
 	if tried == 0 {
-		return refuse("key", "none of the provider's %d keys fits algorithm %s and key ID %s", len(k.keys), chosen.name, quote(id))
+		return refuse("signature", "none of the provider's %d keys fits algorithm %s and key ID %s", len(k.keys), chosen.name, quote(id))
 	}
 	return refuse("signature", "it is not by any of the %d keys that fit; the token was changed or comes from elsewhere", tried)
 }

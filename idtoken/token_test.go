@@ -181,3 +181,11 @@ func exampleKeysAndToken() (keys []byte, raw string) {
 	claims := with(globusClaims(), object{"nonce": "the login's nonce", "locale": "en-GB"})
 	return keySet(&tb, publicJWK(keyOne())), sign(&tb, keyOne(), globusHeader(), claims)
 }
+
+// pinned changes the JWK that a configuration pins.
+func pinned(change object) func(*idtoken.Config) {
+	return func(c *idtoken.Config) {
+		var tb testing.B
+		c.Options.JWKS = keySet(&tb, with(publicJWK(keyOne()), change))
+	}
+}

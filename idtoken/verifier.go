@@ -51,7 +51,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claim
 		return nil, err
 	}
 	forged := keys.verify(token)
-	if errors.Is(forged, CheckError("alg")) {
+	if errors.Is(forged, CheckError{"alg"}) {
 		return nil, forged
 	}
 	// A token that no known key fits and that fails another check as well is not worth

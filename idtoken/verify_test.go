@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/idtoken"
 )
 
@@ -62,8 +63,8 @@ func TestVerifyAccepts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := "00000000-0000-0000-0000-0000000000c1"; claims.Subject != want {
-				t.Errorf("subject %q, want %q", claims.Subject, want)
+			if want := "00000000-0000-0000-0000-0000000000c1"; claims.Sub != want {
+				t.Errorf("subject %q, want %q", claims.Sub, want)
 			}
 		})
 	}
@@ -81,15 +82,15 @@ func TestVerifyRefuses(t *testing.T) {
 		change  func(*idtoken.Config)
 		expect  func(*idtoken.Expect)
 		at      time.Duration // after the issue
-		want    idtoken.CheckError
+		want    string
 	}{
 		{name: "alg none", raw: unsigned, want: "alg none"},
 		{name: "alg None", header: object{"alg": "None"}, want: "alg none"},
 		{name: "no alg", header: object{"alg": nil}, want: "alg"},
 		{name: "HS256 keyed with the public key", raw: hmacWithPublicKey, want: "alg hmac"},
-		{name: "RS256 where RS512 is announced", header: object{"alg": "RS256"}, want: "alg"},
-		{name: "RS512 where RS256 is configured", change: func(c *idtoken.Config) { c.Options.Algorithms = []string{"RS256"} }, want: "alg"},
-		{name: "ES512 where RS512 is announced", header: object{"alg": "ES512"}, want: "alg"},
+		{name: "RS256 where the key states RS512", header: object{"alg": "RS256"}, want: "alg"},
+		{name: "RS512 where the key states RS256", change: pinned(object{"alg": "RS256"}), want: "alg"},
+		{name: "ES512 where the key states RS512", header: object{"alg": "ES512"}, want: "alg"},
 		{name: "wrong key", raw: signedBy(keyTwo), want: "signature"},
 		{name: "key in the header", raw: withEmbeddedKey, want: "signature"},
 		{name: "changed payload", raw: changedPayload, want: "signature"},
@@ -120,7 +121,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "nonce of wrong JSON type", claims: object{"nonce": []string{nonce}}, want: "nonce"},
 		{name: "at_hash of wrong JSON type", claims: object{"at_hash": 7}, want: "at_hash"},
 		{name: "auth_time of wrong JSON type", claims: object{"auth_time": "now"}, want: "auth_time"},
-		{name: "last_authentication of wrong JSON type", claims: object{"last_authentication": "now"}, want: "auth_time missing"},
+		{name: "last_authentication of wrong JSON type", claims: object{"last_authentication": "now"}, want: "auth_time"},
 		{name: "1 MB token", claims: object{"padding": strings.Repeat("x", 1<<20)}, want: "size"},
 		{name: "deep nesting", claims: object{"deep": json.RawMessage(strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000))}, want: "nesting"},
 		{name: "deep nesting after a string of brackets", claims: object{"a": `]]]]"\`, "deep": json.RawMessage(strings.Repeat(`{"a":[`, 16) + strings.Repeat("]}", 16))}, want: "nesting"},
@@ -133,7 +134,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "null crit", raw: nullCritical, want: "crit"},
 		{name: "access token", header: object{"typ": "at+jwt"}, want: "typ"},
 		{name: "logout token", header: object{"typ": "logout+jwt"}, want: "typ"},
-		{name: "no key for the algorithm", change: func(c *idtoken.Config) { c.Options.Algorithms = []string{"PS512", "RS512"} }, header: object{"alg": "PS512"}, want: "key"},
+		{name: "RS512 called PS512", change: pinned(object{"alg": nil}), header: object{"alg": "PS512"}, want: "signature"},
 		{name: "other issuer", claims: object{"iss": "https://auth.globus.example"}, want: "iss"},
 		{name: "issuer with two slashes", claims: object{"iss": issuer + "//"}, want: "iss"},
 		{name: "issuer in capitals", claims: object{"iss": "https://AUTH.globus.org"}, want: "iss"},
@@ -155,8 +156,8 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "another audience beside ours", claims: object{"aud": []string{clientID, "other"}, "azp": clientID}, want: "aud"},
 		{name: "another audience beside ours without azp", claims: object{"aud": []string{"other", clientID}}, want: "aud"},
 		{name: "azp of another client", claims: object{"azp": "other"}, want: "azp"},
-		{name: "no sub", claims: object{"sub": nil}, want: "sub missing"},
-		{name: "empty sub", claims: object{"sub": ""}, want: "sub missing"},
+		{name: "no sub", claims: object{"sub": nil}, want: "sub"},
+		{name: "empty sub", claims: object{"sub": ""}, want: "sub"},
 		{name: "expired to the second", at: 172800*time.Second + 300*time.Second, want: "exp"},
 		{name: "expired long ago", claims: object{"exp": 1}, want: "exp"},
 		{name: "expired without leeway", change: func(c *idtoken.Config) { c.Options.Leeway = -1 }, at: 172800 * time.Second, want: "exp"},
@@ -164,20 +165,19 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "no exp", claims: object{"exp": nil}, want: "exp missing"},
 		{name: "null exp", claims: object{"exp": json.RawMessage("null")}, want: "exp missing"},
 		{name: "issued in the future", at: -301 * time.Second, want: "iat"},
-		{name: "no iat", claims: object{"iat": nil}, want: "iat missing"},
+		{name: "no iat", claims: object{"iat": nil}, want: "iat"},
 		{name: "not yet valid", claims: object{"nbf": issued.Unix() + 301}, want: "nbf"},
 		{name: "wrong nonce", claims: object{"nonce": "another"}, want: "nonce"},
 		{name: "nonce that only begins like ours", claims: object{"nonce": nonce + "x"}, want: "nonce"},
-		{name: "missing nonce", claims: object{"nonce": nil}, want: "nonce missing"},
-		{name: "null nonce", claims: object{"nonce": json.RawMessage("null")}, want: "nonce missing"},
+		{name: "missing nonce", claims: object{"nonce": nil}, want: "nonce"},
+		{name: "null nonce", claims: object{"nonce": json.RawMessage("null")}, want: "nonce"},
 		{name: "wrong at_hash", claims: object{"at_hash": "1PvUancEuL_sg1WPl5luMEFGkcL6Ph8uqgiUFsz8deA"}, want: "at_hash"},
 		{name: "another access token", expect: func(e *idtoken.Expect) { e.AccessToken = "another" }, want: "at_hash"},
-		{name: "no at_hash where one is required", claims: object{"at_hash": nil}, change: func(c *idtoken.Config) { c.Options.RequireAccessTokenHash = true }, want: "at_hash missing"},
 		{name: "authenticated too long ago", claims: object{"auth_time": issued.Unix() - 3600 - 301}, want: "auth_time"},
 		{name: "last_authentication too long ago", claims: object{"last_authentication": issued.Unix() - 3600 - 301}, want: "auth_time"},
 		{name: "auth_time decides before last_authentication", claims: object{"auth_time": 1, "last_authentication": issued.Unix()}, want: "auth_time"},
 		{name: "authenticated in the future", claims: object{"auth_time": issued.Unix() + 301}, want: "auth_time"},
-		{name: "never authenticated", claims: object{"last_authentication": nil}, want: "auth_time missing"},
+		{name: "never authenticated", claims: object{"last_authentication": nil}, want: "auth_time"},
 		{name: "empty expectation", expect: func(e *idtoken.Expect) { *e = idtoken.Expect{} }, want: "expect"},
 		{name: "nonce and no nonce", expect: func(e *idtoken.Expect) { e.NoNonce = true }, want: "expect"},
 		{name: "negative age", expect: func(e *idtoken.Expect) { e.MaxAge = -1 }, want: "expect"},
@@ -206,11 +206,8 @@ func TestVerifyRefuses(t *testing.T) {
 			if claims != nil {
 				t.Errorf("claims beside an error: %v", claims)
 			}
-			got, ok := errors.AsType[idtoken.CheckError](err)
-			if !ok || got != test.want || !errors.Is(err, test.want) {
-				t.Fatalf("refused by %q with %v, want %q", got, err, test.want)
-			}
-			if !strings.HasPrefix(err.Error(), "idtoken: verify: "+string(test.want)+": ") {
+			wantCheck(t, err, test.want)
+			if !strings.HasPrefix(err.Error(), "idtoken: verify: "+test.want+": ") {
 				t.Errorf("the error reads %q", err)
 			}
 		})
@@ -326,13 +323,14 @@ func TestClaims_OddTypes(t *testing.T) {
 		return read
 	}
 	names := map[string]reflect.Type{}
-	for _, typ := range []reflect.Type{reflect.TypeFor[idtoken.Claims](), reflect.TypeFor[idtoken.Identity]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[gen.LinkedIdentity](), reflect.TypeFor[gen.Userinfo](), reflect.TypeFor[idtoken.Claims]()} {
 		for field := range typ.Fields() {
 			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
 				names[name] = typ
 			}
 		}
 	}
+	names["sub"] = reflect.TypeFor[gen.LinkedIdentity]() // at the top a check needs it
 	for _, checked := range []string{"iss", "aud", "azp", "exp", "iat", "nbf", "at_hash"} {
 		delete(names, checked)
 	}
@@ -340,7 +338,7 @@ func TestClaims_OddTypes(t *testing.T) {
 		for kind, value := range values {
 			t.Run(name+" is "+kind, func(t *testing.T) {
 				t.Parallel()
-				if names[name] == reflect.TypeFor[idtoken.Claims]() {
+				if names[name] != reflect.TypeFor[gen.LinkedIdentity]() {
 					got := read(t, with(globusClaims(), object{name: value}), someNonce())
 					want := read(t, with(globusClaims(), object{name: nil}), someNonce())
 					if name == "last_authentication" || name == "auth_time" {
@@ -374,7 +372,7 @@ func TestVerifierVerify_NamesTheFieldOfTheWrongType(t *testing.T) {
 	for _, name := range []string{"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash"} {
 		raw := sign(t, keyOne(), globusHeader(), with(globusClaims(), object{name: object{"secret": "SECRET"}, "name": 7}))
 		_, err := verifier.Verify(t.Context(), raw, full())
-		wantCheck(t, err, idtoken.CheckError(name))
+		wantCheck(t, err, name)
 		if err == nil || !strings.Contains(err.Error(), name+": the claim has the wrong JSON type") || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%s: %v", name, err)
 		}

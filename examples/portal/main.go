@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string) error {
 
 // welcome may turn a person away by an error.
 func welcome(claims *idtoken.Claims) error {
-	slog.Info("logged in", "identity", claims.Subject)
+	slog.Info("logged in", "identity", claims.Sub)
 	return nil
 }
 

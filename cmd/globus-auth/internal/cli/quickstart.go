@@ -218,7 +218,7 @@ func (t *tour) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("subject   %s", claims.Subject)
+	t.say("subject   %s", claims.Sub)
 	t.say("username  %s", claims.PreferredUsername)
 	t.say("name      %s, %s", claims.Name, claims.Organization)
 	for _, linked := range claims.IdentitySet {
