@@ -31,6 +31,7 @@ func (s *Server) routes() http.Handler {
 	})
 	forms := server.ServerInterfaceWrapper{Handler: strict, ErrorHandlerFunc: e.badParameter}
 	mux.Handle("POST /v2/oauth2/authorize", s.surround("authorize", forms.Authorize)) // of the pages
+	s.groupRoutes(mux)
 	// Every path that is no operation.
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodOptions {
