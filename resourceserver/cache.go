@@ -16,7 +16,6 @@ import (
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/gen"
-	"github.com/globusauth/globusauth/idtoken"
 )
 
 const (
@@ -149,8 +148,8 @@ func newIdentity(found *flows.Introspection, wanted *needs) *Identity {
 		if !contains(i.Identities, id) {
 			i.Identities = append(i.Identities, id)
 		}
-		i.Linked = append(i.Linked, idtoken.Identity{
-			Subject: id, Username: linked.Username, Name: linked.Name, Email: linked.Email, Organization: linked.Organization,
+		i.Linked = append(i.Linked, gen.LinkedIdentity{
+			Sub: id, Username: linked.Username, Name: linked.Name, Email: linked.Email, Organization: linked.Organization,
 			IdentityProvider: shared(linked.IdentityProvider), IdentityProviderDisplayName: shared(linked.IdentityProviderDisplayName),
 			LastAuthentication: linked.LastAuthentication,
 		})

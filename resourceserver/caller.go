@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/globusauth/globusauth/idtoken"
+	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -25,7 +25,7 @@ type Identity struct {
 	Identities []string
 	// Linked are the linked identities, Authentications those of the session, each with the latest
 	// time. Both are empty unless Config.Details is set or a rule needs them.
-	Linked          []idtoken.Identity
+	Linked          []gen.LinkedIdentity
 	Authentications []Authentication
 
 	policies map[string]bool // evaluated, by ID
@@ -103,7 +103,7 @@ func (i *Identity) username(id string) string {
 		return i.Username
 	}
 	for _, linked := range i.Linked {
-		if strings.EqualFold(linked.Subject, id) {
+		if strings.EqualFold(linked.Sub, id) {
 			return linked.Username
 		}
 	}

@@ -143,7 +143,7 @@ func SessionProviders(ids ...string) Rule {
 		demand: func(caller *CallerInfo, parameters *apierror.AuthorizationParameters) {
 			for _, linked := range caller.Linked {
 				if contains(ids, linked.IdentityProvider) {
-					parameters.SessionRequiredIdentities = []string{linked.Subject}
+					parameters.SessionRequiredIdentities = []string{linked.Sub}
 					return
 				}
 			}
