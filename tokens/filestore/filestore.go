@@ -9,16 +9,16 @@ import (
 	"github.com/globusauth/globusauth/tokens/internal/place/jsonfile"
 )
 
-// Config says where a [Store] keeps its files. Set either AppName or Path.
+// Config says where a store keeps its files. Set either AppName or Path.
 type Config struct {
-	// AppName names the app as a Python GlobusApp would be named; its directory is
-	// made of it. Files are found by the key.
+	// AppName is the name of the app, as of a Python GlobusApp. It gives the directory
+	// its name; the key names the file in it.
 	AppName string
 	// Dir is used instead of ~/.globus/app. Only beside AppName.
 	Dir string
 
 	// Path is one file for all namespaces of one client, such as that of a Python
-	// JSONTokenStorage.
+	// JSONTokenStorage or SQLiteTokenStorage.
 	Path string
 	// ClientID is the client whose tokens are in Path. Keys of another are refused.
 	ClientID string
@@ -39,12 +39,11 @@ type Store struct{ files *place.Store }
 var _ tokens.Store = (*Store)(nil)
 
 // New checks the configuration. It touches no file.
-func New(config Config) (*Store, error) {
-	return open(config, &jsonfile.Backend{})
-}
+func New(config Config) (*Store, error) { return newOn(place.System{}, config) }
 
-func open(config Config, b *jsonfile.Backend) (*Store, error) {
-	files, err := place.New("filestore", ".json", place.Config(config), b, b.System)
+func newOn(system place.System, config Config) (*Store, error) {
+	kind := place.Kind{Package: "filestore", Extension: ".json", Backend: jsonfile.Backend{}, System: system}
+	files, err := place.New(kind, place.Config(config))
 	if err != nil {
 		return nil, err
 	}
@@ -60,14 +59,13 @@ func (s *Store) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
 }
 
 // Update replaces what is stored under key by what fn makes of it. See
-// [tokens.Store]. With an fn that changes nothing it says whether an update could
-// be stored.
+// [tokens.Store]. An fn that changes nothing tests whether an update could be stored.
 func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
 	return s.files.Update(ctx, key, fn)
 }
 
 // Delete removes what is stored under key. See [tokens.Store]. A file that cannot
-// be read is moved aside: to its name with ".damaged" added.
+// be read is moved aside, to its name with ".damaged" added.
 func (s *Store) Delete(ctx context.Context, key tokens.Key) error { return s.files.Delete(ctx, key) }
 
 // Keys returns the keys under which something is stored. See [tokens.Store].

@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
-	"github.com/globusauth/globusauth/tokens/internal/place"
 )
 
 // sameJSON compares two documents, whatever their spelling.
@@ -163,9 +164,9 @@ func TestRefusesWhatPythonRefuses(t *testing.T) {
 		t.Fatalf("%d rows", len(rows))
 	}
 	for _, row := range rows {
-		t.Run(row.Label, func(t *testing.T) {
-			t.Parallel()
-			store := impatient(t)
+		inBubble(t, row.Label, func(t *testing.T) {
+			t.Helper()
+			store := open(t, filestore.Config{})
 			file := path(t, store, testKey())
 			write(t, file, row.Content)
 			_, err := store.Load(t.Context(), testKey())
@@ -215,9 +216,9 @@ func TestDamagedFiles(t *testing.T) {
 		"null token":        `{"data":{"DEFAULT":{"rs":null}},"format_version":"2.0","globus-sdk.version":"4"}`,
 		"larger than 16 MB": `{"data":{},"format_version":"2.0","globus-sdk.version":"4","x":"` + strings.Repeat("x", 16<<20) + `"}`,
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			store := impatient(t)
+		inBubble(t, name, func(t *testing.T) {
+			t.Helper()
+			store := open(t, filestore.Config{})
 			file := path(t, store, testKey())
 			write(t, file, text)
 			_, err := store.Load(t.Context(), testKey())
@@ -226,31 +227,33 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
-// A program that truncates the file and then writes it is waited for.
-func TestHalfWrittenFileIsReadAgain(t *testing.T) {
-	t.Parallel()
-	text := readFixture(t).V2.Text
-	for _, half := range []string{"", text[:100], text[:len(text)-1]} {
-		store := open(t, filestore.Config{})
-		file := path(t, store, testKey())
-		write(t, file, half)
-		timer := time.AfterFunc(50*time.Millisecond, func() { _ = os.WriteFile(file, []byte(text), 0o600) })
-		set, err := store.Load(t.Context(), testKey())
-		timer.Stop()
-		if token, found := set.ByResourceServer("auth.globus.org"); err != nil || !found || token.AccessToken != "A1" {
-			t.Errorf("after %d bytes: %v, %v", len(half), set, err)
-		}
-	}
+// inBubble runs a parallel subtest with a fake clock, by which reading waits for the
+// writers of half files.
+func inBubble(t *testing.T, name string, test func(*testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, test)
+	})
 }
 
-// impatient is a store that does not wait for the writers of half files.
-func impatient(tb testing.TB) *filestore.Store {
-	tb.Helper()
-	store, err := filestore.NewOn(place.System{}, filestore.Config{AppName: "My App", Dir: tb.TempDir()})
-	if err != nil {
-		tb.Fatal(err)
+// A program that truncates the file and then writes it is waited for.
+func TestStoreLoad_HalfWrittenFile(t *testing.T) {
+	t.Parallel()
+	text := readFixture(t).V2.Text
+	for _, length := range []int{0, 100, len(text) - 1} {
+		inBubble(t, fmt.Sprint(length), func(t *testing.T) {
+			t.Helper()
+			store := open(t, filestore.Config{})
+			file := path(t, store, testKey())
+			write(t, file, text[:length])
+			time.AfterFunc(240*time.Millisecond, func() { _ = os.WriteFile(file, []byte(text), 0o600) })
+			set, err := store.Load(t.Context(), testKey())
+			if token, found := set.ByResourceServer("auth.globus.org"); err != nil || !found || token.AccessToken != "A1" {
+				t.Errorf("%v, %v", set, err)
+			}
+		})
 	}
-	return store
 }
 
 func mustSet(tb testing.TB, list ...tokens.Token) tokens.Set {
@@ -274,33 +277,38 @@ func FuzzFile(f *testing.F) {
 	}
 	f.Add([]byte(`{"data":{"DEFAULT":{"a":{"resource_server":"a","scope":"","access_token":"t","expires_at_seconds":0,"x":1e999}}},"format_version":"2.0","globus-sdk.version":""}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		store := impatient(t)
-		file := path(t, store, testKey())
-		write(t, file, string(data))
-		before, err := store.Load(t.Context(), testKey())
-		if err != nil {
-			if !errors.Is(err, tokens.ErrUnreadable) {
-				t.Fatalf("error %v, want ErrUnreadable", err)
-			}
-			if content(t, file) != string(data) {
-				t.Fatal("a file that was refused was changed")
-			}
-			return
-		}
-		if _, err := store.Update(t.Context(), testKey(), withToken(t, tokens.Token{AccessToken: "added", ResourceServer: "added"})); err != nil {
-			t.Fatalf("what can be read cannot be updated: %v", err)
-		}
-		after, err := store.Load(t.Context(), testKey())
-		if err != nil || !after.Without("added").Equal(before.Without("added")) {
-			t.Fatalf("after the update: %v, %v; before: %v", after, err, before)
-		}
-		var was, is map[string]any
-		if json.Unmarshal(data, &was) == nil && json.Unmarshal([]byte(content(t, file)), &is) == nil {
-			for member := range was {
-				if _, kept := is[member]; !kept && member != "by_rs" {
-					t.Fatalf("the member %q is lost", member)
-				}
-			}
-		}
+		synctest.Test(t, func(t *testing.T) { t.Helper(); anyFile(t, data) })
 	})
+}
+
+func anyFile(t *testing.T, data []byte) {
+	t.Helper()
+	store := open(t, filestore.Config{})
+	file := path(t, store, testKey())
+	write(t, file, string(data))
+	before, err := store.Load(t.Context(), testKey())
+	if err != nil {
+		if !errors.Is(err, tokens.ErrUnreadable) {
+			t.Fatalf("error %v, want ErrUnreadable", err)
+		}
+		if content(t, file) != string(data) {
+			t.Fatal("a file that was refused was changed")
+		}
+		return
+	}
+	if _, err := store.Update(t.Context(), testKey(), withToken(t, tokens.Token{AccessToken: "added", ResourceServer: "added"})); err != nil {
+		t.Fatalf("what can be read cannot be updated: %v", err)
+	}
+	after, err := store.Load(t.Context(), testKey())
+	if err != nil || !after.Without("added").Equal(before.Without("added")) {
+		t.Fatalf("after the update: %v, %v; before: %v", after, err, before)
+	}
+	var was, is map[string]any
+	if json.Unmarshal(data, &was) == nil && json.Unmarshal([]byte(content(t, file)), &is) == nil {
+		for member := range was {
+			if _, kept := is[member]; !kept && member != "by_rs" {
+				t.Fatalf("the member %q is lost", member)
+			}
+		}
+	}
 }

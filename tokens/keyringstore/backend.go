@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/zalando/go-keyring"
 
 	"github.com/globusauth/globusauth/tokens"
@@ -38,97 +39,72 @@ func (system) Set(service, user, secret string) error   { return keyring.Set(ser
 func (system) Get(service, user string) (string, error) { return keyring.Get(service, user) }
 func (system) Delete(service, user string) error        { return keyring.Delete(service, user) }
 
-// backend keeps the tokens of a file's namespaces in the keyring, and in the file
-// where they are.
+// backend keeps the tokens in the keyring. Its file is an [index].
 type backend struct{ ring ring }
 
-var (
-	_ place.Backend = (*backend)(nil)
-	_ place.OffDisk = (*backend)(nil)
-)
+var _ place.Backend = backend{}
 
-// entry says where the tokens of a namespace are.
-type entry struct {
-	Current string `json:"current,omitempty"` // names the items that hold them
-	Items   int    `json:"items,omitempty"`
-	Writing string `json:"writing,omitempty"` // names items that may be there, of an update that was not finished
+// index names the items of the keyring, which cannot list them.
+type index struct {
+	Items  map[string][]string `json:"items"`            // that hold a namespace, in their order
+	Unused []string            `json:"unused,omitempty"` // that may exist, and are to be deleted
 }
 
-type index map[string]entry // by namespace
-
-func readIndex(path string) (index, error) {
-	content, _, err := place.ReadFile(path, maxIndex)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
-		return index{}, nil
+func readIndex(file place.File) (index, error) {
+	content, err := file.Read(maxIndex)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return index{}, err
 	}
-	if err != nil {
-		return nil, err
+	i := index{Items: map[string][]string{}}
+	if len(content) > 0 && (json.Unmarshal(content, &i) != nil || i.Items == nil) {
+		return index{}, fmt.Errorf("%w: %s is damaged", tokens.ErrUnreadable, file.Path)
 	}
-	var read index
-	if json.Unmarshal(content, &read) != nil || read == nil {
-		return nil, fmt.Errorf("%w: %s is damaged", tokens.ErrUnreadable, path)
-	}
-	return read, nil
+	return i, nil
 }
 
-func (i index) write(path, namespace string, e entry) error {
-	next := maps.Clone(i)
-	next[namespace] = e
-	if e == (entry{}) {
-		delete(next, namespace)
-	}
-	content, err := json.Marshal(next)
+func (i index) write(file place.File) error {
+	content, err := json.Marshal(i)
 	if err != nil {
 		return err
 	}
-	return place.System{}.Replace(path, content)
+	return file.Replace(content)
 }
 
-func service(path string) string { return "globusauth " + path }
-
-func item(namespace, name string, i int) string { return fmt.Sprintf("%s %s.%d", namespace, name, i) }
-
-// OffDisk says that tokens must not be in files.
-func (b *backend) OffDisk() {}
+func service(file place.File) string { return "globusauth " + file.Path }
 
 // Load returns the tokens of a namespace.
-func (b *backend) Load(ctx context.Context, path, namespace string) (tokens.Set, error) {
+func (b backend) Load(ctx context.Context, file place.File, namespace string) (jsontext.Value, error) {
 	const attempts = 5 // an update may replace the items meanwhile
 	for attempt := 1; ; attempt++ {
 		if err := ctx.Err(); err != nil {
-			return tokens.Set{}, err
+			return nil, err
 		}
-		all, err := readIndex(path)
-		if err != nil || all[namespace].Items == 0 {
-			return tokens.Set{}, err
+		i, err := readIndex(file)
+		if err != nil || i.Items[namespace] == nil {
+			return nil, err
 		}
-		text, err := b.items(path, namespace, all[namespace])
+		text, err := b.get(file, i.Items[namespace])
 		switch {
-		case errors.Is(err, keyring.ErrNotFound) && attempt < attempts:
-			continue
-		case errors.Is(err, keyring.ErrNotFound):
-			return tokens.Set{}, fmt.Errorf("%w: the keyring does not hold what %s says", tokens.ErrUnreadable, path)
-		case err != nil:
-			return tokens.Set{}, unusable(err)
+		case err == nil:
+			return text, nil
+		case !errors.Is(err, keyring.ErrNotFound):
+			return nil, unusable(err)
+		case attempt == attempts:
+			return nil, fmt.Errorf("%w: the keyring does not have the items that %s names", tokens.ErrUnreadable, file.Path)
 		}
-		set, err := tokens.UnmarshalStorage([]byte(text))
-		if err != nil {
-			return tokens.Set{}, fmt.Errorf("%w: in the keyring, namespace %q: %w", tokens.ErrUnreadable, namespace, err)
-		}
-		return set, nil
 	}
 }
 
-func (b *backend) items(path, namespace string, e entry) (string, error) {
+func (b backend) get(file place.File, items []string) (jsontext.Value, error) {
 	var text strings.Builder
-	for i := range e.Items {
-		part, err := b.ring.Get(service(path), item(namespace, e.Current, i))
+	for _, item := range items {
+		part, err := b.ring.Get(service(file), item)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		text.WriteString(part)
 	}
-	return text.String(), nil
+	return jsontext.Value(text.String()), nil
 }
 
 func unusable(err error) error {
@@ -136,18 +112,17 @@ func unusable(err error) error {
 }
 
 // Namespaces returns those that hold tokens.
-func (b *backend) Namespaces(_ context.Context, path string) ([]string, error) {
-	all, err := readIndex(path)
-	maps.DeleteFunc(all, func(_ string, e entry) bool { return e.Items == 0 })
-	return slices.Collect(maps.Keys(all)), err
+func (b backend) Namespaces(_ context.Context, file place.File) ([]string, error) {
+	i, err := readIndex(file)
+	return slices.Collect(maps.Keys(i.Items)), err
 }
 
 // Rehearse writes an item and removes it.
-func (b *backend) Rehearse(_ context.Context, path string) error {
-	name := "rehearsal " + rand.Text()
-	err := b.ring.Set(service(path), name, "rehearsal")
+func (b backend) Rehearse(_ context.Context, file place.File) error {
+	item := "rehearsal " + rand.Text()
+	err := b.ring.Set(service(file), item, "rehearsal")
 	if err == nil {
-		err = b.ring.Delete(service(path), name)
+		err = b.ring.Delete(service(file), item)
 	}
 	if err != nil {
 		return unusable(err)
@@ -155,80 +130,77 @@ func (b *backend) Rehearse(_ context.Context, path string) error {
 	return nil
 }
 
-// Store writes a set into new items, and says then in the index that they count.
-func (b *backend) Store(ctx context.Context, path, namespace string, _, after tokens.Set) error {
-	if after.Equal(tokens.Set{}) {
-		return b.Delete(ctx, path, namespace)
-	}
-	text, err := after.MarshalStorage()
+// Edit writes the tokens of a namespace into new items.
+func (b backend) Edit(ctx context.Context, file place.File, namespace string, edit func(map[string]jsontext.Value) error) error {
+	text, err := b.Load(ctx, file, namespace)
 	if err != nil {
 		return err
 	}
-	all, err := readIndex(path)
-	if err != nil {
-		return err
-	}
-	old := all[namespace]
-	if err := b.clear(path, namespace, old.Writing); err != nil {
-		return err
-	}
-	next := entry{Current: rand.Text()}
-	if err := all.write(path, namespace, entry{Current: old.Current, Items: old.Items, Writing: next.Current}); err != nil {
-		return err
-	}
-	for part := range slices.Chunk(text, maxItem) {
-		if err := b.ring.Set(service(path), item(namespace, next.Current, next.Items), string(part)); err != nil {
-			return unusable(err)
-		}
-		next.Items++
-	}
-	next.Writing = old.Current // until it is cleared
-	if err := all.write(path, namespace, next); err != nil {
-		return err
-	}
-	if err := b.clear(path, namespace, old.Current); err == nil {
-		next.Writing = ""
-		_ = all.write(path, namespace, next) // the next update clears again
-	}
-	return nil
-}
-
-// clear removes the items of a name, the last first, so that what is left when it
-// is interrupted is found again.
-func (b *backend) clear(path, namespace, name string) error {
-	n := 0
-	for name != "" {
-		_, err := b.ring.Get(service(path), item(namespace, name, n))
-		if errors.Is(err, keyring.ErrNotFound) {
-			break
-		}
-		if err != nil {
-			return unusable(err)
-		}
-		n++
-	}
-	for n--; n >= 0; n-- {
-		if err := b.ring.Delete(service(path), item(namespace, name, n)); err != nil && !errors.Is(err, keyring.ErrNotFound) {
-			return unusable(err)
-		}
-	}
-	return nil
-}
-
-// Delete removes a namespace.
-func (b *backend) Delete(_ context.Context, path, namespace string) error {
-	all, err := readIndex(path)
-	if err != nil {
-		return err
-	}
-	e, found := all[namespace]
-	if !found {
-		return nil
-	}
-	for _, name := range []string{e.Current, e.Writing} {
-		if err := b.clear(path, namespace, name); err != nil {
+	rows := map[string]jsontext.Value{}
+	if text != nil {
+		if err := json.Unmarshal(text, &rows); err != nil {
 			return err
 		}
 	}
-	return all.write(path, namespace, entry{})
+	if err := edit(rows); err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		return b.Delete(ctx, file, namespace)
+	}
+	if text, err = json.Marshal(rows); err != nil {
+		return err
+	}
+	return b.replace(file, namespace, slices.Collect(slices.Chunk(text, maxItem)))
+}
+
+// Delete removes a namespace.
+func (b backend) Delete(_ context.Context, file place.File, namespace string) error {
+	return b.replace(file, namespace, nil)
+}
+
+// replace stores the parts of a namespace in new items, and deletes the old. The index
+// names items before they are created and until they are deleted, so that an
+// interrupted update leaves no item for good.
+func (b backend) replace(file place.File, namespace string, parts []jsontext.Value) error {
+	i, err := readIndex(file)
+	if err != nil {
+		return err
+	}
+	if err := b.delete(file, i.Unused); err != nil {
+		return err
+	}
+	old := i.Items[namespace]
+	i.Unused = make([]string, len(parts))
+	for n := range parts {
+		i.Unused[n] = rand.Text()
+	}
+	if err := i.write(file); err != nil {
+		return err
+	}
+	for n, part := range parts {
+		if err := b.ring.Set(service(file), i.Unused[n], string(part)); err != nil {
+			return unusable(err)
+		}
+	}
+	if i.Items[namespace], i.Unused = i.Unused, old; len(parts) == 0 {
+		delete(i.Items, namespace)
+	}
+	if err := i.write(file); err != nil {
+		return err
+	}
+	if b.delete(file, old) == nil {
+		i.Unused = nil
+		_ = i.write(file) // else the next update deletes them again
+	}
+	return nil
+}
+
+func (b backend) delete(file place.File, items []string) error {
+	for _, item := range items {
+		if err := b.ring.Delete(service(file), item); err != nil && !errors.Is(err, keyring.ErrNotFound) {
+			return unusable(err)
+		}
+	}
+	return nil
 }

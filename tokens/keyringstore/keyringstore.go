@@ -42,8 +42,8 @@ var _ tokens.Store = (*Store)(nil)
 func New(config Config) (*Store, error) { return open(config, system{}) }
 
 func open(config Config, ring ring) (*Store, error) {
-	where := place.Config{AppName: config.AppName, Dir: config.Dir, LockTimeout: config.LockTimeout}
-	files, err := place.New("keyringstore", ".keyring", where, &backend{ring: ring}, place.System{})
+	kind := place.Kind{Package: "keyringstore", Extension: ".keyring", Backend: backend{ring}, NoRecords: true}
+	files, err := place.New(kind, place.Config{AppName: config.AppName, Dir: config.Dir, LockTimeout: config.LockTimeout})
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +56,7 @@ func (s *Store) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
 }
 
 // Update replaces what is stored under key by what fn makes of it. See
-// [tokens.Store]. With an fn that changes nothing it says whether an update could
-// be stored.
+// [tokens.Store]. An fn that changes nothing tests whether an update could be stored.
 func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
 	return s.files.Update(ctx, key, fn)
 }

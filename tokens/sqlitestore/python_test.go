@@ -163,7 +163,7 @@ func TestLegacySchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, store, key, next)
-	want := `{"access_token":"B","expires_at_seconds":1800000000,"refresh_token":null,"resource_server":"auth.globus.org","scope":"openid","token_type":null}`
+	want := `{"access_token":"B","expires_at_seconds":1800000000,"resource_server":"auth.globus.org","scope":"openid","refresh_token":null,"token_type":null}`
 	if got := column(t, db, `SELECT token_data_json FROM token_storage`); !slices.Equal(got, []string{want}) {
 		t.Errorf("row %q, want %s", got, want)
 	}

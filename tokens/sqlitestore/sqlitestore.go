@@ -1,38 +1,18 @@
 package sqlitestore
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"time"
 
 	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/filestore"
 	"github.com/globusauth/globusauth/tokens/internal/place"
 	"github.com/globusauth/globusauth/tokens/internal/place/sqlitefile"
 )
 
-// Config says where a [Store] keeps its files. Set either AppName or Path.
-type Config struct {
-	// AppName names the app as a Python GlobusApp would be named; its directory is
-	// made of it. Files are found by the key.
-	AppName string
-	// Dir is used instead of ~/.globus/app. Only beside AppName.
-	Dir string
-
-	// Path is one file for all namespaces of one client, such as that of a Python
-	// SQLiteTokenStorage. ":memory:" is refused: [tokens.Memory] is for that.
-	Path string
-	// ClientID is the client whose tokens are in Path. Keys of another are refused.
-	ClientID string
-	// Environment is the environment they are for. Empty means "production".
-	Environment string
-	// Address is the address of the service that issued them. Empty means the
-	// environment's own. Keys of another are refused.
-	Address string
-
-	// LockTimeout is how long to wait for the lock at most. Zero means 30 seconds.
-	LockTimeout time.Duration
-}
+// Config says where a [Store] keeps its files, as for package filestore. The path
+// ":memory:" is refused: [tokens.Memory] is for that.
+type Config = filestore.Config
 
 // Store is a [tokens.Store] in SQLite files. It is safe for concurrent use, also
 // by several processes, and keeps no file open between calls.
@@ -43,10 +23,9 @@ var _ tokens.Store = (*Store)(nil)
 // New checks the configuration. It touches no file.
 func New(config Config) (*Store, error) {
 	if config.Path == ":memory:" {
-		return nil, errors.New("sqlitestore: new: a database in memory is forgotten at once: use tokens.Memory")
+		return nil, errors.New("sqlitestore: new: a database in memory is lost at once: use tokens.Memory")
 	}
-	b := &sqlitefile.Backend{Busy: cmp.Or(config.LockTimeout, place.DefaultLockTimeout)}
-	files, err := place.New("sqlitestore", ".db", place.Config(config), b, place.System{})
+	files, err := place.New(place.Kind{Package: "sqlitestore", Extension: ".db", Backend: sqlitefile.Backend{}}, place.Config(config))
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +41,13 @@ func (s *Store) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
 }
 
 // Update replaces what is stored under key by what fn makes of it. See
-// [tokens.Store]. With an fn that changes nothing it says whether an update could
-// be stored.
+// [tokens.Store]. An fn that changes nothing tests whether an update could be stored.
 func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
 	return s.files.Update(ctx, key, fn)
 }
 
 // Delete removes what is stored under key. See [tokens.Store]. A file that cannot
-// be read is moved aside: to its name with ".damaged" added.
+// be read is moved aside, to its name with ".damaged" added.
 func (s *Store) Delete(ctx context.Context, key tokens.Key) error { return s.files.Delete(ctx, key) }
 
 // Keys returns the keys under which something is stored. See [tokens.Store].

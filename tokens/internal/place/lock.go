@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -14,70 +15,144 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// retryDelay is how often a lock that another process holds is tried.
-const retryDelay = 5 * time.Millisecond
+const (
+	// retryDelay is the interval at which a lock that another process holds is tried.
+	retryDelay = 5 * time.Millisecond
+	// abandonedAfter is the age at which an exclusive lock file counts as that of a
+	// dead process. A renewal, for which it is held, ends after a minute by default.
+	abandonedAfter = 10 * time.Minute
+)
 
-// lock makes the users of a file take turns, by a lock file beside it. It waits for
-// the lock as long as patience and ctx allow. The lock of a process that dies is
-// released by the system; where the file system has no locks, see [exclusive].
-func (s System) lock(ctx context.Context, file string, patience time.Duration) (unlock func(), err error) {
-	path := file + ".lock"
-	limited, cancel := context.WithTimeoutCause(ctx, patience, tokens.ErrLocked)
+// lock locks a lock file beside the file. It waits as long as LockTimeout and ctx
+// allow. The system releases the lock of a process that dies; where the file system
+// has no locks, see [exclusive].
+func (f File) lock(ctx context.Context) (unlock func(), err error) {
+	path := f.Path + ".lock"
+	limited, cancel := context.WithTimeoutCause(ctx, f.LockTimeout, tokens.ErrLocked)
 	defer cancel()
-	again := time.NewTicker(retryDelay)
-	defer again.Stop()
+	retry := time.NewTicker(retryDelay)
+	defer retry.Stop()
 	for {
-		if limited.Err() != nil {
-			return nil, gaveUp(limited, path, patience)
+		switch cause := context.Cause(limited); {
+		case errors.Is(cause, tokens.ErrLocked):
+			return nil, fmt.Errorf("%w %s for more than %v%s: let it finish, or end it; the lock ends with it",
+				tokens.ErrLocked, path, f.LockTimeout, readOwner(path+"ed"))
+		case cause != nil:
+			return nil, fmt.Errorf("wait for the lock %s: %w", path, cause)
 		}
-		if unlock, err := s.try(path); unlock != nil || err != nil {
+		if unlock, err := f.tryLock(path); unlock != nil || err != nil {
 			return unlock, err
 		}
 		select {
-		case <-again.C:
+		case <-retry.C:
 		case <-limited.Done():
 		}
 	}
 }
 
-func gaveUp(ctx context.Context, path string, patience time.Duration) error {
-	if cause := context.Cause(ctx); !errors.Is(cause, tokens.ErrLocked) {
-		return fmt.Errorf("wait for the lock %s: %w", path, cause)
-	}
-	return fmt.Errorf("%w %s for more than %v%s: let it finish, or end it; the lock ends with it", tokens.ErrLocked, path, patience, holder(path))
-}
-
-// try locks without waiting. No unlock and no error: another has the lock.
-func (s System) try(path string) (unlock func(), err error) {
-	// A pipe must not be waited for, nor a link followed.
+// tryLock locks without waiting. It returns neither unlock nor an error if another
+// process has the lock.
+func (f File) tryLock(path string) (unlock func(), err error) {
 	lock := flock.New(path, flock.SetFlag(os.O_CREATE|openFlags), flock.SetPermissions(fileMode))
-	locked, err := s.tryLock(lock)
+	locked, err := f.system.TryLock(lock)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK):
-		return exclusive(path)
+		return exclusive(path + "ed")
 	case err != nil:
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	case !locked:
 		return nil, nil
 	}
-	unlock = func() { _ = lock.Unlock() } // closes the file, which releases the lock in any case
 	info, err := lock.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%w: the lock %s is not a regular file: remove it", tokens.ErrUnsafe, path)
 	}
-	if err != nil {
-		unlock()
+	if err != nil || !same(path, info) { // removed meanwhile: another process may have locked a new one
+		_ = lock.Unlock()
 		return nil, err
 	}
-	if !names(path, info) { // it was removed meanwhile: another may have locked a new one
-		unlock()
-		return nil, nil
-	}
-	return unlock, nil
+	return func() { _ = lock.Unlock() }, nil // Unlock closes the file, which releases the lock in any case
 }
 
-// names reports whether the name still stands for the file that was opened.
-func names(path string, opened fs.FileInfo) bool {
-	now, err := os.Lstat(path)
-	return err == nil && os.SameFile(now, opened)
+// exclusive is the lock where the file system has none: a file that only one
+// process can create, and that names this process. Others remove it when that
+// process is known to be dead on the same machine, or when it is older than
+// abandonedAfter. Two that remove it at the same moment can both go on; nothing is
+// destroyed then, and the later of the two updates stays.
+func exclusive(path string) (release func(), err error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode) //nolint:gosec // the file is the caller's to name
+	if errors.Is(err, fs.ErrExist) {
+		if o := readOwner(path); o.dead() {
+			removeSame(path, o.info)
+		}
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock: the file system has no locks, and: %w", err)
+	}
+	info, err := file.Stat()
+	if err == nil {
+		_, err = file.WriteString(ownerText(os.Getpid()))
+	}
+	release = func() { removeSame(path, info) }
+	if err = errors.Join(err, file.Close()); err != nil {
+		release()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return release, nil
+}
+
+func ownerText(pid int) string { return fmt.Sprintf("%d %s\n", pid, machine()) }
+
+// machine names the space in which process IDs count. It is empty if it has no name.
+func machine() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	namespace, _ := os.Readlink("/proc/self/ns/pid") // Linux: containers of one name
+	return host + namespace
+}
+
+// owner is what an exclusive lock file says.
+type owner struct {
+	info    fs.FileInfo // nil if it cannot be read
+	pid     int
+	machine string
+}
+
+func readOwner(path string) (o owner) {
+	file, info, err := open(path)
+	if err != nil {
+		return o
+	}
+	defer func() { _ = file.Close() }()
+	o.info = info
+	_, _ = fmt.Fscan(io.LimitReader(file, 512), &o.pid, &o.machine)
+	return o
+}
+
+func (o owner) dead() bool {
+	if o.info == nil {
+		return false
+	}
+	if time.Since(o.info.ModTime()) > abandonedAfter {
+		return true
+	}
+	if o.pid <= 0 || o.machine == "" || o.machine != machine() {
+		return false
+	}
+	process, err := os.FindProcess(o.pid)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = process.Release() }()
+	return errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
+}
+
+func (o owner) String() string {
+	if o.pid == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (process %d on %q; the lock counts as abandoned after %v)", o.pid, o.machine, abandonedAfter)
 }

@@ -1,6 +1,10 @@
+// Package place is a store of tokens in files, in the directories of the official
+// Python SDK. It decides who may read the files and who writes next, and keeps what a
+// killed process had received. A [Backend] reads and writes files of one format.
 package place
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,142 +13,190 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/internal/stored"
 )
 
 const (
-	// DefaultLockTimeout is how long to wait for locks.
-	DefaultLockTimeout = 30 * time.Second
+	defaultLockTimeout = 30 * time.Second
 	// reserve is room for what an update may add, on top of twice the file.
 	reserve = 64 << 10
 	// maxReserve bounds it for files of other programs.
 	maxReserve = 4 << 20
 )
 
-// ErrForeign says, beside [tokens.ErrUnreadable], that a file was not written for tokens.
+// ErrForeign says, beside [tokens.ErrUnreadable], that a file is not a token file.
 var ErrForeign = errors.New("another program's file")
 
-// Backend reads and writes files of one format. Its methods are called with
-// files that passed the checks of this package, or do not exist; Store, Delete
-// and Rehearse with the lock held.
-type Backend interface {
-	// Load returns the tokens of a namespace, none if there is no file.
-	Load(ctx context.Context, path, namespace string) (tokens.Set, error)
-	// Namespaces returns those that hold tokens.
-	Namespaces(ctx context.Context, path string) ([]string, error)
-	// Rehearse fails if Store would.
-	Rehearse(ctx context.Context, path string) error
-	// Store writes the differences between two sets, durably, over what the file holds by now.
-	Store(ctx context.Context, path, namespace string, before, after tokens.Set) error
-	// Delete removes a namespace, also one that Load cannot read.
-	Delete(ctx context.Context, path, namespace string) error
+// Config is that of the public packages.
+type Config struct {
+	AppName     string
+	Dir         string
+	Path        string
+	ClientID    string
+	Environment string
+	Address     string
+	LockTimeout time.Duration
 }
 
-// OffDisk is a backend whose tokens must not be written into files: changes are not
-// written down before they are made.
-type OffDisk interface{ OffDisk() }
+// Backend reads and writes files of one format. The lock is held during Rehearse,
+// Edit and Delete, and the directory of the file exists. An error that is
+// [fs.ErrNotExist] means that another program removed a file: the call is retried.
+type Backend interface {
+	// Load returns the tokens of a namespace as [tokens.Set.MarshalStorage] writes
+	// them, nil if there are none.
+	Load(ctx context.Context, file File, namespace string) (jsontext.Value, error)
+	// Namespaces returns those that hold tokens.
+	Namespaces(ctx context.Context, file File) ([]string, error)
+	// Rehearse fails if Edit would.
+	Rehearse(ctx context.Context, file File) error
+	// Edit reads the stored tokens of a namespace by resource server, and durably
+	// writes what edit makes of them.
+	Edit(ctx context.Context, file File, namespace string, edit func(map[string]jsontext.Value) error) error
+	// Delete removes a namespace, also one that Load cannot read.
+	Delete(ctx context.Context, file File, namespace string) error
+}
+
+// Kind is what the public packages differ in.
+type Kind struct {
+	Package   string // for errors
+	Extension string // of the files
+	Backend   Backend
+	// NoRecords keeps tokens out of files: changes are not written down before they are made.
+	NoRecords bool
+	System    System
+}
 
 // Store is a [tokens.Store] in files.
 type Store struct {
-	name     string // of the package, for errors
-	layout   *layout
-	backend  Backend
-	system   System
-	patience time.Duration
+	kind   Kind
+	layout layout
+	file   File // without a path
 }
 
 var _ tokens.Store = (*Store)(nil)
 
-// New checks the configuration. It touches no file. name is that of the public
-// package, extension that of its files.
-func New(name, extension string, config Config, backend Backend, system System) (*Store, error) {
-	where, err := newLayout(config, extension)
-	if err != nil {
-		return nil, fmt.Errorf("%s: new: %w", name, err)
+// New checks the configuration. It touches no file.
+func New(kind Kind, config Config) (_ *Store, err error) {
+	s := &Store{kind: kind}
+	defer s.prefix("new", &err)
+	if s.layout, err = newLayout(config, kind.Extension); err != nil {
+		return nil, err
 	}
 	if config.LockTimeout < 0 {
-		return nil, fmt.Errorf("%s: new: LockTimeout is negative", name)
+		return nil, errors.New("LockTimeout is negative")
 	}
-	if config.LockTimeout == 0 {
-		config.LockTimeout = DefaultLockTimeout
+	s.file = File{LockTimeout: cmp.Or(config.LockTimeout, defaultLockTimeout), system: kind.System.withDefaults()}
+	return s, nil
+}
+
+func (s *Store) prefix(verb string, err *error) {
+	if *err != nil {
+		*err = fmt.Errorf("%s: %s: %w", s.kind.Package, verb, *err)
 	}
-	return &Store{
-		name: name, layout: where, backend: backend, system: system, patience: config.LockTimeout,
-	}, nil
 }
 
 // Path returns the file in which the tokens of a key are kept.
-func (s *Store) Path(key tokens.Key) (string, error) {
-	path, _, err := s.layout.file(key)
-	return path, s.failed("path", err)
+func (s *Store) Path(key tokens.Key) (path string, err error) {
+	defer s.prefix("path", &err)
+	path, _, err = s.layout.locate(key)
+	return path, err
 }
 
-func (s *Store) failed(what string, err error) error {
-	if err != nil {
-		err = fmt.Errorf("%s: %s: %w", s.name, what, err)
-	}
-	return err
-}
-
-// Load returns what is stored under key.
-func (s *Store) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
-	set, err := s.load(ctx, key)
-	return set, s.failed("load", err)
-}
-
-func (s *Store) load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
-	path, key, err := s.locate(ctx, key)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	set, err := s.read(ctx, path, key.Namespace)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	return pending(path, key.Namespace, set), nil
-}
-
-func (s *Store) read(ctx context.Context, path, namespace string) (tokens.Set, error) {
-	set, err := s.backend.Load(ctx, path, namespace)
-	if errors.Is(err, tokens.ErrUnreadable) && !errors.Is(err, ErrForeign) {
-		err = fmt.Errorf("%w: deleting the login moves an unreadable file to %s%s; then log in again", err, path, DamagedSuffix)
-	}
-	return set, err
-}
-
-func (s *Store) locate(ctx context.Context, key tokens.Key) (string, tokens.Key, error) {
-	path, key, err := s.layout.file(key)
+// open returns the file of a key, and the key with its defaults.
+func (s *Store) open(ctx context.Context, key tokens.Key) (File, tokens.Key, error) {
+	file := s.file
+	path, key, err := s.layout.locate(key)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err == nil {
-		path, err = resolve(path)
+		file.Path, err = resolve(path)
 	}
-	return path, key, err
+	return file, key, err
 }
 
-// Update replaces what is stored under key by what fn makes of it.
-func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
-	next, err := s.update(ctx, key, fn)
-	return next, s.failed("update", err)
-}
-
-func (s *Store) update(ctx context.Context, key tokens.Key, fn func(tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
-	path, key, err := s.locate(ctx, key)
+// Load returns what is stored under key.
+func (s *Store) Load(ctx context.Context, key tokens.Key) (_ tokens.Set, err error) {
+	defer s.prefix("load", &err)
+	file, key, err := s.open(ctx, key)
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	unlock, err := s.lock(ctx, path)
+	set, err := s.read(ctx, file, key.Namespace)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	return file.pending(key.Namespace, set), nil
+}
+
+func (s *Store) read(ctx context.Context, file File, namespace string) (tokens.Set, error) {
+	raw, err := s.kind.Backend.Load(ctx, file, namespace)
+	if err == nil && raw == nil {
+		return tokens.Set{}, nil
+	}
+	var set tokens.Set
+	if err == nil {
+		if set, err = tokens.UnmarshalStorage(raw); err != nil {
+			err = fmt.Errorf("%w: %s, namespace %q: %w", tokens.ErrUnreadable, file.Path, namespace, err)
+		}
+	}
+	if errors.Is(err, tokens.ErrUnreadable) && !errors.Is(err, ErrForeign) {
+		err = fmt.Errorf("%w: deleting the login moves an unreadable file to %s%s; then log in again", err, file.Path, damagedSuffix)
+	}
+	return set, err
+}
+
+// write writes the differences between two sets over what the file holds by now.
+func (s *Store) write(ctx context.Context, file File, namespace string, before, after tokens.Set) error {
+	data, err := after.MarshalStorage()
+	if err != nil {
+		return err
+	}
+	var written map[string]jsontext.Value
+	if err := json.Unmarshal(data, &written); err != nil {
+		return err
+	}
+	return s.kind.Backend.Edit(ctx, file, namespace, func(rows map[string]jsontext.Value) error {
+		for _, old := range before.All() {
+			if _, kept := written[old.ResourceServer]; !kept {
+				delete(rows, old.ResourceServer)
+			}
+		}
+		for _, token := range after.All() {
+			name := token.ResourceServer
+			if old, had := before.ByResourceServer(name); had && old == token {
+				continue
+			}
+			if rows[name], err = stored.Overlay(rows[name], written[name]); err != nil {
+				return fmt.Errorf("the stored token for %q: %w", name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Update replaces what is stored under key by what fn makes of it.
+func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (_ tokens.Set, err error) {
+	defer s.prefix("update", &err)
+	file, key, err := s.open(ctx, key)
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	unlock, err := prepareAndLock(ctx, file)
 	if err != nil {
 		return tokens.Set{}, err
 	}
 	defer unlock()
-	current, room, err := s.rehearse(ctx, path, key.Namespace)
+	current, room, err := s.rehearse(ctx, file, key.Namespace)
 	if err != nil {
 		return tokens.Set{}, err
 	}
 	defer room.Remove()
-	// From here on nothing may fail that can be known before: fn may spend a refresh token.
+	// fn may use a refresh token: what can fail has been done before.
 	next, err := fn(current)
 	if err != nil {
 		return tokens.Set{}, err
@@ -152,34 +204,59 @@ func (s *Store) update(ctx context.Context, key tokens.Key, fn func(tokens.Set) 
 	if next.Equal(current) {
 		return next, nil
 	}
-	// The context must not keep what fn got from being stored.
-	return next, s.commit(context.WithoutCancel(ctx), room, path, key.Namespace, current, next)
+	// The end of the context must not keep the result of fn from being stored.
+	return next, s.commit(context.WithoutCancel(ctx), file, room, key.Namespace, current, next)
 }
 
-func (s *Store) lock(ctx context.Context, path string) (unlock func(), err error) {
-	if err := prepare(path); err != nil {
+func prepareAndLock(ctx context.Context, file File) (unlock func(), err error) {
+	if err := prepare(file); err != nil {
 		return nil, err
 	}
-	return s.system.lock(ctx, path, s.patience)
+	return file.lock(ctx)
+}
+
+// prepare creates the directory of the file, if it is missing, and checks both.
+func prepare(file File) error {
+	if err := os.MkdirAll(file.dir(), dirMode); err != nil {
+		return err
+	}
+	return file.Check()
+}
+
+// retry repeats what fails because another program removes files or their directory.
+func retry(file File, work func() error) error {
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		err := work()
+		if !errors.Is(err, fs.ErrNotExist) || attempt == attempts {
+			return err
+		}
+		if err := prepare(file); err != nil {
+			return err
+		}
+	}
 }
 
 // rehearse does all of an update that can fail before fn is called, and reserves
-// room on the disk for the rest.
-func (s *Store) rehearse(ctx context.Context, path, namespace string) (tokens.Set, *Temp, error) {
-	if err := s.adopt(ctx, path); err != nil {
-		return tokens.Set{}, nil, err
-	}
-	current, err := s.read(ctx, path, namespace)
+// room on the disk for the record.
+func (s *Store) rehearse(ctx context.Context, file File, namespace string) (current tokens.Set, room *Temp, err error) {
+	err = retry(file, func() error {
+		if err := s.adopt(ctx, file); err != nil {
+			return err
+		}
+		current, err = s.read(ctx, file, namespace)
+		return err
+	})
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}
 	size := int64(0)
-	if info, err := os.Lstat(path); err == nil {
+	if info, err := os.Lstat(file.Path); err == nil {
 		size = info.Size()
 	}
-	room, err := s.system.Temp(path, int(min(2*size+reserve, maxReserve)))
+	room, err = file.Temp(int(min(2*size+reserve, maxReserve)))
 	if err == nil {
-		if err = s.backend.Rehearse(ctx, path); err == nil {
+		if err = retry(file, func() error { return s.kind.Backend.Rehearse(ctx, file) }); err == nil {
 			return current, room, nil
 		}
 		room.Remove()
@@ -187,60 +264,51 @@ func (s *Store) rehearse(ctx context.Context, path, namespace string) (tokens.Se
 	return tokens.Set{}, nil, fmt.Errorf("nothing was changed, since the file cannot be written: %w", err)
 }
 
-// commit writes the change down, makes it, and removes what was written down.
-func (s *Store) commit(ctx context.Context, room *Temp, path, namespace string, before, after tokens.Set) error {
-	var noted string
-	var noteErr error
-	if _, off := s.backend.(OffDisk); !off {
-		noted, noteErr = s.note(room, path, namespace, before, after)
+// commit writes the change down and makes it.
+func (s *Store) commit(ctx context.Context, file File, room *Temp, namespace string, before, after tokens.Set) error {
+	var recorded bool
+	var recordErr error
+	if !s.kind.NoRecords {
+		recorded, recordErr = file.writeRecord(room, namespace, before, after)
 	}
-	err := s.backend.Store(ctx, path, namespace, before, after)
-	if errors.Is(err, fs.ErrNotExist) { // another program removed the directory
-		if err = prepare(path); err == nil {
-			err = s.backend.Store(ctx, path, namespace, before, after)
-		}
-	}
+	err := retry(file, func() error { return s.write(ctx, file, namespace, before, after) })
 	if err == nil {
-		removeSame(noted, room.info)
 		return nil
 	}
-	if noteErr != nil {
-		err = fmt.Errorf("%w (%w)", err, noteErr)
+	if recordErr != nil {
+		err = fmt.Errorf("%w (%w)", err, recordErr)
 	}
-	if noted == "" {
+	if !recorded {
 		return fmt.Errorf("%w: what was received is stored nowhere", err)
 	}
-	room.info = nil // keep it
-	return fmt.Errorf("%w: what was received is kept in %s, and the next update stores it", err, noted)
+	room.keep()
+	return fmt.Errorf("%w: what was received is kept in %s, and the next update stores it", err, room.Name())
 }
 
-// Delete removes what is stored under key. A file of the caller's own that others
-// can use is closed to them first; one that cannot be read is moved aside.
-func (s *Store) Delete(ctx context.Context, key tokens.Key) error {
-	return s.failed("delete", s.delete(ctx, key))
-}
-
-func (s *Store) delete(ctx context.Context, key tokens.Key) error {
-	path, key, err := s.locate(ctx, key)
+// Delete removes what is stored under key. It first closes a file of the user's own
+// that others can use. It moves a file that cannot be read aside.
+func (s *Store) Delete(ctx context.Context, key tokens.Key) (err error) {
+	defer s.prefix("delete", &err)
+	file, key, err := s.open(ctx, key)
 	if err != nil {
 		return err
 	}
-	if !exists(path) {
-		return nil // not even a directory: nothing is stored or being updated
+	if _, err := os.Stat(file.dir()); errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	if err := tighten(path); err != nil {
+	if err := tighten(file.Path); err != nil {
 		return err
 	}
-	unlock, err := s.lock(ctx, path)
+	unlock, err := prepareAndLock(ctx, file)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	adoptErr := s.adopt(ctx, path)
-	err = s.backend.Delete(ctx, path, key.Namespace)
+	adoptErr := s.adopt(ctx, file)
+	err = retry(file, func() error { return s.kind.Backend.Delete(ctx, file, key.Namespace) })
 	switch {
 	case errors.Is(err, tokens.ErrUnreadable) && !errors.Is(err, ErrForeign):
-		return aside(path)
+		return file.aside()
 	case err != nil:
 		return err
 	}
@@ -249,23 +317,21 @@ func (s *Store) delete(ctx context.Context, key tokens.Key) error {
 
 // Keys returns the keys under which something is stored. A file that cannot be
 // read is an error beside the keys of the others.
-func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) {
+func (s *Store) Keys(ctx context.Context) (keys []tokens.Key, err error) {
+	defer s.prefix("list", &err)
 	if err := ctx.Err(); err != nil {
-		return nil, s.failed("list", err)
+		return nil, err
 	}
 	files, err := s.layout.files()
 	if err != nil {
-		return nil, s.failed("list", err)
+		return nil, err
 	}
-	var keys []tokens.Key
 	var problems []error
 	for path, key := range files {
 		found, err := s.namespaces(ctx, path)
-		if err != nil {
-			problems = append(problems, s.failed("list", err))
-		}
+		problems = append(problems, err)
 		for _, key.Namespace = range found {
-			// A namespace that Python made may be one that no key can name.
+			// Python may have made a namespace that no key can name.
 			if normal, err := key.Normal(); err == nil && normal == key {
 				keys = append(keys, key)
 			}
@@ -275,21 +341,18 @@ func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) {
 	return keys, errors.Join(problems...)
 }
 
-func (s *Store) namespaces(ctx context.Context, path string) ([]string, error) {
-	path, err := resolve(path)
-	if err != nil {
+func (s *Store) namespaces(ctx context.Context, path string) (found []string, err error) {
+	file := s.file
+	if file.Path, err = resolve(path); err != nil {
 		return nil, err
 	}
-	found, err := s.backend.Namespaces(ctx, path)
-	if err != nil {
+	if found, err = s.kind.Backend.Namespaces(ctx, file); err != nil {
 		return nil, err
 	}
-	for _, c := range changes(path) {
-		if slices.Contains(found, c.namespace) {
-			continue
-		}
-		if set, err := c.on(tokens.Set{}); err == nil && !set.Equal(tokens.Set{}) {
-			found = append(found, c.namespace)
+	left, _ := file.leftovers()
+	for _, r := range left {
+		if r.whole && !slices.Contains(found, r.Namespace) && !r.after.Equal(tokens.Set{}) {
+			found = append(found, r.Namespace)
 		}
 	}
 	return found, nil

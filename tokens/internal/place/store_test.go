@@ -1,7 +1,6 @@
 package place_test
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -28,19 +28,11 @@ type opener func(t *testing.T, system place.System, dir string) *place.Store
 // failures and killed processes, and locks that do not lock.
 func TestStore(t *testing.T) {
 	t.Parallel()
-	for kind, backend := range map[string]func(place.System) place.Backend{
-		".json": func(system place.System) place.Backend {
-			return &jsonfile.Backend{System: system, Wait: func(context.Context, time.Duration) error { return nil }}
-		},
-		".db": func(place.System) place.Backend { return &sqlitefile.Backend{Busy: time.Second} },
-	} {
+	for extension, backend := range map[string]place.Backend{".json": jsonfile.Backend{}, ".db": sqlitefile.Backend{}} {
 		open := func(t *testing.T, system place.System, dir string) *place.Store {
 			t.Helper()
-			config := place.Config{AppName: "x", Dir: dir}
-			if strings.HasSuffix(t.Name(), "OwnerOfExclusiveLock") {
-				config.LockTimeout = 200 * time.Millisecond
-			}
-			store, err := place.New("test", kind, config, backend(system), system)
+			kind := place.Kind{Package: "test", Extension: extension, Backend: backend, System: system}
+			store, err := place.New(kind, place.Config{AppName: "x", Dir: dir})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,13 +56,13 @@ func TestStore(t *testing.T) {
 			"Update_NothingToChange":       rehearsal,
 			"Update_ManyFailures":          manyFailures,
 		} {
-			t.Run(kind+"/"+name, func(t *testing.T) {
+			t.Run(extension+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				test(t, open)
+				synctest.Test(t, func(t *testing.T) { t.Helper(); test(t, open) })
 			})
 		}
 		noLocks := place.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOSYS }}
-		t.Run(kind+"/FileSystemWithoutLocks", func(t *testing.T) {
+		t.Run(extension+"/FileSystemWithoutLocks", func(t *testing.T) {
 			t.Parallel()
 			storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
 				t.Helper()

@@ -9,11 +9,10 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"strings"
 	"syscall"
 )
 
-// openFlags keep an open from following a link or waiting for a pipe.
+// openFlags keep an open from following a symlink or waiting for a pipe.
 const openFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
 // root is the directory of the official Python SDK.
@@ -33,20 +32,7 @@ func root() (string, error) {
 	return filepath.Join(home, ".globus", "app"), nil
 }
 
-// machine names the space in which process IDs count, "" if it has no name.
-func machine() string {
-	host, err := os.Hostname()
-	if err != nil {
-		return ""
-	}
-	namespace, _ := os.Readlink("/proc/self/ns/pid") // Linux: containers of one name
-	return strings.TrimSpace(host + " " + namespace)
-}
-
-// gone reports that no process has the ID.
-func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
-
-// foreignOwner returns the owner, and whether that is somebody else.
+// foreignOwner returns the owner, and whether that is another user.
 func foreignOwner(info fs.FileInfo) (uint32, bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -68,7 +54,7 @@ func syncDir(dir string) error {
 	}
 	err = d.Sync()
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
-		err = nil // a file system that has no such thing
+		err = nil // the file system does not sync directories
 	}
 	return errors.Join(err, d.Close())
 }

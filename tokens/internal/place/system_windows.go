@@ -27,16 +27,12 @@ func root() (string, error) {
 	return filepath.Join(base, "globus", "app"), nil
 }
 
-// machine has no name, because gone never knows: locks of dead processes end by their age.
-func machine() string { return "" }
-func gone(int) bool   { return false }
-
 // On Windows files under a user's profile get the profile's access list.
 func foreignOwner(fs.FileInfo) (uint32, bool)                   { return 0, false }
 func othersMay(_ fs.FileInfo, _ fs.FileMode) (none fs.FileMode) { return 0 }
 
-// rename tries again for a second, because a file that another process has open,
-// if only to read it, cannot be replaced.
+// rename retries for a second, because Windows cannot replace a file that another
+// process has open.
 func rename(from, to string) error {
 	const errorSharingViolation = syscall.Errno(32)
 	var err error

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -33,7 +32,7 @@ type desk struct {
 // tokenFile is where the command keeps the login.
 func (d *desk) tokenFile() string {
 	d.t.Helper()
-	store, err := filestore.New(filestore.Config{AppName: "globus-auth", Dir: filepath.Join(d.env["HOME"], ".globus", "app")})
+	store, err := filestore.New(filestore.Config{AppName: "globus-auth", Dir: d.env["GLOBUS_AUTH_STORE_DIR"]})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -51,7 +50,7 @@ func newDesk(t *testing.T) *desk {
 
 func newDeskWith(t *testing.T, config authtest.Config) *desk {
 	t.Helper()
-	return &desk{t: t, server: authtest.NewWith(t, config), env: map[string]string{"HOME": t.TempDir(), "SSH_TTY": "/dev/pts/0"}}
+	return &desk{t: t, server: authtest.NewWith(t, config), env: map[string]string{"GLOBUS_AUTH_STORE_DIR": t.TempDir(), "SSH_TTY": "/dev/pts/0"}}
 }
 
 // result is how a command ended.

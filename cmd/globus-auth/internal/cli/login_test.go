@@ -346,6 +346,7 @@ func TestLogin_StoreIsAFile(t *testing.T) {
 	if r := d.run("tokens", "--store", file); r.code != cli.ExitUsage || !strings.Contains(r.errs, "--client-id") {
 		t.Errorf("without a client: %+v", r)
 	}
+	delete(d.env, "GLOBUS_AUTH_STORE_DIR")
 	d.env["GLOBUS_AUTH_STORE"], d.env["GLOBUS_AUTH_CLIENT_ID"] = file, d.server.Ready().NativeClientID
 	d.login()
 	if info, err := os.Stat(file); err != nil || info.Size() == 0 {

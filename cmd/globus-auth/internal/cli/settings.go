@@ -84,7 +84,7 @@ func (r *runner) appConfig() (app.Config, error) {
 	if config.Client, err = newClient(base); err != nil {
 		return config, err
 	}
-	if config.Store, err = r.openStore(s, config.Client); err != nil {
+	if config.Store, err = openStore(s, config.Client); err != nil {
 		return config, err
 	}
 	config.ClientID, config.ClientSecret, config.Name, config.Namespace = s.clientID, s.secret, appName, s.profile

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/globusauth/globusauth"
@@ -14,10 +13,10 @@ import (
 	"github.com/globusauth/globusauth/tokens/sqlitestore"
 )
 
-// openStore opens the store: by default in the official SDK's own directory for an
+// openStore opens the store, by default in the directory of the official SDK for an
 // app of this name. A kind with a path separator is the path of one JSON file for one
 // client.
-func (r *runner) openStore(s settings, client *globusauth.Client) (tokens.Store, error) {
+func openStore(s settings, client *globusauth.Client) (tokens.Store, error) {
 	kind, dir := s.store, s.storeDir
 	if strings.ContainsRune(filepath.ToSlash(kind), '/') {
 		switch {
@@ -27,9 +26,6 @@ func (r *runner) openStore(s settings, client *globusauth.Client) (tokens.Store,
 			return nil, usagef("--store %s names a file: leave --store-dir out", kind)
 		}
 		return filestore.New(filestore.Config{Path: kind, ClientID: s.clientID, Environment: client.Environment(), Address: client.Address()})
-	}
-	if home := r.getenv("HOME"); dir == "" && filepath.IsAbs(home) && runtime.GOOS != "windows" {
-		dir = filepath.Join(home, ".globus", "app")
 	}
 	switch kind {
 	case "", "file":

@@ -1,6 +1,3 @@
-// Package place is a store of tokens in files: where they are, as with the official
-// Python SDK, who may read them, who writes next, and what is left of a process that is
-// killed meanwhile. A [Backend] reads and writes the files of one format.
 package place
 
 import (
@@ -10,23 +7,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
-	"time"
+	"syscall"
+	"unicode"
 
 	"github.com/globusauth/globusauth/internal/environment"
 	"github.com/globusauth/globusauth/tokens"
 )
-
-// Config is that of the public packages.
-type Config struct {
-	AppName     string
-	Dir         string
-	Path        string
-	ClientID    string
-	Environment string
-	Address     string
-	LockTimeout time.Duration
-}
 
 // layout maps keys to files. It never changes.
 type layout struct {
@@ -36,37 +24,37 @@ type layout struct {
 	only      tokens.Key // with path: the one client, environment and address
 }
 
-func newLayout(config Config, extension string) (*layout, error) {
-	l := &layout{extension: extension}
+func newLayout(config Config, extension string) (layout, error) {
+	l := layout{extension: extension}
 	var err error
 	if config.Path != "" {
 		if config.AppName != "" || config.Dir != "" {
-			return nil, errors.New("path is set beside AppName or Dir: choose one")
+			return l, errors.New("path is set beside AppName or Dir: choose one")
 		}
 		l.only, err = tokens.Key{ClientID: config.ClientID, Environment: config.Environment, Address: config.Address}.Normal()
 		if err != nil {
-			return nil, fmt.Errorf("path needs the client its tokens are for: %w", err)
+			return l, fmt.Errorf("path needs the client its tokens are for: %w", err)
 		}
 		l.path, err = filepath.Abs(config.Path)
 		return l, err
 	}
 	if config.ClientID != "" || config.Environment != "" || config.Address != "" {
-		return nil, errors.New("ClientID, Environment and Address go with Path only: keys name them otherwise")
+		return l, errors.New("ClientID, Environment and Address go with Path only: keys name them otherwise")
 	}
 	if l.slug, err = slug(config.AppName); err != nil {
-		return nil, err
+		return l, err
 	}
 	if config.Dir == "" {
 		if config.Dir, err = root(); err != nil {
-			return nil, fmt.Errorf("no home directory to keep tokens in: %w; or set Dir or Path", err)
+			return l, fmt.Errorf("no home directory to keep tokens in: %w; or set Dir or Path", err)
 		}
 	}
 	l.dir, err = filepath.Abs(config.Dir)
 	return l, err
 }
 
-// file returns the file of a key, and the key with its defaults.
-func (l *layout) file(key tokens.Key) (string, tokens.Key, error) {
+// locate returns the path for a key, and the key with its defaults.
+func (l layout) locate(key tokens.Key) (string, tokens.Key, error) {
 	key, err := key.Normal()
 	if err != nil {
 		return "", key, err
@@ -86,7 +74,7 @@ func (l *layout) file(key tokens.Key) (string, tokens.Key, error) {
 		name += "@" + escape(key.Address)
 	}
 	if name += l.extension; len(name) > maxName {
-		return "", key, fmt.Errorf("the address %s is too long for the name of a file: set Path", key.Address)
+		return "", key, fmt.Errorf("the address %s is too long for a file name: set Path", key.Address)
 	}
 	return filepath.Join(l.dir, key.ClientID, l.slug, name), key, nil
 }
@@ -96,15 +84,11 @@ func (l *layout) file(key tokens.Key) (string, tokens.Key, error) {
 const maxName = 200
 
 func whose(key tokens.Key) string {
-	text := fmt.Sprintf("client %s in %s", key.ClientID, key.Environment)
-	if key.Address != "" {
-		text += " at " + key.Address
-	}
-	return text
+	return strings.TrimSpace(fmt.Sprintf("client %s in %s %s", key.ClientID, key.Environment, key.Address))
 }
 
-// escape makes a name of an address that is the only one also where the file system
-// ignores case. url.PathUnescape reads it back.
+// escape turns an address into a file name. It escapes capitals, because some
+// file systems ignore case. url.PathUnescape reverses it.
 func escape(address string) string {
 	var name strings.Builder
 	for _, c := range []byte(address) {
@@ -118,8 +102,8 @@ func escape(address string) string {
 	return name.String()
 }
 
-// key reads back what file made the name of a file of; the zero key for other files.
-func (l *layout) key(client, name string) tokens.Key {
+// key is the inverse of locate; the zero key for other files.
+func (l layout) key(client, name string) tokens.Key {
 	stem, ok := strings.CutSuffix(name, l.extension)
 	stem, escaped, _ := strings.Cut(stem, "@")
 	address, err := url.PathUnescape(escaped)
@@ -127,22 +111,19 @@ func (l *layout) key(client, name string) tokens.Key {
 	if stem != "tokens" {
 		key.Environment, ok = strings.CutSuffix(stem, "-tokens")
 	}
-	path, key, fileErr := l.file(key)
-	if !ok || err != nil || fileErr != nil || filepath.Base(path) != name {
+	path, key, locateErr := l.locate(key)
+	if !ok || err != nil || locateErr != nil || filepath.Base(path) != name {
 		return tokens.Key{}
 	}
 	return key
 }
 
-// files returns the files that exist, or have a record, and whose they are.
-func (l *layout) files() (map[string]tokens.Key, error) {
-	found := map[string]tokens.Key{}
+// files returns the files that exist, or have a record, with their keys.
+func (l layout) files() (map[string]tokens.Key, error) {
 	if l.path != "" {
-		if _, err := os.Lstat(l.path); err == nil || len(changes(l.path)) > 0 {
-			found[l.path] = l.only
-		}
-		return found, nil
+		return map[string]tokens.Key{l.path: l.only}, nil
 	}
+	found := map[string]tokens.Key{}
 	clients, err := os.ReadDir(l.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -150,14 +131,14 @@ func (l *layout) files() (map[string]tokens.Key, error) {
 	for _, client := range clients {
 		dir := filepath.Join(l.dir, client.Name(), l.slug)
 		files, err := os.ReadDir(dir)
-		if errors.Is(err, fs.ErrNotExist) || notADirectory(dir) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
 		for _, file := range files {
-			name := recordOf(file.Name())
+			name := besideWhich(file.Name())
 			if key := l.key(client.Name(), name); key != (tokens.Key{}) {
 				found[filepath.Join(dir, name)] = key
 			}
@@ -166,7 +147,29 @@ func (l *layout) files() (map[string]tokens.Key, error) {
 	return found, nil
 }
 
-func notADirectory(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && !info.IsDir() || err != nil && !errors.Is(err, fs.ErrPermission)
+// reserved are names that Windows keeps for devices.
+var reserved = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
+
+// slug turns an app's name into a directory name, as the official Python SDK does.
+func slug(appName string) (string, error) {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case strings.ContainsRune(`<>:"/\|?*`, r):
+			return '+'
+		case r == '.', r == ' ':
+			return '-'
+		case !unicode.IsPrint(r), r == unicode.ReplacementChar:
+			return -1
+		}
+		return r
+	}, appName)
+	// Python lowers this one letter to two code points, Go to one.
+	name = strings.ToLower(strings.ReplaceAll(name, "\u0130", "i\u0307"))
+	if name == "" {
+		return "", errors.New("the app name leaves nothing for a file name: choose another")
+	}
+	if reserved.MatchString(name) {
+		return "", fmt.Errorf("the app name gives the file name %q, which Windows reserves: choose another", name)
+	}
+	return name, nil
 }

@@ -1,0 +1,4 @@
+package place
+
+// OwnerText is the content of an exclusive lock file.
+var OwnerText = ownerText

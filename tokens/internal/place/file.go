@@ -1,0 +1,268 @@
+package place
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/globusauth/globusauth/tokens"
+)
+
+const (
+	fileMode fs.FileMode = 0o600
+	dirMode  fs.FileMode = 0o700
+
+	tempSuffix = ".tmp"
+)
+
+// File is a file of tokens. It is a path whose symlinks are resolved; the file
+// need not exist.
+type File struct {
+	Path        string
+	LockTimeout time.Duration
+
+	system System
+}
+
+// System replaces system calls in tests. Nil fields are the real ones.
+type System struct {
+	TryLock func(*flock.Flock) (bool, error)
+	Sync    func(*os.File) error
+	Rename  func(from, to string) error
+}
+
+func (s System) withDefaults() System {
+	if s.TryLock == nil {
+		s.TryLock = (*flock.Flock).TryLock
+	}
+	if s.Sync == nil {
+		s.Sync = (*os.File).Sync
+	}
+	if s.Rename == nil {
+		s.Rename = rename
+	}
+	return s
+}
+
+func (f File) dir() string { return filepath.Dir(f.Path) }
+
+// resolve follows symlinks that belong to the user, so that they survive when
+// the file is replaced.
+func resolve(path string) (string, error) {
+	const most = 40 // as many as Linux follows
+	for range most {
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode()&fs.ModeSymlink == 0 {
+			return path, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if owner, foreign := foreignOwner(info); foreign && owner != 0 {
+			return "", fmt.Errorf("%w: %s is a symlink that belongs to user %d: remove it", tokens.ErrUnsafe, path, owner)
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	return "", fmt.Errorf("%s: more than %d symlinks", path, most)
+}
+
+// Check reports whether other users could read or replace the file. A missing
+// file in a safe directory is safe.
+func (f File) Check() error {
+	if err := checkDir(f.dir()); err != nil {
+		return err
+	}
+	info, err := os.Lstat(f.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return checkFile(f.Path, info)
+}
+
+// Read returns the content of a safe file, cut after one byte more than most.
+func (f File) Read(most int64) ([]byte, error) {
+	if err := checkDir(f.dir()); err != nil {
+		return nil, err
+	}
+	content, _, err := readFile(f.Path, most)
+	return content, err
+}
+
+// open opens a file for reading. It follows no symlink and does not wait for the
+// writer of a named pipe.
+func open(path string) (*os.File, fs.FileInfo, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0) //nolint:gosec // the file is the caller's to name
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		_ = file.Close()
+		return nil, nil, err
+	}
+	return file, info, nil
+}
+
+func readFile(path string, most int64) ([]byte, fs.FileInfo, error) {
+	file, info, err := open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = file.Close() }()
+	if err := checkFile(path, info); err != nil {
+		return nil, nil, err
+	}
+	content := bytes.NewBuffer(make([]byte, 0, min(info.Size(), most)+bytes.MinRead))
+	_, err = content.ReadFrom(io.LimitReader(file, most+1))
+	return content.Bytes(), info, err
+}
+
+// tighten closes the user's own file to others.
+func tighten(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || othersMay(info, 0o077) == 0 {
+		return nil //nolint:nilerr // the checks report it
+	}
+	if _, foreign := foreignOwner(info); foreign {
+		return nil
+	}
+	return os.Chmod(path, fileMode)
+}
+
+func checkFile(path string, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s is not a regular file", tokens.ErrUnsafe, path)
+	}
+	if owner, foreign := foreignOwner(info); foreign {
+		return fmt.Errorf("%w: %s belongs to user %d: run this as that user, or change the owner with chown", tokens.ErrUnsafe, path, owner)
+	}
+	if othersMay(info, 0o077) != 0 {
+		return fmt.Errorf("%w: others can use %s (mode %04o): run chmod 600 on it, and log in again if another user may have read it",
+			tokens.ErrUnsafe, path, info.Mode().Perm())
+	}
+	return nil
+}
+
+func checkDir(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a directory", dir)
+	}
+	if owner, foreign := foreignOwner(info); foreign && owner != 0 {
+		return fmt.Errorf("%w: the directory %s belongs to user %d: choose another, or take it over with chown", tokens.ErrUnsafe, dir, owner)
+	}
+	if othersMay(info, 0o022) != 0 {
+		return fmt.Errorf("%w: others can write to the directory %s (mode %04o): run chmod go-w on it", tokens.ErrUnsafe, dir, info.Mode().Perm())
+	}
+	return nil
+}
+
+// same reports whether the name still stands for the file that was opened.
+func same(path string, opened fs.FileInfo) bool {
+	now, err := os.Lstat(path)
+	return err == nil && opened != nil && os.SameFile(now, opened)
+}
+
+func removeSame(path string, opened fs.FileInfo) {
+	if same(path, opened) {
+		_ = os.Remove(path)
+	}
+}
+
+// Temp is a temporary file beside a file, under a name that no other process uses.
+// Another process may remove it where locks exclude nothing.
+type Temp struct {
+	target File
+	file   *os.File
+	info   fs.FileInfo
+}
+
+// Temp creates a temporary file with size bytes of room.
+func (f File) Temp(size int) (*Temp, error) {
+	file, err := os.CreateTemp(f.dir(), "."+filepath.Base(f.Path)+".*"+tempSuffix)
+	if err != nil {
+		return nil, err
+	}
+	t := &Temp{target: f, file: file}
+	if t.info, err = file.Stat(); err == nil {
+		_, err = file.Write(make([]byte, size))
+	}
+	if err != nil {
+		t.Remove()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Name returns the file's path.
+func (t *Temp) Name() string { return t.file.Name() }
+
+// Close closes the file, so that it can be opened by its name.
+func (t *Temp) Close() { _ = t.file.Close() }
+
+// write replaces the content. It is not durable yet.
+func (t *Temp) write(content []byte) error {
+	if _, err := t.file.WriteAt(content, 0); err != nil {
+		return err
+	}
+	return t.file.Truncate(int64(len(content)))
+}
+
+// Move renames the file over its target.
+func (t *Temp) Move() error {
+	t.Close() // Windows renames no open file
+	if !same(t.Name(), t.info) {
+		return fmt.Errorf("%s was removed by another process: %w", t.Name(), fs.ErrNotExist)
+	}
+	return t.target.system.Rename(t.Name(), t.target.Path)
+}
+
+// Remove closes and removes the file, unless it was moved or kept.
+func (t *Temp) Remove() {
+	t.Close()
+	removeSame(t.Name(), t.info)
+}
+
+// keep makes Remove leave the file.
+func (t *Temp) keep() { t.info = nil }
+
+// Replace replaces the file durably: after a failure or a crash it holds all of the
+// old content or all of the new. The error is [fs.ErrNotExist] if another process
+// removed the temporary file.
+func (f File) Replace(content []byte) error {
+	t, err := f.Temp(0)
+	if err != nil {
+		return err
+	}
+	defer t.Remove()
+	if err := t.write(content); err != nil {
+		return err
+	}
+	if err := f.system.Sync(t.file); err != nil {
+		return err
+	}
+	if err := t.Move(); err != nil {
+		return err
+	}
+	return syncDir(f.dir())
+}
