@@ -21,7 +21,7 @@ import (
 const (
 	maxInvalidTime    = 10 * time.Second // that an invalid token is remembered
 	maxIntrospections = 64               // in flight
-	requestTimeout    = 30 * time.Second // of one introspection, grant, or request to Groups, retries included
+	requestTimeout    = 10 * time.Second // of one introspection, grant, or request to Groups, retries included
 )
 
 // tokenKey is the keyed hash of a token.
@@ -53,7 +53,9 @@ func errInvalid() *DeniedError {
 func (a *API) identify(ctx context.Context, token string, key tokenKey) (*Identity, error) {
 	wanted := a.needs.Load()
 	cached, ok := a.callers.GetIfPresent(callerKey{key, wanted.number})
-	if !ok || !a.now().Before(cached.until) {
+	if ok && a.now().Before(cached.until) {
+		a.config.Observe(Event{Kind: EventCacheHit})
+	} else {
 		var err error
 		if cached, err = a.introspectOnce(ctx, token, key, wanted); err != nil {
 			return nil, err
@@ -107,6 +109,7 @@ func (a *API) introspect(ctx context.Context, token string, key tokenKey, wanted
 		return nil, err
 	}
 	defer a.slots.Release(1)
+	a.config.Observe(Event{Kind: EventIntrospection})
 	found, err := a.config.OAuth.Introspect(ctx, token, flows.IntrospectOptions{
 		IdentitySet: true, IdentitySetDetail: wanted.details, SessionInfo: wanted.session, Policies: wanted.policies,
 	})

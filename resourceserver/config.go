@@ -48,12 +48,14 @@ type Config struct {
 
 	// Store keeps the refresh tokens of [CallerInfo.Offline]. Nil means that Offline is an error.
 	Store tokens.Store
+	// Observe, if set, is called for metrics, from several goroutines at once. It must return quickly.
+	Observe func(event Event)
 	// Deny writes the response to a denied request. Nil means [DeniedError.ServeHTTP].
 	Deny func(w http.ResponseWriter, r *http.Request, denial *DeniedError)
 }
 
 // API protects handlers. It is safe for concurrent use. It has no background
-// goroutines except requests in flight, which end within 30 s.
+// goroutines except requests in flight, which end within 10 s.
 type API struct {
 	config    Config // complete
 	rules     ruleSet
@@ -97,6 +99,9 @@ func newAPI(config Config) (*API, error) {
 	}
 	if config.CacheSize == 0 {
 		config.CacheSize = defaultCacheSize
+	}
+	if config.Observe == nil {
+		config.Observe = func(Event) {}
 	}
 	if config.Deny == nil {
 		config.Deny = func(w http.ResponseWriter, r *http.Request, denial *DeniedError) { denial.ServeHTTP(w, r) }

@@ -34,7 +34,11 @@ type world struct {
 
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
-	server := authtest.New(tb)
+	server, err := authtest.NewServer(authtest.Config{BaseURL: "http://127.0.0.1:1"}) // without a network, so that it works in virtual time
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(server.Close)
 	if err := server.Add(authtest.World{Clients: []authtest.Client{
 		{ID: apiID, Name: "API", Secret: "api-secret", Scopes: []authtest.Scope{
 			{Scope: string(jobs), Name: "jobs", DependsOn: []authtest.Dependency{{Scope: string(scopes.GroupsViewMyGroups), Optional: true}}},
@@ -100,4 +104,16 @@ func hello(w http.ResponseWriter, r *http.Request) {
 		document = map[string]any{"caller": caller.Username, "session_identity": caller.SessionIdentity, "linked": len(caller.Linked)}
 	}
 	_ = json.NewEncoder(w).Encode(document)
+}
+
+// clientOver is a client of the double with a transport around the usual one.
+func (w *world) clientOver(tb testing.TB, wrap func(http.RoundTripper) http.RoundTripper) *globusauth.Client {
+	tb.Helper()
+	client := *w.Client()
+	client.Transport = wrap(client.Transport)
+	auth, err := globusauth.New(globusauth.Config{BaseURL: w.BaseURL(), HTTPClient: &client, Now: w.Now})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return auth
 }
