@@ -15,7 +15,6 @@ import (
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/consents"
 	"github.com/globusauth/globusauth/flows"
-	"github.com/globusauth/globusauth/flows/login"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -281,7 +280,7 @@ func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.Autho
 		}
 		return set, err
 	}
-	set, _, err := a.config.Login.Login(ctx, login.With(flow, flows.WithAuthorization(asked)))
+	set, _, err := a.config.Login.Login(ctx, flow, flows.WithAuthorization(asked))
 	if err != nil {
 		return set, err
 	}

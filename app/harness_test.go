@@ -16,7 +16,7 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/authtest"
-	"github.com/globusauth/globusauth/flows/login"
+	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
@@ -43,7 +43,7 @@ type person struct {
 	done     func()        // called when a login has its tokens
 }
 
-func (p *person) Login(ctx context.Context, start login.Start) (tokens.Set, *idtoken.Claims, error) {
+func (p *person) Login(ctx context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
 	p.mu.Lock()
 	username, refuse, hold := p.username, p.refuse, p.hold
 	p.mu.Unlock()
@@ -57,7 +57,7 @@ func (p *person) Login(ctx context.Context, start login.Start) (tokens.Set, *idt
 			return tokens.Set{}, nil, ctx.Err()
 		}
 	}
-	begun, err := start("")
+	begun, err := config.Start(options...)
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}

@@ -23,7 +23,7 @@ import (
 // for what has no counterpart; the comment then says why.
 func fromPythonApps(
 	ctx context.Context, user *app.App, store tokens.Store, key tokens.Key, set tokens.Set, tok tokens.Token, merge func(tokens.Set) (tokens.Set, error),
-	start login.Start, manager login.Manager, requirement apierror.Requirement, failure *apierror.Error,
+	manager login.Manager, flow flows.Config, requirement apierror.Requirement, failure *apierror.Error,
 	id, secret, text string, want scopes.List, document []byte, in io.Reader, out io.Writer, err error,
 ) {
 	// ## Apps
@@ -159,12 +159,12 @@ func fromPythonApps(
 	use(tokens.NewMemory())
 
 	// ## Login flow managers
-	// A manager is a `login.Manager`; it gets a `login.Start`, which is made by `login.With`, or by the app.
+	// A manager is a `login.Manager`; it gets the client, as a `flows.Config`, and the options of the login.
 
 	// LoginFlowManager: a function is one, by `login.Func`
 	use(login.Manager(nil))
 	// LoginFlowManager.run_login_flow
-	use(manager.Login(ctx, start))
+	use(manager.Login(ctx, flow))
 	// LoginFlowManager.for_globus_app: an app names itself and the machine at the consent
 	use(app.Config{Name: "my-tool"})
 	// CommandLineLoginFlowManager
@@ -175,7 +175,7 @@ func fromPythonApps(
 	use(login.CommandLine{In: in})
 	// CommandLineLoginFlowEOFError
 	use(errors.Is(err, login.ErrNoInput))
-	// LocalServerLoginFlowManager: `server_address` is Host and Port; the page is built in
+	// LocalServerLoginFlowManager: `server_address` is Address; the page is built in
 	use(login.Loopback{})
 	// LocalServerLoginError: what the server reported is an `*apierror.Error`
 	use(errors.Is(err, login.ErrTimeout))
@@ -205,7 +205,7 @@ func fromPythonApps(
 
 // mentionedOfApps holds what the notes of that part name.
 func mentionedOfApps(user *app.App, store tokens.Store, set tokens.Set) {
-	use(user.TokenSource, store.Delete, set.Merge, login.Func(nil), login.Start(nil), login.With, login.With)
+	use(user.TokenSource, store.Delete, set.Merge, login.Func(nil))
 }
 
 var _, _ = fromPythonApps, mentionedOfApps

@@ -28,8 +28,7 @@ func (web *Web) Callback() http.Handler {
 		secureHeader(w.Header())
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", http.MethodGet)
-			web.fail(w, r, failure(http.StatusMethodNotAllowed, "Method not allowed",
-				"This address is for browsers that come back from the login.", errMethod))
+			web.fail(w, r, wrongMethod())
 			return
 		}
 		callback, err := url.ParseQuery(r.URL.RawQuery)

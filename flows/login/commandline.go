@@ -8,18 +8,18 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/idtoken"
+	"github.com/globusauth/globusauth/internal/origin"
 	"github.com/globusauth/globusauth/tokens"
 )
 
 const (
 	heading = "Please authenticate with Globus here:"
 	prompt  = "Enter the resulting Authorization Code here: "
-	// maxAttempts ends the questions of a program that feeds us something else.
+	// maxAttempts is how many lines are read of a program that writes something else.
 	maxAttempts = 10
 )
 
@@ -38,22 +38,20 @@ type CommandLine struct {
 	In io.Reader
 	// Out shows link and question. Nil means os.Stderr.
 	Out io.Writer
-	// Timeout is how long the person may take. Zero means one hour.
-	Timeout time.Duration
 }
 
 var _ Manager = CommandLine{}
 
 // Login prints the link and reads the code. Besides the errors of
 // [flows.Login.Finish] there are [ErrNoInput] and [ErrTimeout].
-func (c CommandLine) Login(ctx context.Context, start Start) (tokens.Set, *idtoken.Claims, error) {
+func (c CommandLine) Login(ctx context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
 	if c.In == nil {
 		c.In = os.Stdin
 	}
 	if c.Out == nil {
 		c.Out = os.Stderr
 	}
-	login, err := start("")
+	login, err := config.Start(options...)
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}
@@ -61,53 +59,48 @@ func (c CommandLine) Login(ctx context.Context, start Start) (tokens.Set, *idtok
 	if _, err := fmt.Fprintf(c.Out, "%s\n%s\n%s\n%s\n\n", heading, rule, login.URL(), rule); err != nil {
 		return tokens.Set{}, nil, fmt.Errorf("login: show the link: %w", err)
 	}
-	wait, cancel := limit(ctx, c.Timeout)
+	wait, cancel := limit(ctx)
 	defer cancel()
-	for range maxAttempts {
-		_, _ = io.WriteString(c.Out, prompt)
-		line, err := readLine(wait, c.In)
-		if err != nil {
-			_, _ = io.WriteString(c.Out, "\n")
-			return tokens.Set{}, nil, err
-		}
-		// The exchange is not cut off when the time to type is over.
-		set, claims, err := finishTyped(ctx, login, line)
-		if err == nil || !mistyped(err) {
-			return set, claims, err
-		}
-		problem := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "flows: finish login: "), "login: ")
-		if _, err := fmt.Fprintln(c.Out, problem); err != nil {
-			return tokens.Set{}, nil, fmt.Errorf("login: ask again: %w", err)
-		}
+	a := newAttempt(login)
+	if err := a.ask(wait, c.In, c.Out, prompt); err != nil {
+		return tokens.Set{}, nil, err
 	}
-	return tokens.Set{}, nil, fmt.Errorf("login: read the code: nothing usable in %d lines: %w", maxAttempts, ErrNoInput)
+	return a.result(wait)
 }
 
-// errNotCallback is input that is not a response to the login.
-var errNotCallback = errors.New("login: this is neither the code nor the address of the page that shows it")
+// ask reads lines until one ends the login, which is no error here.
+func (a *attempt) ask(ctx context.Context, in io.Reader, out io.Writer, prompt string) error {
+	for range maxAttempts {
+		_, _ = io.WriteString(out, prompt)
+		line, err := readLine(ctx, in)
+		if err != nil {
+			if prompt != "" {
+				_, _ = io.WriteString(out, "\n")
+			}
+			return err
+		}
+		callback, err := readTyped(line, a.login.RedirectURI())
+		if err == nil {
+			err = a.finish(ctx, callback, mistyped)
+		}
+		if a.ended() {
+			return nil
+		}
+		if strings.TrimSpace(line) != "" {
+			_, _ = fmt.Fprintln(out, strings.TrimPrefix(err.Error(), "flows: finish login: "))
+		}
+	}
+	return fmt.Errorf("login: read the code: nothing usable in %d lines: %w", maxAttempts, ErrNoInput)
+}
 
 // mistyped reports errors that leave the login as it was: nothing was sent.
 func mistyped(err error) bool {
-	check, _ := errors.AsType[flows.CheckError](err)
-	switch check {
-	case flows.ErrCallback, flows.ErrState:
-		return true
-	}
-	return errors.Is(err, errNotCallback)
+	return errors.Is(err, flows.ErrCallback) || errors.Is(err, flows.ErrState)
 }
 
-// finishTyped completes the login with what the person typed.
-func finishTyped(ctx context.Context, login flows.Login, typed string) (tokens.Set, *idtoken.Claims, error) {
-	callback, err := readAnswer(typed, login.RedirectURI())
-	if err != nil {
-		return tokens.Set{}, nil, err
-	}
-	return finish(ctx, login, callback)
-}
-
-// readAnswer understands a code, or the address that a browser was sent to
-// after the login with this redirect URI.
-func readAnswer(typed, redirectURI string) (url.Values, error) {
+// readTyped reads a code, or the address to which a browser was sent after the login
+// with this redirect URI.
+func readTyped(typed, redirectURI string) (url.Values, error) {
 	// Pages and terminals leave more than spaces around what is copied.
 	text := strings.TrimFunc(typed, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
 	if !strings.Contains(text, "://") {
@@ -118,24 +111,24 @@ func readAnswer(typed, redirectURI string) (url.Values, error) {
 	}
 	redirect, err := url.Parse(redirectURI)
 	if err != nil {
-		return nil, fmt.Errorf("login: read the redirect URI: %w", err)
+		return nil, err
 	}
-	// The parser's own error would show the code.
-	given, err := url.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%w: it cannot be read as an address; copy it whole", errNotCallback)
+	if given, err := url.Parse(text); err == nil && samePlace(given, redirect) {
+		callback, err := url.ParseQuery(given.RawQuery)
+		if err == nil && (callback.Has("code") || callback.Has("error")) {
+			return callback, nil
+		}
 	}
-	if !strings.EqualFold(given.Scheme, redirect.Scheme) || !strings.EqualFold(given.Host, redirect.Host) || pathOf(given) != pathOf(redirect) {
-		return nil, fmt.Errorf("%w: after the login the browser shows %s://%s%s", errNotCallback, redirect.Scheme, redirect.Host, redirect.Path)
-	}
-	callback, err := url.ParseQuery(given.RawQuery)
-	if err != nil || (!callback.Has("code") && !callback.Has("error")) {
-		return nil, fmt.Errorf("%w: it holds no code; copy it whole", errNotCallback)
-	}
-	return callback, nil
+	return nil, fmt.Errorf("this is not the address of the login; copy the whole address that the browser shows after it, which begins with %s://%s%s",
+		redirect.Scheme, redirect.Host, redirect.Path)
 }
 
-// pathOf is the path that a browser asks for.
+// samePlace reports whether a browser goes to the same page of the same server.
+func samePlace(one, other *url.URL) bool {
+	return one.Scheme == other.Scheme && origin.HostPort(one) == origin.HostPort(other) && pathOf(one) == pathOf(other)
+}
+
+// pathOf is the path that a browser requests.
 func pathOf(u *url.URL) string {
 	if u.Path == "" {
 		return "/"

@@ -8,11 +8,11 @@
 // on this machine, and falls back to the command line where there is no browser:
 //
 //	config := flows.Config{Auth: auth, ClientID: id, Scopes: want}
-//	set, claims, err := login.Loopback{Name: "my-tool", Getenv: os.Getenv}.Login(ctx, login.With(config))
+//	set, claims, err := login.Loopback{Name: "my-tool", Getenv: os.Getenv}.Login(ctx, config)
 //
 // [Func] leaves the person to a function. A manager of your own is one method: call
-// the [Start] it is given, show [flows.Login.URL], and return what
-// [flows.Login.Finish] or [flows.Login.FinishCode] returns.
+// [flows.Config.Start], show [flows.Login.URL], and return what [flows.Login.Finish] or
+// [flows.Login.FinishCode] returns.
 //
 // # In a web portal
 //

@@ -51,8 +51,8 @@ type window struct {
 	show func(link string) (code string)
 }
 
-func (w window) Login(ctx context.Context, start login.Start) (tokens.Set, *idtoken.Claims, error) {
-	begun, err := start("")
+func (w window) Login(ctx context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
+	begun, err := config.Start(options...)
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}
@@ -71,7 +71,7 @@ func ExampleManager() {
 		fmt.Println("shown:", target.Host+target.Path)
 		return "" // the person closed the window
 	}}
-	_, _, err = manager.Login(context.Background(), login.With(native))
+	_, _, err = manager.Login(context.Background(), native)
 	fmt.Println(err)
 	// Output:
 	// shown: auth.globus.org/v2/oauth2/authorize
@@ -93,7 +93,7 @@ func ExampleLoopback() {
 		Getenv:   func(name string) string { return environment[name] },
 		Fallback: window{show: func(string) string { fmt.Println("asked for a code"); return "" }},
 	}
-	_, _, err = manager.Login(context.Background(), login.With(native))
+	_, _, err = manager.Login(context.Background(), native)
 	fmt.Println(err != nil)
 	// Output:
 	// asked for a code

@@ -41,6 +41,11 @@ func (f Failure) startOver(start string) Failure {
 	return f
 }
 
+// wrongMethod refuses what is not a browser that comes back.
+func wrongMethod() Failure {
+	return failure(http.StatusMethodNotAllowed, "Method not allowed", "This address is for browsers that come back from the login.", errMethod)
+}
+
 // unavailable is a login that the portal itself cannot go on with now.
 func unavailable(err error) Failure {
 	return failure(http.StatusServiceUnavailable, "The login does not work right now", "This site has a problem. Please try again in a moment.", err)

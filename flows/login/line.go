@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 )
@@ -16,59 +17,62 @@ const maxLine = 16 << 10
 // readLine reads one line, and nothing after it, for as long as ctx allows.
 func readLine(ctx context.Context, in io.Reader) (string, error) {
 	if ctx.Err() != nil {
-		return "", ended(ctx, "the code")
+		return "", ended(ctx)
 	}
-	type result struct {
-		line string
-		err  error
-	}
-	done := make(chan result, 1)
+	var line string
+	var err error
+	done := make(chan struct{})
 	go func() {
-		line, err := scanLine(in)
-		done <- result{line, err}
+		line, err = scanLine(in)
+		close(done)
 	}()
 	select {
-	case r := <-done:
-		return r.line, r.err
+	case <-done:
+		if err != nil {
+			return "", fmt.Errorf("login: read the code: %w", err)
+		}
+		return line, nil
 	case <-ctx.Done():
 	}
-	if interruptible, ok := in.(interface {
-		SetReadDeadline(deadline time.Time) error
-	}); ok {
-		if interruptible.SetReadDeadline(time.Unix(1, 0)) == nil {
-			<-done
-			_ = interruptible.SetReadDeadline(time.Time{})
-		}
+	if file, ok := in.(interface{ SetReadDeadline(time.Time) error }); ok && file.SetReadDeadline(time.Unix(1, 0)) == nil {
+		<-done
+		_ = file.SetReadDeadline(time.Time{})
 	}
-	return "", ended(ctx, "the code")
+	return "", ended(ctx)
 }
 
 // scanLine reads byte by byte, since what follows the line belongs to the program.
 func scanLine(in io.Reader) (string, error) {
 	var line strings.Builder
-	one := make([]byte, 1)
-	for empty := 0; empty < 100; {
-		n, err := in.Read(one)
+	for one := make([]byte, 1); line.Len() <= maxLine; line.WriteByte(one[0]) {
+		_, err := io.ReadFull(in, one)
+		end := errors.Is(err, io.EOF)
 		switch {
-		case n == 0 && err == nil:
-			empty++ // allowed by io.Reader, but not for ever
-			continue
-		case n > 0 && one[0] == '\n':
+		case end && strings.TrimSpace(line.String()) == "":
+			return "", ErrNoInput
+		case end || (err == nil && one[0] == '\n'):
 			return line.String(), nil
-		case n > 0:
-			line.WriteByte(one[0])
-		}
-		empty = 0
-		switch {
-		case line.Len() > maxLine:
-			return "", fmt.Errorf("login: read the code: the line is longer than %d bytes", maxLine)
-		case errors.Is(err, io.EOF) && strings.TrimSpace(line.String()) != "":
-			return line.String(), nil
-		case errors.Is(err, io.EOF):
-			return "", fmt.Errorf("login: read the code: %w", ErrNoInput)
 		case err != nil:
-			return "", fmt.Errorf("login: read the code: %w", err)
+			return "", err
 		}
 	}
-	return "", fmt.Errorf("login: read the code: %w", io.ErrNoProgress)
+	return "", fmt.Errorf("the line is longer than %d bytes", maxLine)
+}
+
+// terminal returns the terminal that standard input is, and how to close it; nil if
+// it is not one.
+func terminal() (in io.Reader, release func()) {
+	release = func() {}
+	info, err := os.Stdin.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil, release
+	}
+	if null, err := os.Stat(os.DevNull); err == nil && os.SameFile(info, null) {
+		return nil, release
+	}
+	// Reading a file of our own can be interrupted, so that no later line is lost.
+	if tty, err := os.Open("/dev/tty"); err == nil {
+		return tty, func() { _ = tty.Close() }
+	}
+	return os.Stdin, release
 }

@@ -10,10 +10,12 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pkg/browser"
 
+	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -25,22 +27,19 @@ const openPatience = 2 * time.Second
 // this machine (RFC 8252 section 7.3). The link is shown as well. Over SSH, and
 // where there is no graphical browser or none opens, Fallback takes over.
 //
-// While it waits it accepts one callback, that with the state of its login, once
-// it is finished, with a page that says how; every other request is refused and
-// ends nothing. It serves only requests whose Host is the redirect URI's, so that
-// no web site can reach it by a name of its own. When Login returns, nothing
-// listens any more.
+// While it waits it accepts one callback, that with the state of its login, with a page
+// that says how it ended; every other request is refused and ends nothing. It serves
+// only requests whose Host is the redirect URI's, so that no web site can reach it by a
+// name of its own. When Login returns, nothing listens any more.
 //
 // The zero value is ready for a native client.
 type Loopback struct {
 	// Name is the name of the program on the page. Empty means "the program".
 	Name string
-	// Host is the host of the redirect URI: "127.0.0.1", which empty means, "::1", or
-	// "localhost", for which both are listened on, where the machine has both.
-	Host string
-	// Port is the port of the redirect URI. Zero means any free one, which Globus
-	// allows to native clients.
-	Port int
+	// Address is the host and port of the redirect URI: 127.0.0.1 or [::1], with port 0
+	// for any free one, which Globus allows to native clients. Empty means
+	// "127.0.0.1:0".
+	Address string
 	// Open opens the browser. Nil means the system's default browser. It may return
 	// when the browser ends: the login goes on meanwhile, and so does a
 	// call of Open that the login outruns.
@@ -53,25 +52,26 @@ type Loopback struct {
 	// Out shows the link. Nil means os.Stderr.
 	Out io.Writer
 	// Hint is a sentence below the link, such as the name of the program's option for
-	// a login without a browser. Empty means none.
+	// a login without a browser.
 	Hint string
-	// Timeout is how long the person may take. Zero means one hour.
-	Timeout time.Duration
 	// Getenv reads the environment: SSH_TTY, SSH_CONNECTION, BROWSER, and, where a
 	// desktop may be missing, DISPLAY, WAYLAND_DISPLAY and WSL_DISTRO_NAME. Programs
 	// give os.Getenv. Nil means that a browser is tried anyhow.
 	Getenv func(name string) string
 	// Fallback takes over where no browser opens. Nil means a [CommandLine] with
-	// the same In, Out and Timeout. It starts a login of its own.
+	// the same In and Out. It starts a login of its own.
 	Fallback Manager
 }
 
 var _ Manager = Loopback{}
 
+// errNoBrowser says that the browser did not open.
+var errNoBrowser = errors.New("no browser opens")
+
 // Login opens the browser and waits for the callback. Besides the errors of
 // [flows.Login.Finish] there are [ErrTimeout], those of listening, and those of
 // Fallback.
-func (l Loopback) Login(ctx context.Context, start Start) (tokens.Set, *idtoken.Claims, error) {
+func (l Loopback) Login(ctx context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
 	if l.Out == nil {
 		l.Out = os.Stderr
 	}
@@ -81,39 +81,47 @@ func (l Loopback) Login(ctx context.Context, start Start) (tokens.Set, *idtoken.
 	if l.Name == "" {
 		l.Name = "the program"
 	}
-	if reason := l.noBrowser(); reason != "" {
-		return l.fallBack(ctx, start, reason)
+	if l.Fallback == nil {
+		l.Fallback = CommandLine{In: l.In, Out: l.Out}
 	}
-	set, claims, err := l.browse(ctx, start)
-	if failure, ok := errors.AsType[*openError](err); ok {
-		return l.fallBack(ctx, start, failure.Error())
+	reason := l.noBrowser()
+	if reason == "" {
+		set, claims, err := l.browse(ctx, config, options)
+		if !errors.Is(err, errNoBrowser) {
+			return set, claims, err
+		}
+		reason = errNoBrowser.Error()
 	}
-	return set, claims, err
+	if _, err := fmt.Fprintf(l.Out, "Logging in without opening a browser: %s.\n", reason); err != nil {
+		return tokens.Set{}, nil, fmt.Errorf("login: show why no browser opens: %w", err)
+	}
+	return l.Fallback.Login(ctx, config, options...)
 }
 
-// openError is a browser that did not open.
-type openError struct{ err error }
-
-func (e *openError) Error() string { return "no browser opens" }
-func (e *openError) Unwrap() error { return e.err }
-
-func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, *idtoken.Claims, error) {
-	r, err := l.listen(ctx)
+func (l Loopback) browse(ctx context.Context, config flows.Config, options []flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
+	listener, err := listen(ctx, l.Address)
 	if err != nil {
 		return tokens.Set{}, nil, fmt.Errorf("login: listen for the callback: %w", err)
 	}
-	defer r.close(ctx)
-	login, err := start(r.redirect.String())
+	defer func() { _ = listener.Close() }()
+	config.RedirectURI = "http://" + listener.Addr().String()
+	login, err := config.Start(options...)
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}
-	r.serve(login.State())
-	wait, cancel := limit(ctx, l.Timeout)
+	wait, cancel := limit(ctx)
 	defer cancel()
-	typed := l.listenToTerminal(wait)
-	defer typed.close()
+	a := newAttempt(login)
+	stop := receive(wait, listener, a, l.Name)
+	defer stop()
+
+	in, release := l.In, func() {}
+	if in == nil || in == os.Stdin {
+		in, release = terminal()
+	}
+	defer release()
 	text := "Opening the browser for the login with Globus. If none opens, visit:\n" + login.URL() + "\n"
-	if typed.in != nil {
+	if in != nil {
 		text += "If the browser cannot reach this machine, paste here the address that it ends on.\n"
 	}
 	if l.Hint != "" {
@@ -124,51 +132,33 @@ func (l Loopback) browse(ctx context.Context, start Start) (tokens.Set, *idtoken
 	}
 	opened := make(chan error, 1)
 	go func() { opened <- l.Open(login.URL()) }()
-	// A fallback reads as well: not before it is clear that there is none.
+
+	typing, stopTyping := context.WithCancel(wait)
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer stopTyping()
+	// A fallback reads as well: nothing is read before a browser seems to be there.
+	read := sync.OnceFunc(func() {
+		if in != nil {
+			reading.Go(func() { _ = a.ask(typing, in, l.Out, "") }) // after an error the browser remains
+		}
+	})
 	patience := time.After(openPatience)
 	for {
 		select {
-		case callback := <-r.callback:
-			set, claims, err := finish(ctx, login, callback)
-			r.answer(err)
-			return set, claims, err
-		case line := <-typed.lines:
-			set, claims, err := finishTyped(ctx, login, line)
-			if err == nil || !mistyped(err) {
-				r.answer(err)
-				return set, claims, err
-			}
-			if strings.TrimSpace(line) != "" {
-				_, _ = fmt.Fprintln(l.Out, err)
-			}
-			typed.read()
 		case err := <-opened:
 			if err != nil {
-				return tokens.Set{}, nil, &openError{err}
+				return tokens.Set{}, nil, errNoBrowser
 			}
-			opened = nil
-			if patience != nil {
-				patience = nil
-				typed.read()
-			}
+			read()
 		case <-patience:
-			patience = nil
-			typed.read()
+			read()
+		case <-a.done:
+			return a.result(wait)
 		case <-wait.Done():
-			return tokens.Set{}, nil, ended(wait, "the browser")
+			return a.result(wait)
 		}
 	}
-}
-
-func (l Loopback) fallBack(ctx context.Context, start Start, reason string) (tokens.Set, *idtoken.Claims, error) {
-	if _, err := fmt.Fprintf(l.Out, "Logging in without opening a browser: %s.\n", reason); err != nil {
-		return tokens.Set{}, nil, fmt.Errorf("login: show why no browser opens: %w", err)
-	}
-	fallback := l.Fallback
-	if fallback == nil {
-		fallback = CommandLine{In: l.In, Out: l.Out, Timeout: l.Timeout}
-	}
-	return fallback.Login(ctx, start)
 }
 
 // noBrowser says why no browser can be opened, as far as the environment tells.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/flows/login"
 	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/tokens"
@@ -21,7 +22,7 @@ import (
 // noFallback ends a test that falls back.
 type noFallback struct{ t *testing.T }
 
-func (f noFallback) Login(context.Context, login.Start) (tokens.Set, *idtoken.Claims, error) {
+func (f noFallback) Login(context.Context, flows.Config, ...flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
 	f.t.Error("fell back")
 	return tokens.Set{}, nil, errTest
 }
@@ -29,8 +30,8 @@ func (f noFallback) Login(context.Context, login.Start) (tokens.Set, *idtoken.Cl
 // marked is a fallback that says that it was asked.
 type marked struct{ redirectURI *string }
 
-func (m marked) Login(_ context.Context, start login.Start) (tokens.Set, *idtoken.Claims, error) {
-	begun, err := start("")
+func (m marked) Login(_ context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
+	begun, err := config.Start(options...)
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}
@@ -44,23 +45,25 @@ func TestLoopbackTimeoutAndContext(t *testing.T) {
 	p := newProvider(t)
 	var out bytes.Buffer
 	stuck := make(chan struct{})
-	l := login.Loopback{Out: &out, Timeout: time.Millisecond, Open: func(string) error { <-stuck; return nil }}
-	_, _, err := l.Login(t.Context(), login.With(p.native(t)))
-	if !errors.Is(err, login.ErrTimeout) {
+	l := login.Loopback{Out: &out, Open: func(string) error { <-stuck; return nil }}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, _, err := l.Login(ctx, p.native(t))
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel = context.WithCancel(t.Context())
 	var redirectURI string
 	l = login.Loopback{Out: io.Discard, Open: func(target string) error {
 		redirectURI, _, _ = p.authorize(target)
 		cancel()
 		return nil
 	}}
-	_, _, err = l.Login(ctx, login.With(p.native(t)))
+	_, _, err = l.Login(ctx, p.native(t))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := get(redirectURI, ""); err == nil {
+	if _, err := get(redirectURI); err == nil {
 		t.Error("something still listens")
 	}
 	close(stuck)
@@ -77,7 +80,7 @@ func TestLoopbackIdleConnection(t *testing.T) {
 			return err
 		}
 		redirect.RawQuery = callback.Encode()
-		_, err = get(redirect.String(), "")
+		_, err = get(redirect.String())
 		return err
 	})
 	mustLogin(t, got)
@@ -118,7 +121,7 @@ func TestLoopbackFallsBack(t *testing.T) {
 			if l.Open == nil {
 				l.Open = func(string) error { t.Error("opened a browser"); return nil }
 			}
-			_, _, err := l.Login(t.Context(), login.With((&provider{}).offline(t)))
+			_, _, err := l.Login(t.Context(), (&provider{}).offline(t))
 			if !errors.Is(err, errTest) || redirectURI != "http://127.0.0.1:1/v2/web/auth-code" {
 				t.Errorf("error %v, redirect URI %q", err, redirectURI)
 			}
@@ -132,7 +135,7 @@ func TestLoopbackFallsBack(t *testing.T) {
 			t.Parallel()
 			got, _ := browse(t, newProvider(t), login.Loopback{Getenv: environment(values)}, func(redirect *url.URL, callback url.Values) error {
 				redirect.RawQuery = callback.Encode()
-				_, err := get(redirect.String(), "")
+				_, err := get(redirect.String())
 				return err
 			})
 			mustLogin(t, got)
@@ -141,10 +144,12 @@ func TestLoopbackFallsBack(t *testing.T) {
 	t.Run("to the command line", func(t *testing.T) {
 		t.Parallel()
 		var out bytes.Buffer
-		l := login.Loopback{Open: func(string) error { return errTest }, Out: &out, Timeout: time.Second}
-		_, _, err := l.Login(t.Context(), login.With((&provider{}).offline(t)))
+		l := login.Loopback{Open: func(string) error { return errTest }, Out: &out}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, _, err := l.Login(ctx, (&provider{}).offline(t))
 		// The standard input of a test is empty, or nobody types.
-		if (!errors.Is(err, login.ErrNoInput) && !errors.Is(err, login.ErrTimeout)) || !strings.Contains(out.String(), "Please authenticate with Globus here:") {
+		if (!errors.Is(err, login.ErrNoInput) && !errors.Is(err, context.DeadlineExceeded)) || !strings.Contains(out.String(), "Please authenticate with Globus here:") {
 			t.Errorf("error %v, shown %s", err, out.String())
 		}
 	})
@@ -162,11 +167,13 @@ func TestLoopbackCannotListen(t *testing.T) {
 		l    login.Loopback
 		want string
 	}{
-		"port taken":       {login.Loopback{Port: port}, "address already in use"},
-		"every address":    {login.Loopback{Host: "0.0.0.0"}, `the Host is "0.0.0.0"`},
-		"another machine":  {login.Loopback{Host: "example.edu"}, `the Host is "example.edu"`},
-		"negative port":    {login.Loopback{Port: -1}, "the Port -1"},
-		"impossible port":  {login.Loopback{Port: 70000}, "the Port 70000"},
+		"port taken":       {login.Loopback{Address: fmt.Sprintf("127.0.0.1:%d", port)}, "address already in use"},
+		"every address":    {login.Loopback{Address: "0.0.0.0:0"}, `the Address is "0.0.0.0:0"`},
+		"no host":          {login.Loopback{Address: ":8000"}, `the Address is ":8000"`},
+		"a name":           {login.Loopback{Address: "localhost:0"}, `the Address is "localhost:0"`},
+		"another loopback": {login.Loopback{Address: "127.0.0.2:0"}, `the Address is "127.0.0.2:0"`},
+		"impossible port":  {login.Loopback{Address: "127.0.0.1:70000"}, `the Address is "127.0.0.1:70000"`},
+		"no port":          {login.Loopback{Address: "127.0.0.1"}, `the Address is "127.0.0.1"`},
 		"flow is no flow":  {login.Loopback{}, "ClientID is empty"},
 		"nothing can show": {login.Loopback{Out: failingWriter{}}, "made by the test"},
 	} {
@@ -181,7 +188,7 @@ func TestLoopbackCannotListen(t *testing.T) {
 			if name == "flow is no flow" {
 				flow.ClientID = ""
 			}
-			_, _, err := l.Login(t.Context(), login.With(flow))
+			_, _, err := l.Login(t.Context(), flow)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one with %q", err, test.want)
 			}
@@ -200,12 +207,12 @@ func TestLoopbackFixedPort(t *testing.T) {
 	_ = free.Close()
 	p := newProvider(t)
 	for range 2 {
-		got, _ := browse(t, p, login.Loopback{Port: port}, func(redirect *url.URL, callback url.Values) error {
+		got, _ := browse(t, p, login.Loopback{Address: fmt.Sprintf("127.0.0.1:%d", port)}, func(redirect *url.URL, callback url.Values) error {
 			if redirect.Port() != fmt.Sprint(port) {
 				return fmt.Errorf("redirect %v", redirect)
 			}
 			redirect.RawQuery = callback.Encode()
-			_, err := get(redirect.String(), "")
+			_, err := get(redirect.String())
 			return err
 		})
 		mustLogin(t, got)

@@ -29,7 +29,7 @@ type page struct {
 }
 
 // get asks as a browser does, without keeping the connection.
-func get(target, host string) (page, error) { return ask(http.MethodGet, target, host) }
+func get(target string) (page, error) { return ask(http.MethodGet, target, "") }
 
 func ask(method, target, host string) (page, error) {
 	req, err := http.NewRequestWithContext(context.Background(), method, target, http.NoBody)
@@ -75,7 +75,7 @@ func browse(t *testing.T, p *provider, l login.Loopback, plays browser) (outcome
 	if l.Fallback == nil {
 		l.Fallback = noFallback{t}
 	}
-	set, _, err := l.Login(t.Context(), login.With(p.native(t)))
+	set, _, err := l.Login(t.Context(), p.native(t))
 	playing.Wait()
 	return outcome{set, err}, out.String()
 }
@@ -83,8 +83,8 @@ func browse(t *testing.T, p *provider, l login.Loopback, plays browser) (outcome
 func TestLoopback(t *testing.T) {
 	t.Parallel()
 	for name, l := range map[string]login.Loopback{
-		"default":   {Name: "my-tool"},
-		"localhost": {Host: "localhost", Name: "my-tool"},
+		"default": {Name: "my-tool"},
+		"IPv4":    {Address: "127.0.0.1:0", Name: "my-tool"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,7 +93,7 @@ func TestLoopback(t *testing.T) {
 			got, shown := browse(t, p, l, func(redirect *url.URL, callback url.Values) error {
 				redirectURI = redirect.String()
 				redirect.RawQuery = callback.Encode()
-				answer, err := get(redirect.String(), "")
+				answer, err := get(redirect.String())
 				if err != nil {
 					return err
 				}
@@ -117,7 +117,7 @@ func TestLoopback(t *testing.T) {
 			if err != nil || parsed.Scheme != "http" || parsed.Path != "" {
 				t.Errorf("redirect URI %q, %v", redirectURI, err)
 			}
-			if _, err := get(redirectURI, ""); err == nil {
+			if _, err := get(redirectURI); err == nil {
 				t.Error("something still listens")
 			}
 		})
@@ -129,7 +129,7 @@ func TestLoopbackIPv6(t *testing.T) {
 	probe, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "[::1]:0")
 	if err != nil {
 		// Without IPv6 it must say so instead.
-		_, _, err := login.Loopback{Host: "::1", Out: io.Discard}.Login(t.Context(), login.With((&provider{}).offline(t)))
+		_, _, err := login.Loopback{Address: "[::1]:0", Out: io.Discard}.Login(t.Context(), (&provider{}).offline(t))
 		if err == nil || !strings.HasPrefix(err.Error(), "login: listen for the callback: ") {
 			t.Errorf("error %v", err)
 		}
@@ -137,17 +137,12 @@ func TestLoopbackIPv6(t *testing.T) {
 	}
 	_ = probe.Close()
 	p := newProvider(t)
-	got, _ := browse(t, p, login.Loopback{Host: "::1"}, func(redirect *url.URL, callback url.Values) error {
+	got, _ := browse(t, p, login.Loopback{Address: "[::1]:0"}, func(redirect *url.URL, callback url.Values) error {
 		if redirect.Hostname() != "::1" {
 			return fmt.Errorf("redirect %v", redirect)
 		}
 		redirect.RawQuery = callback.Encode()
-		_, err := get(redirect.String(), "")
-		return err
-	})
-	mustLogin(t, got)
-	got, _ = browse(t, p, login.Loopback{Host: "localhost"}, func(redirect *url.URL, callback url.Values) error {
-		_, err := get("http://[::1]:"+redirect.Port()+"/?"+callback.Encode(), redirect.Host)
+		_, err := get(redirect.String())
 		return err
 	})
 	mustLogin(t, got)
@@ -191,7 +186,7 @@ func TestLoopbackRefuses(t *testing.T) {
 		if p.count() != 0 {
 			t.Errorf("%d exchanges before the callback", p.count())
 		}
-		_, err := get(base+"/?"+good, "")
+		_, err := get(base + "/?" + good)
 		return err
 	})
 	mustLogin(t, got)
@@ -209,7 +204,7 @@ func TestLoopbackTwice(t *testing.T) {
 		var mu sync.Mutex
 		for i := range errs {
 			both.Go(func() {
-				answer, err := get(redirect.String(), "")
+				answer, err := get(redirect.String())
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -258,7 +253,7 @@ func TestLoopbackFailures(t *testing.T) {
 			p.refuse = test.refuse
 			got, _ := browse(t, p, login.Loopback{Name: "my<tool"}, func(redirect *url.URL, callback url.Values) error {
 				redirect.RawQuery = test.callback(callback).Encode()
-				answer, err := get(redirect.String(), "")
+				answer, err := get(redirect.String())
 				if err != nil {
 					return err
 				}

@@ -34,12 +34,12 @@ func TestLoopbackLogin_PastedAddress(t *testing.T) {
 		}()
 		return nil
 	}}
-	set, _, err := l.Login(t.Context(), login.With(p.native(t)))
+	set, _, err := l.Login(t.Context(), p.native(t))
 	mustLogin(t, outcome{set, err})
 	if p.count() != 1 {
 		t.Errorf("%d exchanges", p.count())
 	}
-	for _, want := range []string{"paste here the address", "\nUse --no-browser.\n", "use the whole address", "after the login the browser shows http://127.0.0.1:"} {
+	for _, want := range []string{"paste here the address", "\nUse --no-browser.\n", "use the whole address", "which begins with http://127.0.0.1:"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("shown without %q: %s", want, out.String())
 		}
@@ -62,7 +62,7 @@ func TestLoopbackLogin_CallbackLeavesTerminal(t *testing.T) {
 	defer func() { _, _ = in.Close(), keyboard.Close() }()
 	got, _ := browse(t, newProvider(t), login.Loopback{In: in}, func(redirect *url.URL, callback url.Values) error {
 		redirect.RawQuery = callback.Encode()
-		_, err := get(redirect.String(), "")
+		_, err := get(redirect.String())
 		return err
 	})
 	mustLogin(t, got)
@@ -82,7 +82,7 @@ func TestLoopbackLogin_NothingToRead(t *testing.T) {
 			t.Parallel()
 			got, _ := browse(t, newProvider(t), login.Loopback{In: in}, func(redirect *url.URL, callback url.Values) error {
 				redirect.RawQuery = callback.Encode()
-				_, err := get(redirect.String(), "")
+				_, err := get(redirect.String())
 				return err
 			})
 			mustLogin(t, got)
@@ -104,7 +104,7 @@ func TestLoopbackLogin_FallbackReadsTheSameTerminal(t *testing.T) {
 			go func() { _, _ = io.WriteString(keyboard, callback.Get("code")+"\n") }()
 		}
 	})}
-	set, _, err := l.Login(t.Context(), login.With(p.native(t)))
+	set, _, err := l.Login(t.Context(), p.native(t))
 	mustLogin(t, outcome{set, err})
 	_ = in.Close()
 }
@@ -120,7 +120,7 @@ func TestLoopbackLogin_UnusedConnectionCostsNoTime(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = idle.Close() })
 		redirect.RawQuery = callback.Encode()
-		_, err = get(redirect.String(), "")
+		_, err = get(redirect.String())
 		answered = time.Now()
 		return err
 	})
@@ -150,7 +150,7 @@ func TestLoopbackLogin_EndlessInput(t *testing.T) {
 	got, _ := browse(t, newProvider(t), login.Loopback{In: in}, func(redirect *url.URL, callback url.Values) error {
 		<-in.ten
 		redirect.RawQuery = callback.Encode()
-		_, err := get(redirect.String(), "")
+		_, err := get(redirect.String())
 		return err
 	})
 	mustLogin(t, got)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/globusauth/globusauth/flows"
@@ -13,7 +14,8 @@ import (
 )
 
 const (
-	defaultTimeout = time.Hour
+	// timeout is how long a person may take.
+	timeout = time.Hour
 	// finishGrace is how long an exchange that was sent may go on after its caller
 	// has stopped waiting.
 	finishGrace = 30 * time.Second
@@ -27,29 +29,14 @@ var (
 	ErrNoInput = errors.New("the input ended and no code came; log in where a code can be typed")
 )
 
-// Manager brings a person through one login. [CommandLine], [Loopback] and [Func]
-// are three.
+// Manager brings a person through one login of a client. [CommandLine], [Loopback]
+// and [Func] are three.
 type Manager interface {
 	// Login starts a login, waits for the person and finishes. It waits for the
-	// person no longer than ctx. Once the code is sent, it waits for the response (at
-	// most 30 s after ctx has ended) and returns what [flows.Login.Finish] returned:
-	// the tokens exist by then, so store or revoke them.
-	Login(ctx context.Context, start Start) (tokens.Set, *idtoken.Claims, error)
-}
-
-// Start begins a login at a redirect URI; empty means the one that the
-// configuration names itself. [With] makes one.
-type Start func(redirectURI string) (flows.Login, error)
-
-// With makes the Start of a client, with the options of this login.
-func With(config flows.Config, options ...flows.StartOption) Start {
-	return func(redirectURI string) (flows.Login, error) {
-		config := config
-		if redirectURI != "" {
-			config.RedirectURI = redirectURI
-		}
-		return config.Start(options...)
-	}
+	// person no longer than ctx, and at most one hour. Once the code is sent, it waits
+	// for the response (at most 30 s after ctx has ended) and returns what
+	// [flows.Login.Finish] returned: the tokens exist by then, so store or revoke them.
+	Login(ctx context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error)
 }
 
 // Func is the [Manager] that leaves the person to a function. It is called with
@@ -59,8 +46,8 @@ type Func func(ctx context.Context, link string) (callback *url.URL, err error)
 var _ Manager = Func(nil)
 
 // Login calls the function, and finishes with the address that it returns.
-func (f Func) Login(ctx context.Context, start Start) (tokens.Set, *idtoken.Claims, error) {
-	login, err := start("")
+func (f Func) Login(ctx context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
+	login, err := config.Start(options...)
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}
@@ -76,7 +63,7 @@ func (f Func) Login(ctx context.Context, start Start) (tokens.Set, *idtoken.Clai
 // exchange: its code is used up and its tokens are issued.
 func finish(ctx context.Context, login flows.Login, callback url.Values) (tokens.Set, *idtoken.Claims, error) {
 	if ctx.Err() != nil {
-		return tokens.Set{}, nil, ended(ctx, "the login")
+		return tokens.Set{}, nil, ended(ctx)
 	}
 	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -95,15 +82,61 @@ func finish(ctx context.Context, login flows.Login, callback url.Values) (tokens
 	return login.FinishCode(detached, callback.Get("code"))
 }
 
-// limit bounds how long a person may take.
-func limit(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	if timeout == 0 {
-		timeout = defaultTimeout
+// attempt is a login that a callback or a typed line may finish, once.
+type attempt struct {
+	login flows.Login
+	done  chan struct{} // closed when the login is finished
+
+	mu     sync.Mutex // held during an exchange; guards what follows
+	set    tokens.Set
+	claims *idtoken.Claims
+	err    error
+}
+
+func newAttempt(login flows.Login) *attempt { return &attempt{login: login, done: make(chan struct{})} }
+
+// finish finishes the login and returns the error with which it ended, also if it
+// ended before. An error for which again is true leaves the login as it was.
+func (a *attempt) finish(ctx context.Context, callback url.Values, again func(error) bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended() {
+		return a.err
 	}
+	set, claims, err := finish(ctx, a.login, callback)
+	if err != nil && again(err) {
+		return err
+	}
+	a.set, a.claims, a.err = set, claims, err
+	close(a.done)
+	return err
+}
+
+// result waits for an exchange that was sent.
+func (a *attempt) result(ctx context.Context) (tokens.Set, *idtoken.Claims, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.ended() {
+		return tokens.Set{}, nil, ended(ctx)
+	}
+	return a.set, a.claims, a.err
+}
+
+func (a *attempt) ended() bool {
+	select {
+	case <-a.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// limit bounds how long a person may take.
+func limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, timeout, ErrTimeout)
 }
 
 // ended is the error of a wait that is over.
-func ended(ctx context.Context, what string) error {
-	return fmt.Errorf("login: wait for %s: %w", what, context.Cause(ctx))
+func ended(ctx context.Context) error {
+	return fmt.Errorf("login: wait for the person: %w", context.Cause(ctx))
 }

@@ -26,9 +26,9 @@ func (p *provider) visit(_ context.Context, link string) (*url.URL, error) {
 func TestFuncLogin(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	set, _, err := login.Func(p.visit).Login(t.Context(), login.With(p.native(t)))
+	set, _, err := login.Func(p.visit).Login(t.Context(), p.native(t))
 	mustLogin(t, outcome{set, err})
-	_, _, err = login.Func(func(context.Context, string) (*url.URL, error) { return nil, errTest }).Login(t.Context(), login.With(p.native(t)))
+	_, _, err = login.Func(func(context.Context, string) (*url.URL, error) { return nil, errTest }).Login(t.Context(), p.native(t))
 	if !errors.Is(err, errTest) {
 		t.Errorf("error %v", err)
 	}
@@ -55,7 +55,7 @@ func TestManagerLogin_ContextEndsDuringExchange(t *testing.T) {
 			return login.Loopback{Out: io.Discard, Open: func(link string) error {
 				callback, err := p.visit(context.Background(), link)
 				if err == nil {
-					go func() { _, _ = get(callback.String(), "") }()
+					go func() { _, _ = get(callback.String()) }()
 				}
 				return err
 			}}
@@ -66,7 +66,7 @@ func TestManagerLogin_ContextEndsDuringExchange(t *testing.T) {
 			p := newProvider(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			p.exchanged = cancel
-			set, _, err := manager(p).Login(ctx, login.With(p.native(t)))
+			set, _, err := manager(p).Login(ctx, p.native(t))
 			mustLogin(t, outcome{set, err})
 		})
 	}
@@ -86,12 +86,12 @@ func TestManagerLogin_ContextEndsAndServiceHangs(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begun := time.Now()
-		_, _, err = login.Func(p.visit).Login(ctx, login.With(flow))
+		_, _, err = login.Func(p.visit).Login(ctx, flow)
 		if !errors.Is(err, context.Canceled) || time.Since(begun) != 31*time.Second {
 			t.Errorf("error %v after %v", err, time.Since(begun))
 		}
 		// Nothing is sent for a caller who has stopped waiting before.
-		_, _, err = login.Func(p.visit).Login(ctx, login.With(flow))
+		_, _, err = login.Func(p.visit).Login(ctx, flow)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != 31*time.Second {
 			t.Errorf("error %v after %v", err, time.Since(begun))
 		}

@@ -122,7 +122,7 @@ func NewWeb(config WebConfig) (*Web, error) {
 		config.Name = redirect.Host
 	}
 	if config.Flow.LoginTimeout == 0 {
-		config.Flow.LoginTimeout = defaultTimeout
+		config.Flow.LoginTimeout = timeout
 	}
 	seal, err := newSeal(config.Flow.ClientSecret)
 	if err != nil {
