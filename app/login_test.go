@@ -28,7 +28,7 @@ func (w *world) valid() []string {
 	var list []string
 	state := w.Snapshot().State
 	for _, token := range slices.Concat(state.Access, state.Refresh) {
-		if token.Spent.IsZero() && w.Now().Before(token.Ends) {
+		if !token.Replaced && w.Now().Before(token.Ends) {
 			list = append(list, token.Value)
 		}
 	}

@@ -34,23 +34,6 @@ func (s *Server) AssertRequested(want Request) {
 	s.fail("authtest: no request is as wanted:\n\t%s", strings.Join(differences, "\n\t"))
 }
 
-// AssertOperations ends the test unless exactly these operations were asked for,
-// in this order.
-func (s *Server) AssertOperations(want ...string) {
-	got := []string{}
-	for _, r := range s.Requests() {
-		got = append(got, r.Operation)
-	}
-	if slices.Equal(got, want) {
-		return
-	}
-	at := 0
-	for at < min(len(got), len(want)) && got[at] == want[at] {
-		at++
-	}
-	s.fail("authtest: the operations differ from number %d on:\n\tgot  %q\n\twant %q", at+1, got[at:], want[at:])
-}
-
 // differsFrom says what a request lacks.
 func (want Request) differsFrom(got Request) []string {
 	var found []string

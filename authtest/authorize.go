@@ -29,8 +29,7 @@ type code struct {
 	identity      *identity
 	consents      []*consent
 	issued        time.Time
-	grant         *grant // of the tokens that came of it; nil until it was used
-	used          bool
+	login         *grant // of the tokens that it gave; nil until it was used
 }
 
 const (
@@ -167,7 +166,7 @@ func (e *engine) authorizeAtOnce(c *call, a *authorization) (server.Response, er
 		e.authenticate(current, s.identity, s.mfa || current.authentications[s.identity].mfa)
 	}
 	if i := a.required.excluded(current); i != nil {
-		return nil, missingIdentity("A policy forbids the identity " + i.username + ".")
+		return nil, missingIdentity("A policy forbids the identity " + i.Username + ".")
 	}
 	current.primary = person
 	e.keepSession(current)
@@ -210,20 +209,20 @@ func (e *engine) whoSignsIn(a *authorization, current *session) (*identity, erro
 // effectiveIdentity returns the identity of a person that the client and the
 // scopes admit; the one given, if they do not care.
 func (e *engine) effectiveIdentity(a *authorization, person *identity) (*identity, error) {
-	if person.status == server.IdentityStatusClosed {
-		return nil, missingIdentity("The identity " + person.username + " is closed.")
+	if person.closed() {
+		return nil, missingIdentity("The identity " + person.Username + " is closed.")
 	}
-	if want := a.client.requiredIDP; want != "" && person.provider.id != want {
-		at := slices.IndexFunc(person.identitySet(), func(i *identity) bool { return i.provider.id == want })
+	if want := a.client.RequiredIDP; want != "" && person.provider.ID != want {
+		at := slices.IndexFunc(person.identitySet(), func(i *identity) bool { return i.provider.ID == want })
 		if at < 0 {
-			return nil, missingIdentity("The client needs an identity of another provider, and " + person.username + " has none.")
+			return nil, missingIdentity("The client needs an identity of another provider, and " + person.Username + " has none.")
 		}
 		person = person.identitySet()[at]
 	}
 	for _, r := range a.scopes {
 		domains := r.scope.requiredDomains
 		if len(domains) > 0 && !slices.ContainsFunc(person.identitySet(), func(i *identity) bool { return matchesAny(domains, i.domain()) }) {
-			return nil, missingIdentity("The scope " + r.scope.text + " needs an identity of " + strings.Join(domains, " or ") + ", and " + person.username + " has none.")
+			return nil, missingIdentity("The scope " + r.scope.text + " needs an identity of " + strings.Join(domains, " or ") + ", and " + person.Username + " has none.")
 		}
 	}
 	return person, nil

@@ -1,6 +1,8 @@
 package authtest
 
 import (
+	"time"
+
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -77,7 +79,7 @@ func DefaultWorld() World {
 				Project: projectID, Public: true,
 				Credentials: []Credential{{
 					ID: "a0000000-0000-4000-8000-000000000012", Name: "built-in", Secret: confidentialSecret,
-					Created: "2024-01-01T00:00:00Z",
+					Created: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
 				}},
 				RedirectURIs: []string{confidentialURI},
 				FQDNs:        []string{builtinFQDN},

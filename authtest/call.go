@@ -56,7 +56,7 @@ func (c *call) bearerToken() string {
 }
 
 // wantsPage reports whether a person's browser is asking.
-func (c *call) wantsPage(mode LoginMode) bool {
+func (c *call) wantsPage(mode string) bool {
 	switch mode {
 	case LoginPage:
 		return true
@@ -100,8 +100,8 @@ func (e *engine) clientBySecret(id, secret string) (*client, *credential) {
 
 // principal is who calls the API: a token, or a client with its secret.
 type principal struct {
-	token      *accessToken // nil with Basic
-	client     *client      // the client itself, or the one that the token was issued to
+	token      *token  // nil with Basic
+	client     *client // the client itself, or the one that the token was issued to
 	credential *credential
 	identity   *identity
 }
@@ -137,7 +137,7 @@ func (e *engine) authenticated(c *call) (principal, error) {
 }
 
 // bearer returns the live token for Globus Auth that the caller sent.
-func (e *engine) bearer(c *call) (*accessToken, error) {
+func (e *engine) bearer(c *call) (*token, error) {
 	value := c.bearerToken()
 	if value == "" {
 		return nil, unauthorized("Call must be authenticated")

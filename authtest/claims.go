@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
@@ -27,11 +28,19 @@ type idClaims struct {
 	Hash     string        `json:"at_hash"`
 }
 
+// lastLogin is when an identity signed in last, the zero time for never.
+func lastLogin(i *identity) unixtime.Time {
+	if i.LastLogin == 0 {
+		return unixtime.Time{}
+	}
+	return unixtime.Time{Time: time.Unix(i.LastLogin, 0)}
+}
+
 func (i *identity) linkedDocument() server.LinkedIdentity {
 	return server.LinkedIdentity{
-		Sub: orNull(i.id), Username: orNull(i.username), Name: orNull(i.name), Email: orNull(i.email),
-		Organization: orAbsent(i.organization), Status: i.status, IdentityProvider: orNull(i.provider.id),
-		IdentityProviderDisplayName: orNull(i.provider.name), LastAuthentication: orNull(unixSeconds(i.lastLogin)),
+		Sub: orNull(i.ID), Username: orNull(i.Username), Name: orNull(i.Name), Email: orNull(i.Email),
+		Organization: orAbsent(i.Organization), Status: server.IdentityStatus(i.Status), IdentityProvider: orNull(i.provider.ID),
+		IdentityProviderDisplayName: orNull(i.provider.Name), LastAuthentication: orNull(lastLogin(i)),
 	}
 }
 
@@ -45,19 +54,19 @@ func (i *identity) setDocument() []server.LinkedIdentity {
 
 // personClaims returns the claims about an identity that the scopes of a token
 // allow: profile, email and view_identity_set.
-func personClaims(token *accessToken) server.Userinfo {
+func personClaims(token *token) server.Userinfo {
 	i := token.identity
 	has := func(name scopes.Scope) bool {
 		return slices.ContainsFunc(token.scopes, func(s *scope) bool { return s.text == string(name) })
 	}
-	claims := server.Userinfo{Sub: i.id}
+	claims := server.Userinfo{Sub: i.ID}
 	if has(scopes.AuthProfile) {
-		claims.Name, claims.PreferredUsername = orNull(i.name), orNull(i.username)
-		claims.IdentityProvider, claims.IdentityProviderDisplayName = orNull(i.provider.id), orNull(i.provider.name)
-		claims.LastAuthentication, claims.Organization = orNull(unixSeconds(i.lastLogin)), orAbsent(i.organization)
+		claims.Name, claims.PreferredUsername = orNull(i.Name), orNull(i.Username)
+		claims.IdentityProvider, claims.IdentityProviderDisplayName = orNull(i.provider.ID), orNull(i.provider.Name)
+		claims.LastAuthentication, claims.Organization = orNull(lastLogin(i)), orAbsent(i.Organization)
 	}
 	if has(scopes.AuthEmail) {
-		claims.Email = orNull(i.email)
+		claims.Email = orNull(i.Email)
 	}
 	if has(scopes.AuthViewIdentitySet) {
 		claims.IdentitySet.Set(i.setDocument())
@@ -66,10 +75,10 @@ func personClaims(token *accessToken) server.Userinfo {
 }
 
 // idTokenClaims prepares the ID token that goes with an access token.
-func (e *engine) idTokenClaims(token *accessToken, issuer, nonce string) *idClaims {
+func (e *engine) idTokenClaims(token *token, issuer, nonce string) *idClaims {
 	return &idClaims{
-		Userinfo: personClaims(token), Issuer: issuer, Audience: token.client.id, Nonce: nonce,
-		Issued: unixSeconds(token.issued), Expires: unixSeconds(token.expires),
+		Userinfo: personClaims(token), Issuer: issuer, Audience: token.client.ID, Nonce: nonce,
+		Issued: unixSeconds(token.issued), Expires: unixSeconds(token.ends),
 	}
 }
 

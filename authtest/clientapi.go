@@ -12,14 +12,11 @@ import (
 
 func (c *client) document() server.ClientRecord {
 	document := server.ClientRecord{
-		ID: c.id, Name: c.name, ParentClient: orNull(c.parent), PublicClient: c.public(), ClientType: c.kind,
-		GrantTypes: c.grants(), Visibility: c.visibility, Scopes: []string{}, FQDNs: orEmpty(c.fqdns),
-		RedirectURIs: orEmpty(c.redirectURIs), RequiredIDP: orNull(c.requiredIDP), PreselectIDP: orNull(c.preselectIDP),
-		Links:                         server.ClientLinks{PrivacyPolicy: orNull(c.privacyPolicy), TermsAndConditions: orNull(c.termsAndConditions)},
-		UserinfoFromEffectiveIdentity: true, PromptForNamedGrant: c.public(), Project: nullable.NewNullNullable[string](),
-	}
-	if c.project != nil {
-		document.Project.Set(c.project.id)
+		ID: c.ID, Name: c.Name, ParentClient: orNull(c.Parent), PublicClient: c.public(), ClientType: c.kind(),
+		GrantTypes: c.grants(), Visibility: c.visibility(), Scopes: []string{}, FQDNs: orEmpty(c.FQDNs),
+		RedirectURIs: orEmpty(c.RedirectURIs), RequiredIDP: orNull(c.RequiredIDP), PreselectIDP: orNull(c.PreselectIDP),
+		Links:                         server.ClientLinks{PrivacyPolicy: orNull(c.PrivacyPolicy), TermsAndConditions: orNull(c.TermsAndConditions)},
+		UserinfoFromEffectiveIdentity: true, PromptForNamedGrant: c.public(), Project: orNull(c.Project),
 	}
 	for _, s := range c.scopes {
 		document.Scopes = append(document.Scopes, s.id)
@@ -31,18 +28,18 @@ func (c *client) response() server.ClientResponse { return server.ClientResponse
 
 // projectOf returns the project that decides about a client: its own, or its
 // parent's.
-func (e *engine) projectOf(c *client) *project {
+func (e *engine) projectOf(c *client) *Project {
 	for range 16 { // no chain is longer
-		if c.project != nil || c.parent == "" || c.instance {
+		if c.Project != "" || c.Parent == "" || c.Instance {
 			break
 		}
-		parent := e.clients[c.parent]
+		parent := e.clients[c.Parent]
 		if parent == nil {
 			break
 		}
 		c = parent
 	}
-	return c.project
+	return e.projects[c.Project]
 }
 
 // clientCaller returns who calls about a client: the client itself with its
@@ -61,7 +58,7 @@ func (e *engine) findClient(caller principal, id string) (*client, error) {
 	if found == nil {
 		return nil, notFound("No client has the ID " + id)
 	}
-	if found.visibility == server.ClientVisibilityPublic || e.owns(caller, found) {
+	if found.Public || e.owns(caller, found) {
 		return found, nil
 	}
 	return nil, forbidden("You may not see this client")
@@ -71,7 +68,7 @@ func (e *engine) findClient(caller principal, id string) (*client, error) {
 // of its project.
 func (e *engine) owns(caller principal, c *client) bool {
 	if caller.token == nil {
-		return caller.client == c || c.parent == caller.client.id && !c.instance
+		return caller.client == c || c.Parent == caller.client.ID && !c.Instance
 	}
 	return e.administers(caller, e.projectOf(c))
 }
@@ -116,7 +113,7 @@ func (a api) GetClients(ctx context.Context, request server.GetClientsRequestObj
 		if found == nil {
 			return nil, notFound("No client has the host name " + params.FQDN)
 		}
-		if _, err := a.findClient(caller, found.id); err != nil {
+		if _, err := a.findClient(caller, found.ID); err != nil {
 			return nil, err
 		}
 		return server.ClientList{Client: found.document()}, nil
@@ -125,7 +122,7 @@ func (a api) GetClients(ctx context.Context, request server.GetClientsRequestObj
 	for _, id := range a.ordered.clients {
 		c := a.clients[id]
 		of := a.projectOf(c)
-		if a.administers(caller, of) && (params.ProjectID == "" || of.id == strings.ToLower(params.ProjectID)) {
+		if a.administers(caller, of) && (params.ProjectID == "" || of.ID == strings.ToLower(params.ProjectID)) {
 			documents = append(documents, c.document())
 		}
 	}
@@ -165,7 +162,7 @@ func (a api) CreateClient(ctx context.Context, request server.CreateClientReques
 		case body.Project != "":
 			return nil, badRequest("A child client belongs to its parent; leave 'project' out")
 		}
-		added.parent = caller.client.id
+		added.Parent = caller.client.ID
 	} else {
 		caller, err := a.developer(ctx)
 		if err != nil {
@@ -174,33 +171,35 @@ func (a api) CreateClient(ctx context.Context, request server.CreateClientReques
 		if body.Project == "" {
 			return nil, badRequest("project is required")
 		}
-		if added.project, err = a.findProject(body.Project); err != nil {
+		into, err := a.findProject(body.Project)
+		if err != nil {
 			return nil, err
 		}
-		if err := a.mayChange(caller, added.project); err != nil {
+		if err := a.mayChange(caller, into); err != nil {
 			return nil, err
 		}
+		added.Project = into.ID
 	}
-	added.id = a.random.uuid()
+	added.ID = a.random.uuid()
 	a.keepClient(added)
 	return server.CreateClientResponse{Client: added.document()}, nil
 }
 
 // newClient checks the body of a creation.
 func (e *engine) newClient(body server.ClientCreate) (*client, error) {
-	added := &client{kind: body.ClientType, visibility: server.ClientVisibilityPrivate}
+	added := &client{Client: Client{Type: string(body.ClientType)}}
 	typed := body.PublicClient.IsSpecified() && !body.PublicClient.IsNull()
 	if typed == (body.ClientType != "") {
 		return nil, badRequest("Exactly one of public_client and client_type is required")
 	}
 	if typed {
-		added.kind = server.ClientTypeHybridConfidentialClientResourceServer
+		added.Type = string(server.ClientTypeHybridConfidentialClientResourceServer)
 		if body.PublicClient.MustGet() {
-			added.kind = server.ClientTypePublicInstalledClient
+			added.Type = string(server.ClientTypePublicInstalledClient)
 		}
 	}
-	if !added.kind.Valid() {
-		return nil, badRequest("There is no client_type '" + string(added.kind) + "'")
+	if !added.kind().Valid() {
+		return nil, badRequest("There is no client_type '" + added.Type + "'")
 	}
 	update := server.ClientUpdate{RedirectURIs: body.RedirectURIs}
 	update.Name.Set(body.Name)
@@ -214,32 +213,32 @@ func (e *engine) newClient(body server.ClientCreate) (*client, error) {
 
 // applyClient checks a change and makes it.
 func (e *engine) applyClient(c *client, body server.ClientUpdate) error {
-	set(&c.name, body.Name)
-	set(&c.redirectURIs, body.RedirectURIs)
-	set(&c.requiredIDP, body.RequiredIDP)
-	set(&c.preselectIDP, body.PreselectIDP)
-	if body.Visibility.IsSpecified() {
-		c.visibility = given(body.Visibility)
-	}
+	set(&c.Name, body.Name)
+	set(&c.RedirectURIs, body.RedirectURIs)
+	set(&c.RequiredIDP, body.RequiredIDP)
+	set(&c.PreselectIDP, body.PreselectIDP)
+	visibility := c.visibility()
+	set(&visibility, body.Visibility)
+	c.Public = visibility == server.ClientVisibilityPublic
 	if body.Links.IsSpecified() {
 		links := given(body.Links)
-		set(&c.privacyPolicy, links.PrivacyPolicy)
-		set(&c.termsAndConditions, links.TermsAndConditions)
+		set(&c.PrivacyPolicy, links.PrivacyPolicy)
+		set(&c.TermsAndConditions, links.TermsAndConditions)
 	}
 	switch {
-	case c.name == "" || strings.ContainsAny(c.name, "\r\n"):
+	case c.Name == "" || strings.ContainsAny(c.Name, "\r\n"):
 		return badRequest("name is required, without line breaks")
-	case !c.visibility.Valid():
+	case !visibility.Valid():
 		return badRequest("visibility must be public or private")
-	case (c.privacyPolicy == "") != (c.termsAndConditions == ""):
+	case (c.PrivacyPolicy == "") != (c.TermsAndConditions == ""):
 		return badRequest("links needs both terms_and_conditions and privacy_policy, or neither")
 	}
-	for _, id := range []string{c.requiredIDP, c.preselectIDP} {
+	for _, id := range []string{c.RequiredIDP, c.PreselectIDP} {
 		if id != "" && e.providers[strings.ToLower(id)] == nil {
 			return badRequest("There is no identity provider '" + id + "'")
 		}
 	}
-	for _, uri := range c.redirectURIs {
+	for _, uri := range c.RedirectURIs {
 		if err := checkRedirectURI(uri); err != nil {
 			return err
 		}
@@ -251,17 +250,16 @@ func (e *engine) applyClient(c *client, body server.ClientUpdate) error {
 // secret. Nobody has to be authorized for it.
 func (e *engine) createInstance(body server.ClientCreate) (server.CreateClientResponseObject, error) {
 	template := e.clients[strings.ToLower(body.TemplateID)]
-	if template == nil || !template.template {
+	if template == nil || !template.Template {
 		return nil, badRequest("There is no template '" + body.TemplateID + "'")
 	}
-	added := &client{
-		name: body.Name, kind: server.ClientTypeConfidentialClient, visibility: server.ClientVisibilityPrivate, parent: template.id, instance: true,
-		redirectURIs: []string{},
-	}
+	added := &client{Client: Client{
+		Name: body.Name, Type: string(server.ClientTypeConfidentialClient), Parent: template.ID, Instance: true, RedirectURIs: []string{},
+	}}
 	if err := e.applyClient(added, server.ClientUpdate{}); err != nil {
 		return nil, err
 	}
-	added.id = e.random.uuid()
+	added.ID = e.random.uuid()
 	e.keepClient(added)
 	first := e.addCredential(added, "Auto-created at client creation").document(true)
 	first.Created = "" // the service leaves it out here
@@ -280,7 +278,7 @@ func (a api) UpdateClient(ctx context.Context, request server.UpdateClientReques
 	}
 	*found = next
 	if found.identity != nil {
-		found.identity.name = found.name
+		found.identity.Name = found.Name
 	}
 	a.changed()
 	return found.response(), nil
@@ -294,12 +292,12 @@ func (a api) DeleteClient(ctx context.Context, request server.DeleteClientReques
 		return nil, err
 	}
 	for _, other := range a.clients {
-		if other.parent == found.id && !other.instance {
+		if other.Parent == found.ID && !other.Instance {
 			return nil, conflict("The client still has child clients; delete them first")
 		}
 	}
 	for _, s := range found.scopes {
-		if user := a.dependsOn(s); user != nil && user.client != found {
+		if user := a.dependsOn(s, found); user != nil {
 			return nil, conflict("The scope " + user.text + " depends on a scope of the client")
 		}
 	}
@@ -313,23 +311,21 @@ func (e *engine) removeClient(c *client) {
 	for _, s := range slices.Clone(c.scopes) {
 		e.removeScope(s)
 	}
-	c.deleted = true
 	for _, used := range c.credentials {
 		used.deleted = true
 	}
-	for _, fqdn := range c.fqdns {
+	for _, fqdn := range c.FQDNs {
 		delete(e.fqdns, fqdn)
 	}
 	if c.identity != nil {
-		c.identity.deleted = true
-		delete(e.identities, c.identity.id)
-		delete(e.usernames, c.identity.username)
+		delete(e.identities, c.identity.ID)
+		delete(e.usernames, c.identity.Username)
 	}
-	delete(e.clients, c.id)
-	e.ordered.clients = drop(e.ordered.clients, c.id)
+	delete(e.clients, c.ID)
+	e.ordered.clients = drop(e.ordered.clients, c.ID)
 	e.dropConsents(func(given *consent) bool { return given.client == c || given.identity == c.identity })
 	for _, p := range e.projects {
-		p.adminIDs = slices.DeleteFunc(slices.Clone(p.adminIDs), func(id string) bool { return id == c.id })
+		p.AdminIDs = slices.DeleteFunc(slices.Clone(p.AdminIDs), func(id string) bool { return id == c.ID })
 	}
 	e.changed()
 }

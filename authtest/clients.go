@@ -3,56 +3,49 @@ package authtest
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"time"
 
 	"github.com/globusauth/globusauth/internal/server"
 )
 
 // credential is a secret of a client.
 type credential struct {
-	id, name string
-	client   *client
-	secret   string
-	hash     [sha256.Size]byte
-	created  time.Time
-	deleted  bool
+	Credential
+	client  *client
+	deleted bool
 }
 
 // matches compares in constant time, whatever the lengths.
 func (c *credential) matches(secret string) bool {
-	hash := sha256.Sum256([]byte(secret))
-	return subtle.ConstantTimeCompare(c.hash[:], hash[:]) == 1
+	got, want := sha256.Sum256([]byte(secret)), sha256.Sum256([]byte(c.Secret))
+	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
 // client is a registered client.
 type client struct {
-	id, name           string
-	kind               server.ClientType
-	project            *project
-	parent             string
-	template           bool
-	instance           bool // of a template
-	visibility         server.ClientVisibility
-	credentials        []*credential
-	redirectURIs       []string
-	fqdns              []string
-	resourceServer     string
-	scopes             []*scope
-	requiredIDP        string
-	preselectIDP       string
-	termsAndConditions string
-	privacyPolicy      string
-	identity           *identity // nil for public clients
-	deleted            bool
+	Client      // without its credentials and scopes
+	credentials []*credential
+	scopes      []*scope
+	identity    *identity // nil for public clients
+}
+
+func (c *client) kind() server.ClientType { return server.ClientType(c.Type) }
+
+func (c *client) visibility() server.ClientVisibility {
+	if c.Public {
+		return server.ClientVisibilityPublic
+	}
+	return server.ClientVisibilityPrivate
 }
 
 // public reports whether the client has no secret.
 func (c *client) public() bool {
-	return c.kind == server.ClientTypePublicInstalledClient || c.kind == server.ClientTypePublicWebappClient
+	return c.kind() == server.ClientTypePublicInstalledClient || c.kind() == server.ClientTypePublicWebappClient
 }
 
 // native reports whether the client is a program on a person's computer.
-func (c *client) native() bool { return c.kind == server.ClientTypePublicInstalledClient || c.instance }
+func (c *client) native() bool {
+	return c.kind() == server.ClientTypePublicInstalledClient || c.Instance
+}
 
 // grants returns the grants that the client may use. Instances of a native app
 // are no resource servers.
@@ -60,7 +53,7 @@ func (c *client) grants() []server.GrantType {
 	switch {
 	case c.public():
 		return []server.GrantType{server.GrantTypeAuthorizationCode, server.GrantTypeRefreshToken}
-	case c.instance:
+	case c.Instance:
 		return []server.GrantType{server.GrantTypeAuthorizationCode, server.GrantTypeClientCredentials, server.GrantTypeRefreshToken}
 	default:
 		return []server.GrantType{server.GrantTypeAuthorizationCode, server.GrantTypeClientCredentials, server.GrantTypeRefreshToken, server.GrantTypeDependentToken}
@@ -75,28 +68,15 @@ func (c *client) mayUse(grant server.GrantType) bool {
 	case server.GrantTypeClientCredentials:
 		return !c.public()
 	default:
-		return !c.public() && !c.instance
+		return !c.public() && !c.Instance
 	}
-}
-
-// hashSecret keeps what a secret is compared with.
-func (c *credential) hashSecret() { c.hash = sha256.Sum256([]byte(c.secret)) }
-
-// newClientIdentity makes the identity of a client that can act on its own.
-func (e *engine) newClientIdentity(c *client) {
-	c.identity = &identity{
-		id: c.id, username: c.id + "@clients.auth.globus.org", name: c.name,
-		provider: e.providers[clientProviderID], status: server.IdentityStatusUsed, client: c,
-	}
-	e.addIdentity(c.identity)
 }
 
 // addCredential gives a client a secret.
 func (e *engine) addCredential(c *client, name string) *credential {
-	added := &credential{
-		id: e.random.uuid(), name: name, client: c, secret: e.random.secret("fake-secret-"), created: e.now(),
-	}
-	added.hashSecret()
+	added := &credential{client: c, Credential: Credential{
+		ID: e.random.uuid(), Name: name, Secret: e.random.secret("fake-secret-"), Created: e.now(),
+	}}
 	c.credentials = append(c.credentials, added)
 	e.changed()
 	return added

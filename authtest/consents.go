@@ -15,37 +15,19 @@ import (
 // consent is one node of a consent tree: a client may use a scope for an
 // identity. A dependency's client is the resource server that needs it.
 type consent struct {
-	id            int64
-	identity      *identity
-	client        *client
-	scope         *scope
-	parent        *consent // nil at the root
-	children      []*consent
-	path          []int64 // from the root down to this one; never changed
-	allowsRefresh bool
-	revocable     bool // alone, because it is an optional dependency
-	automatic     bool
-	label         string // that the person gave it
-	created       time.Time
-	updated       time.Time
-	lastUsed      time.Time
-	revoked       bool
+	consentState
+	identity *identity
+	client   *client
+	scope    *scope
+	parent   *consent // nil at the root
+	children []*consent
+	revoked  bool // with everything below it
 }
 
 // consentKey finds a consent again.
 type consentKey struct {
 	identity, client, scope string
 	parent                  int64
-}
-
-// alive reports whether the consent and all above it hold.
-func (c *consent) alive() bool {
-	for ; c != nil; c = c.parent {
-		if c.revoked || c.scope.deleted || c.client.deleted || c.identity.deleted {
-			return false
-		}
-	}
-	return true
 }
 
 func (c *consent) root() *consent {
@@ -56,9 +38,9 @@ func (c *consent) root() *consent {
 }
 
 func (e *engine) consentFor(i *identity, c *client, s *scope, parent *consent) *consent {
-	key := consentKey{identity: i.id, client: c.id, scope: s.id}
+	key := consentKey{identity: i.ID, client: c.ID, scope: s.id}
 	if parent != nil {
-		key.parent = parent.id
+		key.parent = parent.ID
 	}
 	return e.consents[key]
 }
@@ -66,7 +48,7 @@ func (e *engine) consentFor(i *identity, c *client, s *scope, parent *consent) *
 // approved reports whether an identity has consented to all of a request.
 func (e *engine) approved(i *identity, c *client, r requested, offline bool, parent *consent) bool {
 	given := e.consentFor(i, c, r.scope, parent)
-	if given == nil || (offline || r.refresh) && r.scope.allowsRefresh && !given.allowsRefresh {
+	if given == nil || (offline || r.refresh) && r.scope.allowsRefresh && !given.AllowsRefresh {
 		return false
 	}
 	for _, below := range r.needs {
@@ -87,19 +69,21 @@ func (e *engine) approve(i *identity, c *client, r requested, offline, automatic
 	case given == nil:
 		e.lastConsent++
 		given = &consent{
-			id: e.lastConsent, identity: i, client: c, scope: r.scope, parent: parent, allowsRefresh: refresh,
-			revocable: r.optional, automatic: automatic, created: now, updated: now, lastUsed: now,
+			consentState: consentState{
+				ID: e.lastConsent, Identity: i.ID, Client: c.ID, Scope: r.scope.id, AllowsRefresh: refresh, Revocable: r.optional,
+				Automatic: automatic, Created: now, Updated: now, LastUsed: now,
+			},
+			identity: i, client: c, scope: r.scope, parent: parent,
 		}
 		if parent != nil {
-			given.path = slices.Clone(parent.path)
+			given.Parent = parent.ID
 		}
-		given.path = append(given.path, given.id)
 		e.keepConsent(given)
-	case refresh && !given.allowsRefresh:
-		given.allowsRefresh = true
-		given.updated, given.lastUsed = now, now
+	case refresh && !given.AllowsRefresh:
+		given.AllowsRefresh = true
+		given.Updated, given.LastUsed = now, now
 	default:
-		given.lastUsed = now
+		given.LastUsed = now
 	}
 	for _, below := range r.needs {
 		e.approve(i, r.scope.client, below, offline, automatic, given)
@@ -107,13 +91,7 @@ func (e *engine) approve(i *identity, c *client, r requested, offline, automatic
 	return given
 }
 
-func (c *consent) key() consentKey {
-	key := consentKey{identity: c.identity.id, client: c.client.id, scope: c.scope.id}
-	if c.parent != nil {
-		key.parent = c.parent.id
-	}
-	return key
-}
+func (c *consent) key() consentKey { return consentKey{c.Identity, c.Client, c.Scope, c.Parent} }
 
 func (e *engine) keepConsent(c *consent) {
 	e.consents[c.key()] = c
@@ -159,7 +137,7 @@ func (e *engine) dropConsents(condition func(*consent) bool) {
 // sortedConsents returns all consents in the order in which they were given.
 func (e *engine) sortedConsents() []*consent {
 	all := slices.Collect(maps.Values(e.consents))
-	slices.SortFunc(all, func(a, b *consent) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(all, func(a, b *consent) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
 
@@ -168,11 +146,15 @@ func (e *engine) sortedConsents() []*consent {
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000-07:00") }
 
 func (c *consent) document() server.Consent {
+	path := []int64{c.ID}
+	for above := c.parent; above != nil; above = above.parent {
+		path = slices.Insert(path, 0, above.ID)
+	}
 	return server.Consent{
-		ID: c.id, Client: c.client.id, Scope: c.scope.id, ScopeName: c.scope.text, EffectiveIdentity: c.identity.id,
-		DependencyPath: slices.Clone(c.path), Created: timestamp(c.created), Updated: timestamp(c.updated),
-		LastUsed: timestamp(c.lastUsed), Status: server.ConsentStatusApproved, AllowsRefresh: c.allowsRefresh,
-		AutoApproved: c.automatic, AtomicallyRevocable: c.revocable,
+		ID: c.ID, Client: c.Client, Scope: c.Scope, ScopeName: c.scope.text, EffectiveIdentity: c.Identity,
+		DependencyPath: path, Created: timestamp(c.Created), Updated: timestamp(c.Updated),
+		LastUsed: timestamp(c.LastUsed), Status: server.ConsentStatusApproved, AllowsRefresh: c.AllowsRefresh,
+		AutoApproved: c.Automatic, AtomicallyRevocable: c.Revocable,
 	}
 }
 

@@ -14,10 +14,10 @@ import (
 // document describes the credential. The secret is shown once, when it is made.
 func (c *credential) document(secret bool) server.ClientCredential {
 	document := server.ClientCredential{
-		ID: c.id, Name: c.name, Client: c.client.id, Created: timestamp(c.created), Secret: nullable.NewNullNullable[string](),
+		ID: c.ID, Name: c.Name, Client: c.client.ID, Created: timestamp(c.Created), Secret: nullable.NewNullNullable[string](),
 	}
 	if secret {
-		document.Secret.Set(c.secret)
+		document.Secret.Set(c.Secret)
 	}
 	return document
 }
@@ -59,7 +59,7 @@ func (a api) CreateClientCredential(ctx context.Context, request server.CreateCl
 	}
 	switch {
 	case found.public():
-		return nil, badRequest("A client of the type " + string(found.kind) + " has no credentials")
+		return nil, badRequest("A client of the type " + found.Type + " has no credentials")
 	case request.Body.Credential.Name == "":
 		return nil, badRequest("name is required")
 	}
@@ -74,7 +74,7 @@ func (a api) DeleteClientCredential(ctx context.Context, request server.DeleteCl
 		return nil, err
 	}
 	for n, each := range found.credentials {
-		if each.id == strings.ToLower(request.CredentialID) {
+		if each.ID == strings.ToLower(request.CredentialID) {
 			each.deleted = true
 			found.credentials = slices.Delete(slices.Clone(found.credentials), n, n+1)
 			a.changed()

@@ -72,7 +72,7 @@ func TestDashboardButtons(t *testing.T) {
 	s.press("Inject the fault", "kind", "latency", "latency", "1ms", "client", p.ready.NativeClientID, "nth", "3", "probability", "0.5").
 		sees("latency, client: " + p.ready.NativeClientID + ", nth: 3, probability: 0.5, latency: 1ms")
 	s.open("/").sees("applied 1").press("Clear: latency")
-	if left := p.server.Faults(); len(left) != 1 || left[0].Kind != authtest.FaultStatus {
+	if left := p.server.Snapshot().Faults; len(left) != 1 || left[0].Kind != authtest.FaultStatus {
 		t.Errorf("faults = %+v, want the other one", left)
 	}
 	s.press("Clear all faults").sees("No faults")
@@ -113,7 +113,7 @@ func TestDashboardRefuses(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if faults := p.server.Faults(); len(faults) != 0 {
+		if faults := p.server.Snapshot().Faults; len(faults) != 0 {
 			t.Errorf("faults = %+v, want none", faults)
 		}
 	})

@@ -29,21 +29,21 @@ func (e *engine) dependentTokens(asking *client, used *credential, form *server.
 		return nil, consentRequired(missing)
 	}
 	for _, node := range nodes {
-		node.lastUsed = e.now()
+		node.LastUsed = e.now()
 	}
 	documents, _ := e.issueTokens(issue{
 		client: asking, credential: used, identity: subject.identity, session: subject.session, consents: nodes,
-		offline: form.AccessType == server.AccessTypeOffline, grant: subject.grant,
+		offline: form.AccessType == server.AccessTypeOffline, grant: subject.login,
 	}, "")
 	return documents, nil
 }
 
 // dependencies returns the consents right below those of a token, and the scopes
 // that its scopes depend on without consent.
-func dependencies(subject *accessToken) (nodes []*consent, missing []string) {
+func dependencies(subject *token) (nodes []*consent, missing []string) {
 	for _, given := range subject.consents {
 		for _, node := range given.children {
-			if node.alive() {
+			if !node.revoked {
 				nodes = append(nodes, node)
 			}
 		}
@@ -51,7 +51,7 @@ func dependencies(subject *accessToken) (nodes []*consent, missing []string) {
 	for _, s := range subject.scopes {
 		for _, needed := range s.dependents {
 			given := slices.ContainsFunc(nodes, func(c *consent) bool { return c.scope == needed.scope })
-			if !needed.optional && !needed.scope.deleted && !given {
+			if !needed.optional && !given {
 				missing = append(missing, needed.scope.text)
 			}
 		}

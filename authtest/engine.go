@@ -27,33 +27,31 @@ type records struct {
 	random   *random
 	advanced time.Duration
 
-	providers  map[string]*provider
-	domains    map[string]*provider // by domain
+	providers  map[string]*Provider
+	domains    map[string]*Provider // by domain
 	identities map[string]*identity
 	usernames  map[string]*identity // by lower-case username
 	people     []*account           // in the order of their appearance; use persons
 	gone       int                  // of the people, that became part of others
-	groups     map[string]*group
+	groups     map[string]*Group
 
 	clients  map[string]*client
 	fqdns    map[string]*client
 	scopes   map[string]*scope // by ID
 	byScope  map[string]*scope // by scope string
 	patterns []*scope          // whose scope strings have anyUUID
-	projects map[string]*project
-	policies map[string]*policy
+	projects map[string]*Project
+	policies map[string]*Policy
 	ordered  order
 
 	consents    map[consentKey]*consent
 	lastConsent int64
 
-	access   map[string]*accessToken
-	expiries queue[*accessToken]
-	refresh  map[string]*refreshToken
-	idle     queue[*refreshToken]
-	codes    map[string]*code
-	codeList []*code // oldest first
-	sessions sessionStore
+	access, refresh tokenStore
+	lastGrant       int64
+	codes           map[string]*code
+	codeList        []*code // oldest first
+	sessions        sessionStore
 
 	keys   keyring
 	faults faultList
@@ -70,13 +68,13 @@ type order struct {
 func newEngine(config Config) *engine {
 	return &engine{config: config, forms: pages.NewForms(), records: records{
 		random:    newRandom(config.Deterministic),
-		providers: map[string]*provider{}, domains: map[string]*provider{}, groups: map[string]*group{},
+		providers: map[string]*Provider{}, domains: map[string]*Provider{}, groups: map[string]*Group{},
 		identities: map[string]*identity{}, usernames: map[string]*identity{},
 		clients: map[string]*client{}, fqdns: map[string]*client{},
 		scopes: map[string]*scope{}, byScope: map[string]*scope{},
-		projects: map[string]*project{}, policies: map[string]*policy{},
+		projects: map[string]*Project{}, policies: map[string]*Policy{},
 		consents: map[consentKey]*consent{}, lastConsent: 1000,
-		access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, codes: map[string]*code{},
+		access: newTokenStore(), refresh: newTokenStore(), codes: map[string]*code{},
 		sessions: newSessionStore(), stats: newStatistics(), log: newRequestLog(config.RecordedRequests),
 	}}
 }

@@ -71,10 +71,10 @@ func (f Fault) check() error {
 // Inject adds a rule and returns its ID. A rule that makes no sense is the end
 // of the test.
 func (s *Server) Inject(fault Fault) string {
+	s.engine.mu.Lock()
 	id, err := s.engine.inject(fault)
-	if err != nil {
-		s.fail("%v", err)
-	}
+	s.engine.mu.Unlock()
+	s.must(err)
 	return id
 }
 
@@ -82,8 +82,6 @@ func (e *engine) inject(fault Fault) (string, error) {
 	if err := fault.check(); err != nil {
 		return "", err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if fault.ID == "" {
 		fault.ID = e.random.uuid()
 	}
@@ -100,18 +98,6 @@ func (s *Server) ClearFaults(ids ...string) {
 	defer e.mu.Unlock()
 	e.faults = slices.DeleteFunc(e.faults, func(f *Fault) bool { return len(ids) == 0 || slices.Contains(ids, f.ID) })
 	e.changed()
-}
-
-// Faults returns the rules with what they have seen.
-func (s *Server) Faults() []Fault {
-	e := s.engine
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	list := []Fault{}
-	for _, f := range e.faults {
-		list = append(list, *f)
-	}
-	return list
 }
 
 // faultFor returns what shall go wrong with a request, or nil.
@@ -156,8 +142,8 @@ func (e *engine) askingClient(c *call, body []byte) string {
 	if id, _, given := c.basicCredentials(); given {
 		return id
 	}
-	if token := e.access[c.bearerToken()]; token != nil {
-		return token.client.id
+	if token := e.access.byValue[c.bearerToken()]; token != nil {
+		return token.client.ID
 	}
 	if id := c.request.URL.Query().Get("client_id"); id != "" {
 		return id

@@ -13,100 +13,60 @@ import (
 	"time"
 )
 
-// Add adds to the world what a document holds; its State is not read.
+// Add adds what a document holds to the world; its State is not read. After an
+// error, the entries before the wrong one have been added.
 func (s *Server) Add(world World) error {
-	e := s.engine
-	e.mu.Lock()
-	err := e.add(world)
-	e.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	for _, fault := range world.Faults {
-		if _, err := e.inject(fault); err != nil {
-			return err
-		}
-	}
-	return nil
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	return s.engine.add(world)
 }
 
-// must ends the test for a mistake in what a helper was given.
-func (s *Server) must(err error) {
-	if err != nil {
-		s.fail("%v", err)
-	}
-}
-
-// AddUser adds a person and returns the entry with its IDs. The username's domain
-// gets an identity provider if none has it. A mistake, such as a username that is
-// taken, ends the test; so it is with the other Add methods.
+// AddUser adds a user and returns the entry with its IDs. The domain of the username
+// gets an identity provider if it has none. A mistake, such as a username that is
+// taken, ends the test; so it is with the other methods that add and
+// set something.
 func (s *Server) AddUser(user User) User {
-	s.must(s.Add(World{Users: []User{user}}))
 	e := s.engine
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	added := e.findIdentity(user.Username)
-	if added == nil {
-		return user
+	added, err := e.addUser(user)
+	if err == nil {
+		user = added.entry()
 	}
-	entry := added.entry()
-	for _, linked := range added.identitySet()[1:] {
-		entry.Linked = append(entry.Linked, linked.entry())
-	}
-	return entry
+	e.mu.Unlock()
+	s.must(err)
+	return user
 }
 
 // AddClient adds a client with its scopes and returns the entry with its IDs.
 func (s *Server) AddClient(client Client) Client {
-	s.name(&client.ID)
-	s.must(s.Add(World{Clients: []Client{client}}))
 	e := s.engine
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	added := e.clients[strings.ToLower(client.ID)]
-	if added == nil {
-		return client
+	if client.ID == "" {
+		client.ID = e.random.uuid()
 	}
-	entry := added.entry()
-	if len(entry.Credentials) > 0 {
-		entry.Secret = entry.Credentials[0].Secret
+	err := e.add(World{Clients: []Client{client}})
+	if err == nil {
+		client = e.clients[strings.ToLower(client.ID)].entry()
+		if len(client.Credentials) > 0 {
+			client.Secret = client.Credentials[0].Secret
+		}
 	}
-	return entry
-}
-
-// AddProject adds a project and returns the entry with its ID.
-func (s *Server) AddProject(project Project) Project {
-	s.name(&project.ID)
-	s.must(s.Add(World{Projects: []Project{project}}))
-	e := s.engine
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if added := e.projects[strings.ToLower(project.ID)]; added != nil {
-		return added.entry()
-	}
-	return project
+	e.mu.Unlock()
+	s.must(err)
+	return client
 }
 
 // AddPolicy adds a policy and returns the entry with its ID.
 func (s *Server) AddPolicy(policy Policy) Policy {
-	s.name(&policy.ID)
-	s.must(s.Add(World{Policies: []Policy{policy}}))
 	e := s.engine
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if added := e.policies[strings.ToLower(policy.ID)]; added != nil {
-		return added.entry()
+	added, err := e.addPolicy(policy)
+	if err == nil {
+		policy = added.copied()
 	}
+	e.mu.Unlock()
+	s.must(err)
 	return policy
-}
-
-// name makes an ID for an entry that has none, so that it can be found again.
-func (s *Server) name(id *string) {
-	s.engine.mu.Lock()
-	defer s.engine.mu.Unlock()
-	if *id == "" {
-		*id = s.engine.random.uuid()
-	}
 }
 
 // Link makes two identities, named by username or ID, one person's.
@@ -114,12 +74,20 @@ func (s *Server) Link(first, second string) {
 	e := s.engine
 	e.mu.Lock()
 	a, b := e.findIdentity(first), e.findIdentity(second)
-	if a != nil && b != nil && a.account != nil && b.account != nil {
+	people := a != nil && b != nil && a.account != nil && b.account != nil
+	if people {
 		e.link(a, b)
 	}
 	e.mu.Unlock()
-	if a == nil || b == nil || a.account == nil || b.account == nil {
-		s.fail("authtest: link %q and %q: both must be people", first, second)
+	if !people {
+		s.fail("authtest: link %q and %q: both must be users", first, second)
+	}
+}
+
+// must ends the test for a mistake in what a helper was given.
+func (s *Server) must(err error) {
+	if err != nil {
+		s.fail("%v", err)
 	}
 }
 
@@ -162,12 +130,6 @@ func (s *Server) Login(ctx context.Context, username, authorizeURL string) (*url
 		return nil, fmt.Errorf("authtest: log in: status %d: %w", answer.StatusCode, err)
 	}
 	return nil, fmt.Errorf("authtest: log in: status %d: %s", answer.StatusCode, pageText(string(page)))
-}
-
-// LoginAs returns the login of a user as a function of the link: with the package
-// flows/login, login.Func(server.LoginAs("alice@example.edu")) is a login.Manager.
-func (s *Server) LoginAs(username string) func(ctx context.Context, link string) (*url.URL, error) {
-	return func(ctx context.Context, link string) (*url.URL, error) { return s.Login(ctx, username, link) }
 }
 
 // withoutURL takes the URL, which has secrets in its query, out of a client's error.
@@ -248,7 +210,7 @@ func (e *engine) issueByHand(g Grant) ([]Issued, error) {
 	}
 	e.advanced -= g.Age
 	defer func() { e.advanced += g.Age }()
-	i := issue{client: c, identity: person, offline: g.Refresh, grant: &grant{}}
+	i := issue{client: c, identity: person, offline: g.Refresh, grant: e.newGrant()}
 	if person.client == nil {
 		i.session = e.newSession()
 		e.authenticate(i.session, person, g.MFA)
@@ -274,15 +236,13 @@ func (s *Server) ExpireToken(value string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	found := false
-	if token := e.access[value]; token != nil {
-		e.dropAccess(token)
-		found = true
+	for _, store := range []*tokenStore{&e.access, &e.refresh} {
+		if t := store.byValue[value]; t != nil {
+			store.drop(t)
+			e.changed()
+			found = true
+		}
 	}
-	if token := e.refresh[value]; token != nil {
-		e.dropRefresh(token)
-		found = true
-	}
-	e.changed()
 	return found
 }
 
@@ -300,7 +260,7 @@ func (s *Server) RevokeConsents(user string, which ...string) int {
 	}
 	revoked := 0
 	for _, c := range owner.consents {
-		if !c.revoked && (len(which) == 0 || slices.Contains(which, c.scope.text) || slices.Contains(which, strconv.FormatInt(c.id, 10))) {
+		if !c.revoked && (len(which) == 0 || slices.Contains(which, c.scope.text) || slices.Contains(which, strconv.FormatInt(c.ID, 10))) {
 			e.revokeConsent(c)
 			revoked++
 		}

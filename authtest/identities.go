@@ -4,31 +4,20 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// provider is an identity provider.
-type provider struct {
-	id, name, shortName string
-	alternativeNames    []string
-	domains             []string
+// identity is one way in which a person, or a client, is known.
+type identity struct {
+	User     // without those linked to it
+	provider *Provider
+	account  *account
+	consents []*consent // in the order in which they were given
+	client   *client    // not nil: the identity of a client
 }
 
-// identity is one way of a person, or a client, to be known.
-type identity struct {
-	id, username              string
-	name, email, organization string
-	provider                  *provider
-	status                    server.IdentityStatus
-	kind                      server.IdentityType
-	lastLogin                 time.Time
-	account                   *account
-	consents                  []*consent // in the order in which they were given
-	client                    *client    // not nil: the identity of a client
-	deleted                   bool
-}
+func (i *identity) closed() bool { return i.Status == string(server.IdentityStatusClosed) }
 
 // account is a person: the identities linked to each other, the first is the
 // primary one.
@@ -38,7 +27,7 @@ type account struct {
 
 // domain returns the part of the username behind its last @.
 func (i *identity) domain() string {
-	return i.username[strings.LastIndexByte(i.username, '@')+1:]
+	return i.Username[strings.LastIndexByte(i.Username, '@')+1:]
 }
 
 // identitySet returns the linked identities, the identity itself first.
@@ -72,8 +61,8 @@ func (e *engine) findIdentity(text string) *identity {
 
 // addIdentity registers an identity; its ID and username must be free.
 func (e *engine) addIdentity(added *identity) {
-	e.identities[added.id] = added
-	e.usernames[strings.ToLower(added.username)] = added
+	e.identities[added.ID] = added
+	e.usernames[strings.ToLower(added.Username)] = added
 }
 
 // provision makes the identity of a username at its provider, unused as long as
@@ -84,7 +73,9 @@ func (e *engine) provision(username string) *identity {
 	if at == nil {
 		return nil
 	}
-	added := &identity{id: e.random.uuid(), username: username, provider: at, status: server.IdentityStatusUnused, kind: server.IdentityTypeLogin}
+	added := &identity{provider: at, User: User{
+		ID: e.random.uuid(), Username: username, Provider: at.ID, Status: string(server.IdentityStatusUnused), Type: string(server.IdentityTypeLogin),
+	}}
 	added.account = &account{identities: []*identity{added}}
 	e.people = append(e.people, added.account)
 	e.addIdentity(added)
@@ -94,7 +85,7 @@ func (e *engine) provision(username string) *identity {
 
 // providerOf returns the provider of a domain; accounts.google.com and the like
 // have usernames with two @, of which the last counts.
-func (e *engine) providerOf(domain string) *provider {
+func (e *engine) providerOf(domain string) *Provider {
 	return e.domains[strings.ToLower(domain[strings.LastIndexByte(domain, '@')+1:])]
 }
 
@@ -138,18 +129,18 @@ func (e *engine) firstPerson() *identity {
 // no email address and no organization.
 func (i *identity) document(full bool) server.Identity {
 	document := server.Identity{
-		ID: i.id, Username: i.username, Name: orNull(i.name), Status: i.status, Email: orNull(""), Organization: orNull(""),
-		IdentityProvider: orNull(i.provider.id), IdentityType: orNull(i.kind),
+		ID: i.ID, Username: i.Username, Name: orNull(i.Name), Status: server.IdentityStatus(i.Status), Email: orNull(""), Organization: orNull(""),
+		IdentityProvider: orNull(i.provider.ID), IdentityType: orNull(server.IdentityType(i.Type)),
 	}
 	if full {
-		document.Email, document.Organization = orNull(i.email), orNull(i.organization)
+		document.Email, document.Organization = orNull(i.Email), orNull(i.Organization)
 	}
 	return document
 }
 
-func (p *provider) document() server.IdentityProvider {
+func (p *Provider) document() server.IdentityProvider {
 	return server.IdentityProvider{
-		ID: p.id, Name: p.name, ShortName: p.shortName,
-		AlternativeNames: orEmpty(p.alternativeNames), Domains: orEmpty(p.domains),
+		ID: p.ID, Name: p.Name, ShortName: p.ShortName,
+		AlternativeNames: orEmpty(p.AlternativeNames), Domains: orEmpty(p.Domains),
 	}
 }

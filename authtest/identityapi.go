@@ -82,7 +82,7 @@ func included(include []server.IdentityInclude, found []*identity) server.Identi
 	if !slices.Contains(include, server.IdentityIncludeIdentityProvider) {
 		return server.IdentityIncluded{}
 	}
-	providers := []*provider{}
+	providers := []*Provider{}
 	for _, i := range found {
 		providers = append(providers, i.provider)
 	}
@@ -90,9 +90,9 @@ func included(include []server.IdentityInclude, found []*identity) server.Identi
 }
 
 // providerDocuments describes providers, each once, and skips nil.
-func providerDocuments(list []*provider) []server.IdentityProvider {
+func providerDocuments(list []*Provider) []server.IdentityProvider {
 	documents := []server.IdentityProvider{}
-	seen := map[*provider]bool{nil: true}
+	seen := map[*Provider]bool{nil: true}
 	for _, p := range list {
 		if !seen[p] {
 			seen[p] = true
@@ -129,7 +129,7 @@ func (a api) GetIdentityProviders(ctx context.Context, request server.GetIdentit
 	if err := checkUUIDs("ids", params.IDs); err != nil {
 		return nil, err
 	}
-	var found []*provider
+	var found []*Provider
 	for _, id := range params.IDs {
 		found = append(found, a.providers[strings.ToLower(id)])
 	}

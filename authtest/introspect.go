@@ -33,7 +33,7 @@ func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObj
 		case "identity_set", "identities_set":
 			set := []string{}
 			for _, i := range token.identity.identitySet() {
-				set = append(set, i.id)
+				set = append(set, i.ID)
 			}
 			document.IdentitySet.Set(set)
 		case "identity_set_detail":
@@ -46,7 +46,7 @@ func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObj
 		evaluations := map[string]server.PolicyEvaluation{}
 		for _, id := range ids {
 			if p := a.policies[strings.ToLower(id)]; p != nil {
-				evaluations[p.id] = server.PolicyEvaluation{Evaluation: a.satisfied(p, token.session, token.identity)}
+				evaluations[p.ID] = server.PolicyEvaluation{Evaluation: a.satisfied(p, token.session, token.identity)}
 			}
 		}
 		document.PolicyEvaluations.Set(evaluations)
@@ -55,18 +55,18 @@ func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObj
 }
 
 // isFor reports whether a client is in the audience of a token.
-func (t *accessToken) isFor(c *client) bool {
+func (t *token) isFor(c *client) bool {
 	return t.client == c || slices.ContainsFunc(t.scopes, func(s *scope) bool { return s.client == c })
 }
 
 // introspection is what is always said about a live token.
-func (e *engine) introspection(token *accessToken, issuer string) server.Introspection {
+func (e *engine) introspection(token *token, issuer string) server.Introspection {
 	key := sha256.Sum256([]byte(token.value))
 	return server.Introspection{
-		Active: true, TokenType: "Bearer", Scope: names(token.scopes), ClientID: orNull(token.client.id),
-		Username: token.identity.username, Name: orNull(token.identity.name), Email: orNull(token.identity.email),
-		Sub: token.identity.id, Aud: []string{token.server, token.client.id}, Iss: issuer,
-		Exp: unixSeconds(token.expires), Iat: unixSeconds(token.issued), Nbf: unixSeconds(token.issued),
+		Active: true, TokenType: "Bearer", Scope: names(token.scopes), ClientID: orNull(token.client.ID),
+		Username: token.identity.Username, Name: orNull(token.identity.Name), Email: orNull(token.identity.Email),
+		Sub: token.identity.ID, Aud: []string{token.server, token.client.ID}, Iss: issuer,
+		Exp: unixSeconds(token.ends), Iat: unixSeconds(token.issued), Nbf: unixSeconds(token.issued),
 		DependentTokensCacheID: orNull(hex.EncodeToString(key[:8])),
 	}
 }
@@ -80,7 +80,7 @@ func splitList(values []string) []string {
 // its own, and as the template of a native app those of its instances, whose
 // programs log out under the template's ID.
 func (c *client) mayRevoke(owner *client) bool {
-	return c == owner || owner.instance && owner.parent == c.id
+	return c == owner || owner.Instance && owner.Parent == c.ID
 }
 
 // Validate tells a client whether one of its tokens is active. It is deprecated
@@ -90,13 +90,11 @@ func (a api) Validate(ctx context.Context, request server.ValidateRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	active := false
-	if token := a.liveToken(request.Body.Token); token != nil {
-		active = asking.mayRevoke(token.client)
-	} else if token := a.refresh[request.Body.Token]; token != nil {
-		active = asking.mayRevoke(token.client) && a.usable(token)
+	t := a.liveToken(request.Body.Token)
+	if t == nil {
+		t = a.refresh.byValue[request.Body.Token]
 	}
-	return server.Revocation{Active: active}, nil
+	return server.Revocation{Active: a.live(t) && asking.mayRevoke(t.client)}, nil
 }
 
 // Revoke ends an access or refresh token (RFC 7009). A token that is unknown or
@@ -107,14 +105,13 @@ func (a api) Revoke(ctx context.Context, request server.RevokeRequestObject) (se
 	if err != nil {
 		return nil, err
 	}
-	if token := a.access[request.Body.Token]; token != nil && asking.mayRevoke(token.client) {
-		token.revoked = true
-		a.dropAccess(token)
+	if t := a.access.byValue[request.Body.Token]; t != nil && asking.mayRevoke(t.client) {
+		a.access.drop(t)
 		a.changed()
 	}
-	if token := a.refresh[request.Body.Token]; token != nil && asking.mayRevoke(token.client) {
-		token.family.revoked = true // and with it the access tokens that came of it
-		a.dropRefresh(token)
+	if t := a.refresh.byValue[request.Body.Token]; t != nil && asking.mayRevoke(t.client) {
+		t.family.revoked = true // and with it the access tokens that it gave
+		a.refresh.drop(t)
 		a.changed()
 	}
 	return server.Revocation{}, nil

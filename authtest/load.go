@@ -1,15 +1,15 @@
 package authtest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// load fills the state with a world. A mistake is an error that names the entry.
+// load fills the state with a world. The error names the entry that is wrong.
 func (e *engine) load(world World) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -19,18 +19,12 @@ func (e *engine) load(world World) error {
 			Domains: []string{"clients.auth.globus.org"},
 		}}, world.Providers...)
 	}
-	world.Clients = append(missingServices(e, world.Clients), world.Clients...)
+	missing := slices.DeleteFunc(services(), func(known Client) bool {
+		return slices.ContainsFunc(world.Clients, func(c Client) bool { return c.ID == known.ID })
+	})
+	world.Clients = append(missing, world.Clients...)
 	if err := e.add(world); err != nil {
 		return err
-	}
-	for _, fault := range world.Faults {
-		if err := fault.check(); err != nil {
-			return err
-		}
-		if fault.ID == "" {
-			fault.ID = e.random.uuid()
-		}
-		e.faults = append(e.faults, &fault)
 	}
 	if world.State != nil {
 		return e.restore(*world.State)
@@ -38,133 +32,131 @@ func (e *engine) load(world World) error {
 	return nil
 }
 
-// missingServices returns the resource servers of Globus that a world leaves out.
-func missingServices(e *engine, given []Client) []Client {
-	there := map[string]bool{}
-	for _, c := range given {
-		there[c.ID] = true
-	}
-	var missing []Client
-	for _, c := range services() {
-		if !there[c.ID] && e.clients[c.ID] == nil {
-			missing = append(missing, c)
-		}
-	}
-	return missing
+// add adds what a world has besides its state, in an order in which everything that
+// an entry refers to exists.
+func (e *engine) add(world World) error {
+	projects, clients := make([]*Project, len(world.Projects)), make([]*client, len(world.Clients))
+	return firstError(
+		each(world.Providers, func(_ int, p Provider) error {
+			_, err := e.addProvider(p)
+			return err
+		}),
+		each(world.Users, func(_ int, u User) error {
+			_, err := e.addUser(u)
+			return err
+		}),
+		each(world.Projects, func(n int, p Project) (err error) {
+			projects[n], err = e.addProject(p)
+			return err
+		}),
+		each(world.Clients, func(n int, c Client) (err error) {
+			clients[n], err = e.addClient(c)
+			return err
+		}),
+		each(world.Projects, func(n int, p Project) (err error) {
+			projects[n].AdminIDs, err = e.identityIDs(p.AdminIDs, "project", p.Name)
+			return err
+		}),
+		each(world.Groups, func(_ int, g Group) error { return e.addGroup(g) }),
+		each(world.Clients, func(n int, c Client) error {
+			return each(c.Scopes, func(_ int, s Scope) error { return e.addScope(clients[n], s) })()
+		}),
+		each(world.Clients, func(n int, c Client) error {
+			return each(c.Scopes, func(at int, s Scope) error { return e.addDependencies(clients[n].scopes[at], s.DependsOn) })()
+		}),
+		each(world.Policies, func(_ int, p Policy) error {
+			_, err := e.addPolicy(p)
+			return err
+		}),
+		each(world.Faults, func(_ int, f Fault) error {
+			_, err := e.inject(f)
+			return err
+		}),
+	)
 }
 
-// add registers what a world has besides faults and state, in an order in which
-// everything that an entry names is there.
-func (e *engine) add(world World) error {
-	for _, p := range world.Providers {
-		if _, err := e.addProvider(p); err != nil {
-			return err
-		}
-	}
-	for _, u := range world.Users {
-		if _, err := e.addUser(u); err != nil {
-			return err
-		}
-	}
-	projects := make([]*project, len(world.Projects))
-	for n, p := range world.Projects {
-		added, err := e.addProject(p)
-		if err != nil {
-			return err
-		}
-		projects[n] = added
-	}
-	clients := make([]*client, len(world.Clients))
-	for n, c := range world.Clients {
-		added, err := e.addClient(c)
-		if err != nil {
-			return err
-		}
-		clients[n] = added
-	}
-	for n, p := range world.Projects {
-		if err := e.nameAdmins(projects[n], p.AdminIDs); err != nil {
-			return err
-		}
-	}
-	for _, g := range world.Groups {
-		if err := e.addGroup(g); err != nil {
-			return err
-		}
-	}
-	for n, c := range world.Clients {
-		for _, s := range c.Scopes {
-			if _, err := e.addScope(clients[n], s); err != nil {
-				return err
-			}
-		}
-	}
-	for n, c := range world.Clients {
-		for at, s := range c.Scopes {
-			if err := e.addDependencies(clients[n].scopes[at], s.DependsOn); err != nil {
-				return err
-			}
-		}
-	}
-	for _, p := range world.Policies {
-		if _, err := e.addPolicy(p); err != nil {
+// firstError runs steps until one fails.
+func firstError(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// newID checks an ID that was given, or makes one up.
+// each is a step for each entry of a list.
+func each[T any](entries []T, add func(n int, entry T) error) func() error {
+	return func() error {
+		for n, entry := range entries {
+			if err := add(n, entry); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// newID checks the ID of an entry, or generates one.
 func (e *engine) newID(kind, given string, taken bool) (string, error) {
-	if given == "" {
+	switch {
+	case given == "":
 		return e.random.uuid(), nil
-	}
-	if !uuidPattern.MatchString(given) {
+	case !uuidPattern.MatchString(given):
 		return "", fmt.Errorf("authtest: %s %q: the ID is not a UUID", kind, given)
-	}
-	if taken {
+	case taken:
 		return "", fmt.Errorf("authtest: %s %q: the ID is taken", kind, given)
 	}
 	return strings.ToLower(given), nil
 }
 
-func (e *engine) addProvider(p Provider) (*provider, error) {
-	id, err := e.newID("identity provider", p.ID, e.providers[strings.ToLower(p.ID)] != nil)
-	if err != nil {
+// identityIDs returns the IDs of identities that an entry names by ID or username.
+func (e *engine) identityIDs(named []string, kind, name string) ([]string, error) {
+	var ids []string
+	for _, text := range named {
+		found := e.findIdentity(text)
+		if found == nil {
+			return nil, fmt.Errorf("authtest: %s %q: there is no user or client %q", kind, name, text)
+		}
+		ids = append(ids, found.ID)
+	}
+	return ids, nil
+}
+
+func (e *engine) addProvider(p Provider) (_ *Provider, err error) {
+	if p.ID, err = e.newID("identity provider", p.ID, e.providers[strings.ToLower(p.ID)] != nil); err != nil {
 		return nil, err
 	}
 	if len(p.Domains) == 0 || p.Name == "" {
 		return nil, fmt.Errorf("authtest: identity provider %q: a name and at least one domain are required", p.Name)
-	}
-	added := &provider{
-		id: id, name: p.Name, shortName: p.ShortName, alternativeNames: p.AlternativeNames, domains: orEmpty(p.Domains),
-	}
-	if added.shortName == "" {
-		added.shortName = p.Domains[0]
 	}
 	for _, domain := range p.Domains {
 		if e.domains[strings.ToLower(domain)] != nil {
 			return nil, fmt.Errorf("authtest: identity provider %q: the domain %q has one already", p.Name, domain)
 		}
 	}
-	for _, domain := range p.Domains {
-		e.domains[strings.ToLower(domain)] = added
+	p = p.copied()
+	if p.ShortName == "" {
+		p.ShortName = p.Domains[0]
 	}
-	e.providers[id] = added
-	e.ordered.providers = append(e.ordered.providers, id)
+	for _, domain := range p.Domains {
+		e.domains[strings.ToLower(domain)] = &p
+	}
+	e.providers[p.ID] = &p
+	e.ordered.providers = append(e.ordered.providers, p.ID)
 	e.changed()
-	return added, nil
+	return &p, nil
 }
 
-// addUser registers a person with all identities.
+// addUser adds a person with all identities.
 func (e *engine) addUser(u User) (*identity, error) {
 	person := &account{identities: make([]*identity, 0, 1+len(u.Linked))}
 	for n, entry := range append([]User{u}, u.Linked...) {
 		added, err := e.newIdentity(entry)
 		if err != nil {
 			for _, undo := range person.identities[:n] {
-				delete(e.identities, undo.id)
-				delete(e.usernames, strings.ToLower(undo.username))
+				delete(e.identities, undo.ID)
+				delete(e.usernames, strings.ToLower(undo.Username))
 			}
 			return nil, err
 		}
@@ -177,122 +169,86 @@ func (e *engine) addUser(u User) (*identity, error) {
 	return person.identities[0], nil
 }
 
-func (e *engine) newIdentity(u User) (*identity, error) {
+func (e *engine) newIdentity(u User) (_ *identity, err error) {
 	name, domain, _ := strings.Cut(u.Username, "@")
 	if name == "" || domain == "" || strings.ContainsAny(u.Username, ", \t\r\n") {
-		return nil, fmt.Errorf("authtest: user %q: the username must be name@domain, without blanks and commas", u.Username)
+		return nil, fmt.Errorf("authtest: user %q: the username must be name@domain, without spaces and commas", u.Username)
 	}
 	if e.usernames[strings.ToLower(u.Username)] != nil {
 		return nil, fmt.Errorf("authtest: user %q: the username is taken", u.Username)
 	}
-	id, err := e.newID("user", u.ID, e.identities[strings.ToLower(u.ID)] != nil)
-	if err != nil {
+	if u.ID, err = e.newID("user", u.ID, e.identities[strings.ToLower(u.ID)] != nil); err != nil {
 		return nil, err
 	}
-	added := &identity{
-		id: id, username: u.Username, name: u.Name, email: u.Email, organization: u.Organization,
-		status: server.IdentityStatus(u.Status), kind: server.IdentityType(u.Type),
-	}
-	if added.status == "" {
-		added.status = server.IdentityStatusUsed
-	}
-	if added.kind == "" {
-		added.kind = server.IdentityTypeLogin
-	}
-	if u.LastLogin != 0 {
-		added.lastLogin = time.Unix(u.LastLogin, 0).UTC()
-	}
+	u.Linked = nil
+	u.Status = cmp.Or(u.Status, string(server.IdentityStatusUsed))
+	u.Type = cmp.Or(u.Type, string(server.IdentityTypeLogin))
+	at := e.providerOf(domain)
 	if u.Provider != "" {
-		if added.provider = e.providers[strings.ToLower(u.Provider)]; added.provider == nil {
+		if at = e.providers[strings.ToLower(u.Provider)]; at == nil {
 			return nil, fmt.Errorf("authtest: user %q: there is no identity provider %q", u.Username, u.Provider)
 		}
-		return added, nil
 	}
-	if added.provider = e.providerOf(domain); added.provider == nil {
+	if at == nil {
 		domain = domain[strings.LastIndexByte(domain, '@')+1:]
-		if added.provider, err = e.addProvider(Provider{Name: domain, Domains: []string{domain}}); err != nil {
+		if at, err = e.addProvider(Provider{Name: domain, Domains: []string{domain}}); err != nil {
 			return nil, err
 		}
 	}
-	return added, nil
+	u.Provider = at.ID
+	return &identity{User: u, provider: at}, nil
 }
 
-func (e *engine) addGroup(g Group) error {
-	id, err := e.newID("group", g.ID, e.groups[strings.ToLower(g.ID)] != nil)
-	if err != nil {
+func (e *engine) addGroup(g Group) (err error) {
+	if g.ID, err = e.newID("group", g.ID, e.groups[strings.ToLower(g.ID)] != nil); err != nil {
 		return err
 	}
-	added := &group{id: id, name: g.Name, description: g.Description}
-	for _, text := range g.Members {
-		member := e.findIdentity(text)
-		if member == nil {
-			return fmt.Errorf("authtest: group %q: there is no member %q", g.Name, text)
-		}
-		added.members = append(added.members, member.id)
+	if g.Members, err = e.identityIDs(g.Members, "group", g.Name); err != nil {
+		return err
 	}
-	e.groups[id] = added
-	e.ordered.groups = append(e.ordered.groups, id)
+	e.groups[g.ID] = &g
+	e.ordered.groups = append(e.ordered.groups, g.ID)
 	e.changed()
 	return nil
 }
 
-func (e *engine) addProject(p Project) (*project, error) {
-	id, err := e.newID("project", p.ID, e.projects[strings.ToLower(p.ID)] != nil)
-	if err != nil {
+// addProject adds a project without its administrators, which may be clients.
+func (e *engine) addProject(p Project) (_ *Project, err error) {
+	if p.ID, err = e.newID("project", p.ID, e.projects[strings.ToLower(p.ID)] != nil); err != nil {
 		return nil, err
 	}
-	added := &project{
-		id: id, name: p.Name, contactEmail: p.ContactEmail, adminGroupIDs: p.AdminGroupIDs, adminPolicy: p.AdminPolicy,
+	p.AdminIDs, p.AdminGroupIDs = nil, slices.Clone(p.AdminGroupIDs)
+	p.ContactEmail = cmp.Or(p.ContactEmail, "contact@example.org")
+	if p.AdminPolicy == "" {
+		p.AdminPolicy = e.random.uuid()
 	}
-	if added.adminPolicy == "" {
-		added.adminPolicy = e.random.uuid()
-	}
-	if added.contactEmail == "" {
-		added.contactEmail = "contact@example.org"
-	}
-	e.keepProject(added)
-	return added, nil
+	e.keepProject(&p)
+	return &p, nil
 }
 
-// nameAdmins sets a project's administrators, which may be people and clients.
-func (e *engine) nameAdmins(p *project, admins []string) error {
-	for _, text := range admins {
-		admin := e.findIdentity(text)
-		if admin == nil {
-			return fmt.Errorf("authtest: project %q: there is no administrator %q", p.name, text)
-		}
-		p.adminIDs = append(p.adminIDs, admin.id)
-	}
-	return nil
-}
-
-func (e *engine) keepProject(p *project) {
-	e.projects[p.id] = p
-	e.ordered.projects = append(e.ordered.projects, p.id)
+func (e *engine) keepProject(p *Project) {
+	e.projects[p.ID] = p
+	e.ordered.projects = append(e.ordered.projects, p.ID)
 	e.changed()
 }
 
-func (e *engine) addPolicy(p Policy) (*policy, error) {
-	id, err := e.newID("policy", p.ID, e.policies[strings.ToLower(p.ID)] != nil)
-	if err != nil {
+func (e *engine) addPolicy(p Policy) (_ *Policy, err error) {
+	if p.ID, err = e.newID("policy", p.ID, e.policies[strings.ToLower(p.ID)] != nil); err != nil {
 		return nil, err
 	}
-	added := &policy{
-		id: id, project: e.projects[strings.ToLower(p.Project)], name: p.Name, description: p.Description,
-		highAssurance: p.HighAssurance, timeout: p.Timeout, requiredMFA: p.RequiredMFA, include: p.Include, exclude: p.Exclude,
-	}
-	if added.project == nil {
+	p = p.copied()
+	if p.Project = strings.ToLower(p.Project); e.projects[p.Project] == nil {
 		return nil, fmt.Errorf("authtest: policy %q: there is no project %q", p.Name, p.Project)
 	}
-	if err := added.check(); err != nil {
+	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("authtest: policy %q: %w", p.Name, err)
 	}
-	e.keepPolicy(added)
-	return added, nil
+	e.keepPolicy(&p)
+	return &p, nil
 }
 
-func (e *engine) keepPolicy(p *policy) {
-	e.policies[p.id] = p
-	e.ordered.policies = append(e.ordered.policies, p.id)
+func (e *engine) keepPolicy(p *Policy) {
+	e.policies[p.ID] = p
+	e.ordered.policies = append(e.ordered.policies, p.ID)
 	e.changed()
 }

@@ -1,75 +1,70 @@
 package authtest
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// addClient registers a client without its scopes.
-func (e *engine) addClient(c Client) (*client, error) {
-	id, err := e.newID("client", c.ID, e.identities[strings.ToLower(c.ID)] != nil || e.clients[strings.ToLower(c.ID)] != nil)
-	if err != nil {
+// addClient adds a client without its scopes.
+func (e *engine) addClient(c Client) (_ *client, err error) {
+	if c.ID, err = e.newID("client", c.ID, e.identities[strings.ToLower(c.ID)] != nil || e.clients[strings.ToLower(c.ID)] != nil); err != nil {
 		return nil, err
 	}
-	added := &client{
-		id: id, name: c.Name, kind: server.ClientType(c.Type), parent: c.Parent, template: c.Template, instance: c.Instance, visibility: server.ClientVisibilityPrivate,
-		redirectURIs: orEmpty(c.RedirectURIs), resourceServer: c.ResourceServer, requiredIDP: c.RequiredIDP,
-		preselectIDP: c.PreselectIDP, termsAndConditions: c.TermsAndConditions, privacyPolicy: c.PrivacyPolicy,
-	}
-	if c.Public {
-		added.visibility = server.ClientVisibilityPublic
-	}
-	credentials := c.Credentials
+	credentials, fqdns := c.Credentials, c.FQDNs
 	if c.Secret != "" {
 		credentials = append([]Credential{{Name: "seeded", Secret: c.Secret}}, credentials...)
 	}
-	if added.kind == "" {
-		added.kind = server.ClientTypePublicInstalledClient
+	if c.Type == "" {
+		c.Type = string(server.ClientTypePublicInstalledClient)
 		if len(credentials) > 0 {
-			added.kind = server.ClientTypeConfidentialClient
+			c.Type = string(server.ClientTypeConfidentialClient)
 		}
 	}
-	if err := e.checkClient(added, c, credentials); err != nil {
+	c.RedirectURIs, c.Project = orEmpty(c.RedirectURIs), strings.ToLower(c.Project)
+	c.Secret, c.Credentials, c.FQDNs, c.Scopes = "", nil, nil, nil
+	added := &client{Client: c}
+	if err := e.checkClient(added, credentials, fqdns); err != nil {
 		return nil, fmt.Errorf("authtest: client %q: %w", c.Name, err)
 	}
-	if c.Project != "" {
-		if added.project = e.projects[strings.ToLower(c.Project)]; added.project == nil {
-			return nil, fmt.Errorf("authtest: client %q: there is no project %q", c.Name, c.Project)
-		}
-	}
 	for _, given := range credentials {
-		used, err := e.seededCredential(added, given)
-		if err != nil {
+		if given.ID, err = e.newID("credential", given.ID, false); err != nil {
 			return nil, err
 		}
-		added.credentials = append(added.credentials, used)
+		if given.Created.IsZero() {
+			given.Created = e.now()
+		}
+		added.credentials = append(added.credentials, &credential{Credential: given, client: added})
 	}
 	e.keepClient(added)
-	for _, fqdn := range c.FQDNs {
+	for _, fqdn := range fqdns {
 		e.giveFQDN(added, fqdn)
 	}
 	return added, nil
 }
 
-func (e *engine) checkClient(added *client, c Client, credentials []Credential) error {
-	if added.name == "" || strings.ContainsAny(added.name, "\r\n") {
-		return fmt.Errorf("a name of one line is required")
+func (e *engine) checkClient(c *client, credentials []Credential, fqdns []string) error {
+	switch {
+	case c.Name == "" || strings.ContainsAny(c.Name, "\r\n"):
+		return errors.New("a name of one line is required")
+	case !c.kind().Valid():
+		return fmt.Errorf("there is no client_type %q", c.Type)
+	case c.public() && len(credentials) > 0:
+		return fmt.Errorf("a client of the type %q has no secret", c.Type)
+	case slices.ContainsFunc(credentials, func(each Credential) bool { return each.Secret == "" }):
+		return errors.New("a credential needs a secret")
+	case c.Project != "" && e.projects[c.Project] == nil:
+		return fmt.Errorf("there is no project %q", c.Project)
 	}
-	if !added.kind.Valid() {
-		return fmt.Errorf("there is no client_type %q", added.kind)
-	}
-	if added.public() && len(credentials) > 0 {
-		return fmt.Errorf("a client of the type %q has no secret", added.kind)
-	}
-	for _, uri := range added.redirectURIs {
+	for _, uri := range c.RedirectURIs {
 		if err := checkRedirectURI(uri); err != nil {
 			return err
 		}
 	}
-	for _, fqdn := range c.FQDNs {
+	for _, fqdn := range fqdns {
 		if e.fqdns[strings.ToLower(fqdn)] != nil {
 			return fmt.Errorf("the host name %q is taken", fqdn)
 		}
@@ -77,56 +72,44 @@ func (e *engine) checkClient(added *client, c Client, credentials []Credential) 
 	return nil
 }
 
-func (e *engine) seededCredential(c *client, given Credential) (*credential, error) {
-	id, err := e.newID("credential", given.ID, false)
-	if err != nil {
-		return nil, err
-	}
-	if given.Secret == "" {
-		return nil, fmt.Errorf("authtest: client %q: a credential needs a secret", c.name)
-	}
-	added := &credential{id: id, name: given.Name, client: c, secret: given.Secret, created: e.now()}
-	if given.Created != "" {
-		if added.created, err = time.Parse(time.RFC3339Nano, given.Created); err != nil {
-			return nil, fmt.Errorf("authtest: client %q: credential created: %w", c.name, err)
-		}
-	}
-	added.hashSecret()
-	return added, nil
-}
-
-// keepClient makes a client known. One that can act on its own gets an identity.
+// keepClient adds a client. A client that can authenticate has an identity.
 func (e *engine) keepClient(c *client) {
-	e.clients[c.id] = c
-	e.ordered.clients = append(e.ordered.clients, c.id)
+	e.clients[c.ID] = c
+	e.ordered.clients = append(e.ordered.clients, c.ID)
 	if !c.public() {
-		e.newClientIdentity(c)
+		c.identity = &identity{
+			User: User{
+				ID: c.ID, Username: c.ID + "@clients.auth.globus.org", Name: c.Name, Status: string(server.IdentityStatusUsed),
+			},
+			provider: e.providers[clientProviderID], client: c,
+		}
+		e.addIdentity(c.identity)
 	}
 	e.changed()
 }
 
 func (e *engine) giveFQDN(c *client, fqdn string) {
 	fqdn = strings.ToLower(fqdn)
-	c.fqdns = append(c.fqdns, fqdn)
+	c.FQDNs = append(c.FQDNs, fqdn)
 	e.fqdns[fqdn] = c
 	e.changed()
 }
 
-// addScope registers a scope without its dependencies.
-func (e *engine) addScope(owner *client, s Scope) (*scope, error) {
+// addScope adds a scope without its dependencies.
+func (e *engine) addScope(owner *client, s Scope) error {
 	text := s.Scope
 	if text == "" && s.Suffix != "" {
-		text = scopeURL + owner.id + "/" + s.Suffix
+		text = scopeURL + owner.ID + "/" + s.Suffix
 	}
 	if text == "" || strings.ContainsAny(text, "[]* ") {
-		return nil, fmt.Errorf("authtest: scope %q of client %q: a scope string or a suffix is required, without []* and blanks", text, owner.name)
+		return fmt.Errorf("authtest: scope %q of client %q: a scope string or a suffix is required, without []* and spaces", text, owner.Name)
 	}
 	if e.byScope[text] != nil || text == offlineAccess {
-		return nil, fmt.Errorf("authtest: scope %q of client %q: the string is taken", text, owner.name)
+		return fmt.Errorf("authtest: scope %q of client %q: the string is taken", text, owner.Name)
 	}
 	id, err := e.newID("scope", s.ID, e.scopes[strings.ToLower(s.ID)] != nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	added := &scope{
 		id: id, text: text, server: serverOf(text, owner), client: owner, name: s.Name, description: s.Description,
@@ -139,7 +122,7 @@ func (e *engine) addScope(owner *client, s Scope) (*scope, error) {
 		added.description = added.name + "."
 	}
 	e.keepScope(added)
-	return added, nil
+	return nil
 }
 
 func (e *engine) keepScope(s *scope) {

@@ -75,8 +75,8 @@ func (e *engine) namedIdentity(id, username string) (*identity, string) {
 	switch {
 	case found == nil || found.client != nil || found.account == nil:
 		return nil, "Nobody has that username. Check the spelling, or create the user."
-	case found.status == server.IdentityStatusClosed:
-		return nil, "The identity " + found.username + " is closed."
+	case found.closed():
+		return nil, "The identity " + found.Username + " is closed."
 	}
 	return found, ""
 }
@@ -105,7 +105,7 @@ func (e *engine) linkAs(c *call, a *authorization, v *visit, i *identity) server
 // needsSecondFactor reports whether a request can only be met by an identity
 // that confirmed a second factor.
 func (r requirement) needsSecondFactor(i *identity) bool {
-	return r.mfa || slices.ContainsFunc(r.policies, func(p *policy) bool { return p.requiredMFA && p.admits(i) })
+	return r.mfa || slices.ContainsFunc(r.policies, func(p *Policy) bool { return p.RequiredMFA && p.admits(i) })
 }
 
 // enter notes that an identity has signed in. To join is to become one of the
@@ -166,11 +166,11 @@ func (e *engine) createUser(entered filled) (*identity, string) {
 		if at == nil {
 			return nil, "There is no such identity provider."
 		}
-		if !strings.Contains(username, "@") && username != "" && len(at.domains) > 0 {
-			username += "@" + at.domains[0]
+		if !strings.Contains(username, "@") && username != "" && len(at.Domains) > 0 {
+			username += "@" + at.Domains[0]
 		}
 		if _, domain, _ := strings.Cut(username, "@"); e.providerOf(domain) != at {
-			return nil, at.name + " vouches for usernames of " + strings.Join(at.domains, " and ") + " only."
+			return nil, at.Name + " vouches for usernames of " + strings.Join(at.Domains, " and ") + " only."
 		}
 	}
 	added, err := e.addUser(User{Username: username, Name: entered.Name, Email: entered.Email, Provider: entered.Provider})
@@ -188,7 +188,7 @@ func (e *engine) allowAction(c *call, a *authorization, v *visit) server.Respons
 	if refused != "" {
 		return show()
 	}
-	if c.request.PostFormValue("identity") != effective.id {
+	if c.request.PostFormValue("identity") != effective.ID {
 		return e.consentPage(a, v, s, effective, filled{Problem: "Somebody else has signed in meanwhile. Look again before you allow this."})
 	}
 	narrowed := *a
@@ -203,7 +203,7 @@ func (e *engine) allowAction(c *call, a *authorization, v *visit) server.Respons
 	e.keepSession(s)
 	answer := e.grantCode(c, &narrowed, s, effective)
 	for _, r := range narrowed.scopes {
-		e.consentFor(effective, a.client, r.scope, nil).label = label
+		e.consentFor(effective, a.client, r.scope, nil).Label = label
 	}
 	return answer
 }

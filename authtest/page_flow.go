@@ -57,7 +57,7 @@ func (e *engine) nextPage(c *call, a *authorization, v *visit) server.Response {
 // signedIn returns the session of a browser and who signed in last, or nil.
 func (e *engine) signedIn(c *call) (*session, *identity) {
 	s := e.sessionOf(c)
-	if s == nil || s.primary == nil || s.primary.deleted || s.primary.account != s.account {
+	if s == nil || s.primary == nil || s.primary.account != s.account {
 		return nil, nil
 	}
 	return s, s.primary
@@ -91,7 +91,7 @@ func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) 
 	}
 	_, there := s.authentications[effective]
 	if !there && !slices.ContainsFunc(steps, func(s step) bool { return s.identity == effective }) {
-		steps = append(steps, step{identity: effective, mfa: a.required.mfa, reason: "The application will see " + effective.username + "."})
+		steps = append(steps, step{identity: effective, mfa: a.required.mfa, reason: "The application will see " + effective.Username + "."})
 	}
 	if len(steps) > 0 {
 		return func() server.Response { return e.stepsPage(a, v, person, steps) }, nil, "login_required"

@@ -16,7 +16,7 @@ func (e *engine) inWords(a *authorization) []string {
 		words = append(words, "You have to sign in again, even if you are signed in.")
 	}
 	for _, i := range r.identities {
-		words = append(words, "The identity "+i.username+" has to be signed in.")
+		words = append(words, "The identity "+i.Username+" has to be signed in.")
 	}
 	if len(r.domains) > 0 {
 		words = append(words, "An identity of "+strings.Join(r.domains, " or ")+" has to be signed in.")
@@ -25,13 +25,13 @@ func (e *engine) inWords(a *authorization) []string {
 		words = append(words, p.inWords())
 	}
 	for _, p := range r.projects {
-		words = append(words, "An administrator of the project “"+p.name+"” has to have signed in within the last "+pages.Duration(adminTimeout)+".")
+		words = append(words, "An administrator of the project “"+p.Name+"” has to have signed in within the last "+pages.Duration(adminTimeout)+".")
 	}
 	if r.mfa {
 		words = append(words, "Signing in has to be confirmed with a second factor.")
 	}
-	if at := e.providers[a.client.requiredIDP]; at != nil {
-		words = append(words, "The application accepts identities of "+at.name+" only.")
+	if at := e.providers[a.client.RequiredIDP]; at != nil {
+		words = append(words, "The application accepts identities of "+at.Name+" only.")
 	}
 	for _, asked := range a.scopes {
 		if domains := asked.scope.requiredDomains; len(domains) > 0 {
@@ -42,24 +42,24 @@ func (e *engine) inWords(a *authorization) []string {
 }
 
 // inWords says what a policy asks.
-func (p *policy) inWords() string {
-	text := "The policy “" + p.name + "” asks for "
+func (p *Policy) inWords() string {
+	text := "The policy “" + p.Name + "” asks for "
 	switch {
-	case p.highAssurance:
+	case p.HighAssurance:
 		text += "a sign-in with the very identity that the application will see"
 	default:
 		text += "a sign-in"
 	}
-	if len(p.include) > 0 {
-		text += ", of " + strings.Join(p.include, " or ")
+	if len(p.Include) > 0 {
+		text += ", of " + strings.Join(p.Include, " or ")
 	}
-	if len(p.exclude) > 0 {
-		text += ", with no identity of " + strings.Join(p.exclude, " or ") + " signed in"
+	if len(p.Exclude) > 0 {
+		text += ", with no identity of " + strings.Join(p.Exclude, " or ") + " signed in"
 	}
-	if p.timeout != nil {
-		text += ", within the last " + pages.Duration(time.Duration(*p.timeout)*time.Second)
+	if p.Timeout != nil {
+		text += ", within the last " + pages.Duration(time.Duration(*p.Timeout)*time.Second)
 	}
-	if p.requiredMFA {
+	if p.RequiredMFA {
 		text += ", confirmed with a second factor"
 	}
 	return text + "."
@@ -106,7 +106,7 @@ func (e *engine) excludedPage(a *authorization, v *visit, excluded *identity) se
 		Excluded bool
 	}{
 		e.flowView(a, v, filled{}), e.identityView(excluded, nil),
-		"A policy forbids that " + excluded.username + " is signed in. Sign out, and sign in without it.", true,
+		"A policy forbids that " + excluded.Username + " is signed in. Sign out, and sign in without it.", true,
 	}
 	return v.flowPage(a, "unmet.html", "An identity is not allowed here", view, "")
 }
@@ -130,7 +130,7 @@ func (e *engine) consentPage(a *authorization, v *visit, s *session, person *ide
 	view.Person.Note = ""
 	for _, i := range person.identitySet()[1:] {
 		if _, there := s.authentications[i]; there {
-			view.AlsoSigned = append(view.AlsoSigned, i.username)
+			view.AlsoSigned = append(view.AlsoSigned, i.Username)
 		}
 	}
 	view.Action = e.address(v, "", "")

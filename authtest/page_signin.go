@@ -47,15 +47,15 @@ func (e *engine) flowView(a *authorization, v *visit, entered filled) flowView {
 	asking := a.client
 	view := flowView{
 		Client: clientView{
-			Name: asking.name, ID: asking.id, Terms: webAddress(asking.termsAndConditions),
-			Privacy: webAddress(asking.privacyPolicy), Destination: destination(a.params.RedirectURI, e.config.BaseURL),
+			Name: asking.Name, ID: asking.ID, Terms: webAddress(asking.TermsAndConditions),
+			Privacy: webAddress(asking.PrivacyPolicy), Destination: destination(a.params.RedirectURI, e.config.BaseURL),
 		},
 		Message: a.required.message, Requirements: e.inWords(a),
 		Action: e.address(v, v.page, v.provider), FormToken: e.forms.Token(v.browser),
 		Problem: entered.Problem, Entered: entered,
 	}
 	if view.Client.Name == "" {
-		view.Client.Name = asking.id
+		view.Client.Name = asking.ID
 	}
 	on := *v // other pages leave a second factor that waits
 	on.pending, on.linking = nil, false
@@ -106,8 +106,8 @@ func (e *engine) loginPage(a *authorization, v *visit, s *session, entered fille
 	}
 	only := v.provider
 	if only == "" {
-		if only = a.client.requiredIDP; only == "" && e.providers[a.client.preselectIDP] != nil {
-			only = a.client.preselectIDP
+		if only = a.client.RequiredIDP; only == "" && e.providers[a.client.PreselectIDP] != nil {
+			only = a.client.PreselectIDP
 		}
 	}
 	view := struct {
@@ -121,12 +121,12 @@ func (e *engine) loginPage(a *authorization, v *visit, s *session, entered fille
 	for _, id := range e.ordered.providers {
 		if id != clientProviderID {
 			view.Providers = append(view.Providers, choiceView{
-				Name: e.providers[id].name, Address: e.address(v, v.page, id), Chosen: only == id,
+				Name: e.providers[id].Name, Address: e.address(v, v.page, id), Chosen: only == id,
 			})
 		}
 	}
 	view.Identities, view.More = e.listIdentities(a, s, func(i *identity) bool {
-		return only == "" || only == "all" || i.provider.id == only
+		return only == "" || only == "all" || i.provider.ID == only
 	})
 	return v.flowPage(a, "login.html", "Sign in", view, entered.Problem)
 }
@@ -141,7 +141,7 @@ func (e *engine) listIdentities(a *authorization, s *session, fits func(*identit
 	first = append(first, a.required.identities...)
 	add := func(i *identity) {
 		switch {
-		case i.status == server.IdentityStatusClosed || !fits(i):
+		case i.closed() || !fits(i):
 		case len(rows) == listed:
 			more++
 		default:
@@ -162,9 +162,9 @@ func (e *engine) listIdentities(a *authorization, s *session, fits func(*identit
 }
 
 func (e *engine) identityView(i *identity, s *session) identityView {
-	view := identityView{ID: i.id, Username: i.username, Name: i.name, Provider: i.provider.name}
+	view := identityView{ID: i.ID, Username: i.Username, Name: i.Name, Provider: i.provider.Name}
 	if view.Name == "" {
-		view.Name = i.username
+		view.Name = i.Username
 	}
 	for _, letter := range view.Name {
 		view.Initial = strings.ToUpper(string(letter))
@@ -177,7 +177,7 @@ func (e *engine) identityView(i *identity, s *session) identityView {
 		}
 	}
 	if i.account != nil && i.account.identities[0] != i {
-		view.Note = "linked to " + i.account.identities[0].username
+		view.Note = "linked to " + i.account.identities[0].Username
 	}
 	return view
 }
@@ -191,7 +191,7 @@ func (e *engine) createPage(a *authorization, v *visit, person *identity, linkin
 	}{flowView: e.flowView(a, v, entered)}
 	title := "Create a user"
 	if linking {
-		view.LinkTo, title = person.username, "Create an identity to link"
+		view.LinkTo, title = person.Username, "Create an identity to link"
 	}
 	view.Providers = e.providerChoices(entered.Provider)
 	return v.flowPage(a, "create.html", title, view, entered.Problem)
@@ -203,7 +203,7 @@ func (e *engine) providerChoices(chosen string) []choiceView {
 		if id != clientProviderID {
 			p := e.providers[id]
 			choices = append(choices, choiceView{
-				Name: p.name + " (" + strings.Join(p.domains, ", ") + ")", Value: id, Chosen: id == chosen,
+				Name: p.Name + " (" + strings.Join(p.Domains, ", ") + ")", Value: id, Chosen: id == chosen,
 			})
 		}
 	}

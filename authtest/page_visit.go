@@ -83,10 +83,10 @@ func (e *engine) address(v *visit, named, provider string) string {
 	if len(v.fresh) > 0 || v.pending != nil {
 		document := visitDocument{Linking: v.linking, Ends: e.now().Add(visitLifetime).Unix()}
 		for _, i := range v.fresh {
-			document.Fresh = append(document.Fresh, i.id)
+			document.Fresh = append(document.Fresh, i.ID)
 		}
 		if v.pending != nil {
-			document.Pending = v.pending.id
+			document.Pending = v.pending.ID
 		}
 		text, _ := json.Marshal(document) // only strings and numbers: cannot fail
 		payload := base64.RawURLEncoding.EncodeToString(text)

@@ -29,15 +29,15 @@ func (a api) AuthCodePage(_ context.Context, request server.AuthCodePageRequestO
 		return errorPage(http.StatusBadRequest, "OAUTH_AUTH_REQUEST_FAILURE", "This page shows an authorization code, and none was given."), nil
 	case found == nil:
 		view.Warning = "This server did not give this code. The program will not be able to use it."
-	case found.used:
+	case found.login != nil:
 		view.Warning = "This code was used already. Start again in the program."
 	case a.now().Sub(found.issued) >= codeLife:
 		view.Warning = "This code is too old. Start again in the program."
 	default:
-		view.Client, view.Person, view.Life = found.authorization.client.name, found.identity.username, pages.Duration(codeLife)
+		view.Client, view.Person, view.Life = found.authorization.client.Name, found.identity.Username, pages.Duration(codeLife)
 		view.Label = found.authorization.params.PrefillNamedGrant
 		if len(found.consents) > 0 {
-			view.Label = found.consents[0].label
+			view.Label = found.consents[0].Label
 		}
 	}
 	shown.View = view
@@ -52,18 +52,18 @@ func (a api) LogoutPage(ctx context.Context, request server.LogoutPageRequestObj
 	params := request.Params
 	view := struct{ Person, Client, Back, BackName, BackHost, Refused string }{}
 	if person != nil {
-		view.Person = person.username
+		view.Person = person.Username
 	}
 	asking := a.clients[strings.ToLower(params.Client)]
 	if asking != nil {
-		view.Client = asking.name
+		view.Client = asking.Name
 	}
 	if params.RedirectURI != "" {
 		if asking != nil && asking.mayReturnTo(params.RedirectURI) {
 			back, _ := url.Parse(params.RedirectURI) // mayReturnTo has parsed it
 			view.Back, view.BackName, view.BackHost = params.RedirectURI, pages.Clip(params.RedirectName, pages.LongestField), back.Host
 			if view.BackName == "" {
-				view.BackName = asking.name
+				view.BackName = asking.Name
 			}
 		} else {
 			view.Refused = "The page to return to is not one of a registered application, so there is no link to it."
@@ -87,7 +87,7 @@ func (c *client) mayReturnTo(address string) bool {
 	if c.native() && parsed.Scheme == "http" && origin.Loopback(parsed.Hostname()) {
 		return true
 	}
-	return slices.ContainsFunc(c.redirectURIs, func(uri string) bool {
+	return slices.ContainsFunc(c.RedirectURIs, func(uri string) bool {
 		registered, err := url.Parse(uri)
 		return err == nil && registered.Scheme == parsed.Scheme && strings.EqualFold(registered.Host, parsed.Host)
 	})

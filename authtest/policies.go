@@ -11,29 +11,17 @@ import (
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// policy is an authentication policy.
-type policy struct {
-	id                string
-	project           *project
-	name, description string
-	highAssurance     bool
-	timeout           *int // seconds
-	requiredMFA       bool
-	include, exclude  []string // nil: null
-	deleted           bool
-}
-
 // check says what is wrong with a policy.
-func (p *policy) check() error {
+func (p *Policy) check() error {
 	switch {
-	case p.name == "":
+	case p.Name == "":
 		return badRequest("display_name is required")
-	case p.requiredMFA && !p.highAssurance:
+	case p.RequiredMFA && !p.HighAssurance:
 		return badRequest("required_mfa needs high_assurance")
-	case p.timeout != nil && *p.timeout <= 0:
+	case p.Timeout != nil && *p.Timeout <= 0:
 		return badRequest("authentication_assurance_timeout must be positive")
 	}
-	for _, domain := range slices.Concat(p.include, p.exclude) {
+	for _, domain := range slices.Concat(p.Include, p.Exclude) {
 		if _, err := path.Match(domain, ""); err != nil || domain == "" {
 			return badRequest("'" + domain + "' is not a domain")
 		}
@@ -41,22 +29,22 @@ func (p *policy) check() error {
 	return nil
 }
 
-func (p *policy) document() server.Policy {
+func (p *Policy) document() server.Policy {
 	document := server.Policy{
-		ID: p.id, ProjectID: p.project.id, DisplayName: p.name, Description: p.description, HighAssurance: p.highAssurance,
-		AuthenticationAssuranceTimeout: nullable.NewNullNullable[int](), RequiredMFA: p.requiredMFA,
-		DomainConstraintsInclude: listOrNull(p.include), DomainConstraintsExclude: listOrNull(p.exclude),
+		ID: p.ID, ProjectID: p.Project, DisplayName: p.Name, Description: p.Description, HighAssurance: p.HighAssurance,
+		AuthenticationAssuranceTimeout: nullable.NewNullNullable[int](), RequiredMFA: p.RequiredMFA,
+		DomainConstraintsInclude: listOrNull(p.Include), DomainConstraintsExclude: listOrNull(p.Exclude),
 	}
-	if p.timeout != nil {
-		document.AuthenticationAssuranceTimeout.Set(*p.timeout)
+	if p.Timeout != nil {
+		document.AuthenticationAssuranceTimeout.Set(*p.Timeout)
 	}
 	return document
 }
 
-func (p *policy) response() server.PolicyResponse { return server.PolicyResponse{Policy: p.document()} }
+func (p *Policy) response() server.PolicyResponse { return server.PolicyResponse{Policy: p.document()} }
 
 // findPolicy looks a policy up, of a project about which the caller may do something.
-func (e *engine) findPolicy(ctx context.Context, id string, may func(principal, *project) error) (*policy, error) {
+func (e *engine) findPolicy(ctx context.Context, id string, may func(principal, *Project) error) (*Policy, error) {
 	caller, err := e.developer(ctx)
 	if err != nil {
 		return nil, err
@@ -65,7 +53,7 @@ func (e *engine) findPolicy(ctx context.Context, id string, may func(principal, 
 	if found == nil {
 		return nil, notFound("No policy has the ID " + id)
 	}
-	return found, may(caller, found.project)
+	return found, may(caller, e.projects[found.Project])
 }
 
 // GetPolicies lists the policies of the projects that the caller administers.
@@ -76,7 +64,7 @@ func (a api) GetPolicies(ctx context.Context, _ server.GetPoliciesRequestObject)
 	}
 	documents := []server.Policy{}
 	for _, id := range a.ordered.policies {
-		if p := a.policies[id]; a.administers(caller, p.project) {
+		if p := a.policies[id]; a.administers(caller, a.projects[p.Project]) {
 			documents = append(documents, p.document())
 		}
 	}
@@ -108,15 +96,15 @@ func (a api) CreatePolicy(ctx context.Context, request server.CreatePolicyReques
 	if err != nil {
 		return nil, err
 	}
-	added := &policy{
-		project: of, name: body.DisplayName, description: body.Description, highAssurance: given(body.HighAssurance),
-		timeout: timeoutOf(body.AuthenticationAssuranceTimeout), requiredMFA: given(body.RequiredMFA),
-		include: given(body.DomainConstraintsInclude), exclude: given(body.DomainConstraintsExclude),
+	added := &Policy{
+		Project: of.ID, Name: body.DisplayName, Description: body.Description, HighAssurance: given(body.HighAssurance),
+		Timeout: timeoutOf(body.AuthenticationAssuranceTimeout), RequiredMFA: given(body.RequiredMFA),
+		Include: given(body.DomainConstraintsInclude), Exclude: given(body.DomainConstraintsExclude),
 	}
 	if err := added.check(); err != nil {
 		return nil, err
 	}
-	added.id = a.random.uuid()
+	added.ID = a.random.uuid()
 	a.keepPolicy(added)
 	return added.response(), nil
 }
@@ -128,19 +116,21 @@ func (a api) UpdatePolicy(ctx context.Context, request server.UpdatePolicyReques
 		return nil, err
 	}
 	body, next := request.Body.Policy, *found
-	set(&next.name, body.DisplayName)
-	set(&next.description, body.Description)
-	set(&next.highAssurance, body.HighAssurance)
-	set(&next.requiredMFA, body.RequiredMFA)
-	set(&next.include, body.DomainConstraintsInclude)
-	set(&next.exclude, body.DomainConstraintsExclude)
+	set(&next.Name, body.DisplayName)
+	set(&next.Description, body.Description)
+	set(&next.HighAssurance, body.HighAssurance)
+	set(&next.RequiredMFA, body.RequiredMFA)
+	set((*[]string)(&next.Include), body.DomainConstraintsInclude)
+	set((*[]string)(&next.Exclude), body.DomainConstraintsExclude)
 	if body.AuthenticationAssuranceTimeout.IsSpecified() {
-		next.timeout = timeoutOf(body.AuthenticationAssuranceTimeout)
+		next.Timeout = timeoutOf(body.AuthenticationAssuranceTimeout)
 	}
 	if body.ProjectID.IsSpecified() {
-		if next.project, err = a.changeableProject(ctx, given(body.ProjectID)); err != nil {
+		into, err := a.changeableProject(ctx, given(body.ProjectID))
+		if err != nil {
 			return nil, err
 		}
+		next.Project = into.ID
 	}
 	if err := next.check(); err != nil {
 		return nil, err
@@ -156,9 +146,8 @@ func (a api) DeletePolicy(ctx context.Context, request server.DeletePolicyReques
 	if err != nil {
 		return nil, err
 	}
-	found.deleted = true
-	delete(a.policies, found.id)
-	a.ordered.policies = drop(a.ordered.policies, found.id)
+	delete(a.policies, found.ID)
+	a.ordered.policies = drop(a.ordered.policies, found.ID)
 	a.changed()
 	return found.response(), nil
 }

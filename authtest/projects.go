@@ -11,19 +11,10 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// project groups clients and policies under administrators: identities, and the
-// members of groups. Groups that are not in the world are kept and allow nobody.
-type project struct {
-	id, name, contactEmail  string
-	adminIDs, adminGroupIDs []string
-	adminPolicy             string // ID that stands for "an administrator signed in recently"
-	deleted                 bool
-}
-
 // projectByAdminPolicy returns the project of a built-in policy, or nil.
-func (e *engine) projectByAdminPolicy(id string) *project {
+func (e *engine) projectByAdminPolicy(id string) *Project {
 	for _, p := range e.projects {
-		if p.adminPolicy == id {
+		if p.AdminPolicy == id {
 			return p
 		}
 	}
@@ -36,30 +27,24 @@ func (e *engine) developer(ctx context.Context) (principal, error) {
 	return e.bearerWith(callFrom(ctx), string(scopes.AuthManageProjects))
 }
 
-// group is a group whose members may administer projects.
-type group struct {
-	id, name, description string
-	members               []string // identity IDs
-}
-
 // isAdmin reports whether an identity administers a project, itself or in a group.
-func (e *engine) isAdmin(of *project, i *identity) bool {
-	return slices.Contains(of.adminIDs, i.id) || slices.ContainsFunc(of.adminGroupIDs, func(id string) bool {
+func (e *engine) isAdmin(of *Project, i *identity) bool {
+	return slices.Contains(of.AdminIDs, i.ID) || slices.ContainsFunc(of.AdminGroupIDs, func(id string) bool {
 		g := e.groups[strings.ToLower(id)]
-		return g != nil && slices.Contains(g.members, i.id)
+		return g != nil && slices.Contains(g.Members, i.ID)
 	})
 }
 
 // administers reports whether an identity linked to the caller's is an
 // administrator of a project.
-func (e *engine) administers(p principal, of *project) bool {
+func (e *engine) administers(p principal, of *Project) bool {
 	return of != nil && p.identity != nil && slices.ContainsFunc(p.identity.identitySet(), func(i *identity) bool {
 		return e.isAdmin(of, i)
 	})
 }
 
 // mayRead refuses who is not an administrator.
-func (e *engine) mayRead(p principal, of *project) error {
+func (e *engine) mayRead(p principal, of *Project) error {
 	if !e.administers(p, of) {
 		return forbidden("You are not an administrator of the project")
 	}
@@ -68,7 +53,7 @@ func (e *engine) mayRead(p principal, of *project) error {
 
 // mayChange refuses who is not an administrator, and a person whose session has
 // no administrator that signed in lately. The answer says how to get one.
-func (e *engine) mayChange(p principal, of *project) error {
+func (e *engine) mayChange(p principal, of *Project) error {
 	if err := e.mayRead(p, of); err != nil {
 		return err
 	}
@@ -78,14 +63,14 @@ func (e *engine) mayChange(p principal, of *project) error {
 	const message = "To access this project you must have an identity with admin privileges in session within the last 30 minutes."
 	refused := forbidden(message)
 	refused.parameters = server.AuthorizationParameters{
-		SessionRequiredPolicies: []string{of.adminPolicy}, SessionMessage: nullable.NewNullableWithValue(message),
+		SessionRequiredPolicies: []string{of.AdminPolicy}, SessionMessage: nullable.NewNullableWithValue(message),
 	}
 	return refused
 }
 
 // changeableProject looks a project up that the caller wants to change, or to put
 // something into.
-func (e *engine) changeableProject(ctx context.Context, id string) (*project, error) {
+func (e *engine) changeableProject(ctx context.Context, id string) (*Project, error) {
 	caller, err := e.developer(ctx)
 	if err != nil {
 		return nil, err
@@ -98,7 +83,7 @@ func (e *engine) changeableProject(ctx context.Context, id string) (*project, er
 }
 
 // findProject looks a project up by its ID.
-func (e *engine) findProject(id string) (*project, error) {
+func (e *engine) findProject(id string) (*Project, error) {
 	if id == "" {
 		return nil, badRequest("project_id is required")
 	}
@@ -109,24 +94,24 @@ func (e *engine) findProject(id string) (*project, error) {
 	return found, nil
 }
 
-func (e *engine) projectDocument(p *project) server.Project {
+func (e *engine) projectDocument(p *Project) server.Project {
 	document := server.Project{
-		ID: p.id, DisplayName: p.name, ProjectName: p.name, ContactEmail: p.contactEmail,
-		AdminIDs: listOrNull(p.adminIDs), AdminGroupIDs: listOrNull(p.adminGroupIDs),
+		ID: p.ID, DisplayName: p.Name, ProjectName: p.Name, ContactEmail: p.ContactEmail,
+		AdminIDs: listOrNull(p.AdminIDs), AdminGroupIDs: listOrNull(p.AdminGroupIDs),
 		Admins: server.ProjectAdmins{Identities: []server.Identity{}, Groups: []server.ProjectAdminGroup{}},
 	}
-	for _, id := range p.adminIDs {
+	for _, id := range p.AdminIDs {
 		if admin := e.identities[id]; admin != nil {
 			document.Admins.Identities = append(document.Admins.Identities, admin.document(true))
 		}
 	}
-	for _, id := range p.adminGroupIDs {
-		shown := group{id: id, name: "Group " + id}
+	for _, id := range p.AdminGroupIDs {
+		shown := Group{ID: id, Name: "Group " + id}
 		if known := e.groups[strings.ToLower(id)]; known != nil {
 			shown = *known
 		}
 		document.Admins.Groups = append(document.Admins.Groups, server.ProjectAdminGroup{
-			ID: shown.id, Name: orNull(shown.name), Description: orNull(shown.description), Organization: orNull(""),
+			ID: shown.ID, Name: orNull(shown.Name), Description: orNull(shown.Description), Organization: orNull(""),
 		})
 	}
 	return document
@@ -181,7 +166,7 @@ func (a api) GetProject(ctx context.Context, request server.GetProjectRequestObj
 	return a.projectResponse(found), nil
 }
 
-func (e *engine) projectResponse(p *project) server.ProjectResponse {
+func (e *engine) projectResponse(p *Project) server.ProjectResponse {
 	return server.ProjectResponse{Project: e.projectDocument(p)}
 }
 
@@ -191,17 +176,17 @@ func (a api) CreateProject(ctx context.Context, request server.CreateProjectRequ
 		return nil, err
 	}
 	body := request.Body.Project
-	added := &project{name: body.DisplayName, contactEmail: body.ContactEmail}
+	added := &Project{Name: body.DisplayName, ContactEmail: body.ContactEmail}
 	if err := a.setAdmins(added, body.AdminIDs, body.AdminGroupIDs); err != nil {
 		return nil, err
 	}
-	added.id, added.adminPolicy = a.random.uuid(), a.random.uuid()
+	added.ID, added.AdminPolicy = a.random.uuid(), a.random.uuid()
 	a.keepProject(added)
 	return a.projectResponse(added), nil
 }
 
 // setAdmins checks a project and names its administrators.
-func (e *engine) setAdmins(p *project, ids, groupIDs []string) error {
+func (e *engine) setAdmins(p *Project, ids, groupIDs []string) error {
 	admins, err := e.checkAdmins(ids)
 	if err != nil {
 		return err
@@ -209,13 +194,13 @@ func (e *engine) setAdmins(p *project, ids, groupIDs []string) error {
 	if err := checkUUIDs("admin_group_ids", groupIDs); err != nil {
 		return err
 	}
-	p.adminIDs, p.adminGroupIDs = admins, slices.Clone(groupIDs)
+	p.AdminIDs, p.AdminGroupIDs = admins, slices.Clone(groupIDs)
 	switch {
-	case p.name == "":
+	case p.Name == "":
 		return badRequest("display_name is required")
-	case !strings.Contains(p.contactEmail, "@"):
+	case !strings.Contains(p.ContactEmail, "@"):
 		return badRequest("contact_email must be an email address")
-	case len(p.adminIDs)+len(p.adminGroupIDs) == 0:
+	case len(p.AdminIDs)+len(p.AdminGroupIDs) == 0:
 		return badRequest("At least one of admin_ids and admin_group_ids is required")
 	}
 	return nil
@@ -228,9 +213,9 @@ func (a api) UpdateProject(ctx context.Context, request server.UpdateProjectRequ
 		return nil, err
 	}
 	body, next := request.Body.Project, *found
-	set(&next.name, body.DisplayName)
-	set(&next.contactEmail, body.ContactEmail)
-	ids, groupIDs := next.adminIDs, next.adminGroupIDs
+	set(&next.Name, body.DisplayName)
+	set(&next.ContactEmail, body.ContactEmail)
+	ids, groupIDs := next.AdminIDs, next.AdminGroupIDs
 	set(&ids, body.AdminIDs)
 	set(&groupIDs, body.AdminGroupIDs)
 	if err := a.setAdmins(&next, ids, groupIDs); err != nil {
@@ -248,19 +233,18 @@ func (a api) DeleteProject(ctx context.Context, request server.DeleteProjectRequ
 		return nil, err
 	}
 	for _, c := range a.clients {
-		if c.project == found {
+		if c.Project == found.ID {
 			return nil, conflict("The project still has clients; delete them first")
 		}
 	}
 	for _, p := range a.policies {
-		if p.project == found {
+		if p.Project == found.ID {
 			return nil, conflict("The project still has policies; delete them first")
 		}
 	}
 	answer := a.projectResponse(found)
-	found.deleted = true
-	delete(a.projects, found.id)
-	a.ordered.projects = drop(a.ordered.projects, found.id)
+	delete(a.projects, found.ID)
+	a.ordered.projects = drop(a.ordered.projects, found.ID)
 	a.changed()
 	return answer, nil
 }

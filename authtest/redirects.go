@@ -17,7 +17,7 @@ func (c *client) acceptsRedirect(uri, base string) bool {
 	if uri == "" {
 		return false
 	}
-	if slices.Contains(c.redirectURIs, uri) {
+	if slices.Contains(c.RedirectURIs, uri) {
 		return true
 	}
 	if !c.native() {

@@ -9,8 +9,8 @@ import (
 type requirement struct {
 	identities []*identity // each must be in session
 	domains    []string    // an identity of any one of them must be in session
-	policies   []*policy
-	projects   []*project // an administrator of each must be in session, recently
+	policies   []*Policy
+	projects   []*Project // an administrator of each must be in session, recently
 	mfa        bool
 	login      bool // everybody named, or whoever is signed in, authenticates again
 	message    string
@@ -81,16 +81,16 @@ func (e *engine) missing(r requirement, s *session, person *identity) ([]step, e
 	}
 	for _, i := range r.identities {
 		if !i.linkedWith(person) {
-			return nil, missingIdentity("The identity " + i.username + " is required, and it is not linked to " + person.username + ".")
+			return nil, missingIdentity("The identity " + i.Username + " is required, and it is not linked to " + person.Username + ".")
 		}
 		if !inSession(i) {
-			need(i, r.mfa, i.username+" has to be signed in.")
+			need(i, r.mfa, i.Username+" has to be signed in.")
 		}
 	}
 	if len(r.domains) > 0 {
 		candidates := filter(person.identitySet(), func(i *identity) bool { return matchesAny(r.domains, i.domain()) })
 		if len(candidates) == 0 {
-			return nil, missingIdentity("An identity of " + strings.Join(r.domains, " or ") + " is required, and " + person.username + " has none.")
+			return nil, missingIdentity("An identity of " + strings.Join(r.domains, " or ") + " is required, and " + person.Username + " has none.")
 		}
 		if !slices.ContainsFunc(candidates, inSession) {
 			need(candidates[0], r.mfa, "An identity of "+strings.Join(r.domains, " or ")+" has to be signed in.")
@@ -101,12 +101,12 @@ func (e *engine) missing(r requirement, s *session, person *identity) ([]step, e
 			continue
 		}
 		candidates := filter(person.identitySet(), func(i *identity) bool {
-			return p.admits(i) && (!p.highAssurance || i == person)
+			return p.admits(i) && (!p.HighAssurance || i == person)
 		})
 		if len(candidates) == 0 {
-			return nil, missingIdentity("The policy '" + p.name + "' admits no identity of " + person.username + ".")
+			return nil, missingIdentity("The policy '" + p.Name + "' admits no identity of " + person.Username + ".")
 		}
-		need(candidates[0], p.requiredMFA || r.mfa, "The policy '"+p.name+"' asks for it.")
+		need(candidates[0], p.RequiredMFA || r.mfa, "The policy '"+p.Name+"' asks for it.")
 	}
 	for _, p := range r.projects {
 		if e.adminInSession(p, s) && !r.login {
@@ -114,12 +114,12 @@ func (e *engine) missing(r requirement, s *session, person *identity) ([]step, e
 		}
 		candidates := filter(person.identitySet(), func(i *identity) bool { return e.isAdmin(p, i) })
 		if len(candidates) == 0 {
-			return nil, missingIdentity("No identity of " + person.username + " administers the project '" + p.name + "'.")
+			return nil, missingIdentity("No identity of " + person.Username + " administers the project '" + p.Name + "'.")
 		}
-		need(candidates[0], r.mfa, "An administrator of '"+p.name+"' has to be signed in.")
+		need(candidates[0], r.mfa, "An administrator of '"+p.Name+"' has to be signed in.")
 	}
 	if len(steps) == 0 && (r.login || r.mfa && !s.authentications[person].mfa || !inSession(person) && len(s.authentications) == 0) {
-		need(person, r.mfa, person.username+" has to sign in.")
+		need(person, r.mfa, person.Username+" has to sign in.")
 	}
 	return steps, nil
 }
@@ -129,7 +129,7 @@ func (e *engine) missing(r requirement, s *session, person *identity) ([]step, e
 func (r requirement) excluded(s *session) *identity {
 	for _, p := range r.policies {
 		for i := range s.authentications {
-			if matchesAny(p.exclude, i.domain()) {
+			if matchesAny(p.Exclude, i.domain()) {
 				return i
 			}
 		}
@@ -142,8 +142,8 @@ func (r requirement) excluded(s *session) *identity {
 // none better.
 func (r requirement) prefer(person *identity) *identity {
 	for _, i := range person.identitySet() {
-		if !slices.ContainsFunc(r.policies, func(p *policy) bool {
-			return p.highAssurance && !p.admits(i) || matchesAny(p.exclude, i.domain())
+		if !slices.ContainsFunc(r.policies, func(p *Policy) bool {
+			return p.HighAssurance && !p.admits(i) || matchesAny(p.Exclude, i.domain())
 		}) {
 			return i
 		}

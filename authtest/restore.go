@@ -8,30 +8,26 @@ import (
 
 // reader rebuilds what a snapshot holds.
 type reader struct {
-	engine   *engine
-	sessions map[string]*session
-	consents map[int64]*consent
-	grants   map[int]*grant
-	families map[int]*family
+	*engine
+	sessionIDs map[string]*session
+	consentIDs map[int64]*consent
+	grants     map[int64]*grant
 }
 
-// restore puts a state back into a loaded world. A reference to something that
-// is not there is an error.
-func (e *engine) restore(state State) error {
-	r := reader{
-		engine: e, sessions: map[string]*session{}, consents: map[int64]*consent{},
-		grants: map[int]*grant{}, families: map[int]*family{},
-	}
-	e.advanced = state.Advanced
-	e.lastConsent = max(e.lastConsent, state.LastConsent)
-	if len(state.Random) > 0 && e.config.Deterministic {
-		if err := e.random.source.UnmarshalBinary(state.Random); err != nil {
+// restore puts a state into a loaded world. A reference to something that does not
+// exist is an error.
+func (e *engine) restore(s state) error {
+	r := reader{engine: e, sessionIDs: map[string]*session{}, consentIDs: map[int64]*consent{}, grants: map[int64]*grant{}}
+	e.advanced = s.Advanced
+	e.lastConsent = max(e.lastConsent, s.LastConsent)
+	if len(s.Random) > 0 && e.config.Deterministic {
+		if err := e.random.source.UnmarshalBinary(s.Random); err != nil {
 			return fmt.Errorf("authtest: snapshot: random: %w", err)
 		}
 	}
-	if len(state.Keys) > 0 {
+	if len(s.Keys) > 0 {
 		e.keys = nil
-		for _, entry := range state.Keys {
+		for _, entry := range s.Keys {
 			key, err := parseKey([]byte(entry.PEM))
 			if err != nil {
 				return err
@@ -41,76 +37,51 @@ func (e *engine) restore(state State) error {
 		}
 	}
 	return firstError(
-		each(state.Sessions, r.session), each(state.Consents, r.consent), each(state.Refresh, r.refresh),
-		each(state.Access, r.access), each(state.Codes, r.code),
+		each(s.Sessions, func(_ int, entry sessionState) error { return r.session(entry) }),
+		each(s.Consents, func(_ int, entry consentState) error { return r.consent(entry) }),
+		each(s.Refresh, func(_ int, entry tokenState) error { return r.storeToken(&e.refresh, "refresh token", entry) }),
+		each(s.Access, func(_ int, entry tokenState) error { return r.storeToken(&e.access, "access token", entry) }),
+		each(s.Codes, func(_ int, entry codeState) error { return r.code(entry) }),
 	)
 }
 
-// firstError runs steps until one fails.
-func firstError(steps ...func() error) error {
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func each[T any](entries []T, restore func(T) error) func() error {
-	return func() error {
-		for _, entry := range entries {
-			if err := restore(entry); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
+// lost is the error of a reference to something that does not exist. It does not
+// show a secret whole.
 func lost(kind, id, what, missing string) error {
-	return fmt.Errorf("authtest: snapshot: %s %q: there is no %s %q", kind, shortened(id), what, missing)
-}
-
-// shortened keeps a secret from being shown whole.
-func shortened(secret string) string {
 	const shown = 16
-	if len(secret) <= shown || !strings.HasPrefix(secret, "fake-") {
-		return secret
+	if len(id) > shown && strings.HasPrefix(id, "fake-") {
+		id = id[:shown] + "…"
 	}
-	return secret[:shown] + "…"
+	return fmt.Errorf("authtest: snapshot: %s %q: there is no %s %q", kind, id, what, missing)
 }
 
 func (r reader) session(entry sessionState) error {
-	s := &session{
-		id: entry.ID, cookie: entry.Cookie, lastSeen: entry.LastSeen, authentications: map[*identity]authentication{},
-	}
+	s := &session{id: entry.ID, cookie: entry.Cookie, lastSeen: entry.LastSeen, authentications: map[*identity]authentication{}}
 	if entry.Primary != "" {
-		if s.primary = r.engine.identities[entry.Primary]; s.primary == nil {
+		if s.primary = r.identities[entry.Primary]; s.primary == nil {
 			return lost("session", entry.ID, "identity", entry.Primary)
 		}
 		s.account = s.primary.account
 	}
 	for _, last := range entry.Authentications {
-		i := r.engine.identities[last.Identity]
+		i := r.identities[last.Identity]
 		if i == nil {
 			return lost("session", entry.ID, "identity", last.Identity)
 		}
 		s.authentications[i] = authentication{at: last.At, mfa: last.MFA}
 	}
-	r.sessions[s.id] = s
+	r.sessionIDs[s.id] = s
 	if entry.Known {
-		r.engine.sessions.byCookie[s.cookie] = s
-		r.engine.sessions.cookies = append(r.engine.sessions.cookies, s.cookie)
+		r.sessions.byCookie[s.cookie] = s
+		r.sessions.cookies = append(r.sessions.cookies, s.cookie)
 	}
 	return nil
 }
 
 func (r reader) consent(entry consentState) error {
-	e := r.engine
 	c := &consent{
-		id: entry.ID, identity: e.identities[entry.Identity], client: e.clients[entry.Client], scope: e.scopes[entry.Scope],
-		parent: r.consents[entry.Parent], allowsRefresh: entry.AllowsRefresh, revocable: entry.Revocable,
-		automatic: entry.Automatic, label: entry.Label, created: entry.Created, updated: entry.Updated, lastUsed: entry.LastUsed,
+		consentState: entry, identity: r.identities[entry.Identity], client: r.clients[entry.Client], scope: r.scopes[entry.Scope],
+		parent: r.consentIDs[entry.Parent],
 	}
 	id := fmt.Sprint(entry.ID)
 	switch {
@@ -123,132 +94,85 @@ func (r reader) consent(entry consentState) error {
 	case c.parent == nil && entry.Parent != 0:
 		return lost("consent", id, "consent", fmt.Sprint(entry.Parent))
 	}
-	if c.parent != nil {
-		c.path = slices.Clone(c.parent.path)
-	}
-	c.path = append(c.path, c.id)
-	r.consents[c.id] = c
-	e.lastConsent = max(e.lastConsent, c.id)
-	e.keepConsent(c)
+	r.consentIDs[c.ID] = c
+	r.lastConsent = max(r.lastConsent, c.ID)
+	r.keepConsent(c)
 	return nil
 }
 
-// holder is what access tokens, refresh tokens and codes have in common.
-type holder struct {
-	client     *client
-	credential *credential
-	identity   *identity
-	session    *session
-	consents   []*consent
-	grant      *grant
-}
-
-func (r reader) holder(kind string, entry tokenState) (holder, error) {
-	e := r.engine
-	h := holder{client: e.clients[entry.Client], identity: e.identities[entry.Identity], session: r.sessions[entry.Session]}
+// token reads what access tokens, refresh tokens and codes have in common.
+func (r reader) token(kind string, entry tokenState) (*token, error) {
+	t := &token{
+		value: entry.Value, client: r.clients[entry.Client], identity: r.identities[entry.Identity],
+		session: r.sessionIDs[entry.Session], issued: entry.Issued, ends: entry.Ends, replaced: entry.Replaced,
+		login: r.grant(entry.Login), family: r.grant(entry.Family),
+	}
 	switch {
-	case h.client == nil:
-		return h, lost(kind, entry.Value, "client", entry.Client)
-	case h.identity == nil:
-		return h, lost(kind, entry.Value, "identity", entry.Identity)
-	case h.session == nil && entry.Session != "":
-		return h, lost(kind, entry.Value, "session", entry.Session)
+	case t.client == nil:
+		return nil, lost(kind, entry.Value, "client", entry.Client)
+	case t.identity == nil:
+		return nil, lost(kind, entry.Value, "identity", entry.Identity)
+	case t.session == nil && entry.Session != "":
+		return nil, lost(kind, entry.Value, "session", entry.Session)
 	case len(entry.Consents) == 0:
-		return h, lost(kind, entry.Value, "consent", "")
+		return nil, lost(kind, entry.Value, "consent", "")
 	}
 	if entry.Credential != "" {
-		at := slices.IndexFunc(h.client.credentials, func(c *credential) bool { return c.id == entry.Credential })
+		at := slices.IndexFunc(t.client.credentials, func(c *credential) bool { return c.ID == entry.Credential })
 		if at < 0 {
-			return h, lost(kind, entry.Value, "credential", entry.Credential)
+			return nil, lost(kind, entry.Value, "credential", entry.Credential)
 		}
-		h.credential = h.client.credentials[at]
+		t.credential = t.client.credentials[at]
 	}
 	for _, id := range entry.Consents {
-		c := r.consents[id]
+		c := r.consentIDs[id]
 		if c == nil {
-			return h, lost(kind, entry.Value, "consent", fmt.Sprint(id))
+			return nil, lost(kind, entry.Value, "consent", fmt.Sprint(id))
 		}
-		h.consents = append(h.consents, c)
+		t.consents = append(t.consents, c)
+		t.scopes = append(t.scopes, c.scope)
 	}
-	if entry.Grant != 0 {
-		if r.grants[entry.Grant] == nil {
-			r.grants[entry.Grant] = &grant{}
-		}
-		h.grant = r.grants[entry.Grant]
-	}
-	return h, nil
+	t.server = t.scopes[0].server
+	return t, nil
 }
 
-func (h holder) scopes() []*scope {
-	list := make([]*scope, len(h.consents))
-	for n, c := range h.consents {
-		list[n] = c.scope
+// grant returns the grant with a number; 0 is none.
+func (r reader) grant(id int64) *grant {
+	if id != 0 && r.grants[id] == nil {
+		r.grants[id] = &grant{id: id}
+		r.lastGrant = max(r.lastGrant, id)
 	}
-	return list
+	return r.grants[id]
 }
 
-func (r reader) family(number int) *family {
-	if r.families[number] == nil {
-		r.families[number] = &family{}
-	}
-	return r.families[number]
-}
-
-func (r reader) refresh(entry tokenState) error {
-	h, err := r.holder("refresh token", entry)
+func (r reader) storeToken(store *tokenStore, kind string, entry tokenState) error {
+	t, err := r.token(kind, entry)
 	if err != nil {
 		return err
 	}
-	if h.grant == nil {
-		h.grant = &grant{}
+	if t.login == nil {
+		t.login = r.newGrant()
 	}
-	r.engine.keepRefresh(&refreshToken{
-		value: entry.Value, client: h.client, credential: h.credential, identity: h.identity, session: h.session,
-		server: h.consents[0].scope.server, scopes: h.scopes(), consents: h.consents, issued: entry.Issued,
-		lastUsed: entry.LastUsed, dies: entry.Ends, spent: entry.Spent, grant: h.grant, family: r.family(entry.Family),
-	})
-	return nil
-}
-
-func (r reader) access(entry tokenState) error {
-	h, err := r.holder("access token", entry)
-	if err != nil {
-		return err
+	if t.family == nil && store == &r.refresh {
+		t.family = r.newGrant()
 	}
-	if h.grant == nil {
-		h.grant = &grant{}
-	}
-	token := &accessToken{
-		value: entry.Value, client: h.client, credential: h.credential, identity: h.identity, session: h.session,
-		server: h.consents[0].scope.server, scopes: h.scopes(), consents: h.consents, issued: entry.Issued,
-		expires: entry.Ends, grant: h.grant,
-	}
-	if entry.Parent != "" {
-		if token.parent = r.engine.refresh[entry.Parent]; token.parent == nil { // replaced and forgotten
-			token.parent = &refreshToken{value: entry.Parent, family: r.family(entry.Family)}
-		}
-	}
-	r.engine.keepAccess(token)
+	r.keep(store, t)
 	return nil
 }
 
 func (r reader) code(entry codeState) error {
-	h, err := r.holder("code", tokenState{
-		Value: entry.Value, Client: entry.Client, Identity: entry.Identity, Session: entry.Session,
-		Consents: entry.Consents, Grant: entry.Grant,
-	})
+	t, err := r.token("code", entry.tokenState)
 	if err != nil {
 		return err
 	}
-	if h.session == nil {
+	if t.session == nil {
 		return lost("code", entry.Value, "session", entry.Session)
 	}
-	a := &authorization{client: h.client, offline: entry.Offline}
+	a := &authorization{client: t.client, offline: entry.Offline}
 	a.params.RedirectURI, a.params.CodeChallenge = entry.RedirectURI, entry.Challenge
 	a.params.Nonce, a.params.State = entry.Nonce, entry.State
-	r.engine.keepCode(&code{
-		value: entry.Value, authorization: a, session: h.session, identity: h.identity, consents: h.consents,
-		issued: entry.Issued, grant: h.grant, used: entry.Grant != 0,
+	r.keepCode(&code{
+		value: t.value, authorization: a, session: t.session, identity: t.identity, consents: t.consents, issued: t.issued, login: t.login,
 	})
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 func (s *scope) document() server.Scope {
 	document := server.Scope{
-		ID: s.id, Client: s.client.id, ScopeString: s.text, Name: s.name, Description: s.description,
+		ID: s.id, Client: s.client.ID, ScopeString: s.text, Name: s.name, Description: s.description,
 		DependentScopes: []server.DependentScope{}, Advertised: s.advertised, AllowsRefreshToken: s.allowsRefresh,
 		RequiredDomains: orEmpty(s.requiredDomains),
 	}
@@ -23,11 +23,12 @@ func (s *scope) document() server.Scope {
 	return document
 }
 
-// dependsOn returns a scope that depends on another one, or nil.
-func (e *engine) dependsOn(target *scope) *scope {
+// dependsOn returns a scope that depends on another one, or nil. The scopes of a
+// client that is deleted as well do not count.
+func (e *engine) dependsOn(target *scope, except *client) *scope {
 	for _, id := range e.ordered.scopes {
 		for _, d := range e.scopes[id].dependents {
-			if d.scope == target {
+			if d.scope == target && e.scopes[id].client != except {
 				return e.scopes[id]
 			}
 		}
@@ -37,7 +38,6 @@ func (e *engine) dependsOn(target *scope) *scope {
 
 // removeScope takes a scope out. Tokens and consents with it die.
 func (e *engine) removeScope(s *scope) {
-	s.deleted = true
 	delete(e.scopes, s.id)
 	delete(e.byScope, s.text)
 	e.patterns = slices.DeleteFunc(e.patterns, func(each *scope) bool { return each == s })
@@ -50,7 +50,7 @@ func (e *engine) removeScope(s *scope) {
 // sees reports whether the caller may see a scope: an advertised one, one of a
 // public client, and those of the caller's clients.
 func (e *engine) sees(caller principal, s *scope) bool {
-	return s.advertised || s.client.visibility == server.ClientVisibilityPublic || e.owns(caller, s.client)
+	return s.advertised || s.client.Public || e.owns(caller, s.client)
 }
 
 // GetScopes looks scopes up by ID or string, or lists those in the caller's
@@ -129,7 +129,7 @@ func (a api) GetClientScope(ctx context.Context, request server.GetClientScopeRe
 	if err != nil {
 		return nil, err
 	}
-	if found.client.id != strings.ToLower(request.ClientID) {
+	if found.client.ID != strings.ToLower(request.ClientID) {
 		return nil, notFound("The client has no scope with the ID " + request.ScopeID)
 	}
 	return found.response(), nil
@@ -156,10 +156,10 @@ func (a api) CreateScope(ctx context.Context, request server.CreateScopeRequestO
 	change.Name.Set(body.Name)
 	change.Description.Set(body.Description)
 	var added []*scope
-	for _, authority := range append([]string{owner.id}, owner.fqdns...) {
+	for _, authority := range append([]string{owner.ID}, owner.FQDNs...) {
 		made := &scope{text: scopeURL + authority + "/" + body.ScopeSuffix, client: owner, allowsRefresh: true}
 		made.server = authority
-		if authority == owner.id {
+		if authority == owner.ID {
 			made.server = serverOf(made.text, owner)
 		}
 		if a.byScope[made.text] != nil {
@@ -261,7 +261,7 @@ func (a api) DeleteScope(ctx context.Context, request server.DeleteScopeRequestO
 	if err != nil {
 		return nil, err
 	}
-	if user := a.dependsOn(found); user != nil {
+	if user := a.dependsOn(found, nil); user != nil {
 		return nil, conflict("The scope " + user.text + " depends on this one")
 	}
 	a.removeScope(found)

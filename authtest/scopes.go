@@ -17,7 +17,6 @@ type scope struct {
 	advertised        bool
 	allowsRefresh     bool
 	requiredDomains   []string
-	deleted           bool
 }
 
 // dependency is a scope that another one depends on.
@@ -99,7 +98,7 @@ func (e *engine) scopeNamed(text string) *scope {
 			continue
 		}
 		made := *pattern.client
-		made.id, made.name, made.scopes, made.identity, made.credentials = id, made.name+" "+id, nil, nil, nil
+		made.ID, made.Name, made.scopes, made.identity, made.credentials = id, made.Name+" "+id, nil, nil, nil
 		e.keepClient(&made)
 		for _, each := range pattern.client.scopes {
 			owned := *each
@@ -139,7 +138,7 @@ func (e *engine) addRegistered(r *requested, path []*scope) {
 		return
 	}
 	for _, registered := range r.scope.dependents {
-		if registered.scope.deleted || slices.Contains(path, registered.scope) {
+		if slices.Contains(path, registered.scope) {
 			continue
 		}
 		asked := false
@@ -160,13 +159,13 @@ func (e *engine) addRegistered(r *requested, path []*scope) {
 
 // serverOf returns the resource server of a scope string.
 func serverOf(text string, owner *client) string {
-	if owner.resourceServer != "" {
-		return owner.resourceServer
+	if owner.ResourceServer != "" {
+		return owner.ResourceServer
 	}
 	if server, ok := scopes.Scope(text).ResourceServer(); ok {
 		return server
 	}
-	return owner.id
+	return owner.ID
 }
 
 func joinSpace(list []string) string { return strings.Join(list, " ") }

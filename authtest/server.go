@@ -16,14 +16,10 @@ import (
 	"time"
 )
 
-// LoginMode says who gets pages at the authorization endpoint.
-type LoginMode string
-
-// Login modes.
+// Values of [Config.Login].
 const (
-	LoginByAccept LoginMode = ""     // a page for who accepts text/html
-	LoginAuto     LoginMode = "auto" // a page for nobody: signed in and consented at once
-	LoginPage     LoginMode = "page" // a page for everybody
+	LoginAuto = "auto" // no pages: the user is signed in and consents at once
+	LoginPage = "page" // pages for every request
 )
 
 // Config configures a [Server]. The zero Config is the built-in world on a real
@@ -53,8 +49,9 @@ type Config struct {
 	Deterministic bool
 	// KeyIDs gives keys and ID tokens a key ID. The service gives none.
 	KeyIDs bool
-	// Login says who gets pages at the authorization endpoint.
-	Login LoginMode
+	// Login says when the authorization endpoint shows pages: LoginAuto, LoginPage,
+	// or empty for requests that accept text/html, as browsers do.
+	Login string
 	// TLS makes a server that listens itself use https, with a certificate that
 	// the client of [Server.Client] trusts.
 	TLS bool
@@ -152,7 +149,7 @@ func (c Config) check() error {
 		return errors.New("authtest: AccessTokenLifetime must be at least one second")
 	case c.RefreshTokenGrace < 0:
 		return errors.New("authtest: RefreshTokenGrace must not be negative")
-	case c.Login != LoginByAccept && c.Login != LoginAuto && c.Login != LoginPage:
+	case c.Login != "" && c.Login != LoginAuto && c.Login != LoginPage:
 		return fmt.Errorf("authtest: Login is %q; use auto, page or nothing", c.Login)
 	case c.RecordedRequests < 0 || c.MaxTokens < 0:
 		return errors.New("authtest: RecordedRequests and MaxTokens must not be negative")
@@ -216,8 +213,8 @@ func (s *Server) Client() *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// Close stops a server that listens. It breaks connections that are still open.
-func (s *Server) Close() {
+// close stops a server that listens. It breaks connections that are still open.
+func (s *Server) close() {
 	s.closing.Do(func() {
 		if s.listener == nil {
 			return

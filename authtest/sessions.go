@@ -92,9 +92,9 @@ func (e *engine) authenticate(s *session, i *identity, mfa bool) {
 	now := e.now()
 	s.primary = i
 	s.authentications[i] = authentication{at: now, mfa: mfa}
-	i.lastLogin = now
-	if i.status == server.IdentityStatusUnused {
-		i.status = server.IdentityStatusUsed
+	i.LastLogin = now.Unix()
+	if i.Status == string(server.IdentityStatusUnused) {
+		i.Status = string(server.IdentityStatusUsed)
 	}
 	e.changed()
 }
@@ -110,8 +110,8 @@ func matchesAny(patterns []string, domain string) bool {
 }
 
 // admits reports whether a policy could be met by signing in with an identity.
-func (p *policy) admits(i *identity) bool {
-	return (len(p.include) == 0 || matchesAny(p.include, i.domain())) && !matchesAny(p.exclude, i.domain())
+func (p *Policy) admits(i *identity) bool {
+	return (len(p.Include) == 0 || matchesAny(p.Include, i.domain())) && !matchesAny(p.Exclude, i.domain())
 }
 
 // satisfied reports whether a session meets a policy for the identity that a
@@ -119,17 +119,17 @@ func (p *policy) admits(i *identity) bool {
 // with a second factor where the policy asks, and be of the right domain; with
 // high assurance it must be the token's own identity. No identity in session may
 // be of an excluded domain. An empty list of domains constrains nothing.
-func (e *engine) satisfied(p *policy, s *session, effective *identity) bool {
-	if s == nil || p.deleted {
+func (e *engine) satisfied(p *Policy, s *session, effective *identity) bool {
+	if s == nil {
 		return false
 	}
 	for i := range s.authentications {
-		if matchesAny(p.exclude, i.domain()) {
+		if matchesAny(p.Exclude, i.domain()) {
 			return false
 		}
 	}
 	for i, last := range s.authentications {
-		if p.admits(i) && (!p.highAssurance || i == effective) && e.recent(last, p.timeout) && (last.mfa || !p.requiredMFA) {
+		if p.admits(i) && (!p.HighAssurance || i == effective) && e.recent(last, p.Timeout) && (last.mfa || !p.RequiredMFA) {
 			return true
 		}
 	}
@@ -142,7 +142,7 @@ func (e *engine) recent(last authentication, timeout *int) bool {
 
 // adminInSession reports whether an administrator of a project has authenticated
 // in the session within the last 30 minutes.
-func (e *engine) adminInSession(p *project, s *session) bool {
+func (e *engine) adminInSession(p *Project, s *session) bool {
 	if s == nil {
 		return false
 	}
@@ -168,8 +168,8 @@ func (s *session) infoDocument() server.SessionInfo {
 		if last.mfa {
 			amr = []string{"mfa", "pwd"}
 		}
-		authentications[i.id] = server.SessionAuthentication{
-			IDP: orNull(i.provider.id), AuthTime: orNull(unixSeconds(last.at)), ACR: orNull(""),
+		authentications[i.ID] = server.SessionAuthentication{
+			IDP: orNull(i.provider.ID), AuthTime: orNull(unixSeconds(last.at)), ACR: orNull(""),
 			AMR: nullable.NewNullableWithValue(amr), CustomClaims: nullable.NewNullableWithValue(map[string]any{}),
 		}
 	}

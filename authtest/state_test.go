@@ -119,7 +119,7 @@ func TestReadWorld(t *testing.T) {
 		"unknown type":       {"clients: [{name: x, client_type: y}]", "there is no client_type"},
 		"unknown dependency": {"clients: [{name: x, secret: s, scopes: [{suffix: a, depends_on: [{scope: b}]}]}]", "does not exist"},
 		"circle":             {"clients: [{name: x, secret: s, scopes: [{scope: a, depends_on: [{scope: b}]}, {scope: b, depends_on: [{scope: a}]}]}]", "which depends on it"},
-		"unknown admin":      {"projects: [{display_name: p, admin_ids: [nobody]}]", "there is no administrator"},
+		"unknown admin":      {"projects: [{display_name: p, admin_ids: [nobody]}]", "there is no user or client"},
 		"policy of nobody":   {"policies: [{display_name: p, project_id: q}]", "there is no project"},
 		"fault":              {"faults: [{kind: nonsense}]", "there is no fault"},
 		"http redirect":      {"clients: [{name: x, redirect_uris: ['http://example.org/']}]", "must use https"},
@@ -154,6 +154,14 @@ func TestReadWorldOfJSON(t *testing.T) {
 	world, err := authtest.ReadWorld(strings.NewReader(`{"users": [{"username": "a@b.c", "name": "\ud83d\ude00 \u0041", "last_authentication": 1700000000}]}`))
 	if err != nil || len(world.Users) != 1 || world.Users[0].Name != "😀 A" || world.Users[0].LastLogin != 1_700_000_000 {
 		t.Errorf("%+v, %v", world.Users, err)
+	}
+}
+
+func TestReadWorld_CreationTimeInJSON(t *testing.T) {
+	t.Parallel()
+	world, err := authtest.ReadWorld(strings.NewReader(`{"clients": [{"name": "x", "credentials": [{"secret": "s", "created": "2024-01-01T00:00:00Z"}]}]}`))
+	if err != nil || !world.Clients[0].Credentials[0].Created.Equal(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("%+v, %v", world.Clients, err)
 	}
 }
 

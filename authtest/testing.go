@@ -20,6 +20,6 @@ func NewWith(tb testing.TB, config Config) *Server {
 		tb.Fatal(err)
 	}
 	s.fail = tb.Fatalf
-	tb.Cleanup(s.Close)
+	tb.Cleanup(s.close)
 	return s
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/oapi-codegen/nullable"
 
@@ -36,7 +35,7 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 	c.grant = form.GrantType
 	asking, used, err := a.tokenClient(c, form.ClientID)
 	if err == nil && !asking.mayUse(c.grant) && c.grant.Valid() {
-		err = oauthProblem("unauthorized_client", "A client of the type "+string(asking.kind)+" cannot use this grant")
+		err = oauthProblem("unauthorized_client", "A client of the type "+asking.Type+" cannot use this grant")
 	}
 	if err != nil {
 		return nil, err
@@ -87,7 +86,7 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 func (e *engine) tokenClient(c *call, formID string) (*client, *credential, error) {
 	if _, _, given := c.basicCredentials(); given {
 		found, used, err := e.clientByBasic(c)
-		if err == nil && formID != "" && !strings.EqualFold(formID, found.id) {
+		if err == nil && formID != "" && !strings.EqualFold(formID, found.ID) {
 			err = oauthProblem("invalid_request", "client_id names another client than the Authorization header")
 		}
 		return found, used, err
@@ -118,8 +117,8 @@ func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *s
 	if found == nil || found.authorization.client != asking {
 		return nil, nil, invalidGrant()
 	}
-	if found.used { // somebody else may have it: end what it gave (RFC 6749 section 4.1.2)
-		found.grant.revoked = true
+	if found.login != nil { // somebody else may have it: end what it gave (RFC 6749 section 4.1.2)
+		found.login.revoked = true
 		e.changed()
 		return nil, nil, invalidGrant()
 	}
@@ -131,18 +130,18 @@ func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *s
 		return nil, nil, err
 	}
 	for _, given := range found.consents {
-		if !given.alive() {
+		if given.revoked {
 			return nil, nil, invalidGrant()
 		}
 	}
-	found.used, found.grant = true, &grant{}
+	found.login = e.newGrant()
 	consents := found.consents
 	if c.request.URL.Query().Get("include_consented_scopes") == "true" {
 		consents = withConsented(consents, found.identity, asking)
 	}
 	documents, claims := e.issueTokens(issue{
 		client: asking, credential: used, identity: found.identity, session: found.session, consents: consents,
-		offline: found.authorization.offline, grant: found.grant, nonce: params.Nonce, state: params.State,
+		offline: found.authorization.offline, grant: found.login, nonce: params.Nonce, state: params.State,
 	}, e.base(c.request))
 	return documents, claims, nil
 }
@@ -172,7 +171,7 @@ func checkVerifier(challenge, verifier string) error {
 func withConsented(consents []*consent, i *identity, c *client) []*consent {
 	all := slices.Clone(consents)
 	for _, given := range i.consents {
-		if given.parent == nil && given.client == c && given.alive() && !slices.Contains(all, given) {
+		if given.parent == nil && given.client == c && !given.revoked && !slices.Contains(all, given) {
 			all = append(all, given)
 		}
 	}
@@ -185,51 +184,46 @@ func (e *engine) exchangeRefresh(asking *client, used *credential, form *server.
 	if form.RefreshToken == "" {
 		return nil, oauthProblem("invalid_request", "refresh_token is required")
 	}
-	found := e.refresh[form.RefreshToken]
-	if found == nil || found.client != asking || found.revoked || found.family.revoked || !e.now().Before(found.dies) ||
-		!sound(found.client, found.credential, found.identity, found.grant, found.consents) {
+	found := e.refresh.byValue[form.RefreshToken]
+	if !e.live(found) || found.client != asking {
 		return nil, invalidGrant()
 	}
 	granted, consents, err := narrow(found, form.Scope)
 	if err != nil {
 		return nil, err
 	}
-	rotate := e.config.RotateRefreshTokens
-	e.touch(found, rotate)
-	current := found
-	if rotate {
+	now, current := e.now(), found
+	e.touch(found, e.config.RotateRefreshTokens)
+	if e.config.RotateRefreshTokens {
 		next := *found
-		next.value, next.issued, next.spent = e.random.secret("fake-refresh-"), e.now(), time.Time{}
-		next.lastUsed, next.dies = e.now(), e.now().Add(refreshIdle)
+		next.value, next.issued, next.ends, next.replaced = e.random.secret("fake-refresh-"), now, now.Add(refreshIdle), false
 		current = &next
-		e.keepRefresh(current)
+		e.keep(&e.refresh, current)
 	}
 	for _, given := range consents {
-		given.lastUsed = e.now()
+		given.LastUsed = now
 	}
-	token := &accessToken{
-		value: e.random.secret("fake-access-"), client: asking, credential: used, identity: found.identity,
-		session: found.session, server: found.server, scopes: granted, consents: consents, issued: e.now(),
-		expires: e.now().Add(e.config.AccessTokenLifetime), grant: found.grant, parent: current,
-	}
-	e.keepAccess(token)
-	return []server.ResourceServerToken{e.tokenDocument(token, current.value)}, nil
+	access := *found
+	access.value, access.credential, access.issued, access.ends = e.random.secret("fake-access-"), used, now, now.Add(e.config.AccessTokenLifetime)
+	access.scopes, access.consents, access.replaced = granted, consents, false
+	e.keep(&e.access, &access)
+	return []server.ResourceServerToken{e.tokenDocument(&access, current.value)}, nil
 }
 
 // narrow picks the scopes that a refresh asks for, all when it names none.
-func narrow(token *refreshToken, text string) ([]*scope, []*consent, error) {
+func narrow(t *token, text string) ([]*scope, []*consent, error) {
 	if text == "" {
-		return token.scopes, token.consents, nil
+		return t.scopes, t.consents, nil
 	}
 	var granted []*scope
 	var consents []*consent
 	for name := range strings.FieldsSeq(text) {
-		at := slices.IndexFunc(token.scopes, func(s *scope) bool { return s.text == name })
+		at := slices.IndexFunc(t.scopes, func(s *scope) bool { return s.text == name })
 		if at < 0 {
 			return nil, nil, oauthProblem("invalid_scope", "The refresh token does not cover "+name)
 		}
-		granted = append(granted, token.scopes[at])
-		consents = append(consents, token.consents[at])
+		granted = append(granted, t.scopes[at])
+		consents = append(consents, t.consents[at])
 	}
 	return granted, consents, nil
 }
@@ -250,7 +244,7 @@ func (e *engine) clientCredentials(c *call, asking *client, used *credential, fo
 		consents[n] = e.approve(asking.identity, asking, r, false, true, nil)
 	}
 	documents, claims := e.issueTokens(issue{
-		client: asking, credential: used, identity: asking.identity, consents: consents, grant: &grant{},
+		client: asking, credential: used, identity: asking.identity, consents: consents, grant: e.newGrant(),
 	}, e.base(c.request))
 	return documents, claims, nil
 }
@@ -258,14 +252,14 @@ func (e *engine) clientCredentials(c *call, asking *client, used *credential, fo
 // issueTokens makes one token for each resource server. The one for Globus Auth
 // comes first: the ID token goes with it.
 func (e *engine) issueTokens(i issue, issuer string) ([]server.ResourceServerToken, *idClaims) {
-	var groups []*accessToken
+	var groups []*token
 	now := e.now()
 	for _, given := range i.consents {
-		at := slices.IndexFunc(groups, func(t *accessToken) bool { return t.server == given.scope.server })
+		at := slices.IndexFunc(groups, func(t *token) bool { return t.server == given.scope.server })
 		if at < 0 {
-			group := &accessToken{
+			group := &token{
 				client: i.client, credential: i.credential, identity: i.identity, session: i.session,
-				server: given.scope.server, issued: now, expires: now.Add(e.config.AccessTokenLifetime), grant: i.grant,
+				server: given.scope.server, issued: now, ends: now.Add(e.config.AccessTokenLifetime), login: i.grant,
 			}
 			at = len(groups)
 			if group.server == authServer {
@@ -279,20 +273,18 @@ func (e *engine) issueTokens(i issue, issuer string) ([]server.ResourceServerTok
 		}
 	}
 	documents := make([]server.ResourceServerToken, len(groups))
-	for n, token := range groups {
-		token.value = e.random.secret("fake-access-")
+	for n, access := range groups {
+		access.value = e.random.secret("fake-access-")
 		refresh := ""
-		if i.wantsRefresh(token) {
-			token.parent = &refreshToken{
-				value: e.random.secret("fake-refresh-"), client: i.client, credential: i.credential, identity: i.identity,
-				session: i.session, server: token.server, scopes: token.scopes, consents: token.consents,
-				issued: now, lastUsed: now, dies: now.Add(refreshIdle), grant: i.grant, family: &family{},
-			}
-			refresh = token.parent.value
-			e.keepRefresh(token.parent)
+		if i.wantsRefresh(access) {
+			access.family = e.newGrant()
+			with := *access
+			with.value, with.ends = e.random.secret("fake-refresh-"), now.Add(refreshIdle)
+			refresh = with.value
+			e.keep(&e.refresh, &with)
 		}
-		e.keepAccess(token)
-		documents[n] = e.tokenDocument(token, refresh)
+		e.keep(&e.access, access)
+		documents[n] = e.tokenDocument(access, refresh)
 		documents[n].State = orAbsent(i.state)
 	}
 	if len(groups) == 0 || !slices.ContainsFunc(groups[0].scopes, func(s *scope) bool { return s.text == openID }) {
@@ -305,8 +297,8 @@ func (e *engine) issueTokens(i issue, issuer string) ([]server.ResourceServerTok
 // wantsRefresh reports whether a refresh token goes with a token: offline access
 // was asked for, or the resource server registered that it needs one, and all its
 // scopes allow it.
-func (i issue) wantsRefresh(token *accessToken) bool {
-	return !slices.ContainsFunc(token.consents, func(given *consent) bool {
+func (i issue) wantsRefresh(t *token) bool {
+	return !slices.ContainsFunc(t.consents, func(given *consent) bool {
 		return !given.scope.allowsRefresh || !i.offline && !given.requiresRefresh()
 	})
 }
@@ -319,9 +311,9 @@ func (c *consent) requiresRefresh() bool {
 	})
 }
 
-func (e *engine) tokenDocument(token *accessToken, refresh string) server.ResourceServerToken {
+func (e *engine) tokenDocument(t *token, refresh string) server.ResourceServerToken {
 	return server.ResourceServerToken{
-		AccessToken: token.value, Scope: names(token.scopes), ExpiresIn: unixtime.Seconds(token.expires.Sub(token.issued).Seconds()),
-		TokenType: "Bearer", ResourceServer: token.server, RefreshToken: orAbsent(refresh),
+		AccessToken: t.value, Scope: names(t.scopes), ExpiresIn: unixtime.Seconds(t.ends.Sub(t.issued).Seconds()),
+		TokenType: "Bearer", ResourceServer: t.server, RefreshToken: orAbsent(refresh),
 	}
 }

@@ -2,15 +2,25 @@ package authtest
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 )
 
-// grant is what the tokens of one login have in common: when its code is used a
-// second time, all of them die (RFC 6749 section 4.1.2).
-type grant struct{ revoked bool }
+// grant is what tokens have in common that are revoked together: the tokens of one
+// login, when its code is used a second time (RFC 6749 section 4.1.2); or a refresh
+// token with those that replaced it and the access tokens that they gave.
+type grant struct {
+	id      int64
+	revoked bool
+}
 
-// accessToken is an access token for one resource server.
-type accessToken struct {
+func (e *engine) newGrant() *grant {
+	e.lastGrant++
+	return &grant{id: e.lastGrant}
+}
+
+// token is an access token or a refresh token for one resource server.
+type token struct {
 	value      string
 	client     *client
 	credential *credential // that the client used; nil for public clients
@@ -20,153 +30,93 @@ type accessToken struct {
 	scopes     []*scope
 	consents   []*consent // one for each scope
 	issued     time.Time
-	expires    time.Time
-	grant      *grant
-	parent     *refreshToken // that it was made with, or that came with it
-	revoked    bool
-	position   int // in the queue
+	ends       time.Time // of a refresh token: unless it is used before
+	login      *grant
+	family     *grant // of a refresh token and of the access tokens with one; nil without
+	replaced   bool   // of a refresh token: by rotation
+	position   int    // in the queue
 }
-
-// refreshToken gives access tokens for one resource server.
-type refreshToken struct {
-	value      string
-	client     *client
-	credential *credential
-	identity   *identity
-	session    *session
-	server     string
-	scopes     []*scope
-	consents   []*consent
-	issued     time.Time
-	lastUsed   time.Time
-	grant      *grant
-	revoked    bool
-	spent      time.Time // when rotation replaced it; zero: it is current
-	dies       time.Time // unless it is used before
-	family     *family
-	position   int
-}
-
-// family are a refresh token and those that replaced it.
-type family struct{ revoked bool }
 
 const (
 	defaultAccessLifetime = 48 * time.Hour
 	refreshIdle           = 182 * 24 * time.Hour // six months
 )
 
-// sound reports whether what a token stands on is still there.
-func sound(c *client, used *credential, i *identity, g *grant, consents []*consent) bool {
-	if c.deleted || i.deleted || used != nil && used.deleted || g.revoked {
-		return false
-	}
-	for _, given := range consents {
-		if !given.alive() {
-			return false
-		}
-	}
-	return true
+// live reports whether a token, which may be nil, is valid now: so is everything that
+// it depends on.
+func (e *engine) live(t *token) bool {
+	return t != nil && e.now().Before(t.ends) && !t.login.revoked && (t.family == nil || !t.family.revoked) &&
+		(t.credential == nil || !t.credential.deleted) &&
+		!slices.ContainsFunc(t.consents, func(c *consent) bool { return c.revoked })
 }
 
-// liveToken returns an access token that is good now, or nil.
-func (e *engine) liveToken(value string) *accessToken {
-	token := e.access[value]
-	if token == nil || !e.alive(token) {
-		return nil
+// liveToken returns a valid access token, or nil.
+func (e *engine) liveToken(value string) *token {
+	if t := e.access.byValue[value]; e.live(t) {
+		return t
 	}
-	return token
+	return nil
 }
 
-func (e *engine) alive(token *accessToken) bool {
-	if token.revoked || token.parent != nil && token.parent.family.revoked || !e.now().Before(token.expires) {
-		return false
-	}
-	return sound(token.client, token.credential, token.identity, token.grant, token.consents)
-}
-
-// usable reports whether a refresh token can be used now.
-func (e *engine) usable(token *refreshToken) bool {
-	return !token.revoked && !token.family.revoked && e.now().Before(token.dies) &&
-		sound(token.client, token.credential, token.identity, token.grant, token.consents)
-}
-
-// keepAccess stores a token and forgets those whose life is over.
-func (e *engine) keepAccess(token *accessToken) {
+// keep stores a token and discards those that have expired, or end first where there
+// are too many.
+func (e *engine) keep(store *tokenStore, added *token) {
 	now := e.now()
-	for len(e.expiries) > 0 && (!now.Before(e.expiries[0].expires) || len(e.expiries) >= e.config.MaxTokens) {
-		e.dropAccess(e.expiries[0])
+	for len(store.queue) > 0 && (!now.Before(store.queue[0].ends) || len(store.queue) >= e.config.MaxTokens) {
+		store.drop(store.queue[0])
 	}
-	e.access[token.value] = token
-	heap.Push(&e.expiries, token)
+	store.byValue[added.value] = added
+	heap.Push(&store.queue, added)
 	e.changed()
 }
 
-func (e *engine) dropAccess(token *accessToken) {
-	heap.Remove(&e.expiries, token.position)
-	delete(e.access, token.value)
-}
-
-// keepRefresh stores a refresh token and forgets those that nobody used for six
-// months, and the spent ones whose grace is over.
-func (e *engine) keepRefresh(token *refreshToken) {
-	now := e.now()
-	for len(e.idle) > 0 && (!now.Before(e.idle[0].dies) || len(e.idle) >= e.config.MaxTokens) {
-		e.dropRefresh(e.idle[0])
-	}
-	e.refresh[token.value] = token
-	heap.Push(&e.idle, token)
-	e.changed()
-}
-
-func (e *engine) dropRefresh(token *refreshToken) {
-	heap.Remove(&e.idle, token.position)
-	delete(e.refresh, token.value)
-}
-
-// touch notes that a refresh token was used, or was spent by its first use.
-func (e *engine) touch(token *refreshToken, rotate bool) {
-	now := e.now()
-	token.lastUsed = now
+// touch notes that a refresh token was used. Its first use with rotation is the one
+// that begins its grace.
+func (e *engine) touch(t *token, rotate bool) {
 	switch {
 	case !rotate:
-		token.dies = now.Add(refreshIdle)
-	case token.spent.IsZero():
-		token.spent = now
-		token.dies = now.Add(e.config.RefreshTokenGrace)
+		t.ends = e.now().Add(refreshIdle)
+	case !t.replaced:
+		t.replaced = true
+		t.ends = e.now().Add(e.config.RefreshTokenGrace)
 	}
-	heap.Fix(&e.idle, token.position)
+	heap.Fix(&e.refresh.queue, t.position)
 	e.changed()
 }
 
-func (t *accessToken) ends() time.Time  { return t.expires }
-func (t *accessToken) place() *int      { return &t.position }
-func (t *refreshToken) ends() time.Time { return t.dies }
-func (t *refreshToken) place() *int     { return &t.position }
+// tokenStore finds tokens by their value and by when they end.
+type tokenStore struct {
+	byValue map[string]*token
+	queue   tokenQueue
+}
 
-// queue has the token that ends first at its front, and tells each its place. It is
-// a [heap.Interface].
-type queue[T interface {
-	ends() time.Time
-	place() *int
-}] []T
+func newTokenStore() tokenStore { return tokenStore{byValue: map[string]*token{}} }
 
-func (q queue[T]) Len() int           { return len(q) }
-func (q queue[T]) Less(i, j int) bool { return q[i].ends().Before(q[j].ends()) }
-func (q queue[T]) Swap(i, j int) {
+func (s *tokenStore) drop(t *token) {
+	heap.Remove(&s.queue, t.position)
+	delete(s.byValue, t.value)
+}
+
+// tokenQueue is a [heap.Interface] with the token that ends first at its front.
+type tokenQueue []*token
+
+func (q tokenQueue) Len() int           { return len(q) }
+func (q tokenQueue) Less(i, j int) bool { return q[i].ends.Before(q[j].ends) }
+func (q tokenQueue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
-	*q[i].place(), *q[j].place() = i, j
+	q[i].position, q[j].position = i, j
 }
 
-func (q *queue[T]) Push(added any) {
-	token, _ := added.(T)
-	*token.place() = len(*q)
-	*q = append(*q, token)
+func (q *tokenQueue) Push(added any) {
+	t, _ := added.(*token)
+	t.position = len(*q)
+	*q = append(*q, t)
 }
 
-func (q *queue[T]) Pop() any {
+func (q *tokenQueue) Pop() any {
 	last := len(*q) - 1
-	token := (*q)[last]
-	clear((*q)[last:])
+	t := (*q)[last]
+	(*q)[last] = nil
 	*q = (*q)[:last]
-	return token
+	return t
 }

@@ -1,5 +1,7 @@
 package authtest
 
+import "time"
+
 // World is what a [Server] knows when it starts, and the document that
 // [Server.Snapshot] writes: providers, users, groups, clients with their scopes,
 // projects, policies and faults, and in a snapshot the tokens, consents and
@@ -13,7 +15,7 @@ type World struct {
 	Projects  []Project  `yaml:"projects,omitempty"`
 	Policies  []Policy   `yaml:"policies,omitempty"`
 	Faults    []Fault    `yaml:"faults,omitempty"`
-	State     *State     `yaml:"state,omitempty"` // what came after the start; nil in a seed
+	State     *state     `yaml:"state,omitempty"` // what came after the start; nil in a seed
 }
 
 // Provider is an identity provider.
@@ -72,10 +74,10 @@ type Client struct {
 
 // Credential is a secret of a client.
 type Credential struct {
-	ID      string `yaml:"id,omitempty"`
-	Name    string `yaml:"name,omitempty"`
-	Secret  string `yaml:"secret"`
-	Created string `yaml:"created,omitempty"` // RFC 3339; empty: now
+	ID      string    `yaml:"id,omitempty"`
+	Name    string    `yaml:"name,omitempty"`
+	Secret  string    `yaml:"secret"`
+	Created time.Time `yaml:"created,omitempty"` // zero: now
 }
 
 // Scope is a scope that a client owns.

@@ -41,7 +41,7 @@ func TestServerReset_GoesBackToTheStart(t *testing.T) {
 			if left := time.Until(p.server.Now()); left > time.Minute {
 				t.Errorf("the clock is %v ahead", left)
 			}
-			if faults := p.server.Faults(); len(faults) != 0 {
+			if faults := p.server.Snapshot().Faults; len(faults) != 0 {
 				t.Errorf("faults %+v", faults)
 			}
 			if name != "built-in" { // the seed is back
@@ -88,7 +88,7 @@ func TestGroups_MembersAdministerProjects(t *testing.T) {
 func TestGroups_UnknownMember(t *testing.T) {
 	t.Parallel()
 	_, err := authtest.NewServer(authtest.Config{World: &authtest.World{Groups: []authtest.Group{{Name: "g", Members: []string{"x@y.z"}}}}})
-	if err == nil || !strings.Contains(err.Error(), `there is no member "x@y.z"`) {
+	if err == nil || !strings.Contains(err.Error(), `there is no user or client "x@y.z"`) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -8,6 +8,8 @@
 package apptest
 
 import (
+	"context"
+	"net/url"
 	"testing"
 
 	"github.com/globusauth/globusauth"
@@ -36,6 +38,8 @@ func Config(tb testing.TB, server *authtest.Server, username string) app.Config 
 	tb.Helper()
 	return app.Config{
 		Client: Client(tb, server), ClientID: server.Ready().NativeClientID, Name: "test",
-		Store: tokens.NewMemory(), Login: login.Func(server.LoginAs(username)),
+		Store: tokens.NewMemory(), Login: login.Func(func(ctx context.Context, link string) (*url.URL, error) {
+			return server.Login(ctx, username, link)
+		}),
 	}
 }

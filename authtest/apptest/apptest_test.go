@@ -85,7 +85,7 @@ func TestConfig_InASynctestBubbleNothingWaits(t *testing.T) {
 			if err == nil || fault.Status != 0 && !errors.Is(err, apierror.ErrServer) {
 				t.Errorf("%s: %v", fault.Kind, err)
 			}
-			if seen := server.Faults()[0].Seen; seen != 6 {
+			if seen := server.Snapshot().Faults[0].Seen; seen != 6 {
 				t.Errorf("%s: %d attempts, want 6", fault.Kind, seen)
 			}
 		}

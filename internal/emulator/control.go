@@ -182,7 +182,7 @@ func (e *emulator) inject(document []byte) (string, error) {
 	}
 	fault := &world.Faults[0]
 	fault.Seen, fault.Fired = 0, 0
-	there := e.Faults()
+	there := e.Snapshot().Faults
 	for n := 1; fault.ID == ""; n++ {
 		id := "fault-" + strconv.Itoa(n)
 		if !slices.ContainsFunc(there, func(f authtest.Fault) bool { return f.ID == id }) {
@@ -194,7 +194,7 @@ func (e *emulator) inject(document []byte) (string, error) {
 
 // faults returns the faults as they are written in a world.
 func (e *emulator) faults() (any, error) {
-	text, err := yaml.Marshal(authtest.World{Faults: e.Faults()})
+	text, err := yaml.Marshal(authtest.World{Faults: e.Snapshot().Faults})
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func reachable(addr net.Addr) string {
 
 func (r *runner) emulatorConfig(ctx context.Context, o emulatorOptions) (authtest.Config, error) {
 	config := o.config
-	config.Login = authtest.LoginMode(o.login)
+	config.Login = o.login
 	switch o.log {
 	case "text":
 		config.Logger = slog.New(slog.NewTextHandler(r.Err, nil))
