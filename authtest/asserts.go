@@ -34,6 +34,18 @@ func (s *Server) AssertRequested(want Request) {
 	s.fail("authtest: no request is as wanted:\n\t%s", strings.Join(differences, "\n\t"))
 }
 
+// AssertOperations ends the test unless exactly these operations were requested, in
+// this order.
+func (s *Server) AssertOperations(want ...string) {
+	got := []string{}
+	for _, r := range s.Requests() {
+		got = append(got, r.Operation)
+	}
+	if !slices.Equal(got, want) {
+		s.fail("authtest: the requested operations are %q, want %q", got, want)
+	}
+}
+
 // differsFrom says what a request lacks.
 func (want Request) differsFrom(got Request) []string {
 	var found []string

@@ -57,12 +57,12 @@ func (e *engine) groupsOf(c *call) ([]groups.Group, error) {
 		found := e.groups[id]
 		var memberships []groups.Membership
 		for _, i := range token.identity.identitySet() {
-			if slices.Contains(found.members, i.id) {
-				memberships = append(memberships, groups.Membership{GroupID: id, IdentityID: i.id, Username: i.username, Role: "member", Status: "active"})
+			if slices.Contains(found.Members, i.ID) {
+				memberships = append(memberships, groups.Membership{GroupID: id, IdentityID: i.ID, Username: i.Username, Role: "member", Status: "active"})
 			}
 		}
 		if memberships != nil {
-			mine = append(mine, groups.Group{ID: id, Name: found.name, Description: found.description, GroupType: "regular", MyMemberships: memberships})
+			mine = append(mine, groups.Group{ID: id, Name: found.Name, Description: found.Description, GroupType: "regular", MyMemberships: memberships})
 		}
 	}
 	return mine, nil

@@ -48,6 +48,8 @@ func TestAssertions(t *testing.T) {
 		assert func()
 		reason string
 	}{
+		"order":     {func() { p.server.AssertOperations("token", "authorize") }, `are ["authorize" "token"], want ["token" "authorize"]`},
+		"too many":  {func() { p.server.AssertOperations("authorize") }, `are ["authorize" "token"], want ["authorize"]`},
 		"operation": {func() { p.server.AssertRequested(authtest.Request{Operation: "revoke"}) }, `only of ["authorize" "token"]`},
 		"form": {func() {
 			p.server.AssertRequested(authtest.Request{Operation: "token", Form: url.Values{"redirect_uri": {"x"}}})

@@ -38,7 +38,6 @@ func newWorld(tb testing.TB) *world {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(server.Close)
 	if err := server.Add(authtest.World{Clients: []authtest.Client{
 		{ID: apiID, Name: "API", Secret: "api-secret", Scopes: []authtest.Scope{
 			{Scope: string(jobs), Name: "jobs", DependsOn: []authtest.Dependency{{Scope: string(scopes.GroupsViewMyGroups), Optional: true}}},
