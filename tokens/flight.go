@@ -3,14 +3,13 @@ package tokens
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
 // flight is one renewal that any number of callers wait for. (Package singleflight cannot
 // drop a call when all its callers have given up.)
 type flight struct {
-	rejected string // the access token to get rid of, if any
+	rejected string // the access token to replace, if any
 	done     chan struct{}
 	cancel   context.CancelFunc
 
@@ -24,10 +23,11 @@ type flight struct {
 }
 
 // wait joins or starts a renewal and waits for it as long as ctx allows.
-func (r *Refreshing) wait(ctx context.Context, rejected string) (Token, error) {
+func (r *Refreshing) wait(ctx context.Context, rejected string) (_ Token, err error) {
+	defer r.prefix(&err)
 	for {
 		if err := ctx.Err(); err != nil {
-			return Token{}, r.failed("wait for it", err)
+			return Token{}, err
 		}
 		f, token := r.join(ctx, rejected)
 		if f == nil {
@@ -39,21 +39,21 @@ func (r *Refreshing) wait(ctx context.Context, rejected string) (Token, error) {
 			if token, good := r.leave(f, rejected); good {
 				return token, nil
 			}
-			return Token{}, r.failed("wait for it", ctx.Err())
+			return Token{}, ctx.Err()
 		}
-		if f.err == nil && rejected != "" && f.token.AccessToken == rejected && f.rejected != rejected {
-			continue // the flight we joined did not know that this token is no good
+		if f.err == nil && f.token.AccessToken == rejected && f.rejected != rejected {
+			continue // this flight did not know that the token was rejected
 		}
 		return f.token, f.err
 	}
 }
 
-// join returns the running renewal or a new one; no renewal and a token if
-// there is one by now, or if one that is still good is only being looked at again.
+// join returns the running renewal or a new one. It returns a token instead if memory holds one by
+// now, or one that is still good while the store is being read again.
 func (r *Refreshing) join(ctx context.Context, rejected string) (*flight, Token) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if held := r.held.Load(); held != nil && held.token.AccessToken != rejected && held.covers(r.config.Now().UnixNano()) {
+	if held := r.held.Load(); held != nil && held.token.AccessToken != rejected && held.covers(r.config.Now()) {
 		return nil, held.token
 	}
 	if token, good := r.stillGood(rejected); good && r.flight != nil {
@@ -67,7 +67,7 @@ func (r *Refreshing) join(ctx context.Context, rejected string) (*flight, Token)
 			rejected: rejected,
 			done:     make(chan struct{}),
 			cancel:   cancel,
-			err:      errors.New("tokens: the renewal ended without a response"),
+			err:      errors.New("the renewal ended without a response"),
 		}
 		r.running[r.flight] = struct{}{}
 		go r.run(shared, r.flight)
@@ -76,7 +76,7 @@ func (r *Refreshing) join(ctx context.Context, rejected string) (*flight, Token)
 	return r.flight, Token{}
 }
 
-// stillGood returns the token in memory if all that is open is what the store says.
+// stillGood returns the token in memory if nothing but reading the store again is due.
 func (r *Refreshing) stillGood(rejected string) (Token, bool) {
 	held := r.held.Load()
 	if held == nil || held.token.AccessToken == rejected || r.due(held.token, r.config.Now()) {
@@ -99,80 +99,68 @@ func (r *Refreshing) leave(f *flight, rejected string) (Token, bool) {
 }
 
 // send marks the point of no return, unless no caller waits any more.
-func (s *state) send(ctx context.Context, f *flight) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (r *Refreshing) send(ctx context.Context, f *flight) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	f.sent = ctx.Err() == nil
 	return ctx.Err()
 }
 
-// detach makes the next caller start a renewal of its own.
-func (s *state) detach(f *flight) {
-	if s.flight == f {
-		s.flight = nil
+// detach makes the next caller start a renewal of its own. It reports whether callers
+// could still join this one.
+func (r *Refreshing) detach(f *flight) bool {
+	if r.flight != f {
+		return false
 	}
-}
-
-func (s *state) end(f *flight) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.detach(f)
-	delete(s.running, f)
-	close(f.done)
-}
-
-func (s *state) anyRunning() *flight {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for f := range s.running {
-		return f
-	}
-	return nil
+	r.flight = nil
+	return true
 }
 
 func (r *Refreshing) run(ctx context.Context, f *flight) {
 	defer f.cancel()
-	defer r.end(f) // also if Refresh ends the goroutine
-	stored, token, renewed, err := r.renew(ctx, f)
-	if r.settle(f, stored, token, renewed, err) && r.config.OnChange != nil {
+	defer func() { // also if Refresh ends the goroutine
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.detach(f)
+		delete(r.running, f)
+		close(f.done)
+	}()
+	token, renewed, err := r.renew(ctx, f)
+	if r.settle(f, token, renewed, err) && r.config.OnChange != nil {
 		r.config.OnChange(f.token)
 	}
 }
 
 // settle decides what the callers of a renewal get, and what is given out of memory from now
-// on. It reports whether the token is another. The renewal counts as over
-// by then, so that OnChange may use the source.
-func (r *Refreshing) settle(f *flight, stored, token Token, renewed bool, err error) (changed bool) {
+// on. It reports whether the token is another. Callers do not join the renewal any
+// more, so that OnChange may use the source.
+func (r *Refreshing) settle(f *flight, token Token, renewed bool, err error) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	current := r.flight == f // else memory belongs to those who came later
-	r.detach(f)
-	now, held := r.config.Now(), r.held.Load()
-	if err == nil {
-		f.token, f.err = token, nil
-		next := hold(token, now, r.config.Recheck, r.endOf(token))
-		if renewed && !next.covers(next.from) {
-			next = hold(token, now, retryPause, time.Time{}) // whatever this machine's clock says
+	now, before := r.config.Now(), r.held.Load()
+	next := hold(token, now, recheck, r.endOf(token))
+	switch {
+	case !r.detach(f): // memory belongs to later renewals
+		if err == nil {
+			f.token = token
 		}
-		if current {
-			r.held.Store(next)
+		f.err = err
+		return renewed && err == nil
+	case err != nil:
+		if before != nil && token.AccessToken == "" && !errors.Is(err, ErrLoginRequired) {
+			token = before.token // the store could not be read
 		}
-		return renewed || (current && held != nil && held.token.AccessToken != token.AccessToken)
+		if token.AccessToken == "" || token.AccessToken == f.rejected || token.AccessToken == r.rejected || ended(token, now) {
+			f.err = err
+			r.held.Store(nil)
+			return false
+		}
+		// The old token, while services still accept it.
+		next = hold(token, now, retryPause, token.Expiry)
+	case renewed && !next.covers(now):
+		next = hold(token, now, retryPause, time.Time{}) // whatever this machine's clock says
 	}
-	f.err = err
-	if !current {
-		return false
-	}
-	// The old token, while services still accept it.
-	if held != nil && stored.AccessToken == "" && !errors.Is(err, errGone) && !errors.Is(err, ErrIdentityMismatch) {
-		stored = held.token // the store could not be read
-	}
-	ended := !stored.Expiry.IsZero() && !now.Before(stored.Expiry)
-	if slices.Contains([]string{"", f.rejected, r.refused.accessToken}, stored.AccessToken) || ended {
-		r.held.Store(nil)
-		return false
-	}
-	f.token, f.err = stored, nil
-	r.held.Store(hold(stored, now, retryPause, stored.Expiry))
-	return false
+	f.token, f.err = token, nil
+	r.held.Store(next)
+	return renewed || before != nil && before.token.AccessToken != token.AccessToken
 }

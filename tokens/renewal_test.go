@@ -347,9 +347,7 @@ func TestNewRefreshingRefuses(t *testing.T) {
 		"no store":             {"Store is nil", func(c *tokens.RefreshingConfig) { c.Store = nil }},
 		"no resource server":   {"ResourceServer is empty", func(c *tokens.RefreshingConfig) { c.ResourceServer = "" }},
 		"no way":               {"Refresh and Grant are nil", func(c *tokens.RefreshingConfig) { c.Grant = nil }},
-		"negative Timeout":     {"is negative", func(c *tokens.RefreshingConfig) { c.Timeout = -1 }},
 		"negative RenewBefore": {"is negative", func(c *tokens.RefreshingConfig) { c.RenewBefore = -1 }},
-		"negative Recheck":     {"is negative", func(c *tokens.RefreshingConfig) { c.Recheck = -1 }},
 		"no client":            {"the client ID is empty", func(c *tokens.RefreshingConfig) { c.Key.ClientID = "" }},
 		"odd environment":      {"the environment \"../../\"", func(c *tokens.RefreshingConfig) { c.Key.Environment = "../../" }},
 	} {

@@ -192,13 +192,12 @@ func TestRefreshingToken_SuspendedWhileTheServiceResponds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var shift atomic.Int64
 		s, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
-			c.Timeout = 10 * time.Second
 			c.Now = func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }
 		})
 		time.Sleep(49 * time.Hour)
-		s.delay = 10*time.Second + time.Millisecond // it is read just after the time is up
+		s.delay = time.Minute + time.Millisecond // it is read just after the time is up
 		go func() {
-			time.Sleep(9 * time.Second)
+			time.Sleep(59 * time.Second)
 			shift.Store(int64(time.Hour))
 		}()
 		want(t, source, "A1")

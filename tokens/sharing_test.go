@@ -109,6 +109,7 @@ func TestRefreshNobodyWaitsForIsNotSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, source := loggedIn(t, nil)
+		s.delay = 0
 		time.Sleep(49 * time.Hour)
 		unblock := make(chan struct{})
 		go holdUpdate(t, store, func() { <-unblock })
@@ -130,12 +131,12 @@ func TestRefreshNobodyWaitsForIsNotSent(t *testing.T) {
 func TestRefreshIsBoundedInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, _, source := loggedIn(t, func(c *tokens.RefreshingConfig) { c.Timeout = 10 * time.Second })
+		s, _, source := loggedIn(t, nil)
 		s.delay = time.Hour
 		time.Sleep(49 * time.Hour)
 		start := time.Now()
 		_, err := source.Token(t.Context())
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 10*time.Second {
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute {
 			t.Errorf("error %v after %v", err, time.Since(start))
 		}
 	})
@@ -160,6 +161,18 @@ func TestRenew(t *testing.T) {
 		}
 		if token, err := source.Renew(t.Context(), want(t, source, "A1")); err != nil || token.AccessToken != "A2" {
 			t.Errorf("the next rejection got %v, %v", token, err)
+		}
+	})
+}
+
+func TestRefreshingRenew_NeverReturnsTheRejectedToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _, source := loggedIn(t, nil)
+		first := want(t, source, "A0")
+		s.fail(errors.New("service unavailable"))
+		if token, err := source.Renew(t.Context(), first); !errors.Is(err, s.err) {
+			t.Errorf("got %v, %v", token, err)
 		}
 	})
 }
