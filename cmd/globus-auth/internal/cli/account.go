@@ -2,174 +2,189 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
+	"io"
+	"os"
+	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/app"
-	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// account is a login that is stored, or the client itself where the environment
-// holds its secret.
+const (
+	appName   = "globus-auth"
+	maxSecret = 4 << 10 // bytes
+
+	tokenVariable      = "GLOBUS_AUTH_ACCESS_TOKEN"
+	clientVariable     = "GLOBUS_AUTH_CLIENT_ID"
+	secretVariable     = "GLOBUS_AUTH_CLIENT_SECRET"
+	secretFileVariable = "GLOBUS_AUTH_CLIENT_SECRET_FILE"
+
+	// clientNamespace keeps the tokens of clients that act as themselves apart from those
+	// of people.
+	clientNamespace = "client-credentials"
+)
+
+// account is a stored login, or a client that acts as itself.
 type account struct {
 	*app.App
 	config app.Config
-	set    tokens.Set
+	set    tokens.Set // that is stored
 }
 
-// errNotLoggedIn says what to do.
-func errNotLoggedIn(config app.Config) error {
-	for_ := ""
-	if config.ClientID != "" {
-		for_ = " for the client " + config.ClientID
+// appConfig is the configuration that flags and environment give.
+func (r *runner) appConfig() (config app.Config, err error) {
+	config = app.Config{ClientID: r.clientID, Name: appName, Namespace: r.profile, NoLogin: true, Getenv: r.getenv}
+	if config.ClientSecret, err = r.clientSecret(); err != nil {
+		return config, err
 	}
-	if config.Namespace != "" {
-		for_ += fmt.Sprintf(" in the profile %q", config.Namespace)
+	if config.ClientSecret != "" {
+		config.Namespace = strings.TrimSuffix(clientNamespace+"/"+r.profile, "/")
 	}
-	if address := config.Client.Address(); address != "" {
-		for_ += " at " + address
+	if config.Client, err = r.newClient(nil); err != nil {
+		return config, err
 	}
-	return fmt.Errorf("no login is stored%s: run %q first", for_, "globus-auth login --client-id ID")
+	config.Store, err = r.openStore(config.Client)
+	return config, err
 }
 
-// loggedIn opens the stored login that the command line is about.
-func (r *runner) loggedIn(ctx context.Context) (*account, error) {
-	return r.loggedInWith(ctx, func(*app.Config) {})
+// clientSecret reads the secret of the client, which acts as itself if it has one. That of the
+// environment is only for the client of the environment.
+func (r *runner) clientSecret() (secret string, err error) {
+	file := r.secretFile
+	if file == "" && r.clientID == r.getenv(clientVariable) {
+		file, secret = r.getenv(secretFileVariable), r.getenv(secretVariable)
+	}
+	switch {
+	case file == "" && secret == "":
+		return "", nil
+	case r.clientID == "":
+		return "", usagef("a client secret is given without its client: use --client-id or %s", clientVariable)
+	case file != "" && secret != "":
+		return "", usagef("%s and %s are both set: unset one", secretVariable, secretFileVariable)
+	case file != "":
+		if secret, err = readSecret(file); err != nil {
+			return "", err
+		}
+	}
+	if secret == "" || len(secret) > maxSecret || strings.ContainsAny(secret, " \t\r\n") {
+		return "", usagef("the client secret is empty, too long or contains a space: give the secret alone")
+	}
+	return secret, nil
 }
 
-// loggedInWith opens the stored login with a change of its configuration.
-func (r *runner) loggedInWith(ctx context.Context, change func(*app.Config)) (*account, error) {
-	a, err := r.openLogin(ctx, change)
+// readSecret reads a file that only its owner can read, or a pipe.
+func readSecret(path string) (string, error) {
+	// A FIFO that has no writer reads as empty; without the flag the open would wait.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", &problem{words: "--client-secret-file", err: err}
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		return "", usagef("--client-secret-file: others can read %s (mode %04o): run chmod 600 on it, and replace the secret if another user may have read it", path, info.Mode().Perm())
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxSecret+2))
+	if err != nil {
+		return "", &problem{words: "--client-secret-file", err: err}
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// openRegular opens a file of a flag. Opening a FIFO could wait, and a device may never end.
+func openRegular(flag, path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, &problem{words: flag, err: err}
+	}
+	if !info.Mode().IsRegular() {
+		return nil, usagef("%s: %s is not a regular file", flag, path)
+	}
+	return os.Open(path)
+}
+
+// newApp opens an app that is closed when the command ends.
+func (r *runner) newApp(config app.Config) (*app.App, error) {
+	open := app.NewUser
+	if config.ClientSecret != "" {
+		open = app.NewService
+	}
+	a, err := open(config)
+	if err != nil {
+		return nil, &problem{err: err, usage: true}
+	}
+	r.apps = append(r.apps, a)
+	return a, nil
+}
+
+// stored opens the stored login. If its tokens cannot be read, it is returned with the error.
+func (r *runner) stored(ctx context.Context) (*account, error) {
+	a, err := r.openStored(ctx)
 	if err != nil && r.getenv(tokenVariable) != "" {
-		return nil, fmt.Errorf("%w (%s is a token, not a stored login, and is not sufficient here)", err, tokenVariable)
+		return nil, &problem{words: tokenVariable + " is a token, not a stored login, and is not sufficient here", err: err}
 	}
 	return a, err
 }
 
-func (r *runner) openLogin(ctx context.Context, change func(*app.Config)) (*account, error) {
+func (r *runner) openStored(ctx context.Context) (*account, error) {
 	config, err := r.appConfig()
 	if err != nil {
 		return nil, err
 	}
 	if config.ClientID == "" {
 		if config.ClientID, err = onlyClient(ctx, config); err != nil {
-			return nil, explain(err)
+			return nil, err
 		}
 	}
-	set, err := config.Store.Load(ctx, key(config))
-	if err != nil {
-		return nil, explain(err)
-	}
-	itself := actsAsItself(config) || isClient(config.ClientID, set)
-	switch {
-	case len(set.All()) > 0:
+	config.RenewBefore = r.minValid
+	config.Scopes = defaultScopes()
+	set, unreadable := config.Store.Load(ctx, key(config))
+	if len(set.All()) > 0 {
+		config.Scopes = nil
 		for _, token := range set.All() {
 			config.Scopes = append(config.Scopes, token.Scopes()...)
 		}
-	case actsAsItself(config):
-		config.Scopes = defaultScopes()
-	default:
+	} else if unreadable == nil && config.ClientSecret == "" {
 		return nil, errNotLoggedIn(config)
 	}
-	config.NoLogin = true
-	change(&config)
-	a := &account{config: config, set: set}
-	a.App, err = r.newApp(config, itself)
-	return a, err
-}
-
-// actsAsItself reports whether the environment holds the secret of a client, which
-// acts as itself then.
-func actsAsItself(config app.Config) bool {
-	name, _, _ := strings.Cut(config.Namespace, "/")
-	return config.ClientSecret != "" && name == itselfNamespace
-}
-
-// isClient reports whether tokens are those of the client itself, whose
-// identity has its ID.
-func isClient(clientID string, set tokens.Set) bool {
-	return slices.ContainsFunc(set.All(), func(t tokens.Token) bool { return strings.EqualFold(t.IdentityID, clientID) })
-}
-
-// newApp opens an app that is closed when the command ends. A client that acts as
-// itself renews its tokens by its secret.
-func (r *runner) newApp(config app.Config, itself bool) (*app.App, error) {
-	open := app.NewUser
-	switch {
-	case itself && config.ClientSecret == "":
-		return nil, usagef("the client %s is logged in as itself: its secret is needed as well, by --client-secret-file", config.ClientID)
-	case itself:
-		open = app.NewService
-	case config.ClientSecret != "" && config.Login == nil:
-		config.RedirectURI = config.Client.BaseURL() + codePage // for a login that does not take place
-	}
-	a, err := open(config)
+	opened, err := r.newApp(config)
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, err
 	}
-	r.apps = append(r.apps, a)
-	return a, nil
+	return &account{App: opened, config: config, set: set}, unreadable
 }
 
-const codePage = "v2/web/auth-code"
-
-// explain says what to do about a login that is not sufficient.
-func explain(err error) error {
-	switch {
-	case errors.Is(err, app.ErrIdentityMismatch):
-		return fmt.Errorf("%w: run %q first, or choose another --profile", err, "globus-auth logout")
-	case errors.Is(err, tokens.ErrUnreadable):
-		return fmt.Errorf("%w: run %q first", err, "globus-auth logout --forget")
-	case errors.Is(err, tokens.ErrLoginRequired):
-		return fmt.Errorf("%w: run %q", err, "globus-auth login --client-id ID")
+func errNotLoggedIn(config app.Config) error {
+	which := ""
+	if config.ClientID != "" {
+		which = " for the client " + config.ClientID
 	}
-	return err
+	if config.Namespace != "" {
+		which += fmt.Sprintf(" in the profile %q", config.Namespace)
+	}
+	if address := config.Client.Address(); address != "" {
+		which += " at " + address
+	}
+	return failf("no login is stored%s: run %q first", which, "globus-auth login --client-id ID")
 }
 
-// newClient makes a client of what flags and environment say.
-func newClient(config globusauth.Config) (*globusauth.Client, error) {
-	client, err := globusauth.New(config)
-	if err != nil {
-		return nil, &usageError{err}
-	}
-	return client, nil
-}
-
-// client returns a client with the access token of the environment, or else with
-// that of the stored login.
+// client returns a client with the access token of the environment, or of the stored login.
 func (r *runner) client(ctx context.Context) (*globusauth.Client, error) {
-	client, _, err := r.open(ctx)
-	return client, err
-}
-
-// open returns the login as well, nil if the token is that of the environment.
-func (r *runner) open(ctx context.Context) (*globusauth.Client, *account, error) {
 	if token := r.getenv(tokenVariable); token != "" {
-		config, err := r.config()
-		if err != nil {
-			return nil, nil, err
-		}
-		config.Credentials = globusauth.Bearer(token)
-		client, err := newClient(config)
-		return client, nil, err
+		return r.newClient(globusauth.Bearer(token))
 	}
-	a, err := r.loggedIn(ctx)
+	a, err := r.stored(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	// A login that is not sufficient is told before anything else.
+	// A login that is not sufficient is reported before anything else.
 	if _, err := a.TokenSource(scopes.AuthResourceServer).Token(ctx); err != nil {
-		return nil, nil, explain(err)
+		return nil, err
 	}
-	return a.AuthClient(), a, nil
-}
-
-// confidential is the flow of a client with a secret.
-func (a *account) confidential() flows.Config {
-	return flows.Config{Auth: a.config.Client, ClientID: a.config.ClientID, ClientSecret: a.config.ClientSecret}
+	return a.AuthClient(), nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,7 +41,8 @@ type command struct {
 // testdata/NAME.golden.
 func golden(t *testing.T, name string, c command) {
 	t.Helper()
-	var out, errs bytes.Buffer
+	var out bytes.Buffer
+	var errs syncBuffer
 	if c.ctx == nil {
 		c.ctx = t.Context()
 	}
@@ -53,6 +55,24 @@ func golden(t *testing.T, name string, c command) {
 		t.Errorf("exit code %d, want %d\n%s", code, c.code, got)
 	}
 	compare(t, name, got)
+}
+
+// syncBuffer is standard error: several goroutines write to it.
+type syncBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *syncBuffer) Write(text []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(text)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 func render(code int, out, errs string) string {

@@ -17,15 +17,15 @@ import (
 	"github.com/globusauth/globusauth/tokens/filestore"
 )
 
-// desk is somebody's machine: a home directory, the environment, and a double in
-// place of the service.
+// desk is a user's machine: a token directory, the environment, and a test double of
+// the service.
 type desk struct {
 	t      *testing.T
 	server *authtest.Server
 	env    map[string]string
 	tell   func(redirectURI string, callback url.Values) string // what is typed; nil: the code
 	in     io.Reader                                            // standard input, in place of what is typed
-	hint   string                                               // who logs in
+	hint   string                                               // username that logs in
 	last   url.Values                                           // the parameters of the last login
 }
 
@@ -70,7 +70,8 @@ func (d *desk) runWith(ctx context.Context, args ...string) result {
 	d.t.Helper()
 	outReader, outWriter := io.Pipe()
 	inReader, inWriter := io.Pipe()
-	var out, errs bytes.Buffer
+	var out bytes.Buffer
+	var errs syncBuffer
 	read := make(chan struct{})
 	go func() {
 		defer close(read)

@@ -144,12 +144,7 @@ func (r *runner) emulatorConfig(ctx context.Context, o emulatorOptions) (authtes
 // announce tells what is in the world: the signal that the emulator is ready.
 func (r *runner) announce(ready authtest.Ready, format string) error {
 	if format == "json" {
-		text, err := encode(ready)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(r.Out, "%s\n", text)
-		return err
+		return printJSON(r.Out, ready, "")
 	}
 	w := tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "A test double of Globus Auth is ready.\n\nbase URL\t%s\nnative client\t%s\nconfidential client\t%s\n  secret\t%s\n  redirect URI\t%s\n",

@@ -24,7 +24,7 @@ func (r *runner) readSeed(ctx context.Context, path string) (authtest.World, err
 	if path == "-" {
 		name = "standard input"
 	} else {
-		file, err := openRegular(path)
+		file, err := openRegular("--seed", path)
 		if err != nil {
 			return authtest.World{}, err
 		}
@@ -40,7 +40,7 @@ func (r *runner) readSeed(ctx context.Context, path string) (authtest.World, err
 	}
 	world, err := authtest.ReadWorld(bytes.NewReader(text))
 	if err != nil {
-		return authtest.World{}, fmt.Errorf("%s: %w", name, err)
+		return authtest.World{}, &problem{words: "--seed: " + name, err: err}
 	}
 	return world, nil
 }
@@ -63,26 +63,13 @@ func readAll(ctx context.Context, in io.Reader) ([]byte, error) {
 	}
 }
 
-// openRegular opens a file to read. Of a FIFO the opening would wait, and a device
-// may never end.
-func openRegular(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, usagef("%s is not a regular file", path)
-	}
-	return os.Open(path)
-}
-
 // readState reads the world of --save, nil where there is none yet, and removes
 // what a killed emulator left behind.
 func readState(path string) (*authtest.World, error) {
 	if err := os.Remove(path + unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("--save: %w", err)
 	}
-	file, err := openRegular(path)
+	file, err := openRegular("--save", path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // No state is not an error.
 	}
@@ -92,7 +79,7 @@ func readState(path string) (*authtest.World, error) {
 	defer func() { _ = file.Close() }()
 	world, err := authtest.ReadWorld(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, &problem{words: "--save: " + path, err: err}
 	}
 	return &world, nil
 }

@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -25,7 +24,7 @@ func TestLogin(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	r := d.login("--no-browser", "--scopes", "openid profile email "+string(scopes.AuthViewIdentitySet)+" "+transfer)
-	if !strings.HasPrefix(r.out, "Please authenticate with Globus here:\n") || !strings.Contains(r.errs, "Logged in as alice@example.edu") {
+	if !strings.HasPrefix(r.out, "Please authenticate with Globus here:\n") || !strings.Contains(r.errs, "logged in as alice@example.edu") {
 		t.Errorf("out %q, err %q", r.out, r.errs)
 	}
 	if d.last.Get("access_type") != "offline" || !strings.HasPrefix(d.last.Get("prefill_named_grant"), "globus-auth") {
@@ -50,18 +49,10 @@ func TestLogin(t *testing.T) {
 	if !regexp.MustCompile(`^\S+\n$`).MatchString(token.out) || token.errs != "" {
 		t.Errorf("token printed %q, %q", token.out, token.errs)
 	}
-	shown := d.must("tokens", "--show").out
-	if !strings.Contains(shown, strings.TrimSpace(token.out)) || !strings.Contains(shown, "REFRESH TOKEN") {
-		t.Errorf("shown: %s", shown)
-	}
 	for _, args := range [][]string{{"tokens"}, {"tokens", "--format", "json"}, {"whoami"}, {"session", "show"}} {
 		if r := d.must(args...); strings.Contains(r.out+r.errs, strings.TrimSpace(token.out)) {
 			t.Errorf("%q shows the token", args)
 		}
-	}
-	var rows []map[string]any
-	if err := json.Unmarshal([]byte(d.must("tokens", "--show", "--format", "json").out), &rows); err != nil || rows[1]["access_token"] != strings.TrimSpace(token.out) || rows[1]["refresh_token"] == "" {
-		t.Errorf("rows %v, %v", rows, err)
 	}
 }
 
@@ -110,7 +101,7 @@ func TestLogoutOfTheCommand(t *testing.T) {
 			d.env["GLOBUS_AUTH_STORE"] = store
 			d.login("--scopes", "openid "+transfer)
 			secret := strings.TrimSpace(d.must("token", scopes.AuthResourceServer).out)
-			if r := d.must("logout"); r.errs != "Logged out.\n" {
+			if r := d.must("logout"); r.errs != "globus-auth: logged out\n" {
 				t.Errorf("logout: %+v", r)
 			}
 			for _, args := range [][]string{
@@ -284,19 +275,11 @@ func TestClientLogsIn(t *testing.T) {
 	d.must(with("session", "show")...)
 	d.must(with("logout")...)
 
-	// A person logs in to it, at its own redirect URI.
-	d.tell = func(redirectURI string, callback url.Values) string { return redirectURI + "?" + callback.Encode() }
-	if r := d.must(with("login", "--redirect-uri", ready.ConfidentialRedirectURI)...); !strings.Contains(r.errs, ready.Users[0].Username) {
-		t.Errorf("login: %+v", r)
-	}
-	d.must(with("session", "show")...)
-	d.must(with("logout")...)
-
 	for name, content := range map[string]string{"empty": "\n", "two words": "a b", "long": strings.Repeat("a", 5000)} {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if r := d.run(with("login")...); r.code != cli.ExitUsage || !strings.Contains(r.errs, "does not hold one secret alone") || strings.Contains(r.errs, "aaa") {
+		if r := d.run(with("login")...); r.code != cli.ExitUsage || !strings.Contains(r.errs, "give the secret alone") || strings.Contains(r.errs, "aaa") {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -346,13 +329,14 @@ func TestLogin_StoreIsAFile(t *testing.T) {
 	if r := d.run("tokens", "--store", file); r.code != cli.ExitUsage || !strings.Contains(r.errs, "--client-id") {
 		t.Errorf("without a client: %+v", r)
 	}
+	usual := d.tokenFile()
 	delete(d.env, "GLOBUS_AUTH_STORE_DIR")
 	d.env["GLOBUS_AUTH_STORE"], d.env["GLOBUS_AUTH_CLIENT_ID"] = file, d.server.Ready().NativeClientID
 	d.login()
 	if info, err := os.Stat(file); err != nil || info.Size() == 0 {
 		t.Errorf("no file: %v", err)
 	}
-	if _, err := os.Stat(d.tokenFile()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(usual); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the usual file is there too: %v", err)
 	}
 	d.must("whoami")

@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,65 +11,41 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
+// logoutTimeout bounds the revocation of all tokens.
+const logoutTimeout = 15 * time.Second
+
 func (r *runner) logout() *cobra.Command {
 	forget := false
 	command := &cobra.Command{
 		Use:   "logout",
-		Short: "Revoke the stored tokens, and delete them",
-		Long: `Revoke all stored tokens of a client and profile, and delete them. Tokens that cannot be revoked,
-such as when the service cannot be reached, are kept, so that logout can be run again, unless
---forget is given. --forget also clears a store that is damaged, or that other users can read; this
-requires --client-id.`,
-		Args: cobra.NoArgs,
+		Short: "Revoke and delete the stored tokens",
+		Long: `Revoke and delete all stored tokens of a client and profile. Tokens that cannot
+be revoked, such as when the service cannot be reached, are kept, so that logout
+can be run again, unless --forget is given. --forget also clears a store that is
+damaged, or that other users can read; this requires --client-id.`,
+		Args: exactArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := r.runLogout(cmd.Context(), forget)
-			if err != nil {
+			a, err := r.stored(cmd.Context())
+			unusable := errors.Is(err, tokens.ErrUnreadable) || errors.Is(err, tokens.ErrUnsafe)
+			if err != nil && (a == nil || !forget || !unusable) {
 				return err
 			}
-			_, err = fmt.Fprintln(r.Err, "Logged out.")
-			return err
+			ctx, cancel := context.WithTimeout(cmd.Context(), logoutTimeout)
+			defer cancel()
+			if err = a.Logout(ctx, app.LogoutOptions{Sweep: true, Forget: forget}); err == nil {
+				r.tell("logged out")
+				return nil
+			}
+			left, loadErr := a.Tokens(cmd.Context())
+			if loadErr != nil || len(left.All()) > 0 {
+				return &problem{words: "tokens that are not revoked are kept; run logout again, or add --forget to delete them", err: err}
+			}
+			if unusable {
+				return failf("the login is deleted (a damaged file is moved aside); its tokens are not revoked and remain valid until they expire")
+			}
+			return &problem{words: "the login is deleted, but its tokens are not revoked and remain valid until they expire", err: err}
 		},
 	}
 	command.Flags().BoolVar(&forget, "forget", false, "delete tokens even if they cannot be revoked")
 	return command
-}
-
-func (r *runner) runLogout(ctx context.Context, forget bool) error {
-	a, err := r.loggedIn(ctx)
-	if forget && (errors.Is(err, tokens.ErrUnreadable) || errors.Is(err, tokens.ErrUnsafe)) {
-		return r.removeStore(ctx, err)
-	}
-	if err != nil {
-		return err
-	}
-	err = a.Logout(ctx, app.LogoutOptions{Sweep: true, Forget: forget})
-	switch left, loadErr := a.Tokens(ctx); {
-	case loadErr != nil && err == nil:
-		return loadErr
-	case err != nil && len(left.All()) > 0:
-		return fmt.Errorf("%w: the tokens are kept: run it again, or use --forget to delete them", err)
-	case err != nil:
-		return fmt.Errorf("%w: the tokens are deleted, but may still be valid", err)
-	}
-	return nil
-}
-
-// removeStore clears a store that cannot be used: a damaged one is moved aside. What
-// it held cannot be revoked.
-func (r *runner) removeStore(ctx context.Context, damage error) error {
-	config, err := r.appConfig()
-	if err != nil {
-		return err
-	}
-	if config.ClientID == "" {
-		return usagef("%w; name the client with --client-id", damage)
-	}
-	if err := config.Store.Delete(ctx, key(config)); err != nil {
-		return err
-	}
-	done := "the damaged store is moved aside"
-	if errors.Is(damage, tokens.ErrUnsafe) {
-		done = "the login is removed"
-	}
-	return fmt.Errorf("%s; its tokens could not be revoked and remain valid until they expire", done)
 }

@@ -45,12 +45,7 @@ func (r *runner) runQuickstart(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	config, err := r.config()
-	if err != nil {
-		return err
-	}
-	config.BaseURL = world.BaseURL
-	client, err := newClient(config)
+	client, err := globusauth.New(globusauth.Config{BaseURL: world.BaseURL, AppName: appName})
 	if err != nil {
 		return err
 	}
@@ -112,11 +107,7 @@ func (r *runner) quickstartWorld(ctx context.Context) (authtest.Ready, func(), e
 		_, _ = fmt.Fprintf(r.Out, "A test double of Globus Auth listens on %s in this process.\n", double.BaseURL())
 		return double.Ready(), func() { stop(); <-ended }, nil
 	}
-	config, err := r.config()
-	if err != nil {
-		return authtest.Ready{}, nil, err
-	}
-	client, err := newClient(config)
+	client, err := r.newClient(nil)
 	if err != nil {
 		return authtest.Ready{}, nil, err
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -11,21 +10,18 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-func (r *runner) scopes() *cobra.Command {
-	command := &cobra.Command{Use: "scopes", Short: "Work with scope strings", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	command.AddCommand(&cobra.Command{
+func (r *runner) scopesParse() *cobra.Command {
+	return &cobra.Command{
 		Use:   "parse STRING",
 		Short: "Check a scope string and show it as a tree",
-		Long: `Check a scope string and show it as a tree, one scope per line; * marks an optional
-dependency. The last line is the canonical form. A mistake is shown with its position.`,
+		Long: `Check a scope string and show it as a tree, one scope per line; * marks an
+optional dependency. The last line is the canonical form. An error names the
+position of the mistake.`,
 		Example: `  globus-auth scopes parse 'openid email'
   globus-auth scopes parse 'transfer[*data_access]'`,
-		Args: oneArgument,
+		Args: exactArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			graph, err := scopes.Parse(args[0])
-			if problem, ok := errors.AsType[*scopes.ParseError](err); ok {
-				return fmt.Errorf("%w\n%s", err, pointAt(args[0], problem.Offset))
-			}
+			graph, err := parseScopes(args[0])
 			if err != nil {
 				return err
 			}
@@ -39,8 +35,15 @@ dependency. The last line is the canonical form. A mistake is shown with its pos
 			_, err = io.WriteString(r.Out, text.String())
 			return err
 		},
-	})
-	return command
+	}
+}
+
+func parseScopes(text string) (*scopes.Graph, error) {
+	graph, err := scopes.Parse(text)
+	if wrong, ok := errors.AsType[*scopes.ParseError](err); ok {
+		return graph, failf("%v: byte %d: %s", wrong.Kind, wrong.Offset, wrong.Reason)
+	}
+	return graph, err
 }
 
 func drawScope(text *strings.Builder, node scopes.Node, depth int) {
@@ -52,17 +55,4 @@ func drawScope(text *strings.Builder, node scopes.Node, depth int) {
 	for _, dependency := range node.Dependencies() {
 		drawScope(text, dependency, depth+1)
 	}
-}
-
-// pointAt shows what is around a byte of a text, and an arrow below it.
-func pointAt(text string, at int) string {
-	const around = 34
-	from, to := max(0, at-around), min(len(text), at+around)
-	line := []byte("  " + text[from:to])
-	for i, c := range line {
-		if c < ' ' || c > '~' {
-			line[i] = '?'
-		}
-	}
-	return string(line) + "\n" + strings.Repeat(" ", 2+at-from) + "^"
 }

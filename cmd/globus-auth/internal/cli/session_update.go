@@ -9,34 +9,32 @@ import (
 )
 
 func (r *runner) sessionUpdate() *cobra.Command {
-	var o loginOptions
 	command := &cobra.Command{
 		Use:   "update",
 		Short: "Authenticate again, as a service or policy requires",
-		Long: `Log in again for the same scopes, so that the session satisfies what a service or policy
-requires. With no other flags, a fresh authentication is required.`,
+		Long: `Log in again for the same scopes, so that the session satisfies what a service
+or policy requires. With no other flags, a fresh authentication is required.`,
 		Example: `  globus-auth session update --session-identities alice@example.edu
   globus-auth session update --session-mfa \
     --session-policies 8b0f8e21-3a2b-4b0a-9f1c-2f3a0f6a2b0c`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := r.loggedIn(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if isClient(a.config.ClientID, a.set) {
-				return usagef("a client that logged in as itself has no session")
-			}
-			parameters := o.parameters(cmd)
-			if parameters.Prompt == "" && parameters.SessionRequiredMFA == nil &&
-				len(parameters.SessionRequiredIdentities)+len(parameters.SessionRequiredPolicies)+len(parameters.SessionRequiredSingleDomain) == 0 {
-				parameters.Prompt = "login"
-			}
-			config := a.config
-			config.NoRefreshTokens = !slices.ContainsFunc(a.set.All(), func(t tokens.Token) bool { return t.RefreshToken != "" })
-			return r.loginUser(cmd.Context(), config, o, parameters)
-		},
+		Args: exactArgs,
 	}
-	o.flags(command)
+	flags := newLoginFlags(command)
+	command.RunE = func(cmd *cobra.Command, _ []string) error {
+		a, err := r.stored(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if a.config.ClientSecret != "" {
+			return usagef("a client that acts as itself has no session")
+		}
+		wanted := &flags.authorization
+		if !cmd.Flags().Changed("session-mfa") &&
+			len(wanted.SessionRequiredIdentities)+len(wanted.SessionRequiredPolicies)+len(wanted.SessionRequiredSingleDomain) == 0 {
+			wanted.Prompt = "login"
+		}
+		a.config.NoRefreshTokens = !slices.ContainsFunc(a.set.All(), func(t tokens.Token) bool { return t.RefreshToken != "" })
+		return r.logIn(cmd, a.config, flags)
+	}
 	return command
 }

@@ -13,29 +13,28 @@ import (
 	"github.com/globusauth/globusauth/tokens/sqlitestore"
 )
 
-// openStore opens the store, by default in the directory of the official SDK for an
-// app of this name. A kind with a path separator is the path of one JSON file for one
+// openStore opens the token store. By default it is in the directory where the official SDK
+// keeps tokens of an app of this name. A --store with a path separator is one JSON file for one
 // client.
-func openStore(s settings, client *globusauth.Client) (tokens.Store, error) {
-	kind, dir := s.store, s.storeDir
-	if strings.ContainsRune(filepath.ToSlash(kind), '/') {
+func (r *runner) openStore(client *globusauth.Client) (tokens.Store, error) {
+	if strings.ContainsRune(filepath.ToSlash(r.store), '/') {
 		switch {
-		case s.clientID == "":
-			return nil, usagef("--store %s is the file of one client: name it with --client-id", kind)
-		case dir != "":
-			return nil, usagef("--store %s names a file: leave --store-dir out", kind)
+		case r.clientID == "":
+			return nil, usagef("--store %s is the file of one client: name it with --client-id", r.store)
+		case r.storeDir != "":
+			return nil, usagef("--store %s names a file: omit --store-dir", r.store)
 		}
-		return filestore.New(filestore.Config{Path: kind, ClientID: s.clientID, Environment: client.Environment(), Address: client.Address()})
+		return filestore.New(filestore.Config{Path: r.store, ClientID: r.clientID, Environment: client.Environment(), Address: client.Address()})
 	}
-	switch kind {
+	switch r.store {
 	case "", "file":
-		return filestore.New(filestore.Config{AppName: appName, Dir: dir})
+		return filestore.New(filestore.Config{AppName: appName, Dir: r.storeDir})
 	case "sqlite":
-		return sqlitestore.New(sqlitestore.Config{AppName: appName, Dir: dir})
+		return sqlitestore.New(sqlitestore.Config{AppName: appName, Dir: r.storeDir})
 	case "keyring":
-		return keyringstore.New(keyringstore.Config{AppName: appName, Dir: dir})
+		return keyringstore.New(keyringstore.Config{AppName: appName, Dir: r.storeDir})
 	}
-	return nil, usagef("--store %q is invalid: use file, sqlite, keyring, or a path such as ./tokens.json", kind)
+	return nil, usagef("--store %q is invalid: use file, sqlite, keyring, or a path such as ./tokens.json", r.store)
 }
 
 // key is where the login of a configuration is stored.
@@ -50,13 +49,14 @@ func onlyClient(ctx context.Context, config app.Config) (string, error) {
 	config.ClientID = "any"
 	want, err := key(config).Normal()
 	if err != nil {
-		return "", usagef("--profile: %w", err)
+		return "", &problem{words: "--profile", err: err, usage: true}
 	}
 	keys, err := config.Store.Keys(ctx)
 	var clients []string
 	for _, key := range keys {
-		if key.Environment == want.Environment && key.Address == want.Address && key.Namespace == want.Namespace {
-			clients = append(clients, key.ClientID)
+		client := key.ClientID
+		if key.ClientID = want.ClientID; key == want {
+			clients = append(clients, client)
 		}
 	}
 	switch {
