@@ -92,7 +92,7 @@ func from(sentinel, err error) string {
 
 // cause is the text of the first error that says more than what was attempted.
 func cause(err error) string {
-	for reflect.TypeOf(err) == reflect.TypeOf(fmt.Errorf("%w", io.EOF)) { //nolint:errorlint // each error of the chain is looked at
+	for reflect.TypeOf(err) == reflect.TypeOf(fmt.Errorf("%w", io.EOF)) {
 		inner := errors.Unwrap(err)
 		if !strings.HasSuffix(err.Error(), ": "+inner.Error()) {
 			break
