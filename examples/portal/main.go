@@ -63,9 +63,9 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /login", site.Start())
-	mux.Handle("GET /callback", site.Callback())
-	mux.Handle("POST /logout", site.Logout())
+	mux.HandleFunc("GET /login", site.Start)
+	mux.HandleFunc("GET /callback", site.Callback)
+	mux.HandleFunc("POST /logout", site.Logout)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		set, err := site.Session(r)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,78 +13,77 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-var (
-	errMethod       = errors.New("login: the method is not allowed")
-	errUnknownLogin = fmt.Errorf("login: callback: %w: no such login was started in this browser, or it is too old", flows.ErrState)
-	errUsed         = fmt.Errorf("login: callback: %w: it was used before", flows.ErrState)
-)
-
-// Callback is the handler for the redirect URI. A callback works once. One that was
-// used, or that does not belong to this browser, leads a person who is logged in on
-// to the site. After a failure of the service the same callback may be tried again.
-func (web *Web) Callback() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secureHeader(w.Header())
-		if r.Method != http.MethodGet {
-			w.Header().Set("Allow", http.MethodGet)
-			web.fail(w, r, wrongMethod())
-			return
-		}
-		callback, err := url.ParseQuery(r.URL.RawQuery)
-		if p, found := web.find(r, callback["state"]); found && err == nil {
-			web.callback(w, r, p, callback)
-			return
-		}
-		web.useless(w, r, pending{}, errUnknownLogin)
-	})
-}
-
-// useless responds to a callback that does not belong to a login, or not any more.
-func (web *Web) useless(w http.ResponseWriter, r *http.Request, p pending, err error) {
-	if set, err := web.Session(r); err == nil && len(set.All()) > 0 {
-		redirect(w, cmp.Or(web.next(p.Start), web.config.AfterLogin))
+// Callback is served at the redirect URI. A callback works once. One that was used, or
+// that does not belong to this browser, leads a person who is logged in on to the
+// page. After a failure of the service the same callback may be tried again.
+func (web *Web) Callback(w http.ResponseWriter, r *http.Request) {
+	secureHeader(w.Header())
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		web.fail(w, r, wrongMethod(), "")
 		return
 	}
-	web.fail(w, r, failure(http.StatusBadRequest, "This login cannot be completed",
-		"It was started in another browser, took too long, or was completed before.", err).startOver(p.Start))
-}
-
-// callback finishes a login that this browser started.
-func (web *Web) callback(w http.ResponseWriter, r *http.Request, p pending, callback url.Values) {
+	callback, err := url.ParseQuery(r.URL.RawQuery)
+	state := callback["state"]
+	if err != nil || len(state) != 1 {
+		web.useless(w, r, "")
+		return
+	}
+	login, p, found := web.find(r, state[0])
+	if !found {
+		start, _ := web.config.Sessions.Get(r.Context(), usedKey(state[0])) // empty for an unknown login
+		web.useless(w, r, string(start))
+		return
+	}
 	// Marked first: a code that is sent twice may end the tokens of the first time.
-	mark := usedKey(p.login.State())
-	switch added, err := web.config.Sessions.Add(r.Context(), mark, []byte("used"), time.Unix(p.Expiry, 0)); {
+	added, err := web.config.Sessions.Add(r.Context(), usedKey(state[0]), []byte(p.Start), time.Unix(p.Expiry, 0))
+	switch {
 	case err != nil:
-		web.fail(w, r, unavailable(fmt.Errorf("login: callback: %w", err)).startOver(p.Start))
-		return
+		web.fail(w, r, unavailable(fmt.Errorf("login: callback: %w", err)), p.Start)
 	case !added:
-		web.useless(w, r, p, errUsed)
+		web.useless(w, r, p.Start)
+	default:
+		web.finish(w, r, login, p, callback)
+	}
+}
+
+// useless responds to a callback that belongs to no login of this browser, or not any
+// more.
+func (web *Web) useless(w http.ResponseWriter, r *http.Request, start string) {
+	if set, err := web.Session(r); err == nil && len(set.All()) > 0 {
+		redirect(w, cmp.Or(web.next(start), web.config.Home))
 		return
 	}
-	set, claims, err := finish(r.Context(), p.login, callback)
+	err := fmt.Errorf("login: callback: %w: no such login was started in this browser, or it is too old or completed", flows.ErrState)
+	web.fail(w, r, failure(http.StatusBadRequest, "This login cannot be completed",
+		"It was started in another browser, took too long, or was completed before.", err), start)
+}
+
+// finish finishes a login that this browser started.
+func (web *Web) finish(w http.ResponseWriter, r *http.Request, login flows.Login, p pending, callback url.Values) {
+	set, claims, err := finish(r.Context(), login, callback)
 	if err != nil {
-		// Nothing came of it: no mark is needed, and a code that was not used can be tried again.
-		if _, err := web.config.Sessions.Take(context.WithoutCancel(r.Context()), mark); err != nil {
+		// Without tokens no mark is needed, and a code that was not used can be tried again.
+		if _, err := web.config.Sessions.Take(context.WithoutCancel(r.Context()), usedKey(login.State())); err != nil {
 			web.report(r, fmt.Errorf("login: callback: %w", err))
 		}
 		f := explain(err)
 		if f.Status < http.StatusInternalServerError {
-			web.setCookie(w, p.name, "", -time.Second)
+			web.setCookie(w, p.cookie, "", -time.Second)
 		}
-		web.fail(w, r, f.startOver(p.Start))
+		web.fail(w, r, f, p.Start)
 		return
 	}
-	web.setCookie(w, p.name, "", -time.Second)
+	web.setCookie(w, p.cookie, "", -time.Second)
 	if web.config.OnLogin != nil {
 		if err := web.config.OnLogin(r, set, claims); err != nil {
 			web.revoke(r, "refuse the login", tokens.Set{}, set)
-			web.fail(w, r, failure(http.StatusForbidden, "No access",
-				"You have logged in, but you may not use this site.", err).startOver(p.Start))
+			web.fail(w, r, failure(http.StatusForbidden, "No access", "You have logged in, but you may not use this site.", err), p.Start)
 			return
 		}
 	}
 	if err := web.begin(w, r, set); err != nil {
-		web.fail(w, r, unavailable(err).startOver(p.Start))
+		web.fail(w, r, unavailable(fmt.Errorf("login: keep the session: %w", err)), p.Start)
 		return
 	}
 	redirect(w, web.next(p.Start))
@@ -95,16 +93,10 @@ func (web *Web) callback(w http.ResponseWriter, r *http.Request, p pending, call
 // identity in this browser is continued with the tokens of both.
 func (web *Web) begin(w http.ResponseWriter, r *http.Request, set tokens.Set) error {
 	ctx := context.WithoutCancel(r.Context())
-	var before tokens.Set
-	if old, found := web.cookie(r, sessionCookie); found {
-		data, err := web.config.Sessions.Take(ctx, sessionKey(old))
-		if err != nil {
-			web.revoke(r, "keep no session", tokens.Set{}, set)
-			return fmt.Errorf("login: end the session before: %w", err)
-		}
-		if before, err = readSet(data); err != nil {
-			web.report(r, err)
-		}
+	before, err := web.takeSession(ctx, r)
+	if err != nil {
+		web.revoke(r, "keep no session", tokens.Set{}, set)
+		return err
 	}
 	kept := set
 	if who := identity(set); who != "" && who == identity(before) {
@@ -117,7 +109,7 @@ func (web *Web) begin(w http.ResponseWriter, r *http.Request, set tokens.Set) er
 	}
 	if err != nil {
 		web.revoke(r, "keep no session", tokens.Set{}, set, before)
-		return fmt.Errorf("login: keep the session: %w", err)
+		return err
 	}
 	web.setCookie(w, sessionCookie, id, web.config.SessionTime)
 	web.revoke(r, "end the session before", kept, before)

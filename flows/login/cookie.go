@@ -13,37 +13,34 @@ const (
 	maxPage       = 2048
 )
 
+// secure reports whether the portal has https; without it, on a loopback address,
+// browsers keep no secure cookies.
+func (web *Web) secure() bool { return web.site.Scheme == "https" }
+
 func (web *Web) cookieName(name string) string {
-	if web.secure {
+	if web.secure() {
 		return hostPrefix + name
 	}
 	return name
 }
 
-// cookie returns a number that setCookie wrote. What looks otherwise, or came
-// twice, is none.
-func (web *Web) cookie(r *http.Request, name string) (string, bool) {
-	const length = 26 // of rand.Text
-	all := r.CookiesNamed(web.cookieName(name))
-	if len(all) != 1 || len(all[0].Value) != length {
+// sessionKey is the key of the browser's session. A cookie that came twice is ignored.
+func (web *Web) sessionKey(r *http.Request) (key string, found bool) {
+	all := r.CookiesNamed(web.cookieName(sessionCookie))
+	if len(all) != 1 {
 		return "", false
 	}
-	for _, c := range all[0].Value {
-		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
-			return "", false
-		}
-	}
-	return all[0].Value, true
+	return sessionKey(all[0].Value), true
 }
 
-func (web *Web) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
-	//nolint:gosec // Secure is off only on a loopback address without https
+func (web *Web) setCookie(w http.ResponseWriter, name, value string, lifetime time.Duration) {
+	//nolint:gosec // see secure
 	http.SetCookie(w, &http.Cookie{
 		Name:     web.cookieName(name),
 		Value:    value,
 		Path:     "/",
-		MaxAge:   int(life / time.Second),
-		Secure:   web.secure,
+		MaxAge:   int(lifetime / time.Second),
+		Secure:   web.secure(),
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, // the callback comes from another site
 	})
@@ -58,6 +55,6 @@ func samePage(target string) bool {
 	if strings.ContainsFunc(target, func(r rune) bool { return r == '\\' || r <= ' ' || r >= 0x7f }) {
 		return false
 	}
-	parsed, err := url.Parse(target)
-	return err == nil && parsed.Scheme == "" && parsed.Host == "" && parsed.User == nil
+	_, err := url.Parse(target)
+	return err == nil
 }

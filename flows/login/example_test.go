@@ -32,9 +32,9 @@ func ExampleWeb() {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /login", web.Start())
-	mux.Handle("GET /login/callback", web.Callback())
-	mux.Handle("POST /logout", web.Logout())
+	mux.HandleFunc("GET /login", web.Start)
+	mux.HandleFunc("GET /login/callback", web.Callback)
+	mux.HandleFunc("POST /logout", web.Logout)
 
 	answer := httptest.NewRecorder()
 	mux.ServeHTTP(answer, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/login?next=/jobs", nil))

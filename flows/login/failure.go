@@ -21,7 +21,7 @@ type Failure struct {
 	Title, Message string
 	// Link is the path and query of this site to go on from, and LinkText what it says: the
 	// address that starts the same login again, with its parameters, or where that is not
-	// known AfterLogin.
+	// known Home.
 	Link, LinkText string
 	// RetryAfter is how long the service asks to wait; zero means that it does not say.
 	RetryAfter time.Duration
@@ -33,12 +33,14 @@ func failure(status int, title, message string, err error) Failure {
 	return Failure{Status: status, Title: title, Message: message, Err: err}
 }
 
-// startOver returns the failure with a link to what started the login.
-func (f Failure) startOver(start string) Failure {
-	if start != "" {
-		f.Link, f.LinkText = start, "Log in again"
-	}
-	return f
+var (
+	errMethod = errors.New("login: the method is not allowed")
+	errNext   = errors.New("login: start: the parameter next is not a path of this site, or too long")
+)
+
+// wrongNext refuses a login that leads elsewhere.
+func wrongNext() Failure {
+	return failure(http.StatusBadRequest, "Unknown page", "The page to go to after the login is not part of this site.", errNext)
 }
 
 // wrongMethod refuses what is not a browser that comes back.
@@ -75,11 +77,13 @@ func explain(err error) Failure {
 	return f
 }
 
-// fail responds to a request that is not served.
-func (web *Web) fail(w http.ResponseWriter, r *http.Request, f Failure) {
+// fail responds to a request that is not served, with a link to what started the login.
+func (web *Web) fail(w http.ResponseWriter, r *http.Request, f Failure, start string) {
 	web.report(r, f.Err)
-	if f.Link == "" {
-		f.Link, f.LinkText = web.config.AfterLogin, "Continue"
+	if start != "" {
+		f.Link, f.LinkText = start, "Log in again"
+	} else {
+		f.Link, f.LinkText = web.config.Home, "Continue"
 	}
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((f.RetryAfter+time.Second-1)/time.Second)))

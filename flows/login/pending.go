@@ -9,7 +9,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,9 +35,8 @@ type pending struct {
 	Start  string          `json:"start"` // path and query that started it
 	Expiry int64           `json:"expiry"`
 
-	name  string // of its cookie
-	size  int    // of its cookie
-	login flows.Login
+	cookie string // its name
+	size   int    // of the cookie
 }
 
 // newSeal makes the AEAD for pending logins. Its key comes from the client secret,
@@ -55,79 +53,73 @@ func newSeal(clientSecret string) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// keep gives the browser a login to keep. The oldest ones make room.
-func (web *Web) keep(w http.ResponseWriter, r *http.Request, begun flows.Login, timeout time.Duration) error {
+// keep gives the browser a login to keep, in place of the oldest ones if there are too
+// many.
+func (web *Web) keep(w http.ResponseWriter, r *http.Request, begun flows.Login) error {
 	stored, err := begun.MarshalStorage()
 	if err != nil {
 		return err
 	}
+	timeout := web.config.Flow.LoginTimeout
 	data, err := json.Marshal(pending{Login: stored, Start: r.RequestURI, Expiry: web.now().Add(timeout).Unix()})
 	if err != nil {
-		return fmt.Errorf("login: start: %w", err)
+		return err
 	}
 	//nolint:gosec // this AEAD makes a random nonce itself
 	value := base64.RawURLEncoding.EncodeToString(web.seal.Seal(nil, nil, data, nil))
 	if len(value) > maxCookieBytes {
-		return errNotHere
+		return errNext
 	}
-	held, free := web.held(r)
-	slices.SortFunc(held, func(a, b pending) int { return cmp.Compare(a.Expiry, b.Expiry) })
+	// Free cookies expire first. Of logins that start at once most take different ones.
+	all := web.pending(r, int(begun.State()[0]))
+	slices.SortStableFunc(all, func(a, b pending) int { return cmp.Compare(a.Expiry, b.Expiry) })
 	total := len(value)
-	for _, p := range held {
+	for _, p := range all[1:] {
 		total += p.size
 	}
-	var evicted []string
-	for len(held) > 0 && (len(free)+len(evicted) == 0 || total > maxPendingBytes) {
-		total -= held[0].size
-		evicted, held = append(evicted, held[0].name), held[1:]
-	}
-	free = append(free, evicted...)
-	// Of logins that start at once, most get different names, since state is random.
-	name := free[int(begun.State()[0])%len(free)]
-	for _, old := range evicted {
-		if old != name {
-			web.setCookie(w, old, "", -time.Second)
+	for _, p := range all[1:] {
+		if total > maxPendingBytes && p.size > 0 {
+			web.setCookie(w, p.cookie, "", -time.Second)
+			total -= p.size
 		}
 	}
-	web.setCookie(w, name, value, timeout)
+	web.setCookie(w, all[0].cookie, value, timeout)
 	return nil
 }
 
-// held returns the pending logins of a browser, and the names of cookies that are
-// free. Of a cookie that cannot be opened there is only the name and the size.
-func (web *Web) held(r *http.Request) (held []pending, free []string) {
-	for i := range maxPending {
-		p := pending{name: pendingCookie + strconv.Itoa(i)}
-		all := r.CookiesNamed(web.cookieName(p.name))
-		for _, cookie := range all {
+// pending returns the logins that a browser keeps, beginning with the given cookie. Of
+// a cookie that is not there or cannot be opened there are only the name and the size.
+func (web *Web) pending(r *http.Request, first int) []pending {
+	all := make([]pending, maxPending)
+	for i := range all {
+		p := &all[i]
+		p.cookie = pendingCookie + strconv.Itoa((first+i)%maxPending)
+		cookies := r.CookiesNamed(web.cookieName(p.cookie))
+		for _, cookie := range cookies {
 			p.size += len(cookie.Value)
 		}
-		if p.size == 0 {
-			free = append(free, p.name)
+		if len(cookies) != 1 {
 			continue
 		}
-		if sealed, err := base64.RawURLEncoding.DecodeString(all[0].Value); err == nil && len(all) == 1 {
+		if sealed, err := base64.RawURLEncoding.DecodeString(cookies[0].Value); err == nil {
 			if data, err := web.seal.Open(nil, nil, sealed, nil); err == nil {
-				_ = json.Unmarshal(data, &p) // it is ours
+				_ = json.Unmarshal(data, p) // sealed by keep
 			}
 		}
-		held = append(held, p)
 	}
-	return held, free
+	return all
 }
 
 // find returns the login that a callback with this state belongs to, if this browser
 // started it.
-func (web *Web) find(r *http.Request, state []string) (pending, bool) {
-	held, _ := web.held(r)
-	for _, p := range held {
+func (web *Web) find(r *http.Request, state string) (flows.Login, pending, bool) {
+	for _, p := range web.pending(r, 0) {
 		login, err := web.config.Flow.Resume(p.Login)
-		if err == nil && len(state) == 1 && subtle.ConstantTimeCompare([]byte(login.State()), []byte(state[0])) == 1 {
-			p.login = login
-			return p, true
+		if err == nil && subtle.ConstantTimeCompare([]byte(login.State()), []byte(state)) == 1 {
+			return login, p, true
 		}
 	}
-	return pending{}, false
+	return flows.Login{}, pending{}, false
 }
 
 // next is the page that a login leads to, by the path and query that started it; empty
@@ -137,7 +129,7 @@ func (web *Web) next(start string) string {
 	if err != nil || !samePage(start) {
 		return ""
 	}
-	next := cmp.Or(parsed.Query().Get("next"), web.config.AfterLogin)
+	next := cmp.Or(parsed.Query().Get("next"), web.config.Home)
 	if !samePage(next) {
 		return ""
 	}

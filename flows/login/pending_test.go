@@ -33,11 +33,11 @@ func (s *countingSessions) Add(ctx context.Context, key string, data []byte, exp
 // Logins that strangers begin, however many, take no room and end no other login.
 func TestWebStart_Flood(t *testing.T) {
 	t.Parallel()
-	sessions := &countingSessions{Sessions: login.NewMemorySessions(10, nil)}
+	sessions := &countingSessions{Sessions: &login.MemorySessions{Limit: 10}}
 	p := newPortal(t, func(c *login.WebConfig) { c.Sessions = sessions })
 	v, later := p.visitor(), p.visitor()
 	redirect, callback := v.start("/login?next=/jobs")
-	start := p.web.Start()
+	start := http.HandlerFunc(p.web.Start)
 	for range 10_000 {
 		w := httptest.NewRecorder()
 		start.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/login", nil))
@@ -57,7 +57,7 @@ func TestWebStart_Flood(t *testing.T) {
 // Callbacks with codes that nobody got leave nothing behind either.
 func TestWebCallback_Flood(t *testing.T) {
 	t.Parallel()
-	p := newPortal(t, func(c *login.WebConfig) { c.Sessions = login.NewMemorySessions(2, nil) })
+	p := newPortal(t, func(c *login.WebConfig) { c.Sessions = &login.MemorySessions{Limit: 2} })
 	for range 10 {
 		v := p.visitor()
 		redirect, callback := v.start("/login")
@@ -165,7 +165,7 @@ func (p *portal) replica(change func(*login.WebConfig)) *login.Web {
 
 func TestWebCallback_OnAnotherReplica(t *testing.T) {
 	t.Parallel()
-	sessions := login.NewMemorySessions(0, nil)
+	sessions := &login.MemorySessions{}
 	p := newPortal(t, func(c *login.WebConfig) { c.Sessions = sessions })
 	v := p.visitor()
 	redirect, callback := v.start("/login?next=/jobs")
@@ -174,7 +174,7 @@ func TestWebCallback_OnAnotherReplica(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
 		r.Header.Set("Cookie", v.cookieHeader())
 		w := httptest.NewRecorder()
-		web.Callback().ServeHTTP(w, r)
+		web.Callback(w, r)
 		return w
 	}
 	for name, change := range map[string]func(*login.WebConfig){
@@ -208,7 +208,7 @@ func TestWebCallback_ChangedCookie(t *testing.T) {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, redirect+"?"+callback.Encode(), nil)
 			r.Header.Set("Cookie", header)
 			w := httptest.NewRecorder()
-			p.web.Callback().ServeHTTP(w, r)
+			p.web.Callback(w, r)
 			if w.Code != http.StatusBadRequest {
 				t.Fatalf("byte %d: status %d", i, w.Code)
 			}

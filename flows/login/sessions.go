@@ -1,9 +1,11 @@
 package login
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"sync"
 	"time"
 )
@@ -19,7 +21,7 @@ type Sessions interface {
 	// Add stores data under key until expiry, unless something is stored there
 	// already. Of several callers at once, one adds.
 	Add(ctx context.Context, key string, data []byte, expiry time.Time) (added bool, err error)
-	// Get returns what is stored under key; nil if nothing is, or not any more.
+	// Get returns what is stored under key; nil if nothing is, or it has expired.
 	Get(ctx context.Context, key string) ([]byte, error)
 	// Take is Get, and removes what it returns. Of several callers at once,
 	// one gets it.
@@ -27,18 +29,21 @@ type Sessions interface {
 }
 
 // ErrFull says that a [MemorySessions] holds as much as it may.
-var ErrFull = errors.New("too many sessions are held in memory")
+var ErrFull = errors.New("login: too many sessions are held in memory")
 
 const (
 	defaultMaxSessions = 100_000
 	sweepPause         = time.Minute
 )
 
-// MemorySessions are the [Sessions] of one process. They end with it. Make one
-// with [NewMemorySessions]; it is safe for concurrent use.
+// MemorySessions are the [Sessions] of one process. They end with it. The zero value
+// is ready; it is safe for concurrent use.
 type MemorySessions struct {
-	limit int
-	now   func() time.Time
+	// Limit is how many sessions and marks of the last logins are held together. Zero
+	// means 100,000.
+	Limit int
+
+	now func() time.Time // nil means time.Now
 
 	mu      sync.Mutex // guards what follows
 	entries map[string]memorySession
@@ -52,37 +57,25 @@ type memorySession struct {
 
 var _ Sessions = (*MemorySessions)(nil)
 
-// NewMemorySessions returns an empty store for at most limit sessions and marks of the
-// last logins together, 100,000 if limit is zero. Now is the clock; nil means time.Now.
-func NewMemorySessions(limit int, now func() time.Time) *MemorySessions {
-	if limit <= 0 {
-		limit = defaultMaxSessions
-	}
-	if now == nil {
-		now = time.Now
-	}
-	return &MemorySessions{limit: limit, now: now, entries: map[string]memorySession{}}
-}
-
 // Add stores data. It fails with [ErrFull] when there is no room.
 func (m *MemorySessions) Add(_ context.Context, key string, data []byte, expiry time.Time) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.now()
-	if now.Sub(m.swept) >= sweepPause || len(m.entries) >= m.limit {
+	now, limit := m.time(), cmp.Or(m.Limit, defaultMaxSessions)
+	if now.Sub(m.swept) >= sweepPause || len(m.entries) >= limit {
 		m.swept = now
-		for key, entry := range m.entries {
-			if !now.Before(entry.expiry) {
-				delete(m.entries, key)
-			}
-		}
+		maps.DeleteFunc(m.entries, func(_ string, entry memorySession) bool { return !now.Before(entry.expiry) })
 	}
-	if entry, found := m.entries[key]; found && now.Before(entry.expiry) {
+	if m.get(key) != nil {
 		return false, nil
-	} else if !found && len(m.entries) >= m.limit {
-		return false, fmt.Errorf("login: add session: %w", ErrFull)
 	}
-	kept := append([]byte(nil), data...)
+	if len(m.entries) >= limit {
+		return false, ErrFull
+	}
+	if m.entries == nil {
+		m.entries = map[string]memorySession{}
+	}
+	kept := append([]byte{}, data...) // not nil
 	m.entries[key] = memorySession{data: func() []byte { return kept }, expiry: expiry}
 	return true, nil
 }
@@ -105,8 +98,15 @@ func (m *MemorySessions) Take(_ context.Context, key string) ([]byte, error) {
 
 func (m *MemorySessions) get(key string) []byte {
 	entry, found := m.entries[key]
-	if !found || !m.now().Before(entry.expiry) {
+	if !found || !m.time().Before(entry.expiry) {
 		return nil
 	}
-	return append([]byte(nil), entry.data()...)
+	return bytes.Clone(entry.data())
+}
+
+func (m *MemorySessions) time() time.Time {
+	if m.now == nil {
+		return time.Now()
+	}
+	return m.now()
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/globusauth/globusauth/flows/login"
@@ -42,7 +43,7 @@ func TestWebSessionsFail(t *testing.T) {
 	t.Parallel()
 	failing := ""
 	p := newPortal(t, func(c *login.WebConfig) {
-		c.Sessions = failingSessions{login.NewMemorySessions(0, c.Flow.Auth.Now), func(call string) bool { return call == failing }}
+		c.Sessions = failingSessions{&login.MemorySessions{}, func(call string) bool { return call == failing }}
 	})
 	v := p.visitor()
 	v.login()
@@ -89,49 +90,52 @@ func TestWebLogoutWithoutService(t *testing.T) {
 
 func TestMemorySessions(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context()
-	now := time.Unix(1_800_000_000, 0)
-	m := login.NewMemorySessions(2, func() time.Time { return now })
-	data := []byte("data")
-	add := func(key, data string, life time.Duration) (bool, error) {
-		return m.Add(ctx, key, []byte(data), now.Add(life))
-	}
-	if added, err := m.Add(ctx, "a", data, now.Add(time.Minute)); !added || err != nil {
-		t.Fatal(added, err)
-	}
-	data[0] = 'X'
-	got, err := m.Get(ctx, "a")
-	if err != nil || string(got) != "data" {
-		t.Errorf("get: %q, %v", got, err)
-	}
-	got[0] = 'X'
-	if got, _ := m.Get(ctx, "a"); string(got) != "data" {
-		t.Errorf("get after a change: %q", got)
-	}
-	if added, err := add("b", "", time.Hour); !added || err != nil {
-		t.Error(added, err)
-	}
-	if added, err := add("c", "", time.Hour); added || !errors.Is(err, login.ErrFull) {
-		t.Errorf("third: %v, %v", added, err)
-	}
-	if added, err := add("a", "new", time.Minute); added || err != nil {
-		t.Errorf("again: %v, %v", added, err)
-	}
-	now = now.Add(time.Minute)
-	if got, _ := m.Get(ctx, "a"); got != nil {
-		t.Errorf("expired: %q", got)
-	}
-	if added, err := add("a", "new", time.Minute); !added || err != nil {
-		t.Errorf("again after the end: %v, %v", added, err)
-	}
-	now = now.Add(time.Minute)
-	if added, err := add("c", "c", time.Hour); !added || err != nil {
-		t.Errorf("after one expired: %v, %v", added, err)
-	}
-	if got, _ := m.Take(ctx, "c"); string(got) != "c" {
-		t.Errorf("take: %q", got)
-	}
-	if got, _ := m.Take(ctx, "c"); got != nil {
-		t.Errorf("second take: %q", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		m := &login.MemorySessions{Limit: 2}
+		add := func(key, data string, lifetime time.Duration) (bool, error) {
+			return m.Add(ctx, key, []byte(data), time.Now().Add(lifetime))
+		}
+		data := []byte("data")
+		if added, err := m.Add(ctx, "a", data, time.Now().Add(time.Minute)); !added || err != nil {
+			t.Fatal(added, err)
+		}
+		data[0] = 'X'
+		got, err := m.Get(ctx, "a")
+		if err != nil || string(got) != "data" {
+			t.Errorf("get: %q, %v", got, err)
+		}
+		got[0] = 'X'
+		if got, _ := m.Get(ctx, "a"); string(got) != "data" {
+			t.Errorf("get after a change: %q", got)
+		}
+		if added, err := add("b", "", time.Hour); !added || err != nil {
+			t.Error(added, err)
+		}
+		if added, err := add("c", "", time.Hour); added || !errors.Is(err, login.ErrFull) {
+			t.Errorf("third: %v, %v", added, err)
+		}
+		for _, key := range []string{"a", "b"} {
+			if added, err := add(key, "new", time.Minute); added || err != nil {
+				t.Errorf("%s again: %v, %v", key, added, err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if got, _ := m.Get(ctx, "a"); got != nil {
+			t.Errorf("expired: %q", got)
+		}
+		if added, err := add("a", "new", time.Minute); !added || err != nil {
+			t.Errorf("again after the end: %v, %v", added, err)
+		}
+		time.Sleep(time.Minute)
+		if added, err := add("c", "c", time.Hour); !added || err != nil {
+			t.Errorf("after one expired: %v, %v", added, err)
+		}
+		if got, _ := m.Take(ctx, "c"); string(got) != "c" {
+			t.Errorf("take: %q", got)
+		}
+		if got, _ := m.Take(ctx, "c"); got != nil {
+			t.Errorf("second take: %q", got)
+		}
+	})
 }

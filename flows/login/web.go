@@ -17,10 +17,10 @@ import (
 
 const defaultSessionTime = 12 * time.Hour
 
-// WebConfig configures a [Web].
+// WebConfig configures a [Web]. Flow is required.
 type WebConfig struct {
 	// Flow is the portal's client. Its RedirectURI is where Callback is served, its
-	// Client.Now the clock.
+	// Auth.Now the clock.
 	Flow flows.Config
 	// Sessions keeps sessions. Nil means a [MemorySessions] of its own.
 	Sessions Sessions
@@ -31,7 +31,7 @@ type WebConfig struct {
 	// StartOptions says what more a login asks for, such as
 	// flows.WithAuthorization for a page that needs a fresh login. Nil means nothing.
 	StartOptions func(r *http.Request) []flows.StartOption
-	// OnLogin is told of every login before its session begins: to keep the tokens, to
+	// OnLogin is called for every login before its session begins: to keep the tokens, to
 	// note who came, or to refuse the person by an error. The tokens of a login that is
 	// refused are revoked, and the browser is not shown the text of that error. Nil
 	// means that everyone who can log in may.
@@ -43,26 +43,22 @@ type WebConfig struct {
 	// page, or of JSON (RFC 9457) for programs that accept nothing else. Headers such as
 	// Retry-After are set already.
 	Fail func(w http.ResponseWriter, r *http.Request, failure Failure)
-	// AfterLogin is where a login without a next parameter leads, a path of this
+	// Home is where a login without a next parameter, and a logout, lead: a path of this
 	// site. Empty means "/".
-	AfterLogin string
-	// AfterLogout is where a logout leads, a path of this site. Empty means "/".
-	AfterLogout string
+	Home string
 	// EndGlobusSession makes Logout end the browser's session at Globus too: on a
 	// shared machine the next person is then asked who they are. Globus shows a link
-	// with Name that leads back.
+	// that leads back.
 	EndGlobusSession bool
-	// Name is the portal's name in that link. Empty means the redirect URI's host.
-	Name string
 }
 
 // Web logs people in to a portal. [Web.Start], [Web.Callback] and [Web.Logout]
 // are its handlers; mount them where you like, Callback at the path of the
 // redirect URI:
 //
-//	mux.Handle("GET /login", web.Start())
-//	mux.Handle("GET /login/callback", web.Callback())
-//	mux.Handle("POST /logout", web.Logout())
+//	mux.HandleFunc("GET /login", web.Start)
+//	mux.HandleFunc("GET /login/callback", web.Callback)
+//	mux.HandleFunc("POST /logout", web.Logout)
 //
 // A browser keeps the logins that it starts in cookies of its own, sealed with a key
 // that is derived from the client secret: up to eight at once and 6 kB, then the oldest
@@ -74,103 +70,76 @@ type WebConfig struct {
 // A Web is safe for concurrent use.
 type Web struct {
 	config WebConfig
-	origin url.URL // of the portal
-	secure bool
 	seal   cipher.AEAD // of pending logins
-	cross  *http.CrossOriginProtection
+	site   url.URL     // of the portal
 }
 
 // Format prints the portal without its secret, whatever the verb.
 func (web *Web) Format(state fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(state, "login.Web(%s)", web.config.Name)
+	_, _ = fmt.Fprintf(state, "login.Web(%s)", web.site.Host)
 }
 
 // NewWeb checks the configuration. It makes no request.
 func NewWeb(config WebConfig) (*Web, error) {
 	if _, err := config.Flow.Start(); err != nil {
-		return nil, fmt.Errorf("login: new web: Flow: %w", err)
+		return nil, err
 	}
 	redirect, err := url.Parse(config.Flow.RedirectURI)
 	if err != nil {
 		return nil, fmt.Errorf("login: new web: Flow.RedirectURI: %w", err)
 	}
-	if config.SessionTime < 0 {
-		return nil, errors.New("login: new web: SessionTime is negative")
-	}
-	for _, where := range []struct {
-		name string
-		path *string
-	}{{"AfterLogin", &config.AfterLogin}, {"AfterLogout", &config.AfterLogout}} {
-		if *where.path == "" {
-			*where.path = "/"
-		}
-		if !samePage(*where.path) {
-			return nil, fmt.Errorf("login: new web: %s must be a path of this site, beginning with one slash", where.name)
-		}
-	}
-	if config.Flow.ClientSecret == "" {
-		// The key that seals pending logins comes from it.
-		return nil, errors.New("login: new web: Flow.ClientSecret is empty; a portal is a confidential client")
+	if config.Home == "" {
+		config.Home = "/"
 	}
 	if config.SessionTime == 0 {
 		config.SessionTime = defaultSessionTime
 	}
 	if config.Sessions == nil {
-		config.Sessions = NewMemorySessions(0, config.Flow.Auth.Now)
-	}
-	if config.Name == "" {
-		config.Name = redirect.Host
+		config.Sessions = &MemorySessions{now: config.Flow.Auth.Now}
 	}
 	if config.Flow.LoginTimeout == 0 {
 		config.Flow.LoginTimeout = timeout
+	}
+	switch {
+	case config.Flow.ClientSecret == "":
+		// The key that seals pending logins comes from it.
+		return nil, errors.New("login: new web: Flow.ClientSecret is empty; a portal is a confidential client")
+	case config.SessionTime < 0:
+		return nil, errors.New("login: new web: SessionTime is negative")
+	case !samePage(config.Home):
+		return nil, errors.New("login: new web: Home must be a path of this site, beginning with one slash")
 	}
 	seal, err := newSeal(config.Flow.ClientSecret)
 	if err != nil {
 		return nil, fmt.Errorf("login: new web: %w", err)
 	}
-	return &Web{
-		config: config,
-		origin: url.URL{Scheme: redirect.Scheme, Host: redirect.Host},
-		secure: redirect.Scheme == "https",
-		seal:   seal,
-		cross:  http.NewCrossOriginProtection(),
-	}, nil
+	return &Web{config: config, seal: seal, site: url.URL{Scheme: redirect.Scheme, Host: redirect.Host}}, nil
 }
 
-// Start is the handler that sends the browser to the login. Its query parameter
-// next names the page to go to afterwards; only a path of this site is accepted.
-func (web *Web) Start() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secureHeader(w.Header())
-		err := errNotHere
-		if web.next(r.RequestURI) != "" {
-			err = web.start(w, r)
-		}
-		switch {
-		case errors.Is(err, errNotHere):
-			web.fail(w, r, failure(http.StatusBadRequest, "Unknown page", "The page to go to after the login is not part of this site.", err))
-		case err != nil:
-			web.fail(w, r, unavailable(err).startOver(r.RequestURI))
-		}
-	})
-}
-
-var errNotHere = errors.New("login: start: the parameter next is not a path of this site, or too long")
-
-func (web *Web) start(w http.ResponseWriter, r *http.Request) error {
+// Start sends the browser to the login. Its query parameter next names the page to go
+// to afterwards; only a path of this site is accepted.
+func (web *Web) Start(w http.ResponseWriter, r *http.Request) {
+	secureHeader(w.Header())
+	if web.next(r.RequestURI) == "" {
+		web.fail(w, r, wrongNext(), "")
+		return
+	}
 	var options []flows.StartOption
 	if web.config.StartOptions != nil {
 		options = web.config.StartOptions(r)
 	}
 	begun, err := web.config.Flow.Start(options...)
-	if err != nil {
-		return err
+	if err == nil {
+		err = web.keep(w, r, begun)
 	}
-	if err := web.keep(w, r, begun, web.config.Flow.LoginTimeout); err != nil {
-		return err
+	switch {
+	case errors.Is(err, errNext):
+		web.fail(w, r, wrongNext(), "")
+	case err != nil:
+		web.fail(w, r, unavailable(err), r.RequestURI)
+	default:
+		redirect(w, begun.URL())
 	}
-	redirect(w, begun.URL())
-	return nil
 }
 
 func (web *Web) now() time.Time { return web.config.Flow.Auth.Now() }

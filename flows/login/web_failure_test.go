@@ -117,18 +117,22 @@ func TestWebCallback_Refusals(t *testing.T) {
 // A callback that is of no use any more leads people who are logged in on to the site.
 func TestWebCallback_UsedWithLiveSession(t *testing.T) {
 	t.Parallel()
-	g := newGlobus(t, func(c *login.WebConfig) { c.AfterLogin = "/home" })
+	g := newGlobus(t, func(c *login.WebConfig) { c.Home = "/home" })
 	v := g.visitor()
 	callback := g.begin(v).String()
 	if got := v.get(callback); got.header.Get("Location") != "/jobs?id=1" {
 		t.Fatalf("got %v", got)
 	}
-	for _, target := range []string{callback, g.URL + "/cb?code=x&state=unknown", g.URL + "/cb"} {
-		if got := v.get(target); got.status != http.StatusSeeOther || got.header.Get("Location") != "/home" {
+	for target, page := range map[string]string{callback: "/jobs?id=1", g.URL + "/cb?code=x&state=unknown": "/home", g.URL + "/cb": "/home"} {
+		if got := v.get(target); got.status != http.StatusSeeOther || got.header.Get("Location") != page {
 			t.Errorf("%s: got %v", target, got)
 		}
+		want := `<a href="/home">Continue</a>`
+		if target == callback {
+			want = again
+		}
 		got := g.visitor().get(target)
-		if got.status != http.StatusBadRequest || !strings.Contains(got.body, `<a href="/home">Continue</a>`) {
+		if got.status != http.StatusBadRequest || !strings.Contains(got.body, want) {
 			t.Errorf("%s, not logged in: %v", target, got)
 		}
 	}

@@ -164,12 +164,12 @@ func TestNewWebRefuses(t *testing.T) {
 		change func(*login.WebConfig)
 		want   string
 	}{
-		"no client":          {func(c *login.WebConfig) { c.Flow.Auth = nil }, "Auth is nil"},
-		"no secret":          {func(c *login.WebConfig) { c.Flow.ClientSecret = "" }, "ClientSecret is empty"},
-		"no redirect URI":    {func(c *login.WebConfig) { c.Flow.RedirectURI = "" }, "RedirectURI"},
-		"negative time":      {func(c *login.WebConfig) { c.SessionTime = -1 }, "SessionTime is negative"},
-		"elsewhere":          {func(c *login.WebConfig) { c.AfterLogin = "//evil.example" }, "AfterLogin"},
-		"elsewhere, log out": {func(c *login.WebConfig) { c.AfterLogout = "https://evil.example" }, "AfterLogout"},
+		"no client":       {func(c *login.WebConfig) { c.Flow.Auth = nil }, "Auth is nil"},
+		"no secret":       {func(c *login.WebConfig) { c.Flow.ClientSecret = "" }, "ClientSecret is empty"},
+		"no redirect URI": {func(c *login.WebConfig) { c.Flow.RedirectURI = "" }, "RedirectURI"},
+		"negative time":   {func(c *login.WebConfig) { c.SessionTime = -1 }, "SessionTime is negative"},
+		"elsewhere":       {func(c *login.WebConfig) { c.Home = "//evil.example" }, "Home"},
+		"another site":    {func(c *login.WebConfig) { c.Home = "https://evil.example" }, "Home"},
 	} {
 		config := login.WebConfig{Flow: flow}
 		test.change(&config)
@@ -197,7 +197,7 @@ func TestWebStart_AddressOfAnotherSite(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/login", http.NoBody)
 		r.RequestURI = address
 		w := httptest.NewRecorder()
-		web.Start().ServeHTTP(w, r)
+		web.Start(w, r)
 		if w.Code != http.StatusBadRequest || strings.Contains(w.Body.String(), "evil") {
 			t.Errorf("%s: status %d, %s", address, w.Code, w.Body)
 		}

@@ -72,9 +72,9 @@ func newPortal(t *testing.T, change func(*login.WebConfig)) *portal {
 		t.Fatal(err)
 	}
 	p.web = web
-	mux.Handle("/login", web.Start())
-	mux.Handle("/cb", web.Callback())
-	mux.Handle("/logout", web.Logout())
+	mux.HandleFunc("/login", web.Start)
+	mux.HandleFunc("/cb", web.Callback)
+	mux.HandleFunc("/logout", web.Logout)
 	mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) {
 		set, err := web.Session(r)
 		if err != nil {
@@ -175,8 +175,8 @@ func TestWeb(t *testing.T) {
 		t.Error("another browser is logged in")
 	}
 	// The same callback works no second time, in no browser, and asks nobody. A person who
-	// is logged in goes on to the site.
-	if got := v.get(redirect + "?" + callback.Encode()); got.status != http.StatusSeeOther || got.header.Get("Location") != "/" {
+	// is logged in goes on to the page.
+	if got := v.get(redirect + "?" + callback.Encode()); got.status != http.StatusSeeOther || got.header.Get("Location") != "/jobs?id=1#top" {
 		t.Errorf("replay: %v", got)
 	}
 	if got := p.visitor().get(redirect + "?" + callback.Encode()); got.status != http.StatusBadRequest {
@@ -292,7 +292,7 @@ func TestWebHooks(t *testing.T) {
 			known = set
 			return errTest
 		}
-		c.EndGlobusSession, c.Name, c.AfterLogout = true, "Portal & Co", "/bye"
+		c.EndGlobusSession, c.Home = true, "/bye"
 	})
 	v := p.visitor()
 	begun := v.get("/login?prompt=login")
@@ -308,7 +308,7 @@ func TestWebHooks(t *testing.T) {
 		t.Errorf("turned away: %v", got)
 	}
 	out := v.send(http.MethodPost, "/logout", nil).header.Get("Location")
-	want := p.provider.URL + "/v2/web/logout?" + url.Values{"client": {clientID}, "redirect_uri": {p.URL + "/bye"}, "redirect_name": {"Portal & Co"}}.Encode()
+	want := p.provider.URL + "/v2/web/logout?" + url.Values{"client": {clientID}, "redirect_uri": {p.URL + "/bye"}, "redirect_name": {strings.TrimPrefix(p.URL, "https://")}}.Encode()
 	if out != want {
 		t.Errorf("logout leads to %q, want %q", out, want)
 	}

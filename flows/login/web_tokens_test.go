@@ -142,7 +142,7 @@ func TestWebCallback_SessionThatCannotBeKeptIsRevoked(t *testing.T) {
 	t.Parallel()
 	failing := ""
 	g := newGlobus(t, func(c *login.WebConfig) {
-		c.Sessions = failingSessions{login.NewMemorySessions(0, nil), func(call string) bool { return call == failing }}
+		c.Sessions = failingSessions{&login.MemorySessions{}, func(call string) bool { return call == failing }}
 	})
 	v := g.visitor()
 	g.loginAs(v, "alice@lab.example.org", "/login")
@@ -220,7 +220,7 @@ func TestWebCallback_BrowserLeavesDuringExchange(t *testing.T) {
 	})
 	g.refuse = true
 	start := httptest.NewRecorder()
-	g.web.Start().ServeHTTP(start, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/login", nil))
+	g.web.Start(start, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/login", nil))
 	callback, err := g.server.Login(t.Context(), "alice@lab.example.org", start.Header().Get("Location"))
 	if err != nil {
 		t.Fatal(err)
@@ -231,6 +231,6 @@ func TestWebCallback_BrowserLeavesDuringExchange(t *testing.T) {
 	for _, cookie := range start.Result().Cookies() {
 		r.AddCookie(cookie)
 	}
-	g.web.Callback().ServeHTTP(httptest.NewRecorder(), r)
+	g.web.Callback(httptest.NewRecorder(), r)
 	g.wantActive("refused", g.logins[0], false)
 }
