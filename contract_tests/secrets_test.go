@@ -32,6 +32,7 @@ import (
 	"github.com/globusauth/globusauth/flows/login"
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/idtoken"
+	"github.com/globusauth/globusauth/resourceserver"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -43,12 +44,14 @@ var secretField = regexp.MustCompile(`(?i)^(access|refresh|id|raw)?_?token$|secr
 
 // notSecret are the types that only look as if they held a secret.
 var notSecret = map[string]string{
-	"apierror.Detail":        "its code is the name of an error",
-	"apierror.Requirement":   "its code is the name of an error",
-	"gen.ErrorDetail":        "its code is the name of an error",
-	"gen.ErrorDocument":      "its codes are names of errors",
-	"gen.AuthorizeParams":    "a part of an address that the browser shows",
-	"gen.AuthCodePageParams": "a part of an address that the browser shows",
+	"gen/groups.Failure":         "its code is the name of an error",
+	"resourceserver.DeniedError": "its code is the name of an error",
+	"apierror.Detail":            "its code is the name of an error",
+	"apierror.Requirement":       "its code is the name of an error",
+	"gen.ErrorDetail":            "its code is the name of an error",
+	"gen.ErrorDocument":          "its codes are names of errors",
+	"gen.AuthorizeParams":        "a part of an address that the browser shows",
+	"gen.AuthCodePageParams":     "a part of an address that the browser shows",
 }
 
 // TestExportedTypes_ShowNoSecret wants every exported type that holds a secret, also
@@ -139,7 +142,9 @@ func secretHolders(t *testing.T) []any {
 		t.Fatal(err)
 	}
 	web := login.WebConfig{Flow: portal}
+	protection := resourceserver.Config{OAuth: portal}
 	return []any{
+		protection, must(resourceserver.New(protection)), resourceserver.CallerInfo{},
 		config, client,
 		globusauth.Response{StatusCode: 200, Header: http.Header{"Location": {secretMark}}, Body: []byte(secretMark)},
 		apierror.FromResponse("do it", 400, http.Header{"X": {secretMark}}, []byte(secretMark)),

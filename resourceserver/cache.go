@@ -54,7 +54,7 @@ func (a *API) identify(ctx context.Context, token string, key tokenKey) (*Identi
 	wanted := a.needs.Load()
 	cached, ok := a.callers.GetIfPresent(callerKey{key, wanted.number})
 	if ok && a.now().Before(cached.until) {
-		a.config.Observe(Event{Kind: EventCacheHit})
+		a.config.Observer.CacheHit()
 	} else {
 		var err error
 		if cached, err = a.introspectOnce(ctx, token, key, wanted); err != nil {
@@ -109,7 +109,7 @@ func (a *API) introspect(ctx context.Context, token string, key tokenKey, wanted
 		return nil, err
 	}
 	defer a.slots.Release(1)
-	a.config.Observe(Event{Kind: EventIntrospection})
+	a.config.Observer.Introspection()
 	found, err := a.config.OAuth.Introspect(ctx, token, flows.IntrospectOptions{
 		IdentitySet: true, IdentitySetDetail: wanted.details, SessionInfo: wanted.session, Policies: wanted.policies,
 	})

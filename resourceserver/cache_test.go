@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -155,15 +156,15 @@ func TestAPIProtect_ServiceFails(t *testing.T) {
 				w := newWorld(t)
 				test.fault.Operation = "introspect"
 				w.Inject(test.fault)
-				var events []resourceserver.Event
-				api := w.api(t, resourceserver.Config{Observe: func(e resourceserver.Event) { events = append(events, e) }})
+				events := &observer{}
+				api := w.api(t, resourceserver.Config{Observer: events})
 				token := w.token(authtest.Grant{User: w.alice.Username})
 				response, body := call(t, api.Protect(http.HandlerFunc(hello)), "Bearer "+token)
 				if response.Code != http.StatusServiceUnavailable || body["code"] != "ServiceUnavailable" || response.Header().Get("WWW-Authenticate") != "" {
 					t.Errorf("%d %v, want 503", response.Code, body)
 				}
-				if want := "[{introspection 0 } {denial 503 }]"; fmt.Sprint(events) != want {
-					t.Errorf("events %v, want %s", events, want)
+				if want := "introspection, denied 503 ,"; events.String() != want {
+					t.Errorf("observed %q, want %q", events, want)
 				}
 				w.ClearFaults()
 				if response, _ := call(t, api.Protect(http.HandlerFunc(hello)), "Bearer "+token); response.Code != http.StatusOK {
@@ -176,3 +177,11 @@ func TestAPIProtect_ServiceFails(t *testing.T) {
 		})
 	}
 }
+
+// observer writes down what it counts.
+type observer struct{ strings.Builder }
+
+func (o *observer) CacheHit()      { o.WriteString("cache hit, ") }
+func (o *observer) Introspection() { o.WriteString("introspection, ") }
+
+func (o *observer) Denied(status int, rule string) { fmt.Fprintf(o, "denied %d %s,", status, rule) }

@@ -2,6 +2,8 @@ package resourceserver
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -108,6 +110,15 @@ func (i *Identity) username(id string) string {
 		}
 	}
 	return ""
+}
+
+// Format prints the caller without its token, whatever the verb.
+func (c CallerInfo) Format(state fmt.State, _ rune) {
+	text := "resourceserver.CallerInfo{anonymous}"
+	if c.Identity != nil {
+		text = fmt.Sprintf("resourceserver.CallerInfo{%q, %q, client %q, scope %q}", c.Subject, c.Username, c.ClientID, c.Scope)
+	}
+	_, _ = io.WriteString(state, text)
 }
 
 // Require applies further rules within a request, such as [AnyPrincipal] with the

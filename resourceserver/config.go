@@ -48,11 +48,28 @@ type Config struct {
 
 	// Store keeps the refresh tokens of [CallerInfo.Offline]. Nil means that Offline is an error.
 	Store tokens.Store
-	// Observe, if set, is called for metrics, from several goroutines at once. It must return quickly.
-	Observe func(event Event)
+	// Observer, if set, counts what happens.
+	Observer Observer
 	// Deny writes the response to a denied request. Nil means [DeniedError.ServeHTTP].
 	Deny func(w http.ResponseWriter, r *http.Request, denial *DeniedError)
 }
+
+// Observer counts what an [API] does, for metrics. Its methods are called from several goroutines at once, must
+// return quickly, and learn nothing about the caller.
+type Observer interface {
+	// CacheHit is a request whose token was introspected before.
+	CacheHit()
+	// Introspection is an introspection that is sent.
+	Introspection()
+	// Denied is a response of [API.Deny] with this status; rule names the rules that were not met, if any.
+	Denied(status int, rule string)
+}
+
+type noObserver struct{}
+
+func (noObserver) CacheHit()          {}
+func (noObserver) Introspection()     {}
+func (noObserver) Denied(int, string) {}
 
 // API protects handlers. It is safe for concurrent use. It has no background
 // goroutines except requests in flight, which end within 10 s.
@@ -100,8 +117,8 @@ func newAPI(config Config) (*API, error) {
 	if config.CacheSize == 0 {
 		config.CacheSize = defaultCacheSize
 	}
-	if config.Observe == nil {
-		config.Observe = func(Event) {}
+	if config.Observer == nil {
+		config.Observer = noObserver{}
 	}
 	if config.Deny == nil {
 		config.Deny = func(w http.ResponseWriter, r *http.Request, denial *DeniedError) { denial.ServeHTTP(w, r) }
@@ -125,6 +142,11 @@ func newAPI(config Config) (*API, error) {
 		}
 	}
 	return api, nil
+}
+
+// Format prints the API without its secrets, whatever the verb.
+func (a *API) Format(state fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(state, "resourceserver.API{%q}", a.config.OAuth.ClientID)
 }
 
 func newCache[K comparable, V any](cache **otter.Cache[K, V], size int) (err error) {

@@ -112,6 +112,6 @@ func (a *API) Deny(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	a.log.LogAttrs(r.Context(), level, "resourceserver: request denied",
 		slog.Int("status", denial.Status), slog.String("code", denial.Code), slog.String("rule", denial.Rule), slog.Any("cause", denial.cause))
-	a.config.Observe(Event{Kind: EventDenial, Status: denial.Status, Rule: denial.Rule})
+	a.config.Observer.Denied(denial.Status, denial.Rule)
 	a.config.Deny(w, r, denial)
 }

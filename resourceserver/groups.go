@@ -27,15 +27,9 @@ const (
 	groupsTokenScope = scopes.GroupsViewMyGroups
 )
 
-// Group is a group with an active membership of one of the caller's identities.
-type Group struct {
-	ID   string
-	Name string
-}
-
 // membership is the cached groups of a caller.
 type membership struct {
-	groups []Group
+	groups []groups.Group
 	until  time.Time
 }
 
@@ -58,7 +52,7 @@ func groupsURL(auth *globusauth.Client) (*url.URL, error) {
 // view_my_groups_and_memberships), at most every 5 minutes for a token. The
 // errors are those of [CallerInfo.Token], and a [*DeniedError] with status 503 if
 // Globus Groups does not respond. Do not change the slice.
-func (c *CallerInfo) Groups(ctx context.Context) ([]Group, error) {
+func (c *CallerInfo) Groups(ctx context.Context) ([]groups.Group, error) {
 	a := c.api
 	if cached, ok := a.groups.GetIfPresent(c.key); ok && a.now().Before(cached.until) {
 		return cached.groups, nil
@@ -66,7 +60,7 @@ func (c *CallerInfo) Groups(ctx context.Context) ([]Group, error) {
 	if _, err := c.Token(ctx, groupsTokenScope); err != nil {
 		return nil, err
 	}
-	return once(ctx, a, fmt.Sprintf("groups/%x", c.key), func(ctx context.Context) ([]Group, error) {
+	return once(ctx, a, fmt.Sprintf("groups/%x", c.key), func(ctx context.Context) ([]groups.Group, error) {
 		found, err := c.fetchGroups(ctx)
 		if err == nil {
 			a.groups.Set(c.key, &membership{found, a.now().Add(groupsTime)})
@@ -75,7 +69,7 @@ func (c *CallerInfo) Groups(ctx context.Context) ([]Group, error) {
 	})
 }
 
-func (c *CallerInfo) fetchGroups(ctx context.Context) ([]Group, error) {
+func (c *CallerInfo) fetchGroups(ctx context.Context) ([]groups.Group, error) {
 	client, err := flows.HTTPClient(c.api.config.OAuth.Auth, tokens.TransportConfig{
 		Source: callerSource{c, scopes.List{groupsTokenScope}}, Hosts: []string{origin.HostPort(c.api.groupsURL)},
 	})
@@ -102,11 +96,11 @@ func (c *CallerInfo) fetchGroups(ctx context.Context) ([]Group, error) {
 	if json.Unmarshal(body.Bytes(), &list) != nil {
 		return nil, errors.New("the response of Globus Groups is not a list of groups")
 	}
-	var active []Group
+	var active []groups.Group
 	for _, group := range list {
 		for _, membership := range group.MyMemberships {
 			if membership.Status == "active" && c.Is(membership.IdentityID) {
-				active = append(active, Group{group.ID, group.Name})
+				active = append(active, group)
 				break
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/gen/groups"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -208,21 +209,21 @@ func AnyPrincipal(principals ...string) Rule {
 		remote: slices.ContainsFunc(principals, func(p string) bool { return strings.HasPrefix(p, groupURN) }),
 		public: slices.Contains(principals, anyone),
 		met: func(ctx context.Context, caller *CallerInfo) (bool, error) {
-			var groups []string
+			var wanted []string
 			for _, principal := range principals {
 				id, isIdentity := strings.CutPrefix(principal, identityURN)
 				if principal == anyUser || principal == anyone || isIdentity && contains(caller.Identities, id) {
 					return true, nil
 				}
 				if id, isGroup := strings.CutPrefix(principal, groupURN); isGroup {
-					groups = append(groups, id)
+					wanted = append(wanted, id)
 				}
 			}
-			if len(groups) == 0 {
+			if len(wanted) == 0 {
 				return false, nil
 			}
 			member, err := caller.Groups(ctx)
-			return slices.ContainsFunc(member, func(g Group) bool { return contains(groups, g.ID) }), err
+			return slices.ContainsFunc(member, func(g groups.Group) bool { return contains(wanted, g.ID) }), err
 		},
 	}
 }

@@ -1,0 +1,185 @@
+package resourceserver_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/resourceserver"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
+
+func TestAPIOptional_AnonymousAndInvalid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	handler := w.api(t, resourceserver.Config{Rules: rules(resourceserver.AllScopes(jobs))}).Optional(http.HandlerFunc(hello))
+	if response, body := call(t, handler); response.Code != http.StatusOK || body["caller"] != nil {
+		t.Errorf("anonymous: %d %v", response.Code, body)
+	}
+	if response, body := call(t, handler, "Bearer unknown"); response.Code != http.StatusUnauthorized {
+		t.Errorf("an invalid token: %d %v, want 401", response.Code, body)
+	}
+	token := w.token(authtest.Grant{User: w.alice.Username})
+	if response, body := call(t, handler, "Bearer "+token); response.Code != http.StatusOK || body["caller"] != w.alice.Username {
+		t.Errorf("a good token: %d %v", response.Code, body)
+	}
+}
+
+func TestCallerInfoRequire_Objects(t *testing.T) {
+	t.Parallel()
+	w := groupWorld(t)
+	api := w.api(t, resourceserver.Config{})
+	alice, err := api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := alice.Identities[1]
+	tests := []struct {
+		name      string
+		principal []string
+		alice     bool
+		anonymous bool
+	}{
+		{name: "no principal"},
+		{name: "own identity", principal: []string{"urn:globus:auth:identity:" + alice.Subject}, alice: true},
+		{name: "linked identity in upper case", principal: []string{"urn:globus:auth:identity:" + strings.ToUpper(linked)}, alice: true},
+		{name: "another identity", principal: []string{"urn:globus:auth:identity:" + robotID}},
+		{name: "bare ID", principal: []string{alice.Subject}},
+		{name: "group", principal: []string{"urn:globus:groups:id:" + operators}, alice: true},
+		{name: "another group", principal: []string{"urn:globus:groups:id:" + robotID}},
+		{name: "any user", principal: []string{"all_authenticated_users"}, alice: true},
+		{name: "public", principal: []string{"public"}, alice: true, anonymous: true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rule := resourceserver.AnyPrincipal(test.principal...)
+			if err := alice.Require(t.Context(), rule); (err == nil) != test.alice {
+				t.Errorf("alice: %v", err)
+			}
+			var anonymous *resourceserver.CallerInfo
+			err := anonymous.Require(t.Context(), rule)
+			denied, _ := errors.AsType[*resourceserver.DeniedError](err)
+			if (err == nil) != test.anonymous || err != nil && denied.Status != http.StatusUnauthorized {
+				t.Errorf("anonymous: %v", err)
+			}
+		})
+	}
+}
+
+// TestCallerInfoRequire_PolicyThatNoRuleNamedBefore sends a further introspection.
+func TestCallerInfoRequire_PolicyThatNoRuleNamedBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	minute := 60
+	policy := w.AddPolicy(authtest.Policy{Project: w.Ready().ProjectID, Name: "strict", HighAssurance: true, Timeout: &minute})
+	api := w.api(t, resourceserver.Config{})
+	caller, err := api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caller.Require(t.Context(), resourceserver.Policies(policy.ID)); err != nil {
+		t.Error(err)
+	}
+	w.Advance(2 * time.Minute)
+	caller, err = api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Age: time.Hour}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = caller.Require(t.Context(), resourceserver.Policies(policy.ID))
+	if denied, ok := errors.AsType[*resourceserver.DeniedError](err); !ok || !slices.Equal(denied.Requirement.Parameters.SessionRequiredPolicies, []string{policy.ID}) {
+		t.Errorf("got %v, want a requirement of the policy", err)
+	}
+}
+
+func TestCheck_Errors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := "Bearer " + w.token(authtest.Grant{User: w.alice.Username})
+	api := w.api(t, resourceserver.Config{})
+	for name, test := range map[string]struct {
+		err    error
+		status int
+	}{
+		"nil":             {nil, http.StatusOK},
+		"plain error":     {errors.New("internal details"), http.StatusForbidden},
+		"own DeniedError": {&resourceserver.DeniedError{Status: http.StatusPaymentRequired, Code: "Quota", Message: "the quota is used up"}, http.StatusPaymentRequired},
+	} {
+		handler := api.Protect(http.HandlerFunc(hello), resourceserver.Check("quota", func(context.Context, *resourceserver.CallerInfo) error { return test.err }))
+		response, body := call(t, handler, token)
+		if response.Code != test.status || strings.Contains(response.Body.String(), "internal") {
+			t.Errorf("%s: %d %v, want %d", name, response.Code, body, test.status)
+		}
+	}
+}
+
+func TestAPIProtect_InvalidRulePanics(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	api := w.api(t, resourceserver.Config{})
+	for name, rule := range map[string]resourceserver.Rule{
+		"zero": {}, "no scope": resourceserver.AllScopes(), "no policy": resourceserver.Policies(), "two policies in one": resourceserver.Policies("a,b"),
+		"no age": resourceserver.Fresh(0), "nested": resourceserver.Services([]string{robotID}, resourceserver.SessionDomains()), "no group": resourceserver.AnyGroup(),
+	} {
+		func() {
+			defer func() {
+				if text, ok := recover().(string); !ok || !strings.HasPrefix(text, "resourceserver: rule ") {
+					t.Errorf("%s: recovered %q", name, text)
+				}
+			}()
+			api.Protect(http.HandlerFunc(hello), rule)
+		}()
+	}
+}
+
+func TestCallerInfoOffline_ActsLater(t *testing.T) {
+	t.Parallel()
+	w := groupWorld(t)
+	api := w.api(t, resourceserver.Config{Store: tokens.NewMemory()})
+	caller, err := api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caller.Offline(t.Context(), scopes.GroupsViewMyGroups); err != nil {
+		t.Fatal(err)
+	}
+	w.Advance(72 * time.Hour)
+	source, err := api.Offline(caller.Subject, scopes.GroupsResourceServer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token, err := source.Token(t.Context()); err != nil || !token.Expiry.After(w.Now()) {
+		t.Errorf("the token after three days: %v, %v", token, err)
+	}
+}
+
+// FuzzAPIFromRequest changes the Authorization header: no header is let through but that with the token.
+func FuzzAPIFromRequest(f *testing.F) {
+	w := newWorld(f)
+	api := w.api(f, resourceserver.Config{})
+	token := w.token(authtest.Grant{User: w.alice.Username})
+	for _, header := range []string{"Bearer " + token, "bearer  " + token, "Bearer", "Basic YTpi", token, "Bearer a b", "Bearer a,b", "Bearer \x00", "Bearer " + token + " ", "Bearer " + token + "="} {
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.example.edu/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header["Authorization"] = []string{header}
+		caller, err := api.FromRequest(request)
+		scheme, rest, _ := strings.Cut(header, " ")
+		if good := strings.EqualFold(scheme, "bearer") && strings.TrimLeft(rest, " ") == token; (err == nil) != good {
+			t.Errorf("%q: %v, %v", header, caller, err)
+		}
+		if err != nil && strings.Contains(err.Error(), token) {
+			t.Errorf("the error contains the token: %v", err)
+		}
+	})
+}
