@@ -2,8 +2,10 @@ package resourceserver_test
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 	"time"
 
@@ -58,7 +60,9 @@ func TestAPIProtect_AppMeetsEveryDemandInOneLogin(t *testing.T) {
 			})
 			user, err := app.NewUser(app.Config{
 				Client: auth, ClientID: w.Ready().NativeClientID, Name: "test", Scopes: scopes.List{jobs},
-				Store: tokens.NewMemory(), RedriveGAREs: true, Login: login.Func(w.LoginAs(w.alice.Username)),
+				Store: tokens.NewMemory(), RedriveGAREs: true, Login: login.Func(func(ctx context.Context, link string) (*url.URL, error) {
+					return w.Login(ctx, w.alice.Username, link)
+				}),
 			})
 			if err != nil {
 				t.Fatal(err)
