@@ -175,7 +175,7 @@ func TestUnreadable(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "damaged"},
-		"row that is no JSON":   {row(`SECRET`), "not valid JSON"},
+		"row that is no JSON":   {row(`SECRET`), "not a JSON object"},
 		"row of another type":   {row(`["SECRET"]`), "wrong JSON type"},
 		"row without a token":   {row(`{"resource_server":"rs","scope":"SECRET","expires_at_seconds":1}`), "access_token is missing"},
 		"row of another server": {row(`{"resource_server":"other","scope":"s","access_token":"SECRET","expires_at_seconds":1}`), `its resource_server is "other"`},

@@ -20,6 +20,8 @@ const (
 	dirMode  fs.FileMode = 0o700
 
 	tempSuffix = ".tmp"
+
+	root = "0" // the user
 )
 
 // File is a file of tokens. It is a path whose symlinks are resolved; the file
@@ -65,8 +67,8 @@ func resolve(path string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if owner, foreign := foreignOwner(info); foreign && owner != 0 {
-			return "", fmt.Errorf("%w: %s is a symlink that belongs to user %d: remove it", tokens.ErrUnsafe, path, owner)
+		if owner := foreignOwner(info); owner != "" && owner != root {
+			return "", fmt.Errorf("%w: %s is a symlink that belongs to user %s: remove it", tokens.ErrUnsafe, path, owner)
 		}
 		target, err := os.Readlink(path)
 		if err != nil {
@@ -87,13 +89,20 @@ func (f File) Check() error {
 		return err
 	}
 	info, err := os.Lstat(f.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if err == nil {
+		err = checkFile(f.Path, info)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
-	if err != nil {
+	return err
+}
+
+// prepare creates the directory of the file, if it is missing, and checks both.
+func (f File) prepare() error {
+	if err := os.MkdirAll(f.dir(), dirMode); err != nil {
 		return err
 	}
-	return checkFile(f.Path, info)
+	return f.Check()
 }
 
 // Read returns the content of a safe file, cut after one byte more than most.
@@ -137,11 +146,8 @@ func readFile(path string, most int64) ([]byte, fs.FileInfo, error) {
 // tighten closes the user's own file to others.
 func tighten(path string) error {
 	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() || othersMay(info, 0o077) == 0 {
+	if err != nil || !info.Mode().IsRegular() || othersMay(info, 0o077) == 0 || foreignOwner(info) != "" {
 		return nil //nolint:nilerr // the checks report it
-	}
-	if _, foreign := foreignOwner(info); foreign {
-		return nil
 	}
 	return os.Chmod(path, fileMode)
 }
@@ -150,8 +156,8 @@ func checkFile(path string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%w: %s is not a regular file", tokens.ErrUnsafe, path)
 	}
-	if owner, foreign := foreignOwner(info); foreign {
-		return fmt.Errorf("%w: %s belongs to user %d: run this as that user, or change the owner with chown", tokens.ErrUnsafe, path, owner)
+	if owner := foreignOwner(info); owner != "" {
+		return fmt.Errorf("%w: %s belongs to user %s: run this as that user, or change the owner with chown", tokens.ErrUnsafe, path, owner)
 	}
 	if othersMay(info, 0o077) != 0 {
 		return fmt.Errorf("%w: others can use %s (mode %04o): run chmod 600 on it, and log in again if another user may have read it",
@@ -168,8 +174,8 @@ func checkDir(dir string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a directory", dir)
 	}
-	if owner, foreign := foreignOwner(info); foreign && owner != 0 {
-		return fmt.Errorf("%w: the directory %s belongs to user %d: choose another, or take it over with chown", tokens.ErrUnsafe, dir, owner)
+	if owner := foreignOwner(info); owner != "" && owner != root {
+		return fmt.Errorf("%w: the directory %s belongs to user %s: choose another, or take it over with chown", tokens.ErrUnsafe, dir, owner)
 	}
 	if othersMay(info, 0o022) != 0 {
 		return fmt.Errorf("%w: others can write to the directory %s (mode %04o): run chmod go-w on it", tokens.ErrUnsafe, dir, info.Mode().Perm())

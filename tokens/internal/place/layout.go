@@ -45,7 +45,7 @@ func newLayout(config Config, extension string) (layout, error) {
 		return l, err
 	}
 	if config.Dir == "" {
-		if config.Dir, err = root(); err != nil {
+		if config.Dir, err = appDir(); err != nil {
 			return l, fmt.Errorf("no home directory to keep tokens in: %w; or set Dir or Path", err)
 		}
 	}

@@ -27,6 +27,9 @@ const (
 // allow. The system releases the lock of a process that dies; where the file system
 // has no locks, see [exclusive].
 func (f File) lock(ctx context.Context) (unlock func(), err error) {
+	if err := f.prepare(); err != nil {
+		return nil, err
+	}
 	path := f.Path + ".lock"
 	limited, cancel := context.WithTimeoutCause(ctx, f.LockTimeout, tokens.ErrLocked)
 	defer cancel()

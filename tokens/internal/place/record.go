@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -19,14 +18,23 @@ import (
 // record is a change that is written into a temporary file before it is made, so
 // that a process that is killed, or a file that cannot be written, loses nothing.
 type record struct {
-	Namespace string         `json:"namespace"`
-	Before    jsontext.Value `json:"before"` // the tokens of the namespace, as stored
-	After     jsontext.Value `json:"after"`
+	Namespace string    `json:"namespace"`
+	Before    secretSet `json:"before"`
+	After     secretSet `json:"after"`
 
-	before, after tokens.Set
-	whole         bool // false for other temporary files, and for torn ones
-	name          string
-	info          fs.FileInfo
+	whole bool // false for other temporary files, and for torn ones
+	name  string
+	info  fs.FileInfo
+}
+
+// secretSet is encoded with its secrets.
+type secretSet struct{ tokens.Set }
+
+func (s secretSet) MarshalJSON() ([]byte, error) { return s.MarshalStorage() }
+
+func (s *secretSet) UnmarshalJSON(data []byte) (err error) {
+	s.Set, err = tokens.UnmarshalStorage(data)
+	return err
 }
 
 const maxRecord = 64 << 20
@@ -44,14 +52,7 @@ func besideWhich(name string) string {
 // writeRecord writes a record into a temporary file. It reports whether the record
 // can be found there, which it can even if it is not durable.
 func (f File) writeRecord(temp *Temp, namespace string, before, after tokens.Set) (found bool, err error) {
-	r := record{Namespace: namespace}
-	if r.Before, err = before.MarshalStorage(); err != nil {
-		return false, err
-	}
-	if r.After, err = after.MarshalStorage(); err != nil {
-		return false, err
-	}
-	content, err := json.Marshal(r)
+	content, err := json.Marshal(record{Namespace: namespace, Before: secretSet{before}, After: secretSet{after}})
 	if err != nil {
 		return false, err
 	}
@@ -75,13 +76,7 @@ func readRecord(name string) record {
 	}
 	r.info = info
 	// A process killed between writing and truncating leaves the zeros it reserved.
-	if json.Unmarshal(bytes.TrimRight(content, "\x00"), &r) != nil {
-		return r
-	}
-	if r.before, err = tokens.UnmarshalStorage(r.Before); err == nil {
-		r.after, err = tokens.UnmarshalStorage(r.After)
-	}
-	r.whole = err == nil
+	r.whole = json.Unmarshal(bytes.TrimRight(content, "\x00"), &r) == nil
 	return r
 }
 
@@ -107,14 +102,14 @@ func (f File) leftovers() ([]record, error) {
 func (r record) on(current tokens.Set) (tokens.Set, error) {
 	var list []tokens.Token
 	servers := map[string]bool{}
-	for _, token := range append(current.All(), r.after.All()...) {
+	for _, token := range append(current.All(), r.After.All()...) {
 		servers[token.ResourceServer] = true
 	}
 	for server := range servers {
 		token, _ := current.ByResourceServer(server)
-		before, _ := r.before.ByResourceServer(server)
+		before, _ := r.Before.ByResourceServer(server)
 		if token == before {
-			token, _ = r.after.ByResourceServer(server)
+			token, _ = r.After.ByResourceServer(server)
 		}
 		if token.AccessToken != "" {
 			list = append(list, token)
@@ -146,25 +141,21 @@ func (s *Store) adopt(ctx context.Context, file File) error {
 	}
 	for _, r := range left {
 		if r.whole {
-			if err := s.make(ctx, file, r); err != nil {
+			current, err := s.read(ctx, file, r.Namespace)
+			if err != nil {
+				return err
+			}
+			next, err := r.on(current)
+			if err == nil && !next.Equal(current) {
+				err = s.write(ctx, file, r.Namespace, current, next)
+			}
+			if err != nil {
 				return fmt.Errorf("store what is kept in %s: %w", r.name, err)
 			}
 		}
 		removeSame(r.name, r.info)
 	}
 	return nil
-}
-
-func (s *Store) make(ctx context.Context, file File, r record) error {
-	current, err := s.read(ctx, file, r.Namespace)
-	if err != nil {
-		return err
-	}
-	next, err := r.on(current)
-	if err != nil || next.Equal(current) {
-		return err
-	}
-	return s.write(ctx, file, r.Namespace, current, next)
 }
 
 // aside moves a file that cannot be read out of the way, and removes what was left

@@ -24,8 +24,8 @@ const (
 	defaultLockTimeout = 30 * time.Second
 	// reserve is room for what an update may add, on top of twice the file.
 	reserve = 64 << 10
-	// maxReserve bounds it for files of other programs.
-	maxReserve = 4 << 20
+	// maxReserve bounds the size of the file that counts.
+	maxReserve = 2 << 20
 )
 
 // ErrForeign says, beside [tokens.ErrUnreadable], that a file is not a token file.
@@ -72,9 +72,9 @@ type Kind struct {
 
 // Store is a [tokens.Store] in files.
 type Store struct {
-	kind   Kind
-	layout layout
-	file   File // without a path
+	kind        Kind
+	layout      layout
+	lockTimeout time.Duration
 }
 
 var _ tokens.Store = (*Store)(nil)
@@ -89,7 +89,7 @@ func New(kind Kind, config Config) (_ *Store, err error) {
 	if config.LockTimeout < 0 {
 		return nil, errors.New("LockTimeout is negative")
 	}
-	s.file = File{LockTimeout: cmp.Or(config.LockTimeout, defaultLockTimeout), system: kind.System.withDefaults()}
+	s.lockTimeout = cmp.Or(config.LockTimeout, defaultLockTimeout)
 	return s, nil
 }
 
@@ -106,40 +106,40 @@ func (s *Store) Path(key tokens.Key) (path string, err error) {
 	return path, err
 }
 
-// open returns the file of a key, and the key with its defaults.
-func (s *Store) open(ctx context.Context, key tokens.Key) (File, tokens.Key, error) {
-	file := s.file
+// find returns the file and the namespace of a key.
+func (s *Store) find(ctx context.Context, key tokens.Key) (file File, namespace string, err error) {
 	path, key, err := s.layout.locate(key)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err == nil {
-		file.Path, err = resolve(path)
+		file, err = s.at(path)
 	}
-	return file, key, err
+	return file, key.Namespace, err
+}
+
+func (s *Store) at(path string) (File, error) {
+	path, err := resolve(path)
+	return File{Path: path, LockTimeout: s.lockTimeout, system: s.kind.System.withDefaults()}, err
 }
 
 // Load returns what is stored under key.
-func (s *Store) Load(ctx context.Context, key tokens.Key) (_ tokens.Set, err error) {
+func (s *Store) Load(ctx context.Context, key tokens.Key) (set tokens.Set, err error) {
 	defer s.prefix("load", &err)
-	file, key, err := s.open(ctx, key)
+	file, namespace, err := s.find(ctx, key)
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	set, err := s.read(ctx, file, key.Namespace)
-	if err != nil {
-		return tokens.Set{}, err
+	if set, err = s.read(ctx, file, namespace); err == nil {
+		set = file.pending(namespace, set)
 	}
-	return file.pending(key.Namespace, set), nil
+	return set, err
 }
 
 func (s *Store) read(ctx context.Context, file File, namespace string) (tokens.Set, error) {
-	raw, err := s.kind.Backend.Load(ctx, file, namespace)
-	if err == nil && raw == nil {
-		return tokens.Set{}, nil
-	}
 	var set tokens.Set
-	if err == nil {
+	raw, err := s.kind.Backend.Load(ctx, file, namespace)
+	if err == nil && raw != nil {
 		if set, err = tokens.UnmarshalStorage(raw); err != nil {
 			err = fmt.Errorf("%w: %s, namespace %q: %w", tokens.ErrUnreadable, file.Path, namespace, err)
 		}
@@ -182,16 +182,16 @@ func (s *Store) write(ctx context.Context, file File, namespace string, before, 
 // Update replaces what is stored under key by what fn makes of it.
 func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (_ tokens.Set, err error) {
 	defer s.prefix("update", &err)
-	file, key, err := s.open(ctx, key)
+	file, namespace, err := s.find(ctx, key)
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	unlock, err := prepareAndLock(ctx, file)
+	unlock, err := file.lock(ctx)
 	if err != nil {
 		return tokens.Set{}, err
 	}
 	defer unlock()
-	current, room, err := s.rehearse(ctx, file, key.Namespace)
+	current, room, err := s.rehearse(ctx, file, namespace)
 	if err != nil {
 		return tokens.Set{}, err
 	}
@@ -205,22 +205,7 @@ func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current toke
 		return next, nil
 	}
 	// The end of the context must not keep the result of fn from being stored.
-	return next, s.commit(context.WithoutCancel(ctx), file, room, key.Namespace, current, next)
-}
-
-func prepareAndLock(ctx context.Context, file File) (unlock func(), err error) {
-	if err := prepare(file); err != nil {
-		return nil, err
-	}
-	return file.lock(ctx)
-}
-
-// prepare creates the directory of the file, if it is missing, and checks both.
-func prepare(file File) error {
-	if err := os.MkdirAll(file.dir(), dirMode); err != nil {
-		return err
-	}
-	return file.Check()
+	return next, s.commit(context.WithoutCancel(ctx), file, room, namespace, current, next)
 }
 
 // retry repeats what fails because another program removes files or their directory.
@@ -231,7 +216,7 @@ func retry(file File, work func() error) error {
 		if !errors.Is(err, fs.ErrNotExist) || attempt == attempts {
 			return err
 		}
-		if err := prepare(file); err != nil {
+		if err := file.prepare(); err != nil {
 			return err
 		}
 	}
@@ -250,18 +235,17 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 	if err != nil {
 		return tokens.Set{}, nil, err
 	}
-	size := int64(0)
+	size := reserve
 	if info, err := os.Lstat(file.Path); err == nil {
-		size = info.Size()
+		size += 2 * int(min(info.Size(), maxReserve))
 	}
-	room, err = file.Temp(int(min(2*size+reserve, maxReserve)))
-	if err == nil {
+	if room, err = file.Temp(size); err == nil {
 		if err = retry(file, func() error { return s.kind.Backend.Rehearse(ctx, file) }); err == nil {
 			return current, room, nil
 		}
 		room.Remove()
 	}
-	return tokens.Set{}, nil, fmt.Errorf("nothing was changed, since the file cannot be written: %w", err)
+	return tokens.Set{}, nil, fmt.Errorf("nothing was changed, since nothing can be stored: %w", err)
 }
 
 // commit writes the change down and makes it.
@@ -289,7 +273,7 @@ func (s *Store) commit(ctx context.Context, file File, room *Temp, namespace str
 // that others can use. It moves a file that cannot be read aside.
 func (s *Store) Delete(ctx context.Context, key tokens.Key) (err error) {
 	defer s.prefix("delete", &err)
-	file, key, err := s.open(ctx, key)
+	file, namespace, err := s.find(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -299,13 +283,13 @@ func (s *Store) Delete(ctx context.Context, key tokens.Key) (err error) {
 	if err := tighten(file.Path); err != nil {
 		return err
 	}
-	unlock, err := prepareAndLock(ctx, file)
+	unlock, err := file.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	adoptErr := s.adopt(ctx, file)
-	err = retry(file, func() error { return s.kind.Backend.Delete(ctx, file, key.Namespace) })
+	err = retry(file, func() error { return s.kind.Backend.Delete(ctx, file, namespace) })
 	switch {
 	case errors.Is(err, tokens.ErrUnreadable) && !errors.Is(err, ErrForeign):
 		return file.aside()
@@ -342,8 +326,8 @@ func (s *Store) Keys(ctx context.Context) (keys []tokens.Key, err error) {
 }
 
 func (s *Store) namespaces(ctx context.Context, path string) (found []string, err error) {
-	file := s.file
-	if file.Path, err = resolve(path); err != nil {
+	file, err := s.at(path)
+	if err != nil {
 		return nil, err
 	}
 	if found, err = s.kind.Backend.Namespaces(ctx, file); err != nil {
@@ -351,7 +335,7 @@ func (s *Store) namespaces(ctx context.Context, path string) (found []string, er
 	}
 	left, _ := file.leftovers()
 	for _, r := range left {
-		if r.whole && !slices.Contains(found, r.Namespace) && !r.after.Equal(tokens.Set{}) {
+		if r.whole && !slices.Contains(found, r.Namespace) && !r.After.Equal(tokens.Set{}) {
 			found = append(found, r.Namespace)
 		}
 	}

@@ -9,14 +9,15 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
 // openFlags keep an open from following a symlink or waiting for a pipe.
 const openFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
-// root is the directory of the official Python SDK.
-func root() (string, error) {
+// appDir is the directory of the official Python SDK.
+func appDir() (string, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		if known, err := user.Current(); err == nil {
@@ -32,13 +33,13 @@ func root() (string, error) {
 	return filepath.Join(home, ".globus", "app"), nil
 }
 
-// foreignOwner returns the owner, and whether that is another user.
-func foreignOwner(info fs.FileInfo) (uint32, bool) {
+// foreignOwner returns the ID of the owner if that is another user.
+func foreignOwner(info fs.FileInfo) string {
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, false
+	if !ok || int64(stat.Uid) == int64(os.Geteuid()) {
+		return ""
 	}
-	return stat.Uid, int64(stat.Uid) != int64(os.Geteuid())
+	return strconv.FormatUint(uint64(stat.Uid), 10)
 }
 
 // othersMay returns the permissions in mask that others have.

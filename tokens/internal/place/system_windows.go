@@ -11,24 +11,21 @@ import (
 
 const openFlags = 0
 
-// root is the directory of the official Python SDK.
-func root() (string, error) {
+// appDir is the directory of the official Python SDK.
+func appDir() (string, error) {
 	base, err := os.UserCacheDir() // %LOCALAPPDATA%
 	if err != nil {
 		base, err = os.UserConfigDir() // %APPDATA%
 	}
 	if err != nil {
-		home, homeErr := os.UserHomeDir()
-		if homeErr != nil {
-			return "", homeErr
-		}
-		base = filepath.Join(home, "AppData", "Local")
+		base, err = os.UserHomeDir()
+		base = filepath.Join(base, "AppData", "Local")
 	}
-	return filepath.Join(base, "globus", "app"), nil
+	return filepath.Join(base, "globus", "app"), err
 }
 
 // On Windows files under a user's profile get the profile's access list.
-func foreignOwner(fs.FileInfo) (uint32, bool)                   { return 0, false }
+func foreignOwner(fs.FileInfo) string                           { return "" }
 func othersMay(_ fs.FileInfo, _ fs.FileMode) (none fs.FileMode) { return 0 }
 
 // rename retries for a second, because Windows cannot replace a file that another

@@ -62,10 +62,7 @@ var _ place.Backend = Backend{}
 // Load returns the tokens of a namespace.
 func (Backend) Load(ctx context.Context, file place.File, namespace string) (raw jsontext.Value, err error) {
 	err = use(ctx, file, func(d *database) error {
-		rows, err := d.rows(ctx, d.db, namespace)
-		if err == nil && len(rows) > 0 {
-			raw, err = json.Marshal(rows)
-		}
+		raw, err = d.load(ctx, d.db, namespace)
 		return err
 	})
 	return raw, err
@@ -74,19 +71,11 @@ func (Backend) Load(ctx context.Context, file place.File, namespace string) (raw
 // Namespaces returns those that hold tokens.
 func (Backend) Namespaces(ctx context.Context, file place.File) (names []string, err error) {
 	err = use(ctx, file, func(d *database) error {
-		rows, err := d.db.QueryContext(ctx, `SELECT DISTINCT namespace FROM token_storage`)
-		if err != nil {
+		var list []byte
+		if err := d.db.QueryRowContext(ctx, `SELECT json_group_array(DISTINCT namespace) FROM token_storage`).Scan(&list); err != nil {
 			return err
 		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var name string
-			if err := rows.Scan(&name); err != nil {
-				return err
-			}
-			names = append(names, name)
-		}
-		return rows.Err()
+		return json.Unmarshal(list, &names, jsontext.AllowInvalidUTF8(true))
 	})
 	return names, err
 }
@@ -110,8 +99,12 @@ func (Backend) Rehearse(ctx context.Context, file place.File) error {
 // Edit reads and writes the tokens in one transaction.
 func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit func(map[string]jsontext.Value) error) error {
 	return write(ctx, file, func(d *database, tx *sql.Tx) error {
-		rows, err := d.rows(ctx, tx, namespace)
+		raw, err := d.load(ctx, tx, namespace)
 		if err != nil {
+			return err
+		}
+		var rows map[string]jsontext.Value
+		if err := json.Unmarshal(raw, &rows); err != nil {
 			return err
 		}
 		before := maps.Clone(rows)
@@ -248,31 +241,18 @@ func (d *database) translate(err error) error {
 }
 
 type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// rows returns the tokens of a namespace by resource server.
-func (d *database) rows(ctx context.Context, from querier, namespace string) (map[string]jsontext.Value, error) {
-	found, err := from.QueryContext(ctx, `SELECT resource_server, token_data_json FROM token_storage WHERE namespace = ?`, namespace)
-	if err != nil {
-		return nil, err
+// load returns the tokens of a namespace as one object. A row that is not valid JSON is null.
+func (d *database) load(ctx context.Context, from querier, namespace string) (raw jsontext.Value, err error) {
+	err = from.QueryRowContext(ctx, `SELECT json_group_object(resource_server,
+			CASE WHEN json_valid(token_data_json) THEN json(token_data_json) END)
+		FROM token_storage WHERE namespace = ? HAVING total(length(token_data_json)) <= ?`, namespace, maxTokens).Scan((*[]byte)(&raw))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = d.odd(fmt.Sprintf("namespace %q holds more than %d MiB, which no login does", namespace, maxTokens>>20))
 	}
-	defer func() { _ = found.Close() }()
-	size := 0
-	rows := map[string]jsontext.Value{}
-	for found.Next() {
-		var server, data string
-		if err := found.Scan(&server, &data); err != nil {
-			return nil, err
-		}
-		if size += len(data); size > maxTokens {
-			return nil, d.odd(fmt.Sprintf("namespace %q holds more than %d MiB, which no login does", namespace, maxTokens>>20))
-		}
-		if rows[server] = jsontext.Value(data); !rows[server].IsValid() {
-			return nil, d.odd(fmt.Sprintf("namespace %q: the token for %q is not valid JSON", namespace, server))
-		}
-	}
-	return rows, found.Err()
+	return raw, err
 }
 
 // write does work in a transaction of a database that it creates if it is missing. The
