@@ -10,86 +10,61 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// patience is how long a step may take that needs no waiting; real time, since a
+// patience is how long a step may take that needs no waiting. It is real time, because a
 // store may use a file system or a network.
 const patience = 3 * time.Second
 
-// Run tests one store after another, each fresh from open. It runs its parts as
-// parallel subtests.
+// Run tests stores that open creates, a new one for each parallel subtest.
 func Run(t *testing.T, open func(t *testing.T) tokens.Store) {
 	t.Helper()
-	for _, part := range []struct {
-		name string
-		test func(fresh)
-	}{
-		{"nothing stored", nothingStored},
-		{"every field", everyField},
-		{"every field is cleared", everyFieldCleared},
-		{"update", update},
-		{"update fails", updateFails},
-		{"update panics", updatePanics},
-		{"updates take turns", takeTurns},
-		{"waiting ends with the context", waitingEnds},
-		{"context ends during an update", contextEndsDuring},
-		{"load does not wait", loadDoesNotWait},
-		{"reads are whole", readsAreWhole},
-		{"delete", deletes},
-		{"delete takes its turn", deleteTakesTurn},
-		{"keys are apart", keysApart},
-		{"odd namespaces", oddNamespaces},
-		{"bad keys", badKeys},
-		{"odd values", oddValues},
-		{"big sets", bigSets},
+	for name, test := range map[string]func(*testing.T, tokens.Store){
+		"nothing stored":                nothingStored,
+		"every field":                   everyField,
+		"every field is cleared":        everyFieldCleared,
+		"update":                        update,
+		"update fails":                  updateFails,
+		"update panics":                 updatePanics,
+		"updates take turns":            func(t *testing.T, store tokens.Store) { t.Helper(); turns(t, store, store) },
+		"waiting ends with the context": func(t *testing.T, store tokens.Store) { t.Helper(); waitFor(t, store, store) },
+		"context ends during an update": contextEndsDuring,
+		"load does not wait":            loadDoesNotWait,
+		"reads are whole":               readsAreWhole,
+		"delete":                        deletes,
+		"delete takes its turn":         deleteTakesTurn,
+		"keys are apart":                keysApart,
+		"odd namespaces":                oddNamespaces,
+		"bad keys":                      badKeys,
+		"odd values":                    oddValues,
+		"big sets":                      bigSets,
 	} {
-		t.Run(part.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			part.test(fresh{t, open(t)})
+			test(t, open(t))
 		})
 	}
 }
 
-// RunShared tests what is promised between two stores that open the same place,
-// as two processes do. open returns both.
+// RunShared tests the promises between two stores that share their tokens, as two
+// processes do. open returns both.
 func RunShared(t *testing.T, open func(t *testing.T) (a, b tokens.Store)) {
 	t.Helper()
-	t.Run("one sees what the other stored", func(t *testing.T) {
-		t.Parallel()
-		a, b := open(t)
-		put(t, a, aKey(), one("A"))
-		holds(t, b, aKey(), one("A"))
-		put(t, b, aKey(), one("B"))
-		holds(t, a, aKey(), one("B"))
-		if err := a.Delete(t.Context(), aKey()); err != nil {
-			t.Fatal(err)
-		}
-		holds(t, b, aKey(), tokens.Set{})
-	})
-	t.Run("updates take turns between stores", func(t *testing.T) {
-		t.Parallel()
-		a, b := open(t)
-		turns(t, a, b)
-	})
-	t.Run("waiting for the other ends with the context", func(t *testing.T) {
-		t.Parallel()
-		a, b := open(t)
-		waitFor(t, a, b)
-	})
-	t.Run("updates of different keys lose nothing", func(t *testing.T) {
-		t.Parallel()
-		a, b := open(t)
-		const rounds = 10
-		other := aKey()
-		other.Namespace = "other"
-		var wg sync.WaitGroup
-		wg.Go(func() { count(t, a, aKey(), rounds) })
-		wg.Go(func() { count(t, b, other, rounds) })
-		wg.Wait()
-		holds(t, b, aKey(), one(strconv.Itoa(rounds)))
-		holds(t, a, other, one(strconv.Itoa(rounds)))
-	})
+	for name, test := range map[string]func(t *testing.T, a, b tokens.Store){
+		"one sees what the other stored":              seesTheOther,
+		"updates take turns between stores":           func(t *testing.T, a, b tokens.Store) { t.Helper(); turns(t, a, b) },
+		"waiting for the other ends with the context": waitFor,
+		"updates of different keys lose nothing":      differentKeys,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, b := open(t)
+			test(t, a, b)
+		})
+	}
 }
 
 func aKey() tokens.Key { return tokens.Key{ClientID: "7fb58e00-839d-44e3-8047-10a502612dca"} }
+
+func otherKey() tokens.Key { return tokens.Key{ClientID: aKey().ClientID, Namespace: "other"} }
 
 // one is a set of one token.
 func one(access string) tokens.Set {
@@ -103,15 +78,41 @@ func must(set tokens.Set, err error) tokens.Set {
 	return set
 }
 
+// change is what an update does.
+type change = func(tokens.Set) (tokens.Set, error)
+
+func to(set tokens.Set) change { return func(tokens.Set) (tokens.Set, error) { return set, nil } }
+
+// next counts in the access token.
+func next(current tokens.Set) (tokens.Set, error) {
+	token, found := current.ByResourceServer("rs")
+	if !found {
+		return one("1"), nil
+	}
+	n, err := strconv.Atoi(token.AccessToken)
+	return one(strconv.Itoa(n + 1)), err
+}
+
+// refused is a change that must not be made.
+func refused(t *testing.T) change {
+	t.Helper()
+	return func(current tokens.Set) (tokens.Set, error) {
+		t.Error("fn was called")
+		return current, nil
+	}
+}
+
+// put stores a set, and checks that it is stored.
 func put(t *testing.T, store tokens.Store, key tokens.Key, set tokens.Set) {
 	t.Helper()
-	got, err := store.Update(t.Context(), key, func(tokens.Set) (tokens.Set, error) { return set, nil })
+	got, err := store.Update(t.Context(), key, to(set))
 	if err != nil {
 		t.Fatalf("Update: %v", err)
 	}
 	if !got.Equal(set) {
 		t.Errorf("Update returned %v, want what was stored", got)
 	}
+	holds(t, store, key, set)
 }
 
 func holds(t *testing.T, store tokens.Store, key tokens.Key, want tokens.Set) {
@@ -125,6 +126,14 @@ func holds(t *testing.T, store tokens.Store, key tokens.Key, want tokens.Set) {
 	}
 }
 
+func remove(t *testing.T, store tokens.Store, key tokens.Key) {
+	t.Helper()
+	if err := store.Delete(t.Context(), key); err != nil {
+		t.Fatalf("Delete: %v", err)
+	}
+	holds(t, store, key, tokens.Set{})
+}
+
 func keys(t *testing.T, store tokens.Store, want ...tokens.Key) {
 	t.Helper()
 	got, err := store.Keys(t.Context())
@@ -134,4 +143,32 @@ func keys(t *testing.T, store tokens.Store, want ...tokens.Key) {
 	if !slices.Equal(got, want) {
 		t.Errorf("Keys are %+v, want %+v", got, want)
 	}
+}
+
+func seesTheOther(t *testing.T, a, b tokens.Store) {
+	t.Helper()
+	put(t, a, aKey(), one("A"))
+	holds(t, b, aKey(), one("A"))
+	put(t, b, aKey(), one("B"))
+	holds(t, a, aKey(), one("B"))
+	remove(t, a, aKey())
+	holds(t, b, aKey(), tokens.Set{})
+}
+
+func differentKeys(t *testing.T, a, b tokens.Store) {
+	t.Helper()
+	const rounds = 10
+	var wg sync.WaitGroup
+	for key, store := range map[tokens.Key]tokens.Store{aKey(): a, otherKey(): b} {
+		wg.Go(func() {
+			for range rounds {
+				if _, err := store.Update(t.Context(), key, next); err != nil {
+					t.Errorf("Update: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	holds(t, b, aKey(), one(strconv.Itoa(rounds)))
+	holds(t, a, otherKey(), one(strconv.Itoa(rounds)))
 }
