@@ -104,7 +104,7 @@ func TestNamelessRecord(t *testing.T) {
 	}
 	m := s.newMap(t, identitymap.Config{})
 	results, err := m.GetMany(t.Context(), names(100))
-	if err == nil || !strings.Contains(err.Error(), `no response for 1 of 100 keys: identitymap: "user50@example.edu": 1 of 100 identities came without`) {
+	if err == nil || !strings.Contains(err.Error(), `no response for 1 of 100 keys: "user50@example.edu": 1 of 100 identities came without`) {
 		t.Errorf("error %v", err)
 	}
 	for n := range 100 {

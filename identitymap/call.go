@@ -7,144 +7,168 @@ import (
 	"time"
 )
 
-// maxOutdated bounds what a batch remembers of changed keys.
-const maxOutdated = 10_000
-
-// call is one key that is being looked up. It is in a queue, in the list of added
-// keys, in a batch, or done.
+// call is the lookup of one key. It is in one of the map's lists, in a batch, or
+// done.
 type call struct {
 	key      key
 	ctx      context.Context //nolint:containedctx // for the values that travel with the request; nil while it is only added
-	number   uint64          // in the order of arrival
 	waiters  int
-	urgent   bool          // must not wait for a full batch
-	place    *list.Element // in a queue or the list of added keys
+	list     *list.List
+	place    *list.Element // in list
 	batch    *batch
 	refusals int
 
-	done  chan struct{} // closed when the following are set
+	done  chan struct{} // closed when one of the following is set for good
 	found *entry
 	err   error
 }
 
-// queue holds the calls of one kind that wait for a request.
-type queue struct {
-	list.List
-
-	urgent int // number of urgent ones
-}
-
 // batch is one request.
 type batch struct {
-	kind     kind
-	calls    []*call
-	waiters  int
-	cancel   context.CancelFunc
-	ended    chan struct{}
-	outdated map[string]struct{} // keys put or deleted meanwhile
-	uncached bool                // too many of them
+	kind    kind
+	calls   []*call
+	cancel  context.CancelFunc
+	ended   chan struct{}
+	changed map[string]bool // keys put or deleted meanwhile
 }
 
-func (b *batch) outdate(text string) {
-	if b.outdated == nil {
-		b.outdated = map[string]struct{}{}
+// lookup returns the call of a key: one that is done if the key is cached or
+// invalid, or ctx has ended; else one that waits with others of its kind to fill a
+// request.
+func (m *Map) lookup(ctx context.Context, text string) *call {
+	if e := m.cached(text); e != nil { // only canonical keys are cached
+		return m.finished(e, nil)
 	}
-	b.outdated[text] = struct{}{}
-	if len(b.outdated) > maxOutdated {
-		b.outdated, b.uncached = nil, true
+	k, err := parseKey(text)
+	if err != nil {
+		return m.finished(nil, err)
 	}
-}
-
-// join makes a lookup wait for its key, with others if it is being looked up
-// already; or finishes it, if the key became known since the caller looked.
-func (m *Map) join(ctx context.Context, l *lookup, urgent bool) {
-	c := m.calls[l.key.text]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.calls[k.text]
+	if e := m.cached(k.text); e != nil && c == nil {
+		return m.finished(e, nil)
+	}
+	if err := ctx.Err(); err != nil {
+		return m.finished(nil, err)
+	}
 	if c == nil {
-		if l.found = m.known(l.key.text); l.found != nil {
-			return
-		}
-		c = &call{key: l.key, done: make(chan struct{})}
-		m.calls[l.key.text] = c
+		c = m.note(k, &m.held[k.kind])
 	}
 	if c.ctx == nil { // new, or only added
-		m.dequeue(c)
-		m.arrivals++
-		c.ctx, c.number = ctx, m.arrivals
+		c.ctx = ctx
 		if c.batch == nil {
-			c.place = m.queues[c.key.kind].PushBack(c)
+			m.move(c, &m.held[k.kind])
 		}
 	}
 	c.waiters++
-	if c.batch != nil {
-		c.batch.waiters++
-	}
-	l.call = c
-	if urgent {
-		m.hurry(c)
-	}
+	m.pump() //nolint:contextcheck // a request carries the values of the context of the oldest call
+	return c
 }
 
-// hurry makes a queued call not wait for a full batch.
-func (m *Map) hurry(c *call) {
-	if c.place != nil && !c.urgent {
-		c.urgent = true
-		m.queues[c.key.kind].urgent++
-	}
+// finished returns a call that is done.
+func (m *Map) finished(found *entry, err error) *call {
+	return &call{found: found, err: err, done: m.closed}
 }
 
-// dequeue takes a call out of its queue, or out of the added keys.
-func (m *Map) dequeue(c *call) {
-	switch {
-	case c.place == nil:
-	case c.ctx == nil:
-		m.added[c.key.kind].Remove(c.place)
-	default:
-		m.queues[c.key.kind].Remove(c.place)
-		if c.urgent {
-			c.urgent = false
-			m.queues[c.key.kind].urgent--
-		}
+// note makes a call.
+func (m *Map) note(k key, to *list.List) *call {
+	c := &call{key: k, done: make(chan struct{})}
+	m.calls[k.text] = c
+	m.move(c, to)
+	return c
+}
+
+// move moves a call to the end of a list, or out of all lists.
+func (m *Map) move(c *call, to *list.List) {
+	if c.list != nil {
+		c.list.Remove(c.place)
 	}
-	c.place = nil
+	if c.list = to; to != nil {
+		c.place = to.PushBack(c)
+	}
 }
 
 // drop makes the next lookup of the key a new call.
 func (m *Map) drop(c *call) {
-	m.dequeue(c)
+	m.move(c, nil)
 	if m.calls[c.key.text] == c {
 		delete(m.calls, c.key.text)
 	}
 }
 
-// leave ends one caller's wait. When the caller was the last one of a batch, the
-// batch is cancelled and returned.
-func (m *Map) leave(c *call) *batch {
-	c.waiters--
-	switch b := c.batch; {
-	case b != nil:
-		if b.waiters--; b.waiters > 0 {
-			return nil
+// hurry sends calls without waiting for a full request, if the first of them waits for
+// one.
+func (m *Map) hurry(calls []*call) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if calls[0].list != &m.held[calls[0].key.kind] {
+		return
+	}
+	for _, c := range calls {
+		if c.list == &m.held[c.key.kind] {
+			m.move(c, &m.waiting)
 		}
+	}
+	m.pump()
+}
+
+// ready reports whether the call is done.
+func (c *call) ready() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait returns the result of a call. If ctx ends before, the result is the error of
+// ctx, and the request that is cancelled because of it, if any, is returned too.
+func (m *Map) wait(ctx context.Context, key string, c *call) (Result, *batch) {
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		if cancelled, left := m.leave(c); left {
+			return Result{Err: &KeyError{key, ctx.Err()}}, cancelled
+		}
+	}
+	if c.err != nil {
+		return Result{Err: &KeyError{key, c.err}}, nil
+	}
+	return c.found.result(key), nil
+}
+
+// leave ends one caller's wait, unless the call is done. If no caller waits for any
+// call of its request any more, the request is cancelled and returned.
+func (m *Map) leave(c *call) (cancelled *batch, left bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c.ready() {
+		return nil, false
+	}
+	c.waiters--
+	wanted := func(c *call) bool { return c.waiters > 0 }
+	switch b := c.batch; {
+	case b == nil && !wanted(c):
+		m.drop(c)
+	case b != nil && !slices.ContainsFunc(b.calls, wanted):
 		for _, c := range b.calls {
 			m.drop(c)
 		}
 		b.cancel()
-		return b
-	case c.place != nil && c.waiters == 0:
-		m.drop(c)
+		return b, true
 	}
-	return nil
+	return nil, true
 }
 
-// answer ends a call.
-func (m *Map) answer(c *call, found *entry, err error) {
+// end ends a call. The caller has set its result.
+func (m *Map) end(c *call) {
 	m.drop(c)
-	c.batch, c.found, c.err = nil, found, err
 	close(c.done)
 }
 
 // pump starts requests while there are keys to ask for and requests to spare.
-// The caller holds mu.
 func (m *Map) pump() {
 	for len(m.running) < m.limit {
 		k, ok := m.next()
@@ -162,41 +186,45 @@ func (m *Map) pump() {
 	}
 }
 
-// next returns the kind whose oldest call is the oldest of those that may be sent.
+// next returns the kind of the next request.
 func (m *Map) next() (next kind, ok bool) {
-	oldest := uint64(1<<64 - 1)
-	for i := range m.queues {
-		if q := &m.queues[i]; q.urgent > 0 || q.Len() >= m.config.BatchSize {
-			if c, _ := q.Front().Value.(*call); c.number < oldest {
-				oldest, next, ok = c.number, kind(i), true
-			}
+	if oldest := m.waiting.Front(); oldest != nil {
+		c, _ := oldest.Value.(*call)
+		return c.key.kind, true
+	}
+	for k := range m.held {
+		if m.held[k].Len() >= m.config.BatchSize {
+			return kind(k), true
 		}
 	}
-	return next, ok
+	return 0, false
 }
 
 // gather makes a batch of the oldest calls of a kind, topped up with keys that
-// were added. Calls whose keys became known meanwhile are finished.
+// were added. Calls whose keys became known meanwhile are done.
 func (m *Map) gather(k kind) *batch {
-	b := &batch{kind: k, ended: make(chan struct{})}
+	b := &batch{kind: k, ended: make(chan struct{}), changed: map[string]bool{}}
 	space := room{m.config.BatchSize, maxKeysLength}
-	for _, calls := range []*list.List{&m.queues[k].List, &m.added[k]} {
-		for e := calls.Front(); e != nil; e = calls.Front() {
+	for _, calls := range []*list.List{&m.waiting, &m.held[k], &m.added[k]} {
+		if calls == &m.added[k] && len(b.calls) == 0 {
+			break // added keys do not travel alone
+		}
+		for e := calls.Front(); e != nil; {
 			c, _ := e.Value.(*call)
-			if known := m.known(c.key.text); known != nil {
-				m.answer(c, known, nil)
+			e = e.Next()
+			if c.key.kind != k {
+				continue
+			}
+			if c.found = m.cached(c.key.text); c.found != nil {
+				m.end(c)
 				continue
 			}
 			if !space.take(c.key) {
-				break
+				return b
 			}
-			m.dequeue(c)
+			m.move(c, nil)
 			c.batch = b
 			b.calls = append(b.calls, c)
-			b.waiters += c.waiters
-		}
-		if len(b.calls) == 0 {
-			break // added keys do not travel alone
 		}
 	}
 	return b
@@ -206,45 +234,38 @@ func (m *Map) gather(k kind) *batch {
 func (m *Map) run(ctx context.Context, b *batch) {
 	defer close(b.ended)
 	defer b.cancel()
-	found, errs := m.askInParts(ctx, b)
+	m.askInParts(ctx, b)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.running, b)
-	m.succeed(errs)
-	for i, c := range slices.Backward(b.calls) {
+	m.succeed(b)
+	for _, c := range slices.Backward(b.calls) {
+		c.batch = nil
+		latest := m.calls[c.key.text] == nil || m.calls[c.key.text] == c
 		switch {
-		case errs[i] == nil:
-			m.learn(b, c.key, found[i])
-			m.answer(c, found[i], nil)
-		case c.comesAgain(errs[i]) && time.Until(m.closedUntil) <= maxPause:
-			c.batch = nil
+		case c.err == nil:
+			m.learn(b, c.key, c.found)
+			m.end(c)
+		case m.retried(c):
+			c.err = nil
 			c.refusals++
-			c.place = m.queues[b.kind].PushFront(c)
-			m.hurry(c)
-			if m.calls[c.key.text] == nil {
+			m.move(c, &m.waiting)
+			m.waiting.MoveToFront(c.place)
+			if latest {
 				m.calls[c.key.text] = c
 			}
-		case c.ctx == nil:
-			m.addAgain(c)
+		case c.ctx == nil && latest && m.cached(c.key.text) == nil:
+			m.note(c.key, &m.added[b.kind]) // it was only added
 		default:
-			m.answer(c, nil, errs[i])
+			m.end(c)
 		}
 	}
 	m.pump() //nolint:contextcheck // a request carries the values of the context of the oldest call
 }
 
-// addAgain notes a key again that was only added, and whose request failed.
-func (m *Map) addAgain(c *call) {
-	c.batch = nil
-	if other := m.calls[c.key.text]; (other == nil || other == c) && m.known(c.key.text) == nil {
-		c.place = m.added[c.key.kind].PushBack(c)
-		m.calls[c.key.text] = c
-	}
-}
-
-// comesAgain reports whether a call is sent again after a pause.
-func (c *call) comesAgain(err error) bool {
-	return rateLimited(err) && c.waiters > 0 && c.refusals < maxRefusals
+// retried reports whether a failed call is sent again after a pause.
+func (m *Map) retried(c *call) bool {
+	return rateLimited(c.err) && c.waiters > 0 && c.refusals < maxRefusals && time.Until(m.closedUntil) <= maxPause
 }
 
 // learn caches what a batch returned for a key, unless something newer or better is
@@ -255,7 +276,7 @@ func (m *Map) learn(b *batch, k key, e *entry) {
 		m.store(b, k.text, e)
 		return
 	}
-	// A username in the form of an ID would stand for someone else.
+	// A username in the form of an ID would stand for another identity.
 	if isID(e.identity.ID) {
 		m.store(b, lower(e.identity.ID), e)
 	}
@@ -265,10 +286,10 @@ func (m *Map) learn(b *batch, k key, e *entry) {
 }
 
 func (m *Map) store(b *batch, text string, e *entry) {
-	if _, outdated := b.outdated[text]; outdated || b.uncached {
+	if b.changed[text] {
 		return
 	}
-	if known := m.known(text); known != nil && !known.missing {
+	if known := m.cached(text); known != nil && !known.missing {
 		// A record that came meanwhile is newer than its absence. A username stays with
 		// the identity that it found, also when another one of that name is looked up by ID.
 		if e.missing || b.kind == identityID && !isID(text) && lower(known.identity.ID) != lower(e.identity.ID) {

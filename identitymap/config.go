@@ -71,7 +71,8 @@ func New(config Config) (*Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Map{config: config, limit: config.Concurrency, calls: map[string]*call{}, running: map[*batch]struct{}{}}
+	m := &Map{config: config, limit: config.Concurrency, calls: map[string]*call{}, running: map[*batch]struct{}{}, closed: make(chan struct{})}
+	close(m.closed)
 	if config.Now != nil {
 		m.now = func() int64 { return config.Now().UnixNano() }
 	} else {

@@ -7,16 +7,15 @@ import "fmt"
 func (m *Map) Leftovers() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	queued, urgent, added := 0, 0, 0
-	for i := range m.queues {
-		queued += m.queues[i].Len()
-		urgent += m.queues[i].urgent
-		added += m.added[i].Len()
+	held, added := 0, 0
+	for k := range kinds {
+		held += m.held[k].Len()
+		added += m.added[k].Len()
 	}
-	if queued+urgent+len(m.running)+len(m.calls)-added == 0 && m.alarm == nil {
+	if m.waiting.Len()+held+len(m.running)+len(m.calls)-added == 0 && m.alarm == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d queued, %d urgent, %d calls, %d added, %d requests, alarm %v", queued, urgent, len(m.calls), added, len(m.running), m.alarm != nil)
+	return fmt.Sprintf("%d waiting, %d held, %d calls, %d added, %d requests, alarm %v", m.waiting.Len(), held, len(m.calls), added, len(m.running), m.alarm != nil)
 }
 
 // Added returns the keys that were added and not yet asked for: usernames, then
@@ -25,8 +24,8 @@ func (m *Map) Added() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var keys []string
-	for i := range m.added {
-		for e := m.added[i].Front(); e != nil; e = e.Next() {
+	for k := range kinds {
+		for e := m.added[k].Front(); e != nil; e = e.Next() {
 			keys = append(keys, e.Value.(*call).key.text) //nolint:forcetypeassert // a test
 		}
 	}

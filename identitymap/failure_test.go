@@ -107,7 +107,7 @@ func TestKeyThatTheServiceRefuses(t *testing.T) {
 	}
 	m := s.newMap(t, identitymap.Config{})
 	results, err := m.GetMany(t.Context(), names(300))
-	if !errors.Is(err, apierror.ErrBadRequest) || !strings.Contains(err.Error(), `no response for 1 of 300 keys: identitymap: "user142@example.edu"`) {
+	if !errors.Is(err, apierror.ErrBadRequest) || !strings.Contains(err.Error(), `no response for 1 of 300 keys: "user142@example.edu"`) {
 		t.Errorf("error %v", err)
 	}
 	for n := range 300 {

@@ -33,7 +33,7 @@ func parseKey(text string) (key, error) {
 		return key{lower(text), identityID}, nil
 	}
 	if reason := notUsername(text); reason != "" {
-		return key{}, &KeyError{text, &invalidKeyError{reason}}
+		return key{}, &invalidKeyError{reason}
 	}
 	return key{lower(text), username}, nil
 }

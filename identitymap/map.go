@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -23,10 +24,12 @@ type Map struct {
 	config Config
 	cache  *otter.Cache[string, *entry] // by ID and by username, whose forms differ
 	now    func() int64                 // nanoseconds
+	closed chan struct{}                // of calls that need no request
 
 	mu          sync.Mutex          // guards what follows, and every call and batch
-	calls       map[string]*call    // keys that are being looked up, for others to join
-	queues      [kinds]queue        // calls that wait for a request
+	calls       map[string]*call    // the keys that are being looked up or were added
+	waiting     list.List           // calls to send, the oldest first
+	held        [kinds]list.List    // calls of streams, to send when they fill a request
 	added       [kinds]list.List    // calls of keys that were only added
 	running     map[*batch]struct{} // requests in flight
 	limit       int                 // of requests in flight
@@ -34,7 +37,6 @@ type Map struct {
 	closedUntil time.Time           // nothing is sent before
 	refusal     error               // the 429 that closed it
 	alarm       *time.Timer         // runs while calls wait for closedUntil
-	arrivals    uint64              // number of calls ever queued
 }
 
 // Identity is a person, a service or another user of Globus. Which fields are
@@ -69,38 +71,17 @@ func (m *Map) Get(ctx context.Context, key string) (who Identity, err error) {
 	if e := m.cached(key); e != nil && !e.missing && !m.config.Providers {
 		return e.identity, nil // the usual case, in as few steps as possible
 	}
-	l := m.look(key)
-	if l.key.text == "" {
-		return l.result()
-	}
-	if err := ctx.Err(); err != nil {
-		return Identity{}, &KeyError{key, err}
-	}
-	m.mu.Lock()
-	m.join(ctx, &l, true)
-	m.pump() //nolint:contextcheck // a request carries the values of the context of the oldest call
-	m.mu.Unlock()
-	if l.call == nil {
-		return l.result()
-	}
-	select {
-	case <-l.call.done:
-	case <-ctx.Done():
-		m.mu.Lock()
-		m.leave(l.call)
-		m.mu.Unlock()
-		if !l.ready() {
-			return Identity{}, &KeyError{key, ctx.Err()}
-		}
-	}
-	return l.result()
+	c := m.lookup(ctx, key)
+	m.hurry([]*call{c}) //nolint:contextcheck // a request carries the values of the context of the oldest call
+	r, _ := m.wait(ctx, key, c)
+	return r.Identity, r.Err
 }
 
 // GetMany returns a result for every key, as [Map.All] does.
 //
-// The error is about keys without a response: it says how many, and wraps the
-// first one's *[KeyError]. A missing identity is not an error here. The map holds
-// a result for every key in any case.
+// The error is about keys without a response: it says how many, and wraps what
+// the first of them failed with. A missing identity is not an error here. The
+// returned map holds a result for every key in any case.
 func (m *Map) GetMany(ctx context.Context, keys []string) (map[string]Result, error) {
 	results := maps.Collect(m.All(ctx, slices.Values(keys)))
 	for _, key := range keys {
@@ -110,10 +91,10 @@ func (m *Map) GetMany(ctx context.Context, keys []string) (map[string]Result, er
 	}
 	var first error
 	failed := 0
-	for _, key := range slices.Compact(slices.Sorted(slices.Values(keys))) {
+	for _, key := range slices.Sorted(maps.Keys(results)) {
 		if err := results[key].Err; err != nil && !errors.Is(err, ErrNotFound) {
 			if failed++; first == nil {
-				first = err
+				first = fmt.Errorf("%s: %w", quote(key), errors.Unwrap(err))
 			}
 		}
 	}
@@ -135,12 +116,10 @@ func (m *Map) Add(key string) bool {
 	k.text = strings.Clone(k.text) // it may be a piece of something large
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.calls[k.text] != nil || m.known(k.text) != nil {
+	if m.calls[k.text] != nil || m.cached(k.text) != nil {
 		return false
 	}
-	c := &call{key: k, done: make(chan struct{})}
-	c.place = m.added[k.kind].PushBack(c)
-	m.calls[k.text] = c
+	m.note(k, &m.added[k.kind])
 	return true
 }
 
@@ -189,7 +168,7 @@ func (m *Map) Delete(key string) {
 // change makes lookups of a key independent of what is in flight.
 func (m *Map) change(text string) {
 	for b := range m.running {
-		b.outdate(text)
+		b.changed[text] = true
 	}
 	if c := m.calls[text]; c != nil && (c.batch != nil || c.waiters == 0) {
 		m.drop(c)
@@ -205,84 +184,24 @@ func (m *Map) cached(text string) *entry {
 	return e
 }
 
-// known is cached without an effect on what the cache keeps.
-func (m *Map) known(text string) *entry {
-	found, ok := m.cache.GetEntryQuietly(text)
-	if !ok || found.Value.until <= m.now() {
-		return nil
-	}
-	return found.Value
-}
-
-// expire says until when an entry is valid.
+// expire sets until when an entry is valid.
 func (m *Map) expire(e *entry) {
 	ttl := m.config.TTL
 	if e.missing {
 		ttl = min(ttl, maxMissTTL)
 	}
 	now := m.now()
-	if e.until = now + int64(ttl); e.until < now {
-		e.until = 1<<63 - 1
-	}
+	e.until = now + min(int64(ttl), math.MaxInt64-now)
 }
 
-// look returns a lookup that is finished, or one with a key that has to be joined.
-func (m *Map) look(text string) lookup {
-	if e := m.cached(text); e != nil { // only canonical keys are cached
-		return lookup{text: text, found: e}
-	}
-	k, err := parseKey(text)
-	if err != nil {
-		return lookup{text: text, err: err}
-	}
-	if k.text != text {
-		if e := m.cached(k.text); e != nil {
-			return lookup{text: text, found: e}
-		}
-	}
-	return lookup{text: text, key: k}
-}
-
-// lookup is one key of a caller.
-type lookup struct {
-	text  string
-	key   key // empty if the lookup was finished at once
-	call  *call
-	found *entry
-	err   error
-}
-
-// ready reports whether the result is there.
-func (l *lookup) ready() bool {
-	if l.call == nil {
-		return true
-	}
-	select {
-	case <-l.call.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// result returns the result, which the caller may change.
-func (l *lookup) result() (Identity, error) {
-	e, err := l.found, l.err
-	if l.call != nil {
-		e, err = l.call.found, l.call.err
-		if err != nil {
-			err = &KeyError{l.text, err}
-		}
-	}
-	switch {
-	case err != nil:
-		return Identity{}, err
-	case e.missing:
-		return Identity{}, &KeyError{l.text, ErrNotFound}
+// result returns what was found, which the caller may change.
+func (e *entry) result(key string) Result {
+	if e.missing {
+		return Result{Err: &KeyError{key, ErrNotFound}}
 	}
 	who := e.identity
 	who.Provider = copyProvider(who.Provider)
-	return who, nil
+	return Result{Identity: who}
 }
 
 func copyProvider(p *gen.IdentityProvider) *gen.IdentityProvider {

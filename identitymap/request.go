@@ -11,47 +11,41 @@ import (
 	"github.com/globusauth/globusauth/gen"
 )
 
-// splits is how many more parts of a batch may be refused than answered.
+// splits is how many more parts of a batch may be refused than succeed.
 const splits = 12
 
 // askInParts asks for a batch; if the service refuses it with 400, for its halves,
-// so that only the bad keys fail. It returns an entry or an error for each call.
-func (m *Map) askInParts(ctx context.Context, b *batch) ([]*entry, []error) {
-	found, errs := make([]*entry, len(b.calls)), make([]error, len(b.calls))
+// so that only the bad keys fail. It sets the result or the error of each call.
+func (m *Map) askInParts(ctx context.Context, b *batch) {
 	credit := splits
-	var ask func(from, to int)
-	ask = func(from, to int) {
+	var ask func(part []*call)
+	ask = func(part []*call) {
 		var err error
-		if to-from < len(b.calls) {
+		if len(part) < len(b.calls) {
 			err = m.refused() // meanwhile
 		}
 		if err == nil {
-			var got []*entry
-			got, err = m.ask(ctx, b.kind, b.calls[from:to])
-			copy(found[from:], got)
+			err = m.ask(ctx, b.kind, part)
 			if rateLimited(err) {
-				m.refuse(err, b.calls[from].refusals)
+				m.refuse(err, part[0].refusals)
 			}
 		}
 		switch {
 		case err == nil:
 			credit++
-			return
-		case to-from > 1 && credit > 0 && malformed(err):
+		case len(part) > 1 && credit > 0 && malformed(err):
 			credit--
-			middle := (from + to) / 2
-			ask(from, middle)
-			ask(middle, to)
-			return
-		}
-		for i := from; i < to; i++ {
-			if found[i] == nil {
-				errs[i] = err
+			ask(part[:len(part)/2])
+			ask(part[len(part)/2:])
+		default:
+			for _, c := range part {
+				if c.found == nil {
+					c.err = err
+				}
 			}
 		}
 	}
-	ask(0, len(b.calls))
-	return found, errs
+	ask(b.calls)
 }
 
 // malformed reports whether the service refused what it was sent.
@@ -60,9 +54,9 @@ func malformed(err error) bool {
 	return ok && (refusal.StatusCode == http.StatusBadRequest || refusal.StatusCode == http.StatusRequestURITooLong)
 }
 
-// ask sends one request and returns an entry for each call. An error is about
-// those for which it returns nil.
-func (m *Map) ask(ctx context.Context, k kind, calls []*call) ([]*entry, error) {
+// ask sends one request and sets what it found for each call. An error is about
+// those for which nothing is set.
+func (m *Map) ask(ctx context.Context, k kind, calls []*call) error {
 	// Two calls have the same key when it was changed while the first was in flight.
 	keys, records := make([]string, 0, len(calls)), make(map[string]*entry, len(calls))
 	for _, c := range calls {
@@ -82,25 +76,22 @@ func (m *Map) ask(ctx context.Context, k kind, calls []*call) ([]*entry, error) 
 	}
 	list, err := m.config.Client.GetIdentities(ctx, &params, globusauth.WithoutRetryOn(http.StatusTooManyRequests))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	nameless, err := match(k, records, list)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	found := make([]*entry, len(calls))
-	for i, c := range calls {
-		switch e := records[c.key.text]; {
-		case e != nil:
-			found[i] = e
+	for _, c := range calls {
+		switch c.found = records[c.key.text]; {
+		case c.found != nil:
 		case nameless == 0:
-			found[i] = &entry{missing: true}
-		case err == nil:
-			// The key may belong to one of those.
+			c.found = &entry{missing: true}
+		default: // the key may belong to one of those
 			err = fmt.Errorf("%d of %d identities came without their ID or username; a token with the scope view_identities sees them", nameless, len(list.Identities))
 		}
 	}
-	return found, err
+	return err
 }
 
 // match puts the record of each key into records. Others are dropped. It returns

@@ -44,8 +44,8 @@ func (m *Map) refuse(err error, refusals int) {
 }
 
 // succeed allows one more request after some successes.
-func (m *Map) succeed(errs []error) {
-	if m.limit == m.config.Concurrency || slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
+func (m *Map) succeed(b *batch) {
+	if m.limit == m.config.Concurrency || slices.ContainsFunc(b.calls, func(c *call) bool { return c.err != nil }) {
 		return
 	}
 	if m.successes++; m.successes == growth {
@@ -72,11 +72,10 @@ func (m *Map) paused() bool {
 	case pause <= 0:
 		return false
 	case pause > maxPause:
-		for i := range m.queues {
-			for e := m.queues[i].Front(); e != nil; e = m.queues[i].Front() {
-				c, _ := e.Value.(*call)
-				m.answer(c, nil, m.refusal)
-			}
+		for e := m.waiting.Front(); e != nil; e = m.waiting.Front() {
+			c, _ := e.Value.(*call)
+			c.err = m.refusal
+			m.end(c)
 		}
 	case m.alarm == nil:
 		m.alarm = time.AfterFunc(pause, func() {
