@@ -124,20 +124,12 @@ func (r *runner) newApp(config app.Config) (*app.App, error) {
 
 // stored opens the stored login. If its tokens cannot be read, it is returned with the error.
 func (r *runner) stored(ctx context.Context) (*account, error) {
-	a, err := r.openStored(ctx)
-	if err != nil && r.getenv(tokenVariable) != "" {
-		return nil, &problem{words: tokenVariable + " is a token, not a stored login, and is not sufficient here", err: err}
-	}
-	return a, err
-}
-
-func (r *runner) openStored(ctx context.Context) (*account, error) {
 	config, err := r.appConfig()
 	if err != nil {
 		return nil, err
 	}
 	if config.ClientID == "" {
-		if config.ClientID, err = onlyClient(ctx, config); err != nil {
+		if config.ClientID, err = r.onlyClient(ctx, config); err != nil {
 			return nil, err
 		}
 	}
@@ -150,7 +142,7 @@ func (r *runner) openStored(ctx context.Context) (*account, error) {
 			config.Scopes = append(config.Scopes, token.Scopes()...)
 		}
 	} else if unreadable == nil && config.ClientSecret == "" {
-		return nil, errNotLoggedIn(config)
+		return nil, r.errNotLoggedIn(config)
 	}
 	opened, err := r.newApp(config)
 	if err != nil {
@@ -159,7 +151,7 @@ func (r *runner) openStored(ctx context.Context) (*account, error) {
 	return &account{App: opened, config: config, set: set}, unreadable
 }
 
-func errNotLoggedIn(config app.Config) error {
+func (r *runner) errNotLoggedIn(config app.Config) error {
 	which := ""
 	if config.ClientID != "" {
 		which = " for the client " + config.ClientID
@@ -169,6 +161,9 @@ func errNotLoggedIn(config app.Config) error {
 	}
 	if address := config.Client.Address(); address != "" {
 		which += " at " + address
+	}
+	if r.getenv(tokenVariable) != "" {
+		which += " (" + tokenVariable + " is a token, not a stored login)"
 	}
 	return failf("no login is stored%s: run %q first", which, "globus-auth login --client-id ID")
 }

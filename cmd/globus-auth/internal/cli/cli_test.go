@@ -102,6 +102,10 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]command{
 		"unknown-verb":        {args: []string{"frobnicate"}, code: cli.ExitUsage},
+		"unknown-topic":       {args: []string{"help", "session", "frobnicate"}, code: cli.ExitUsage},
+		"unknown-subcommand":  {args: []string{"session", "frobnicate"}, code: cli.ExitUsage},
+		"extra-argument":      {args: []string{"whoami", "extra"}, code: cli.ExitUsage},
+		"quickstart-base-url": {args: []string{"--base-url", "http://127.0.0.1:1", "quickstart"}, code: cli.ExitUsage},
 		"unknown-flag":        {args: []string{"identities", "--colour"}, code: cli.ExitUsage},
 		"scopes-no-argument":  {args: []string{"scopes", "parse"}, code: cli.ExitUsage},
 		"unknown-format":      {args: []string{"identities", "--format", "xml", "a@b"}, code: cli.ExitUsage},

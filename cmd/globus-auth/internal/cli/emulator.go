@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,9 +19,10 @@ import (
 
 // emulatorOptions are the flags of the emulator.
 type emulatorOptions struct {
-	listen, publicURL, seed, save, format, login, log string
-	allowRemote                                       bool
-	config                                            authtest.Config
+	listen, publicURL, seed, save string
+	format, login, log            *choice
+	allowRemote                   bool
+	config                        authtest.Config
 }
 
 func (r *runner) emulator() *cobra.Command {
@@ -48,9 +48,9 @@ it signs in any user without a password.`,
 	flags.StringVar(&o.publicURL, "public-url", "", "address at which clients reach it, if different from --listen")
 	flags.StringVar(&o.seed, "seed", "", "YAML file with the users, clients and so on to start with; - is standard input (default a built-in set)")
 	flags.StringVar(&o.save, "save", "", "state file, loaded if it exists; written at most once a second and at the end")
-	flags.StringVar(&o.format, "format", "json", "format of the first output: json or text")
-	flags.StringVar(&o.log, "log", "text", "request log on standard error: text, json or none")
-	flags.StringVar(&o.login, "login", "", "when to show the login page: auto (never) or page (always) (default browsers only)")
+	o.format = formatFlag(command, "json", "text")
+	o.log = choiceFlag(command, "log", "text", "format of the request log on standard error", "text", "json", "none")
+	o.login = choiceFlag(command, "login", "", "when to show the login page: auto (never) or page (always) (default browsers only)", "auto", "page")
 	flags.BoolVar(&o.config.Deterministic, "deterministic", false, "use the same IDs and tokens in every run")
 	flags.BoolVar(&o.config.KeyIDs, "key-ids", false, "give signing keys and ID tokens a key ID, unlike Globus Auth")
 	flags.DurationVar(&o.config.AccessTokenLifetime, "access-token-lifetime", 0, "lifetime of access tokens (default 48h)")
@@ -96,7 +96,7 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 
 // fieldFlags are the flags that set the fields of an [authtest.Config].
 var fieldFlags = strings.NewReplacer("AccessTokenLifetime", "--access-token-lifetime", "BaseURL", "--public-url",
-	"Login is", "--login is", "RefreshTokenGrace", "--refresh-token-grace")
+	"RefreshTokenGrace", "--refresh-token-grace")
 
 // reachable names an address that a client on this machine can use.
 func reachable(addr net.Addr) string {
@@ -108,18 +108,12 @@ func reachable(addr net.Addr) string {
 
 func (r *runner) emulatorConfig(ctx context.Context, o emulatorOptions) (authtest.Config, error) {
 	config := o.config
-	config.Login = o.login
-	switch o.log {
+	config.Login = o.login.value
+	switch o.log.value {
 	case "text":
 		config.Logger = slog.New(slog.NewTextHandler(r.Err, nil))
 	case "json":
 		config.Logger = slog.New(slog.NewJSONHandler(r.Err, nil))
-	case "none":
-	default:
-		return config, usagef("--log %q is invalid: use text, json or none", o.log)
-	}
-	if o.format != "json" && o.format != "text" {
-		return config, usagef("--format %q is invalid: use json or text", o.format)
 	}
 	if o.seed != "" {
 		world, err := r.readSeed(ctx, o.seed)
@@ -141,26 +135,33 @@ func (r *runner) emulatorConfig(ctx context.Context, o emulatorOptions) (authtes
 	return config, nil
 }
 
-// announce tells what is in the world: the signal that the emulator is ready.
-func (r *runner) announce(ready authtest.Ready, format string) error {
-	if format == "json" {
+// announce prints what the emulator holds, which is the sign that it is ready.
+func (r *runner) announce(ready authtest.Ready, format *choice) error {
+	if format.value == "json" {
 		return printJSON(r.Out, ready, "")
 	}
-	w := tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "A test double of Globus Auth is ready.\n\nbase URL\t%s\nnative client\t%s\nconfidential client\t%s\n  secret\t%s\n  redirect URI\t%s\n",
-		ready.BaseURL, ready.NativeClientID, ready.ConfidentialClientID, ready.ConfidentialClientSecret, ready.ConfidentialRedirectURI)
-	for i, user := range ready.Users {
-		label := ""
-		if i == 0 {
-			label = "users"
-		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", label, user.Username, user.IdentityID)
+	rows := table{
+		{"base URL", ready.BaseURL},
+		{"native client", ready.NativeClientID},
+		{"confidential client", ready.ConfidentialClientID},
+		{"  secret", ready.ConfidentialClientSecret},
+		{"  redirect URI", ready.ConfidentialRedirectURI},
+		{"project", ready.ProjectID},
+		{"policy", ready.PolicyID},
+		{"template client", ready.TemplateID},
 	}
-	_, _ = fmt.Fprintf(w, "project\t%s\npolicy\t%s\ntemplate client\t%s\n\nexport GLOBUS_SDK_SERVICE_URL_AUTH=%s\n", ready.ProjectID, ready.PolicyID, ready.TemplateID, ready.BaseURL)
-	return w.Flush()
+	for _, user := range ready.Users {
+		rows.row("user", user.Username+" ("+user.IdentityID+")")
+	}
+	_, _ = fmt.Fprint(r.Out, "A test double of Globus Auth is ready.\n\n")
+	if err := rows.print(r.Out); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(r.Out, "\nexport GLOBUS_SDK_SERVICE_URL_AUTH=%s\n", ready.BaseURL)
+	return err
 }
 
-// serve answers requests until ctx ends, and then lets those under way finish.
+// serve serves requests until ctx ends, and then lets those in progress finish.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler, ready func() error) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)

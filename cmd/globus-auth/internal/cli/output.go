@@ -29,17 +29,22 @@ func (c *choice) Type() string { return strings.Join(c.words, "|") }
 // Set takes a word of the command line.
 func (c *choice) Set(word string) error {
 	if !slices.Contains(c.words, word) {
-		return fmt.Errorf("must be %s", strings.Join(c.words, " or "))
+		return fmt.Errorf("must be one of %s", strings.Join(c.words, ", "))
 	}
 	c.value = word
 	return nil
 }
 
+// choiceFlag adds a flag that takes one of some words.
+func choiceFlag(command *cobra.Command, name, value, usage string, words ...string) *choice {
+	flag := &choice{value, words}
+	command.Flags().Var(flag, name, usage)
+	return flag
+}
+
 // formatFlag adds the flag --format. The first format is the default.
 func formatFlag(command *cobra.Command, formats ...string) *choice {
-	format := &choice{value: formats[0], words: formats}
-	command.Flags().Var(format, "format", "output format")
-	return format
+	return choiceFlag(command, "format", formats[0], "output format", formats...)
 }
 
 // print writes a value as JSON, or its rows as a table.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,123 +26,88 @@ func (r *runner) quickstart() *cobra.Command {
 	return &cobra.Command{
 		Use:   "quickstart",
 		Short: "Show a whole login, step by step, without a network",
-		Long: `Show a whole login, step by step, over real HTTP: a person logs in, tokens come back
-for each service, the ID token is verified, identities are looked up, a token is
-introspected, exchanged, refreshed and revoked.
+		Long: `Show a whole login, step by step, over real HTTP: a person logs in, tokens come
+back for each service, the ID token is verified, identities are looked up, a
+token is introspected, exchanged, refreshed and revoked.
 
-The service is a test double of Globus Auth in this process, unless --base-url names a
-running "globus-auth emulator". No network is needed, and nothing is stored.`,
-		Args: cobra.NoArgs,
+The service is a test double of Globus Auth in this process. No network is
+needed, and nothing is stored.`,
+		Args: exactArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.runQuickstart(cmd.Context()) },
 	}
 }
 
 func (r *runner) runQuickstart(ctx context.Context) error {
-	world, stop, err := r.quickstartWorld(ctx)
+	if r.baseURL != "" {
+		return usagef("quickstart starts a service of its own: omit --base-url")
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	defer stop()
+	server, err := authtest.NewServer(authtest.Config{BaseURL: "http://" + listener.Addr().String()})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	return serve(ctx, listener, server.Handler(), func() error {
+		defer stop()
+		return r.tour(ctx, server.Ready())
+	})
+}
+
+// tour runs the steps against a server.
+func (r *runner) tour(ctx context.Context, world authtest.Ready) error {
 	client, err := globusauth.New(globusauth.Config{BaseURL: world.BaseURL, AppName: appName})
 	if err != nil {
 		return err
 	}
-	tour := &tour{
+	t := &tour{
 		out: r.Out, world: world, client: client,
 		portal: flows.Config{Auth: client, ClientID: world.ConfidentialClientID, ClientSecret: world.ConfidentialClientSecret},
 		native: flows.Config{
 			Auth: client, ClientID: world.NativeClientID, RefreshTokens: true,
-			Scopes: scopes.List{
-				scopes.AuthOpenID, scopes.AuthProfile, scopes.AuthEmail, scopes.AuthViewIdentitySet, scopes.AuthViewIdentities,
-				scopes.TransferAll, scopes.Scope(world.DependentGrant.Scope),
-			},
+			Scopes: append(defaultScopes(), scopes.TransferAll, scopes.Scope(world.DependentGrant.Scope)),
 		},
 	}
-	steps := []struct {
+	_, _ = fmt.Fprintf(r.Out, "A test double of Globus Auth listens on %s in this process.\n", world.BaseURL)
+	for i, step := range []struct {
 		title string
 		run   func(context.Context) error
 	}{
-		{"A person logs in to a command-line tool (native app, PKCE)", tour.logIn},
-		{"Tokens came back, one for each service", tour.showTokens},
-		{"The ID token says who logged in, and is verified", tour.verify},
-		{"Identities are looked up by username and by ID", tour.identities},
-		{"A service asks what a token is for (introspection)", tour.introspect},
-		{"The service acts for the person elsewhere (dependent tokens)", tour.dependentTokens},
-		{"A token is refreshed", tour.refresh},
-		{"A token is revoked", tour.revoke},
-	}
-	for i, step := range steps {
+		{"A person logs in to a command-line tool (native app, PKCE)", t.logIn},
+		{"Tokens came back, one for each service", t.showTokens},
+		{"The ID token says who logged in, and is verified", t.verify},
+		{"Identities are looked up by username and by ID", t.identities},
+		{"A service asks what a token is for (introspection)", t.introspect},
+		{"The service acts for the person elsewhere (dependent tokens)", t.dependentTokens},
+		{"A token is refreshed", t.refresh},
+		{"A token is revoked", t.revoke},
+	} {
 		_, _ = fmt.Fprintf(r.Out, "\n%d. %s\n", i+1, step.title)
 		if err := step.run(ctx); err != nil {
-			return fmt.Errorf("step %d (%s) failed: %w", i+1, step.title, err)
+			return &problem{words: fmt.Sprintf("step %d (%s) failed", i+1, step.title), err: err}
 		}
 	}
-	_, _ = fmt.Fprintf(r.Out, `
-That was all of it, over HTTP, against %s.
-Next: "globus-auth emulator" keeps such a service running for your own program.
-`, world.BaseURL)
+	_, _ = fmt.Fprint(r.Out, "\nThat was all of it, over HTTP.\nNext: \"globus-auth emulator\" keeps such a service running for your own program.\n")
 	return nil
 }
 
-// quickstartWorld starts a double, or asks a running one what is in it.
-func (r *runner) quickstartWorld(ctx context.Context) (authtest.Ready, func(), error) {
-	if r.baseURL == "" {
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return authtest.Ready{}, nil, err
-		}
-		double, err := authtest.NewServer(authtest.Config{BaseURL: "http://" + listener.Addr().String()})
-		if err != nil {
-			return authtest.Ready{}, nil, err
-		}
-		serving, stop := context.WithCancel(ctx)
-		ready, ended := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(ended)
-			_ = serve(serving, listener, double.Handler(), func() error { close(ready); return nil })
-		}()
-		<-ready
-		_, _ = fmt.Fprintf(r.Out, "A test double of Globus Auth listens on %s in this process.\n", double.BaseURL())
-		return double.Ready(), func() { stop(); <-ended }, nil
-	}
-	client, err := r.newClient(nil)
-	if err != nil {
-		return authtest.Ready{}, nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, client.BaseURL()+"_authtest/ready", nil)
-	if err != nil {
-		return authtest.Ready{}, nil, err
-	}
-	resp, err := client.HTTPClient().Do(req)
-	if err != nil {
-		return authtest.Ready{}, nil, fmt.Errorf("no emulator responds: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var world authtest.Ready
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&world); resp.StatusCode != http.StatusOK || err != nil || len(world.Users) == 0 || world.NativeClientID == "" {
-		return authtest.Ready{}, nil, fmt.Errorf("%s is not a \"globus-auth emulator\": it does not list its users and clients (status %d)", client.BaseURL(), resp.StatusCode)
-	}
-	world.BaseURL = client.BaseURL()
-	_, _ = fmt.Fprintf(r.Out, "Using the emulator of Globus Auth at %s.\n", world.BaseURL)
-	return world, func() {}, nil
-}
-
-// tour is the state that the steps hand on.
+// tour is the state that the steps share.
 type tour struct {
-	out    io.Writer
-	world  authtest.Ready
-	client *globusauth.Client
-	native flows.Config
-	portal flows.Config
-	set    tokens.Set
+	out            io.Writer
+	world          authtest.Ready
+	client         *globusauth.Client
+	native, portal flows.Config
+	set            tokens.Set   // of the login
+	shared         tokens.Token // of the set, for the portal
 }
 
 func (t *tour) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(t.out, "   "+format+"\n", args...)
 }
 
-// logIn does what the person's browser would: it follows the link to the page
-// that shows the code.
+// logIn does what the browser of a signed-in person does.
 func (t *tour) logIn(ctx context.Context) error {
 	person := t.world.Users[0].Username
 	login, err := t.native.Start(flows.WithParameter("login_hint", person))
@@ -158,10 +121,14 @@ func (t *tour) logIn(ctx context.Context) error {
 		return err
 	}
 	t.say("%s allows it, and copies the code %s", person, shorten(code))
-	t.set, _, err = login.FinishCode(ctx, code)
+	if t.set, _, err = login.FinishCode(ctx, code); err != nil {
+		return err
+	}
+	t.shared, err = t.set.ByScopes(scopes.Scope(t.world.DependentGrant.Scope))
 	return err
 }
 
+// visit follows a link to the code.
 func (t *tour) visit(ctx context.Context, link string) (string, error) {
 	browser := t.client.HTTPClient()
 	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -182,29 +149,25 @@ func (t *tour) visit(ctx context.Context, link string) (string, error) {
 }
 
 func (t *tour) showTokens(context.Context) error {
-	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "   SERVICE\tACCESS TOKEN\tREFRESH TOKEN\tVALID FOR")
+	rows := table{{"   SERVICE", "ACCESS TOKEN", "REFRESH TOKEN", "VALID FOR"}}
 	for _, token := range t.set.All() {
-		_, _ = fmt.Fprintf(w, "   %s\t%s\t%s\t%s\n", token.ResourceServer, shorten(token.AccessToken), shorten(token.RefreshToken), t.left(token.Expiry))
+		rows.row("   "+token.ResourceServer, shorten(token.AccessToken), shorten(token.RefreshToken), t.left(token))
 	}
-	return w.Flush()
+	return rows.print(t.out)
 }
 
-func (t *tour) left(expiry time.Time) string {
-	return expiry.Sub(t.client.Now()).Round(time.Minute).String()
+func (t *tour) left(token tokens.Token) string {
+	return token.Expiry.Sub(t.client.Now()).Round(time.Minute).String()
 }
 
 func (t *tour) verify(ctx context.Context) error {
-	raw, ok := t.set.IDToken()
-	if !ok {
-		return errors.New("no ID token came back")
-	}
 	verifier, err := t.client.IDTokenVerifier(t.native.ClientID)
 	if err != nil {
 		return err
 	}
-	// FinishCode has checked it already, nonce included; this shows what a
-	// program does with an ID token that came some other way.
+	// FinishCode has verified it already, nonce included. A program does this with an ID token
+	// from elsewhere.
+	raw, _ := t.set.IDToken()
 	claims, err := verifier.Verify(ctx, raw, idtoken.Expect{NoNonce: true})
 	if err != nil {
 		return err
@@ -216,20 +179,16 @@ func (t *tour) verify(ctx context.Context) error {
 		t.say("linked    %s (%s)", linked.Username, linked.IdentityProviderDisplayName)
 	}
 	forged := raw[:len(raw)-8] + "AAAAAAAA"
-	if _, err := verifier.Verify(ctx, forged, idtoken.Expect{NoNonce: true}); err == nil {
+	if _, err = verifier.Verify(ctx, forged, idtoken.Expect{NoNonce: true}); err == nil {
 		return errors.New("a forged ID token was accepted")
-	} else {
-		t.say("forged    refused: %v", err)
 	}
+	t.say("forged    refused: %s", cause(err))
 	return nil
 }
 
 func (t *tour) identities(ctx context.Context) error {
-	token, ok := t.set.ByResourceServer(scopes.AuthResourceServer)
-	if !ok {
-		return errors.New("no token for Globus Auth came back")
-	}
-	people, err := identitymap.New(identitymap.Config{Client: t.client.WithCredentials(globusauth.Bearer(token.AccessToken)), Providers: true})
+	token, _ := t.set.ByResourceServer(scopes.AuthResourceServer)
+	people, err := identitymap.New(identitymap.Config{Client: t.client.WithCredentials(globusauth.Bearer(token.AccessToken))})
 	if err != nil {
 		return err
 	}
@@ -241,99 +200,70 @@ func (t *tour) identities(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	var rows table
 	for _, key := range keys {
-		result := found[key]
-		if errors.Is(result.Err, identitymap.ErrNotFound) {
-			_, _ = fmt.Fprintf(w, "   %s\tnot found\n", key)
-			continue
+		if person := found[key].Identity; person.ID != "" {
+			rows.row("   "+key, person.Username, person.ID, person.Name)
+		} else {
+			rows.row("   "+key, "not found")
 		}
-		_, _ = fmt.Fprintf(w, "   %s\t%s\t%s\t%s\n", key, result.Identity.Username, result.Identity.ID, result.Identity.Name)
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	t.say("%d keys", len(keys))
-	return nil
-}
-
-func (t *tour) portalToken() (tokens.Token, error) {
-	return t.set.ByScopes(scopes.Scope(t.world.DependentGrant.Scope))
+	return rows.print(t.out)
 }
 
 func (t *tour) introspect(ctx context.Context) error {
-	token, err := t.portalToken()
+	info, err := t.portal.Introspect(ctx, t.shared.AccessToken, flows.IntrospectOptions{IdentitySet: true, SessionInfo: true})
 	if err != nil {
 		return err
 	}
-	answer, err := t.portal.Introspect(ctx, token.AccessToken, flows.IntrospectOptions{IdentitySet: true, SessionInfo: true})
-	if err != nil {
-		return err
-	}
-	if !answer.Active {
+	if !info.Active {
 		return errors.New("the token is not active")
 	}
-	t.say("active, for %s", answer.Username)
-	t.say("scope         %s", answer.Scope)
-	t.say("identities    %d, authenticated in this session: %d", len(answer.IdentitySet), len(answer.SessionInfo.Authentications))
+	t.say("active, for %s", info.Username)
+	t.say("scope         %s", info.Scope)
+	t.say("identities    %d, authenticated in this session: %d", len(info.IdentitySet), len(info.SessionInfo.Authentications))
 	return nil
 }
 
 func (t *tour) dependentTokens(ctx context.Context) error {
-	token, err := t.portalToken()
+	set, err := t.portal.DependentTokens(ctx, t.shared.AccessToken, flows.DependentOptions{})
 	if err != nil {
 		return err
 	}
-	set, err := t.portal.DependentTokens(ctx, token.AccessToken, flows.DependentOptions{})
-	if err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	var rows table
 	for _, token := range set.All() {
-		_, _ = fmt.Fprintf(w, "   %s\t%s\t%s\n", token.ResourceServer, shorten(token.AccessToken), token.Scopes())
+		rows.row("   "+token.ResourceServer, shorten(token.AccessToken), token.Scope)
 	}
-	return w.Flush()
+	return rows.print(t.out)
 }
 
 func (t *tour) refresh(ctx context.Context) error {
-	token, ok := t.set.ByResourceServer(scopes.TransferResourceServer)
-	if !ok {
-		return errors.New("no token for Transfer came back")
-	}
-	set, err := t.native.Refresh(ctx, token)
+	old, _ := t.set.ByResourceServer(scopes.TransferResourceServer)
+	set, err := t.native.Refresh(ctx, old)
 	if err != nil {
 		return err
 	}
-	fresh, ok := set.ByResourceServer(scopes.TransferResourceServer)
-	if !ok || fresh.AccessToken == token.AccessToken {
-		return errors.New("the refresh gave no new token")
-	}
-	t.set = t.set.Merge(set)
-	t.say("%s  %s became %s, valid for %s", fresh.ResourceServer, shorten(token.AccessToken), shorten(fresh.AccessToken), t.left(fresh.Expiry))
+	fresh, _ := set.ByResourceServer(scopes.TransferResourceServer)
+	t.say("%s  %s became %s, valid for %s", fresh.ResourceServer, shorten(old.AccessToken), shorten(fresh.AccessToken), t.left(fresh))
 	return nil
 }
 
 func (t *tour) revoke(ctx context.Context) error {
-	token, err := t.portalToken()
+	if err := t.native.Revoke(ctx, t.shared.AccessToken); err != nil {
+		return err
+	}
+	info, err := t.portal.Introspect(ctx, t.shared.AccessToken, flows.IntrospectOptions{})
 	if err != nil {
 		return err
 	}
-	if err := t.native.Revoke(ctx, token.AccessToken); err != nil {
-		return err
-	}
-	answer, err := t.portal.Introspect(ctx, token.AccessToken, flows.IntrospectOptions{})
-	if err != nil {
-		return err
-	}
-	if answer.Active {
+	if info.Active {
 		return errors.New("the token is still active")
 	}
-	t.say("%s is no longer active", shorten(token.AccessToken))
+	t.say("%s is no longer active", shorten(t.shared.AccessToken))
 	return nil
 }
 
-// shorten shows enough of a secret to tell it from another, and too little to
-// use it.
+// shorten shows enough of a secret to tell it from another, and too little to use it.
 func shorten(secret string) string {
 	const shown = 4
 	switch {

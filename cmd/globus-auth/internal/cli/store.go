@@ -45,7 +45,7 @@ func key(config app.Config) tokens.Key {
 }
 
 // onlyClient returns the one client with a stored login.
-func onlyClient(ctx context.Context, config app.Config) (string, error) {
+func (r *runner) onlyClient(ctx context.Context, config app.Config) (string, error) {
 	config.ClientID = "any"
 	want, err := key(config).Normal()
 	if err != nil {
@@ -68,5 +68,5 @@ func onlyClient(ctx context.Context, config app.Config) (string, error) {
 		return "", err
 	}
 	config.ClientID = ""
-	return "", errNotLoggedIn(config)
+	return "", r.errNotLoggedIn(config)
 }
