@@ -9,31 +9,25 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strings"
 	"sync/atomic"
 
-	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/internal/timeout"
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// operation is what the generated methods say of themselves.
+// operation describes an operation of the spec.
 type operation struct {
-	id    string // "GetIdentities"
-	path  string // with its parameters unfilled, for logs
-	auth  auth   // what it accepts
-	retry retryClass
-	// grants are the retry classes of a token request by its grant, secrets the
-	// parameters of the form that are secret.
-	grants  map[string]retryClass
-	secrets []string
-	empty   bool // its status says everything, so that it may have no document
+	id      string // "GetIdentities"
+	path    string // with its parameters unfilled, for logs
+	auth    auth   // what it accepts
+	retry   retryClass
+	secrets []string // of the form that is sent
+	empty   bool     // whether a success may have an empty body
 }
 
-// Response is a response as it came. The header of a login's redirect and the body
-// of a token request hold secrets, so that it prints, logs and encodes as its
-// status and size alone.
+// Response is an undecoded response. It prints, logs and encodes only its status and
+// size, because headers and bodies can contain secrets.
 type Response struct {
 	StatusCode int
 	Header     http.Header
@@ -55,8 +49,8 @@ func (r Response) LogValue() slog.Value { return slog.StringValue(r.summary()) }
 // cannot be read back.
 func (r Response) MarshalText() ([]byte, error) { return []byte(r.summary()), nil }
 
-// MarshalBinary always fails, so that encoding/gob and the like neither show the
-// secrets nor lose them unnoticed.
+// MarshalBinary always fails, so that encoding/gob and the like neither write the
+// secrets nor drop them silently.
 func (r Response) MarshalBinary() ([]byte, error) {
 	return nil, errors.New("globusauth: encode: a Response has no binary form; encode its fields")
 }
@@ -78,41 +72,35 @@ func call[T any](c *Client, op operation, req *http.Request, buildErr error, opt
 	if err != nil {
 		return nil, x.malformed(response, err)
 	}
-	x.warn(odd)
+	if len(odd) > 0 {
+		c.logger.WarnContext(req.Context(), "globusauth: fields of an unexpected type in a response are ignored", "operation", op.id, "fields", odd)
+	}
 	return out, nil
 }
 
-// warn logs which fields of a response read as absent.
-func (x *exchange) warn(odd []string) {
-	if len(odd) > 0 {
-		x.client.logger.WarnContext(x.req.Context(), "globusauth: fields of an unexpected type in a response are ignored", "operation", x.op.id, "fields", odd)
-	}
-}
-
-// raw sends a request whose response is a page or a redirect, and hands it back.
+// raw sends a request whose response is a page or a redirect, and returns it.
 func (c *Client) raw(op operation, req *http.Request, buildErr error, opts []CallOption) (*Response, error) {
 	_, response, err := c.send(c.stay, op, req, buildErr, opts)
 	return response, err
 }
 
 func (c *Client) send(client *http.Client, op operation, req *http.Request, buildErr error, opts []CallOption) (*exchange, *Response, error) {
-	x := &exchange{client: c, http: *client, op: op, req: req}
-	extras, err := collect(opts)
-	switch {
-	case buildErr != nil:
+	x := &exchange{client: c, http: *client, op: op, req: req, secrets: op.secrets}
+	if buildErr != nil {
 		return nil, nil, fmt.Errorf("globusauth: %w", buildErr)
-	case err == nil:
-		err = extras.applyTo(req)
 	}
-	if err == nil {
-		x.credentials, err = c.credentialsFor(op)
+	for _, option := range opts {
+		if option == nil {
+			continue
+		}
+		if err := option(x); err != nil {
+			return nil, nil, x.failed(err)
+		}
 	}
-	if err != nil {
+	if err := x.authenticate(); err != nil {
 		return nil, nil, x.failed(err)
 	}
-	x.noRetry = extras.noRetry
-	x.readForm(extras.body)
-	if x.op.retry != retrySafe {
+	if op.retry != retrySafe {
 		x.http.Transport = c.fresh
 	}
 	for name, value := range map[string]string{"User-Agent": c.headers.userAgent, "X-Globus-Client-Info": c.headers.clientInfo} {
@@ -124,38 +112,28 @@ func (c *Client) send(client *http.Client, op operation, req *http.Request, buil
 	if err != nil {
 		return nil, nil, err
 	}
-	if extras.response != nil {
-		*extras.response = *response
+	if x.copyTo != nil {
+		*x.copyTo = *response
 	}
 	if response.StatusCode >= http.StatusBadRequest {
-		return nil, nil, apierror.FromResponse(op.id, response.StatusCode, response.Header, response.Body).Redact(x.secrets...)
+		return nil, nil, x.reported(response)
 	}
 	return x, response, nil
 }
 
-// credentialsFor returns the client's credentials where the operation takes
-// them, nil where it does without.
-func (c *Client) credentialsFor(op operation) (Credentials, error) {
+// authenticate chooses the client's credentials if the operation accepts them.
+func (x *exchange) authenticate() error {
+	c, accepted := x.client.credentials, x.op.auth
 	switch {
-	case c.credentials != nil && op.auth&c.credentials.kind() != 0:
-		return c.credentials, nil
-	case op.auth&authNone != 0 || op.auth == 0:
-		return nil, nil //nolint:nilnil // no credentials and no error is the meaning
-	case c.credentials != nil:
-		return nil, fmt.Errorf("%w: it takes %s, the client has %s", ErrNoCredentials, op.auth, c.credentials)
+	case c != nil && accepted&c.kind != 0:
+		x.credentials = c
+		return c.err
+	case accepted&authNone != 0 || accepted == 0:
+		return nil
+	case c != nil:
+		return fmt.Errorf("%w: it takes %s, the client has %s", ErrNoCredentials, accepted, c)
 	}
-	return nil, fmt.Errorf("%w: it takes %s; set Config.Credentials", ErrNoCredentials, op.auth)
-}
-
-func (a auth) String() string {
-	var words []string
-	if a&authBearer != 0 {
-		words = append(words, "a Bearer token")
-	}
-	if a&authBasic != 0 {
-		words = append(words, "a client's Basic credentials")
-	}
-	return strings.Join(words, " or ")
+	return fmt.Errorf("%w: it takes %s; set Config.Credentials", ErrNoCredentials, accepted)
 }
 
 // exchange is one call with all its attempts.
@@ -164,72 +142,26 @@ type exchange struct {
 	http        http.Client
 	op          operation
 	req         *http.Request
-	credentials Credentials
-	noRetry     []int // statuses
+	credentials *Credentials
+	copyTo      *Response // from WithResponse
+	noRetry     []int     // from WithoutRetryOn
 	renewed     bool
-	secrets     []string // what an error must not repeat although the service might
+	secrets     []string // that a server can echo and an error must not show
 }
 
-// readForm takes secrets and grant from a form in the request's body. What a
-// caller added to it counts as secret.
-func (x *exchange) readForm(added []member) {
-	if x.op.secrets == nil || x.req.GetBody == nil {
-		return
-	}
-	body, err := x.req.GetBody()
-	if err != nil {
-		return
-	}
-	text, err := io.ReadAll(body) //nolint:forbidigo // our own request, in memory
-	if err != nil {
-		return
-	}
-	form, err := url.ParseQuery(string(text))
-	if err != nil {
-		return
-	}
-	for _, name := range x.op.secrets {
-		x.secrets = append(x.secrets, form[name]...)
-	}
-	for _, parameter := range added {
-		x.secrets = append(x.secrets, form[parameter.name]...)
-	}
-	if class, ok := x.op.grants[form.Get("grant_type")]; ok {
-		x.op.retry = class
-	}
-}
-
-// attempt sends the request once, or twice when the first token was refused
-// and could be renewed.
+// attempt sends the request once, or twice if the token was refused and can be
+// renewed.
 func (x *exchange) attempt(ctx context.Context) (*Response, error) {
 	response, token, err := x.once(ctx)
-	if err != nil || response.StatusCode != http.StatusUnauthorized || x.renewed {
+	if err != nil || response.StatusCode != http.StatusUnauthorized || x.renewed || x.credentials == nil || x.credentials.renew == nil {
 		return response, err
 	}
-	renewed, err := x.renew(ctx, token)
-	if err != nil {
+	x.renewed = true
+	if _, err := x.credentials.renew(ctx, token); err != nil {
 		return nil, x.failed(fmt.Errorf("the token was refused (status 401) and could not be renewed: %w", err))
 	}
-	if renewed {
-		response, _, err = x.once(ctx)
-	}
+	response, _, err = x.once(ctx)
 	return response, err
-}
-
-// renew replaces a token that was refused with 401, once per call, where the
-// source can.
-func (x *exchange) renew(ctx context.Context, rejected tokens.Token) (bool, error) {
-	source, ok := x.credentials.(sourceCredentials)
-	if !ok {
-		return false, nil
-	}
-	renewer, ok := source.source().(tokens.Renewer)
-	if !ok {
-		return false, nil
-	}
-	x.renewed = true
-	_, err := renewer.Renew(ctx, rejected)
-	return err == nil, err
 }
 
 func (x *exchange) once(ctx context.Context) (*Response, tokens.Token, error) {
@@ -254,11 +186,11 @@ func (x *exchange) once(ctx context.Context) (*Response, tokens.Token, error) {
 		if err != nil {
 			return nil, tokens.Token{}, x.failed(err)
 		}
+		token = used
 		req.Header.Set("Authorization", header)
 		_, secret, _ := strings.Cut(header, " ")
 		_, password, _ := req.BasicAuth()
 		x.secrets = append(x.secrets, secret, password)
-		token = used
 	}
 	start := x.client.now()
 	response, err := x.roundTrip(req)
@@ -270,8 +202,8 @@ func (x *exchange) once(ctx context.Context) (*Response, tokens.Token, error) {
 	return response, token, err
 }
 
-// roundTrip gives a request that must not be sent twice a time limit that lets a
-// suspended process read the response that has arrived meanwhile.
+// roundTrip sends the request. If it must not be sent twice, its time limit lets a
+// process that was suspended read a response that has arrived.
 func (x *exchange) roundTrip(req *http.Request) (response *Response, err error) {
 	client := x.http
 	if x.op.retry != retrySafe && client.Timeout > 0 {
@@ -291,7 +223,7 @@ func (x *exchange) roundTrip(req *http.Request) (response *Response, err error) 
 	defer func() { _ = resp.Body.Close() }()
 	body, err := x.client.read(resp)
 	if err != nil && x.op.retry != retrySafe {
-		if _, _, whole := firstDocument(body); whole { // what was issued exists nowhere else
+		if _, _, whole := firstDocument(body); whole { // no later response has the issued tokens
 			x.client.logger.WarnContext(req.Context(), "globusauth: connection broke off after the whole response", "operation", x.op.id, "error", err)
 			err = nil
 		}
@@ -302,28 +234,17 @@ func (x *exchange) roundTrip(req *http.Request) (response *Response, err error) 
 	return &Response{StatusCode: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
 
-// read reads one byte more than allowed, so that too much is an error and not
-// a cut. What was read before a connection broke off is returned beside the error.
+// read reads one byte more than allowed, so that a longer body is an error and not
+// truncated. If the connection breaks off, it returns what it read beside the error.
 func (c *Client) read(resp *http.Response) ([]byte, error) {
-	if resp.ContentLength > c.maxBody {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", ErrResponseTooLarge, resp.ContentLength, c.maxBody)
-	}
-	limited := io.LimitReader(resp.Body, c.maxBody+1)
-	var body []byte
+	var body bytes.Buffer
 	var err error
-	if resp.ContentLength > 0 {
-		var buf bytes.Buffer
-		buf.Grow(int(resp.ContentLength) + bytes.MinRead)
-		_, err = buf.ReadFrom(limited)
-		body = buf.Bytes()
-	} else {
-		body, err = io.ReadAll(limited) //nolint:forbidigo // limited
+	if resp.ContentLength <= c.maxBody {
+		body.Grow(int(max(resp.ContentLength, 0)) + bytes.MinRead)
+		_, err = body.ReadFrom(io.LimitReader(resp.Body, c.maxBody+1))
 	}
-	switch {
-	case err != nil:
-		return body, err
-	case int64(len(body)) > c.maxBody:
+	if max(resp.ContentLength, int64(body.Len())) > c.maxBody {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, c.maxBody)
 	}
-	return body, nil
+	return body.Bytes(), err
 }

@@ -55,13 +55,13 @@ func TestCredentialsGoWithOperationsThatTakeThem(t *testing.T) {
 		return err
 	}
 	getClient := func(c *globusauth.Client) error { _, err := c.GetClient(t.Context(), "id"); return err }
-	source := func(token tokens.Token) globusauth.Credentials {
+	source := func(token tokens.Token) *globusauth.Credentials {
 		return globusauth.TokenSource(sourceFunc{token: token})
 	}
 	const basic = "Basic dXNlcjpwOsOkKy8g"
 	for _, test := range []struct {
 		name        string
-		credentials globusauth.Credentials
+		credentials *globusauth.Credentials
 		call        func(*globusauth.Client) error
 		header, err string
 	}{
@@ -71,7 +71,7 @@ func TestCredentialsGoWithOperationsThatTakeThem(t *testing.T) {
 		{"another service's token", source(tokens.Token{AccessToken: "SSS", ResourceServer: "transfer.api.globus.org"}), getProjects, "", `the token is for "transfer.api.globus.org"`},
 		{"no token in the source", source(tokens.Token{}), getProjects, "", "access token is empty"},
 		{"no source", globusauth.TokenSource(nil), getProjects, "", "token source is nil"},
-		{"token with its newline", globusauth.Bearer("AAA\n"), getProjects, "", "holds a blank, a newline"},
+		{"token with its newline", globusauth.Bearer("AAA\n"), getProjects, "", "contains a space, a newline"},
 		{"none for the API", nil, getProjects, "", "it takes a Bearer token; set Config.Credentials"},
 		{"basic for the bearer-only API", globusauth.Basic("user", "p"), getProjects, "", "it takes a Bearer token, the client has Basic(user)"},
 		{"basic for a client's own record", globusauth.Basic("user", "p:ä+/ "), getClient, basic, ""},
@@ -84,10 +84,10 @@ func TestCredentialsGoWithOperationsThatTakeThem(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var got atomic.Value
-			client := serve(t, globusauth.Config{Credentials: test.credentials}, func(w http.ResponseWriter, r *http.Request) {
+			client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, r *http.Request) {
 				got.Store(r.Header.Get("Authorization"))
 				answer(w, http.StatusOK, `{}`)
-			})
+			}).WithCredentials(test.credentials)
 			err := test.call(client)
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
@@ -150,7 +150,7 @@ func (s *renewing) Renew(ctx context.Context, rejected tokens.Token) (tokens.Tok
 
 func TestBasic_NotForTheHeader(t *testing.T) {
 	t.Parallel()
-	for name, credentials := range map[string]globusauth.Credentials{
+	for name, credentials := range map[string]*globusauth.Credentials{
 		"client ID contains a colon":   globusauth.Basic("a:b", "c"), // RFC 7617 section 2
 		"contains a newline":           globusauth.Basic("a", "secret\n"),
 		"or another control character": globusauth.Basic("a\x00", "secret"),
@@ -324,7 +324,7 @@ func TestMalformedAnswers(t *testing.T) {
 		"empty":         {"", "not valid JSON"},
 		"truncated":     {`{"access_token":"SECRET-`, "not valid JSON at byte"},
 		"a page":        {"<html>SECRET-</html>", "not valid JSON at byte 0"},
-		"not an object": {`"SECRET-"`, "the document is a string"},
+		"not an object": {`"SECRET-"`, "has another type than the operation returns"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -453,7 +453,7 @@ func TestCallOptions(t *testing.T) {
 	t.Run("member inside the envelope", func(t *testing.T) {
 		t.Parallel()
 		got := run(t, func(c *globusauth.Client) error {
-			_, err := c.CreatePolicy(t.Context(), gen.CreatePolicyBody{Policy: gen.PolicyCreate{ProjectID: "p"}}, globusauth.WithBodyMember("new", json.RawMessage(`{"a":null}`)))
+			_, err := c.CreatePolicy(t.Context(), gen.CreatePolicyBody{Policy: gen.PolicyCreate{ProjectID: "p"}}, globusauth.WithBodyField("new", json.RawMessage(`{"a":null}`)))
 			return err
 		})
 		if want := `{"policy":{"description":"","display_name":"","new":{"a":null},"project_id":"p"}}`; got.body != want {
@@ -463,7 +463,7 @@ func TestCallOptions(t *testing.T) {
 	t.Run("member of a body without an envelope", func(t *testing.T) {
 		t.Parallel()
 		got := run(t, func(c *globusauth.Client) error {
-			_, err := c.AddClientFQDN(t.Context(), "c", gen.AddClientFQDNBody{FQDN: "h.example.org"}, globusauth.WithBodyMember("new", json.RawMessage(`true`)))
+			_, err := c.AddClientFQDN(t.Context(), "c", gen.AddClientFQDNBody{FQDN: "h.example.org"}, globusauth.WithBodyField("new", json.RawMessage(`true`)))
 			return err
 		})
 		if want := `{"fqdn":"h.example.org","new":true}`; got.body != want {
@@ -473,7 +473,7 @@ func TestCallOptions(t *testing.T) {
 	t.Run("member of a form", func(t *testing.T) {
 		t.Parallel()
 		got := run(t, func(c *globusauth.Client) error {
-			_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: "client_credentials", Scope: "a b"}, globusauth.WithBodyMember("new", json.RawMessage(`"x y"`)), globusauth.WithBodyMember("n", json.RawMessage(`1`)))
+			_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: "client_credentials", Scope: "a b"}, globusauth.WithBodyField("new", json.RawMessage(`"x y"`)), globusauth.WithBodyField("n", json.RawMessage(`1`)))
 			return err
 		})
 		if want := `grant_type=client_credentials&n=1&new=x+y&scope=a+b`; got.body != want {
@@ -504,17 +504,21 @@ func TestCallOptions(t *testing.T) {
 		t.Parallel()
 		client := serve(t, globusauth.Config{}, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 		for want, opt := range map[string]globusauth.CallOption{
-			"Authorization cannot be set": globusauth.WithHeader("authorization", "Bearer x"),
-			"not valid JSON":              globusauth.WithBodyMember("a", json.RawMessage(`{`)),
-			"has no body":                 globusauth.WithBodyMember("a", json.RawMessage(`1`)),
-			"response is nil":             globusauth.WithResponse(nil),
+			"cannot set Authorization": globusauth.WithHeader("authorization", "Bearer x"),
+			"not valid JSON":           globusauth.WithBodyField("a", json.RawMessage(`{`)),
+			"has no body":              globusauth.WithBodyField("a", json.RawMessage(`1`)),
+			"response is nil":          globusauth.WithResponse(nil),
 		} {
 			if _, err := client.GetJWKS(t.Context(), opt); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want %q", err, want)
 			}
 		}
-		if _, err := client.Token(t.Context(), gen.TokenRequest{}, globusauth.WithBodyMember("a", json.RawMessage(`[]`))); err == nil || !strings.Contains(err.Error(), "the body is a form") {
-			t.Errorf("got %v", err)
+		for field, want := range map[string]string{`a=[]`: "the body is a form", `grant_type="client_credentials"`: "already has"} {
+			name, value, _ := strings.Cut(field, "=")
+			_, err := client.Token(t.Context(), gen.TokenRequest{GrantType: gen.GrantTypeAuthorizationCode}, globusauth.WithBodyField(name, json.RawMessage(value)))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %q", err, want)
+			}
 		}
 	})
 }

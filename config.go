@@ -45,12 +45,13 @@ type Config struct {
 	IDTokens idtoken.Options
 	// Credentials are sent with operations that take them, and to the host
 	// of the base URL only. Nil means none.
-	Credentials Credentials
+	Credentials *Credentials
 
 	// HTTPClient sends the requests; it is copied, and its CheckRedirect and
 	// Jar are not used. Nil means a client with a transport that all such clients of
 	// the process share, or one of its own where RootCAs or UnsafeSkipTLSVerify is
-	// set, see [Client.CloseIdleConnections].
+	// set; its idle connections close after 90 s, or with [http.Client.CloseIdleConnections]
+	// of [Client.HTTPClient].
 	HTTPClient *http.Client
 	// Timeout limits one attempt of a request, response included; zero means
 	// 60 s, [NoTimeout] none. An HTTPClient's own shorter one is kept.
@@ -104,7 +105,7 @@ type Client struct {
 	origin      string
 	environment string
 	allowHTTP   bool
-	credentials Credentials
+	credentials *Credentials
 	follow      *http.Client      // follows redirects within the origin
 	stay        *http.Client      // hands redirects back
 	fresh       http.RoundTripper // opens a connection for each request
@@ -113,6 +114,7 @@ type Client struct {
 	headers     identification
 	logger      *slog.Logger
 	now         func() time.Time
+	random      func() float64 // spreads the retries
 }
 
 // New checks the configuration and returns a client. It reads nothing but its
@@ -125,6 +127,7 @@ func New(config Config) (*Client, error) {
 		maxBody:     config.MaxResponseBytes,
 		logger:      config.Logger,
 		now:         config.Now,
+		random:      rand.Float64,
 	}
 	if c.environment == "" {
 		c.environment = Production
@@ -168,10 +171,8 @@ func New(config Config) (*Client, error) {
 	if c.retry, err = config.Retry.normal(); err != nil {
 		return nil, err
 	}
-	if basic, ok := c.credentials.(basicCredentials); ok {
-		if _, err := basic.header(); err != nil {
-			return nil, fmt.Errorf("globusauth: Config.Credentials: %w", err)
-		}
+	if c.credentials != nil && c.credentials.err != nil {
+		return nil, fmt.Errorf("globusauth: Config.Credentials: %w", c.credentials.err)
 	}
 	client, err := config.httpClient()
 	if err != nil {
@@ -193,7 +194,7 @@ func New(config Config) (*Client, error) {
 
 // WithCredentials returns a copy of the client with other credentials; nil
 // means none. The copies share connections.
-func (c *Client) WithCredentials(credentials Credentials) *Client {
+func (c *Client) WithCredentials(credentials *Credentials) *Client {
 	clone := *c
 	clone.credentials = credentials
 	return &clone
@@ -221,17 +222,11 @@ func (c *Client) Environment() string { return c.environment }
 func (c *Client) Logger() *slog.Logger { return c.logger }
 
 // HTTPClient returns an HTTP client with this client's transport, time limit
-// and certificates and without its credentials, for the key fetches of a
-// verifier.
+// and certificates, without its credentials.
 func (c *Client) HTTPClient() *http.Client {
 	clone := *c.follow
 	return &clone
 }
-
-// CloseIdleConnections closes the connections that no request uses. A program that
-// makes many clients with RootCAs or UnsafeSkipTLSVerify calls it when it drops
-// one; left alone they close after 90 s.
-func (c *Client) CloseIdleConnections() { c.follow.CloseIdleConnections() }
 
 // String names the client without its credentials.
 func (c *Client) String() string { return "globusauth.Client(" + c.baseURL + ")" }
@@ -315,6 +310,3 @@ func parseBaseURL(raw string, allowHTTP bool) (string, error) {
 	}
 	return strings.TrimRight(u.String(), "/") + "/", nil
 }
-
-// jitter returns a number in [0, 1).
-func jitter() float64 { return rand.Float64() } //nolint:gosec // spreads repeats, protects nothing

@@ -8,22 +8,26 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// Credentials say who calls. Make them with [Basic], [Bearer] or
-// [TokenSource]; no other package implements them.
-//
-// Credentials print as what they are and never show a secret.
-type Credentials interface {
-	// kind says which of an operation's alternatives the credentials are.
-	kind() auth
-	// authorization returns the value of the Authorization header and the
-	// token it was made from.
-	authorization(ctx context.Context) (string, tokens.Token, error)
-	fmt.Stringer
-	fmt.GoStringer
+// Credentials authenticate a client or a user. Make them with [Basic], [Bearer] or
+// [TokenSource]. They print without their secret.
+type Credentials struct {
+	kind auth
+	name string // without the secret
+	err  error  // why they cannot be sent
+	// The functions keep the secret out of everything that prints a struct.
+	authorization func(ctx context.Context) (header string, used tokens.Token, err error)
+	renew         func(ctx context.Context, refused tokens.Token) (tokens.Token, error) // nil if they cannot be renewed
 }
+
+// String names the credentials without their secret.
+func (c Credentials) String() string { return c.name }
+
+// GoString is String.
+func (c Credentials) GoString() string { return c.name }
 
 // auth is a set of ways to authenticate that an operation accepts.
 type auth uint8
@@ -34,100 +38,78 @@ const (
 	authBearer
 )
 
-// resourceServer is the name of Globus Auth among the resource servers.
-const resourceServer = "auth.globus.org"
+func (a auth) String() string {
+	var words []string
+	if a&authBearer != 0 {
+		words = append(words, "a Bearer token")
+	}
+	if a&authBasic != 0 {
+		words = append(words, "a client's Basic credentials")
+	}
+	return strings.Join(words, " or ")
+}
 
-// Basic are the credentials of a confidential client. ID and secret go into
-// the header as they are, not form-escaped first as RFC 6749 section 2.3.1
-// has it: so do the official SDKs, and so the service reads them. An ID with a colon
-// and control characters in either are refused when the credentials are used (RFC
-// 7617 section 2).
-func Basic(clientID, clientSecret string) Credentials {
-	header := "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":"+clientSecret))
-	var err error
+// Basic are the credentials of a confidential client. The header has the ID and
+// secret as they are, not form-encoded as RFC 6749 section 2.3.1 requires: the
+// official SDKs send them this way and the service accepts it. An ID with a colon and
+// control characters in either are an error of [New] and of every call (RFC 7617
+// section 2).
+func Basic(clientID, clientSecret string) *Credentials {
+	c := &Credentials{kind: authBasic, name: "Basic(" + clientID + ")"}
 	switch {
 	case strings.Contains(clientID, ":"):
-		err = errors.New("the client ID contains a colon")
+		c.err = errors.New("the client ID contains a colon")
 	case strings.ContainsFunc(clientID+clientSecret, unicode.IsControl):
-		err = errors.New("the client ID or secret contains a newline or another control character")
+		c.err = errors.New("the client ID or secret contains a newline or another control character")
 	}
-	return basicCredentials{clientID, func() (string, error) { return header, err }}
+	c.authorization = func(context.Context) (string, tokens.Token, error) {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":"+clientSecret)), tokens.Token{}, nil
+	}
+	return c
 }
 
 // Bearer is one access token of the resource server auth.globus.org. It cannot
 // be renewed: when it has expired, calls fail with [apierror.ErrUnauthorized].
-func Bearer(accessToken string) Credentials {
-	return bearerCredentials{func() string { return accessToken }}
+func Bearer(accessToken string) *Credentials {
+	return &Credentials{kind: authBearer, name: "Bearer(redacted)", authorization: func(context.Context) (string, tokens.Token, error) {
+		header, err := bearer(accessToken)
+		return header, tokens.Token{}, err
+	}}
 }
 
-// TokenSource asks source for a token before every request. The token must be
-// one of the resource server auth.globus.org. If source is a [tokens.Renewer]
-// as well, a request whose response is 401 is retried once with a renewed
-// token.
-func TokenSource(source tokens.Source) Credentials {
-	return sourceCredentials{func() tokens.Source { return source }}
-}
-
-// A func keeps a secret out of every way of printing a struct.
-type basicCredentials struct {
-	clientID string
-	header   func() (string, error)
-}
-
-func (c basicCredentials) kind() auth { return authBasic }
-func (c basicCredentials) authorization(context.Context) (string, tokens.Token, error) {
-	header, err := c.header()
-	return header, tokens.Token{}, err
-}
-func (c basicCredentials) String() string   { return "Basic(" + c.clientID + ")" }
-func (c basicCredentials) GoString() string { return c.String() }
-
-type bearerCredentials struct{ token func() string }
-
-func (c bearerCredentials) kind() auth { return authBearer }
-func (c bearerCredentials) authorization(context.Context) (string, tokens.Token, error) {
-	token := c.token()
-	if err := checkToken(token); err != nil {
-		return "", tokens.Token{}, err
-	}
-	return "Bearer " + token, tokens.Token{}, nil
-}
-func (c bearerCredentials) String() string   { return "Bearer(redacted)" }
-func (c bearerCredentials) GoString() string { return c.String() }
-
-type sourceCredentials struct{ source func() tokens.Source }
-
-func (c sourceCredentials) kind() auth { return authBearer }
-func (c sourceCredentials) authorization(ctx context.Context) (string, tokens.Token, error) {
-	source := c.source()
+// TokenSource gets a token from source before every request. The token must be of
+// the resource server auth.globus.org. If source is also a [tokens.Renewer], a
+// request that is refused with 401 is retried once with a renewed token.
+func TokenSource(source tokens.Source) *Credentials {
+	c := &Credentials{kind: authBearer, name: "TokenSource"}
 	if source == nil {
-		return "", tokens.Token{}, errors.New("the token source is nil")
+		c.err = errors.New("the token source is nil")
 	}
-	token, err := source.Token(ctx)
-	if err != nil {
-		return "", tokens.Token{}, fmt.Errorf("get token: %w", err)
+	if renewer, ok := source.(tokens.Renewer); ok {
+		c.renew = renewer.Renew
 	}
-	if token.ResourceServer != "" && token.ResourceServer != resourceServer {
-		return "", tokens.Token{}, fmt.Errorf("the token is for %q; Globus Auth takes tokens of %q only", token.ResourceServer, resourceServer)
-	}
-	if err := checkToken(token.AccessToken); err != nil {
-		return "", tokens.Token{}, err
-	}
-	return "Bearer " + token.AccessToken, token, nil
-}
-func (c sourceCredentials) String() string   { return "TokenSource" }
-func (c sourceCredentials) GoString() string { return c.String() }
-
-// checkToken refuses what would end the header early, such as a token read
-// from a file with its newline.
-func checkToken(token string) error {
-	if token == "" {
-		return errors.New("the access token is empty")
-	}
-	for _, b := range []byte(token) {
-		if b <= ' ' || b > '~' {
-			return errors.New("the access token holds a blank, a newline or another character that no token has")
+	c.authorization = func(ctx context.Context) (string, tokens.Token, error) {
+		token, err := source.Token(ctx)
+		if err != nil {
+			return "", tokens.Token{}, fmt.Errorf("get token: %w", err)
 		}
+		if token.ResourceServer != "" && token.ResourceServer != scopes.AuthResourceServer {
+			return "", tokens.Token{}, fmt.Errorf("the token is for %q; Globus Auth accepts only tokens of %q", token.ResourceServer, scopes.AuthResourceServer)
+		}
+		header, err := bearer(token.AccessToken)
+		return header, token, err
 	}
-	return nil
+	return c
+}
+
+// bearer refuses a token that would end the header early, such as one read from a
+// file with its newline.
+func bearer(token string) (header string, err error) {
+	switch {
+	case token == "":
+		return "", errors.New("the access token is empty")
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "", errors.New("the access token contains a space, a newline or another invalid character")
+	}
+	return "Bearer " + token, nil
 }

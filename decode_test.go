@@ -69,7 +69,7 @@ func TestIntrospect_FieldsOfUnexpectedTypes(t *testing.T) {
 	}{
 		"aud is a text":                   {`aud="a"`, func(i *gen.Introspection) { i.Aud = []string{"a"} }, nil},
 		"aud is a number":                 {`aud=7`, func(i *gen.Introspection) { i.Aud = nil }, []string{"/aud"}},
-		"aud holds a number":              {`aud=["a",7]`, func(i *gen.Introspection) { i.Aud = []string{"a"} }, []string{"/aud/1"}},
+		"aud holds a number":              {`aud=["a",7]`, func(i *gen.Introspection) { i.Aud = []string{"a", ""} }, []string{"/aud/1"}},
 		"active is a text":                {`active="true"`, func(i *gen.Introspection) { i.Active = false }, []string{"/active"}},
 		"active is a number":              {`active=1`, func(i *gen.Introspection) { i.Active = false }, []string{"/active"}},
 		"active is a list":                {`active=[true]`, func(i *gen.Introspection) { i.Active = false }, []string{"/active"}},

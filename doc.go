@@ -13,29 +13,29 @@
 //   - tokens: one token per resource server, stored and refreshed;
 //   - idtoken: verification of ID tokens;
 //   - identitymap: identities by username or ID, in batches and cached;
-//   - scopes and consents: scope strings, and the consents of a person;
+//   - scopes and consents: scope strings, and the consents of a user;
 //   - authtest: a test double of Globus Auth.
 //
 // # Operations
 //
 // The methods of [Client] are generated from the OpenAPI document
 // spec/auth.openapi.yaml, which names the credentials that each one takes. Types
-// of requests and responses are in package gen. Reading them needs no pointers:
-// what is absent or null in a response is the zero value. Where an update tells
-// absent from null, the field is a nullable.Nullable:
+// of requests and responses are in package gen. Responses have no pointers:
+// an absent or null field is the zero value. Fields of an update that distinguish
+// absent from null are a nullable.Nullable:
 //
 //	gen.PolicyUpdate{DomainConstraintsInclude: nullable.NewNullNullable[[]string]()}
 //
-// Fields, values and query parameters that the document does not know never
-// fail a call; [WithQuery], [WithHeader] and [WithBodyMember] send them,
-// and [WithResponse] gives the response as it was received.
+// Unknown fields and values of a response never fail a call. [WithQuery],
+// [WithHeader] and [WithBodyField] send what the spec does not describe, and
+// [WithResponse] returns the undecoded response.
 //
 // # Errors
 //
-// A status outside 2xx is an [*apierror.Error], to be checked with errors.Is
-// and the classes of package apierror. Without a response, the error is
-// one of this package, of net/http or of the context. No error holds a secret, a
-// body, or a URL with its query.
+// A status outside 2xx is an [*apierror.Error]; check it with errors.Is and the
+// classes of package apierror. Without a response, the error wraps one of this
+// package, of net/http or of the context. No error contains a secret, a body, or
+// a URL with its query.
 //
 // # Requests
 //

@@ -91,15 +91,20 @@ func (x *exchange) lost(ctx context.Context, err error, unsent bool) *callError 
 // errProxy is a proxy that refused to connect to the service.
 var errProxy = errors.New("the proxy refused the connection")
 
-// malformed makes the error of a response with a success status that could not be
-// decoded. What is not JSON at all keeps its body, which says where it came from.
+// reported is the error that the service reports in a response.
+func (x *exchange) reported(response *Response) *apierror.Error {
+	return apierror.FromResponse(x.op.id, response.StatusCode, response.Header, response.Body).Redact(x.secrets...)
+}
+
+// malformed is the error of a successful response that cannot be decoded. A page of
+// another type is an [apierror.Error] with its body, which tells its origin.
 func (x *exchange) malformed(response *Response, err error) *callError {
 	if errors.Is(err, ErrResponseTooLarge) {
 		return x.failed(err)
 	}
 	media := response.Header.Get("Content-Type")
 	if media != "" && !strings.Contains(media, "json") {
-		page := apierror.FromResponse(x.op.id, response.StatusCode, response.Header, response.Body).Redact(x.secrets...)
+		page := x.reported(response)
 		failed := x.failed(fmt.Errorf("%w%w", ErrMalformedResponse, page))
 		failed.text = page.Error()
 		return failed

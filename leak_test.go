@@ -98,7 +98,7 @@ func TestNoSecretInErrorsAndLogs(t *testing.T) {
 		value := []byte(secret(name))
 		forms = append(forms, base64.RawStdEncoding.EncodeToString(value), base64.RawURLEncoding.EncodeToString(value))
 	}
-	credentials := []globusauth.Credentials{
+	credentials := []*globusauth.Credentials{
 		globusauth.Basic("id", secret("client")), globusauth.Bearer(secret("bearer")),
 		globusauth.TokenSource(sourceFunc{token: tokens.Token{AccessToken: secret("source"), RefreshToken: secret("refresh")}}),
 		globusauth.Bearer(secret("bearer") + "\n"),

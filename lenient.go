@@ -11,117 +11,76 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// maxOdd is how many fields of an unexpected type are named.
+// maxOdd limits the fields that a warning names.
 const maxOdd = 10
 
-// lenient reads a document in which values have types that the spec does not
-// give them. What does not fit reads as absent: a field keeps its zero value, and a
-// list of texts or a map does without the element. A list of documents keeps an empty
-// one, since "there is none" would be another statement.
+// lenient reads a document whose values have other types than the spec gives
+// them. Such a value reads as null does: it leaves the zero value. A map leaves the
+// key out.
 type lenient struct {
 	document reflect.Type
-	odd      []string // the fields that did not fit, the first few
-	misfit   any      // the pointer to the value that did not fit last
+	odd      []string // the first fields of an unexpected type
+	misfit   any      // the pointer to the last value of an unexpected type
 }
 
-// read is called for every value of the document before it is read.
+// read is called for every value of the document before the decoder reads it.
 func (l *lenient) read(dec *jsontext.Decoder, pointer any) error {
-	value := reflect.ValueOf(pointer).Elem()
-	kind, want := dec.PeekKind(), value.Kind()
-	switch {
-	case isScalar(pointer, want):
-		raw, err := dec.ReadValue()
-		if err == nil && json.Unmarshal(raw, pointer, jsonv1.DefaultOptionsV1()) != nil {
-			l.drop(dec, value)
-		}
-		return err
-	case want == reflect.Interface || kind == 'n' || kind == '{' && want == reflect.Struct:
-		return errors.ErrUnsupported // the decoder reads it, and asks for what is in it
-	case kind == '[' && want == reflect.Slice:
-		return l.list(dec, value)
-	case kind == '{' && want == reflect.Map:
-		return l.object(dec, value)
-	}
-	err := dec.SkipValue()
-	if err == nil {
-		l.drop(dec, value)
-	}
-	return err
-}
-
-// drop notes that the value just read does not fit.
-func (l *lenient) drop(dec *jsontext.Decoder, value reflect.Value) {
-	value.SetZero()
-	l.misfit = value.Addr().Interface()
-	// The pointer holds the names of all maps on the way, so that it can be long.
-	if len(l.odd) < maxOdd {
-		l.odd = append(l.odd, fieldPath(l.document, dec.StackPointer()))
-	}
-}
-
-func (l *lenient) list(dec *jsontext.Decoder, list reflect.Value) error {
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	list.Set(reflect.MakeSlice(list.Type(), 0, 0))
-	for dec.PeekKind() != ']' {
-		element, fits, err := l.element(dec, list.Type().Elem())
-		if err != nil {
-			return err
-		}
-		if fits || element.Kind() == reflect.Struct {
-			list.Set(reflect.Append(list, element))
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
-func (l *lenient) object(dec *jsontext.Decoder, object reflect.Value) error {
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	object.Set(reflect.MakeMap(object.Type()))
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		key := reflect.ValueOf(name.String()).Convert(object.Type().Key())
-		element, fits, err := l.element(dec, object.Type().Elem())
-		if err != nil {
-			return err
-		}
-		if fits {
-			object.SetMapIndex(key, element)
-		} else {
-			object.SetMapIndex(key, reflect.Value{}) // of two values for a name the last counts
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
-func (l *lenient) element(dec *jsontext.Decoder, want reflect.Type) (element reflect.Value, fits bool, err error) {
-	pointer := reflect.New(want)
-	err = json.UnmarshalDecode(dec, pointer.Interface())
-	return pointer.Elem(), l.misfit != pointer.Interface(), err
-}
-
-// isScalar reports whether a value is read as a whole.
-func isScalar(pointer any, kind reflect.Kind) bool {
+	value, kind := reflect.ValueOf(pointer).Elem(), dec.PeekKind()
+	begin := jsontext.Kind(0)
 	switch pointer.(type) {
 	case json.Unmarshaler, encoding.TextUnmarshaler:
-		return true
+	default:
+		begin = containerKind(value.Kind())
 	}
-	switch kind { //nolint:exhaustive // what else there is has elements
-	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Interface:
-		return false
+	switch {
+	case value.Kind() == reflect.Map && kind == begin:
+		return l.readMap(dec, value)
+	case value.Kind() == reflect.Interface, kind == 'n', kind == begin:
+		return errors.ErrUnsupported // the decoder reads it and calls read for its elements
 	}
-	return true
+	raw, err := dec.ReadValue()
+	if err != nil || begin == 0 && json.Unmarshal(raw, pointer, jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false)) == nil {
+		return err
+	}
+	value.SetZero()
+	l.misfit = pointer
+	if len(l.odd) < maxOdd { // the pointer holds the keys of the maps on the way and can be long
+		l.odd = append(l.odd, fieldPath(l.document, dec.StackPointer()))
+	}
+	return nil
 }
 
-// oneAudience reads an audience that is one text (RFC 7662 section 2.2).
+// containerKind is how the JSON of a Go container begins, 0 for other types.
+func containerKind(kind reflect.Kind) jsontext.Kind {
+	switch kind { //nolint:exhaustive // no other type of package gen has elements
+	case reflect.Struct, reflect.Map:
+		return '{'
+	case reflect.Slice:
+		return '['
+	}
+	return 0
+}
+
+func (l *lenient) readMap(dec *jsontext.Decoder, object reflect.Value) error {
+	_, err := dec.ReadToken()
+	object.Set(reflect.MakeMap(object.Type()))
+	for err == nil && dec.PeekKind() == '"' {
+		name, _ := dec.ReadToken()
+		key := reflect.ValueOf(name.String()).Convert(object.Type().Key())
+		element := reflect.New(object.Type().Elem())
+		err = json.UnmarshalDecode(dec, element.Interface())
+		if l.misfit == element.Interface() {
+			element = reflect.Zero(element.Type()) // deletes an earlier value of this key too
+		}
+		object.SetMapIndex(key, reflect.Indirect(element))
+	}
+	if err == nil {
+		_, err = dec.ReadToken()
+	}
+	return err
+}
+
+// oneAudience reads an audience that is one string (RFC 7662 section 2.2).
 func oneAudience(dec *jsontext.Decoder, list *[]string) error {
 	if dec.PeekKind() != '"' || dec.StackDepth() != 1 || dec.StackPointer().LastToken() != "aud" {
 		return errors.ErrUnsupported
@@ -133,29 +92,23 @@ func oneAudience(dec *jsontext.Decoder, list *[]string) error {
 	return err
 }
 
-// fieldPath is a JSON Pointer of names that the spec has. The names of a map are
-// the service's, may be anything and are not shown.
+// fieldPath is a JSON Pointer of names in the spec. It shows "*" for the keys of a
+// map, which the service chooses.
 func fieldPath(document reflect.Type, pointer jsontext.Pointer) string {
 	var path strings.Builder
 	for token := range pointer.Tokens() {
-		switch document.Kind() {
+		switch document.Kind() { //nolint:exhaustive // no other kind has fields or elements
 		case reflect.Struct:
-			field, ok := document.FieldByNameFunc(func(name string) bool {
-				field, _ := document.FieldByName(name)
-				tag, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-				return strings.EqualFold(tag, token)
-			})
-			if !ok {
-				return path.String() + "/*"
+			for field := range document.Fields() {
+				if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); strings.EqualFold(name, token) {
+					token, document = name, field.Type
+					break
+				}
 			}
-			token, _, _ = strings.Cut(field.Tag.Get("json"), ",")
-			document = field.Type
 		case reflect.Slice:
 			document = document.Elem()
-		case reflect.Map:
-			token, document = "*", document.Elem()
 		default:
-			return path.String() + "/*"
+			token, document = "*", document.Elem()
 		}
 		path.WriteString("/" + token)
 	}

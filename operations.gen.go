@@ -565,8 +565,15 @@ func (c *Client) Token(ctx context.Context, body gen.TokenRequest, opts ...CallO
 	op := operation{
 		id: "Token", path: "/v2/oauth2/token", auth: authBasic | authNone | 0,
 		retry:   retryNever,
-		grants:  map[string]retryClass{"client_credentials": retrySafe, "refresh_token": retryUnsent, "urn:globus:auth:grant_type:dependent_token": retrySafe},
-		secrets: []string{"code", "code_verifier", "refresh_token", "token"},
+		secrets: []string{body.Code, body.CodeVerifier, body.RefreshToken, body.Token},
+	}
+	switch body.GrantType {
+	case "client_credentials":
+		op.retry = retrySafe
+	case "refresh_token":
+		op.retry = retryUnsent
+	case "urn:globus:auth:grant_type:dependent_token":
+		op.retry = retrySafe
 	}
 	return call[gen.AnyTokenResponse](c, op, req, err, opts)
 }
@@ -585,7 +592,7 @@ func (c *Client) Introspect(ctx context.Context, body gen.IntrospectRequest, opt
 	op := operation{
 		id: "Introspect", path: "/v2/oauth2/token/introspect", auth: authBasic | 0,
 		retry:   retrySafe,
-		secrets: []string{"token"},
+		secrets: []string{body.Token},
 	}
 	return call[gen.Introspection](c, op, req, err, opts)
 }
@@ -603,7 +610,7 @@ func (c *Client) Revoke(ctx context.Context, body gen.RevokeRequest, opts ...Cal
 	op := operation{
 		id: "Revoke", path: "/v2/oauth2/token/revoke", auth: authBasic | authNone | 0,
 		retry:   retrySafe,
-		secrets: []string{"token"},
+		secrets: []string{body.Token},
 		empty:   true,
 	}
 	return call[gen.Revocation](c, op, req, err, opts)

@@ -11,179 +11,128 @@ import (
 	"strings"
 )
 
-// CallOption changes one call of an operation, beyond what the spec knows.
-// Make one with [WithQuery], [WithHeader], [WithBodyMember], [WithResponse] or
+// CallOption changes one call of an operation beyond what the spec describes.
+// Make one with [WithQuery], [WithHeader], [WithBodyField], [WithResponse] or
 // [WithoutRetryOn].
-type CallOption interface{ apply(extras *extras) error }
+type CallOption func(x *exchange) error
 
-type optionFunc func(*extras) error
-
-func (f optionFunc) apply(x *extras) error { return f(x) }
-
-// WithQuery adds a parameter to the query, in place of one of the same name.
+// WithQuery sets a parameter of the query.
 func WithQuery(name, value string) CallOption {
-	return optionFunc(func(x *extras) error {
-		x.query = append(x.query, [2]string{name, value})
+	return func(x *exchange) error {
+		query := x.req.URL.Query()
+		query.Set(name, value)
+		x.req.URL.RawQuery = query.Encode()
 		return nil
-	})
+	}
 }
 
 // WithHeader sets a header of the request. Authorization is refused: use
 // [Client.WithCredentials].
 func WithHeader(name, value string) CallOption {
-	return optionFunc(func(x *extras) error {
-		switch http.CanonicalHeaderKey(name) {
+	return func(x *exchange) error {
+		switch name = http.CanonicalHeaderKey(name); name {
 		case "Authorization", "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Cookie":
-			return fmt.Errorf("WithHeader: %s cannot be set this way", http.CanonicalHeaderKey(name))
+			return fmt.Errorf("WithHeader: cannot set %s", name)
 		}
-		x.header = append(x.header, [2]string{name, value})
-		return nil
-	})
-}
-
-// WithBodyMember adds a field to the body, in place of one of the same name.
-// Of a JSON body with an envelope, such as {"client": {...}}, it becomes a
-// field of what is inside; value is JSON text. Of a form it becomes a
-// parameter; value is then JSON text of a string, number or boolean.
-func WithBodyMember(name string, value json.RawMessage) CallOption {
-	return optionFunc(func(x *extras) error {
-		if !json.Valid(value) {
-			return fmt.Errorf("WithBodyMember: the value of %q is not valid JSON", name)
-		}
-		x.body = append(x.body, member{name, bytes.Clone(value)})
-		return nil
-	})
-}
-
-// WithResponse stores the response, whatever its status, in response. It is left
-// alone when no response came.
-func WithResponse(response *Response) CallOption {
-	return optionFunc(func(x *extras) error {
-		if response == nil {
-			return errors.New("WithResponse: the response is nil")
-		}
-		x.response = response
-		return nil
-	})
-}
-
-// WithoutRetryOn returns a response with one of the given statuses at once,
-// instead of retrying the request, to a caller that decides itself when to ask again.
-func WithoutRetryOn(statuses ...int) CallOption {
-	return optionFunc(func(x *extras) error {
-		x.noRetry = append(x.noRetry, statuses...)
-		return nil
-	})
-}
-
-type member struct {
-	name  string
-	value json.RawMessage
-}
-
-// extras are the options of one call together.
-type extras struct {
-	query, header [][2]string
-	body          []member
-	response      *Response
-	noRetry       []int // statuses
-}
-
-func collect(opts []CallOption) (extras, error) {
-	var x extras
-	for _, opt := range opts {
-		if opt == nil {
-			continue
-		}
-		if err := opt.apply(&x); err != nil {
-			return extras{}, err
-		}
-	}
-	return x, nil
-}
-
-// applyTo changes a request that the client itself has just built.
-func (x *extras) applyTo(req *http.Request) error {
-	if len(x.query) > 0 {
-		query := req.URL.Query()
-		for _, p := range x.query {
-			query.Set(p[0], p[1])
-		}
-		req.URL.RawQuery = query.Encode()
-	}
-	for _, h := range x.header {
-		req.Header.Set(h[0], h[1])
-	}
-	if len(x.body) == 0 {
+		x.req.Header.Set(name, value)
 		return nil
 	}
-	if req.GetBody == nil {
-		return errors.New("WithBodyMember: the operation has no body")
-	}
-	reader, err := req.GetBody()
-	if err != nil {
-		return err
-	}
-	body, err := io.ReadAll(reader) //nolint:forbidigo // our own request, in memory
-	if err != nil {
-		return err
-	}
-	merge := mergeJSON
-	if strings.HasPrefix(req.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		merge = mergeForm
-	}
-	if body, err = merge(body, x.body); err != nil {
-		return fmt.Errorf("WithBodyMember: %w", err)
-	}
-	req.ContentLength = int64(len(body))
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	req.Body, err = req.GetBody()
-	return err
 }
 
-func mergeForm(body []byte, members []member) ([]byte, error) {
+// WithBodyField sets a field of the body; value is JSON text. In a JSON body with
+// an envelope, such as {"client": {...}}, the field goes inside the envelope. In a
+// form it becomes a parameter, and value is JSON text of a string, number or
+// boolean; a parameter that the form already has is refused.
+func WithBodyField(name string, value json.RawMessage) CallOption {
+	return func(x *exchange) error {
+		switch {
+		case !json.Valid(value):
+			return fmt.Errorf("WithBodyField: the value of %q is not valid JSON", name)
+		case x.req.GetBody == nil:
+			return errors.New("WithBodyField: the operation has no body")
+		}
+		reader, err := x.req.GetBody()
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(reader) //nolint:forbidigo // the client's own request, in memory
+		if err != nil {
+			return err
+		}
+		set := setJSON
+		if x.req.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
+			set = x.setForm
+		}
+		if body, err = set(body, name, bytes.TrimSpace(value)); err != nil {
+			return fmt.Errorf("WithBodyField: %w", err)
+		}
+		x.req.ContentLength = int64(len(body))
+		x.req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		return nil
+	}
+}
+
+// setForm counts the value as secret. It replaces no parameter: the retries of a
+// token request depend on its grant.
+func (x *exchange) setForm(body []byte, name string, value json.RawMessage) ([]byte, error) {
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range members {
-		text := string(m.value)
-		switch text[0] {
-		case '{', '[':
-			return nil, fmt.Errorf("%q is an object or a list, and the body is a form", m.name)
-		case '"':
-			if err := json.Unmarshal(m.value, &text); err != nil {
-				return nil, err
-			}
+	text := string(value)
+	switch {
+	case form.Has(name):
+		return nil, fmt.Errorf("the form already has %q", name)
+	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
+		return nil, fmt.Errorf("%q is an object or a list, and the body is a form", name)
+	case strings.HasPrefix(text, `"`):
+		if err := json.Unmarshal(value, &text); err != nil {
+			return nil, err
 		}
-		form.Set(m.name, text)
 	}
+	x.secrets = append(x.secrets, text)
+	form.Set(name, text)
 	return []byte(form.Encode()), nil
 }
 
-func mergeJSON(body []byte, members []member) ([]byte, error) {
-	var outer map[string]json.RawMessage
-	if err := json.Unmarshal(body, &outer); err != nil {
+func setJSON(body []byte, name string, value json.RawMessage) ([]byte, error) {
+	var document map[string]json.RawMessage
+	if err := json.Unmarshal(body, &document); err != nil {
 		return nil, err
 	}
-	if len(outer) == 1 {
-		for name, value := range outer {
-			var inner map[string]json.RawMessage
-			if json.Unmarshal(value, &inner) != nil || inner == nil {
-				break
-			}
-			for _, m := range members {
-				inner[m.name] = m.value
-			}
-			envelope, err := json.Marshal(inner)
-			if err != nil {
-				return nil, err
-			}
-			return json.Marshal(map[string]json.RawMessage{name: envelope})
+	for envelope, content := range document {
+		var inner map[string]json.RawMessage
+		if len(document) > 1 || json.Unmarshal(content, &inner) != nil || inner == nil {
+			break
 		}
+		inner[name] = value
+		content, err := json.Marshal(inner)
+		if err != nil {
+			return nil, err
+		}
+		name, value = envelope, content
 	}
-	for _, m := range members {
-		outer[m.name] = m.value
+	document[name] = value
+	return json.Marshal(document)
+}
+
+// WithResponse stores the response in response, whatever its status. Without a
+// response it stores nothing.
+func WithResponse(response *Response) CallOption {
+	return func(x *exchange) error {
+		if response == nil {
+			return errors.New("WithResponse: the response is nil")
+		}
+		x.copyTo = response
+		return nil
 	}
-	return json.Marshal(outer)
+}
+
+// WithoutRetryOn does not retry after a response with one of the given statuses,
+// for callers with their own retries.
+func WithoutRetryOn(statuses ...int) CallOption {
+	return func(x *exchange) error {
+		x.noRetry = append(x.noRetry, statuses...)
+		return nil
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -16,35 +17,33 @@ import (
 //
 // A GET, PUT or DELETE is retried after a transport error and after the statuses
 // 408, 421, 425, 429, 500, 502, 503 and 504; so are introspection, revocation, and
-// the client credentials and dependent token grants, which can be done twice
-// without harm. Any other POST, and a refresh, is retried only when the service
-// cannot have acted on it: after 421, 425 and 429, and when no connection could be
-// made. The exchange of an authorization code is never retried.
+// the client credentials and dependent token grants, which are idempotent. Any other
+// POST, and a refresh, is retried only if the service cannot have processed it: after
+// 421, 425 and 429, and if no connection could be made. The exchange of an
+// authorization code is never retried.
 //
-// A request that must not be sent twice goes over a new connection, so that it
-// cannot be lost on one that the service has just closed; where Config.HTTPClient
-// has a Transport other than an [http.Transport], that decides.
+// A request that must not be sent twice uses a new connection, so that it cannot be
+// lost on one that the service has just closed. A Config.HTTPClient whose Transport is
+// not an [http.Transport] chooses connections itself.
 //
 // Before retry n (from 0) a request waits (0.25 + 0.5·random)·2ⁿ seconds, or
-// what Retry-After says. When that is more than MaxDelay, or more than the
-// context has left, the response is returned as an error instead. Every retry is
-// logged at level Warn before its pause, see [Config.Logger].
+// the time in Retry-After. If that is longer than MaxDelay, or than the context
+// allows, the response is returned as an error instead. Every retry is logged at
+// level Warn before its pause, see [Config.Logger].
 type RetryPolicy struct {
-	// MaxRetries is the number of retries; zero means 5, negative none.
+	// MaxRetries limits the retries; zero means 5, negative no retries.
 	MaxRetries int
 	// MaxDelay is the longest pause; zero means 10 s.
 	MaxDelay time.Duration
-	// Random returns a number in [0, 1); nil means a random one. Tests set it.
-	Random func() float64
 }
 
-// retryClass is what may be done with an operation that failed.
+// retryClass says when a failed operation may be retried.
 type retryClass uint8
 
 const (
 	retryNever  retryClass = iota
-	retryUnsent            // only when the service cannot have acted on it
-	retrySafe              // can be done twice
+	retryUnsent            // only if the service cannot have processed it
+	retrySafe              // idempotent
 )
 
 // normal returns the policy with its defaults filled in.
@@ -61,26 +60,23 @@ func (p RetryPolicy) normal() (RetryPolicy, error) {
 	case p.MaxDelay == 0:
 		p.MaxDelay = defaultMaxDelay
 	}
-	if p.Random == nil {
-		p.Random = jitter
-	}
 	return p, nil
 }
 
 // delay returns how long to wait before retry n.
-func (p RetryPolicy) delay(n int, response *Response) time.Duration {
+func (c *Client) delay(n int, response *Response) time.Duration {
 	switch statusOf(response) {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		if wait := apierror.FromResponse("", response.StatusCode, response.Header, nil).RetryAfter; wait > 0 {
 			return wait
 		}
 	}
-	return min(p.MaxDelay, time.Duration((0.25+0.5*p.Random())*float64(time.Second)*float64(uint64(1)<<min(n, 30))))
+	return min(c.retry.MaxDelay, time.Duration(math.Ldexp(0.25+0.5*c.random(), min(n, 30))*float64(time.Second)))
 }
 
-// run sends the request until it succeeds, fails for good, or the policy is
-// exhausted. A response that was received is always returned, also when the context
-// ended meanwhile: it may hold a token that exists nowhere else.
+// run sends the request until it succeeds, fails permanently, or the policy is
+// exhausted. It returns a received response even if the context has ended: no later
+// response has its tokens.
 func (x *exchange) run(ctx context.Context) (*Response, error) {
 	policy := x.client.retry
 	for n := 0; ; n++ {
@@ -88,7 +84,7 @@ func (x *exchange) run(ctx context.Context) (*Response, error) {
 		if n >= policy.MaxRetries || !x.mayRetry(response, err) || slices.Contains(x.noRetry, statusOf(response)) {
 			return response, err
 		}
-		delay := policy.delay(n, response)
+		delay := x.client.delay(n, response)
 		if deadline, ok := ctx.Deadline(); delay > policy.MaxDelay || (ok && time.Until(deadline) < delay) {
 			return response, err
 		}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -24,6 +25,8 @@ import (
 type script struct {
 	steps []any // an int status, an *http.Response maker, or an error
 	times []time.Time
+	// random spreads the retries of the client; 0.5 is the middle.
+	random float64
 }
 
 func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -72,13 +75,11 @@ func (s *script) client(t *testing.T, config globusauth.Config) *globusauth.Clie
 	if config.Credentials == nil {
 		config.Credentials = globusauth.Basic("id", "secret")
 	}
-	if config.Retry.Random == nil {
-		config.Retry.Random = func() float64 { return 0.5 }
-	}
 	client, err := globusauth.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
+	globusauth.SetRandom(client, func() float64 { return s.random })
 	return client
 }
 
@@ -145,7 +146,7 @@ func TestWhatIsRepeated(t *testing.T) {
 			t.Run(failure.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					network := &script{steps: []any{failure.step, http.StatusOK}}
+					network := &script{random: 0.5, steps: []any{failure.step, http.StatusOK}}
 					err := calls[name](t.Context(), network.client(t, globusauth.Config{}))
 					repeated := len(network.times) == 2
 					want := false
@@ -172,7 +173,6 @@ func TestPauses(t *testing.T) {
 		err    error
 	}{
 		{"exponential, capped, five times", []any{500}, globusauth.RetryPolicy{}, []time.Duration{second / 2, second, 2 * second, 4 * second, 8 * second}, apierror.ErrServer},
-		{"least jitter", []any{500, 500, 200}, globusauth.RetryPolicy{Random: func() float64 { return 0 }}, []time.Duration{second / 4, second / 2}, nil},
 		{"cap", []any{500}, globusauth.RetryPolicy{MaxDelay: 3 * second}, []time.Duration{second / 2, second, 2 * second, 3 * second, 3 * second}, apierror.ErrServer},
 		{"fewer repeats", []any{503}, globusauth.RetryPolicy{MaxRetries: 1}, []time.Duration{second / 2}, apierror.ErrServer},
 		{"no repeats", []any{503}, globusauth.RetryPolicy{MaxRetries: -1}, nil, apierror.ErrServer},
@@ -185,7 +185,7 @@ func TestPauses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				network := &script{steps: test.steps}
+				network := &script{random: 0.5, steps: test.steps}
 				_, err := network.client(t, globusauth.Config{Retry: test.retry}).GetJWKS(t.Context())
 				if !errors.Is(err, test.err) {
 					t.Errorf("got %v, want %v", err, test.err)
@@ -204,10 +204,23 @@ func TestPauses(t *testing.T) {
 	}
 }
 
+func TestClient_PausesAreSpread(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := &script{random: 0, steps: []any{500, 500, 200}}
+		if _, err := network.client(t, globusauth.Config{}).GetJWKS(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if want := []time.Duration{time.Second / 4, time.Second / 2}; !slices.Equal(network.pauses(), want) {
+			t.Errorf("pauses %v, want %v", network.pauses(), want)
+		}
+	})
+}
+
 func TestContextEndsAPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		network := &script{steps: []any{[2]string{"429", "9"}}}
+		network := &script{random: 0.5, steps: []any{[2]string{"429", "9"}}}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(3*time.Second, cancel)
 		start := time.Now()
@@ -217,7 +230,7 @@ func TestContextEndsAPause(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		network := &script{steps: []any{[2]string{"429", "9"}}}
+		network := &script{random: 0.5, steps: []any{[2]string{"429", "9"}}}
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		start := time.Now()
@@ -256,7 +269,7 @@ func TestRepeatsAreLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer
-		network := &script{steps: []any{503, 200}}
+		network := &script{random: 0.5, steps: []any{503, 200}}
 		client := network.client(t, globusauth.Config{Logger: slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 		if _, err := client.GetJWKS(t.Context()); err != nil {
 			t.Fatal(err)
@@ -272,7 +285,7 @@ func TestRepeatsAreLogged(t *testing.T) {
 func TestWithoutRetryOn_ReturnsThatStatusAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		network := &script{steps: []any{http.StatusBadGateway, [2]string{"429", "7"}, http.StatusOK}}
+		network := &script{random: 0.5, steps: []any{http.StatusBadGateway, [2]string{"429", "7"}, http.StatusOK}}
 		client, err := globusauth.New(globusauth.Config{
 			Credentials: globusauth.Bearer("token"),
 			HTTPClient:  &http.Client{Transport: network},

@@ -78,7 +78,7 @@ func TestClientToken_AfterServerClosedIdleConnections(t *testing.T) {
 func TestClientGetJWKS_MisdirectedRequest(t *testing.T) {
 	t.Parallel()
 	var first atomic.Value
-	client := serve(t, globusauth.Config{Retry: globusauth.RetryPolicy{Random: func() float64 { return -0.49 }}}, func(w http.ResponseWriter, r *http.Request) {
+	client := serve(t, globusauth.Config{Retry: globusauth.RetryPolicy{MaxDelay: time.Millisecond}}, func(w http.ResponseWriter, r *http.Request) {
 		if first.CompareAndSwap(nil, r.RemoteAddr) || first.Load() == r.RemoteAddr {
 			w.WriteHeader(http.StatusMisdirectedRequest)
 			return
@@ -132,7 +132,7 @@ func TestNew_ManyClientsLeaveNoConnections(t *testing.T) {
 	}
 	mu.Unlock()
 	for range clients {
-		get(globusauth.Config{RootCAs: x509.NewCertPool()}).CloseIdleConnections()
+		get(globusauth.Config{RootCAs: x509.NewCertPool()}).HTTPClient().CloseIdleConnections()
 	}
 	for range clients {
 		<-closed
@@ -333,7 +333,7 @@ func TestThroughProxy(t *testing.T) {
 	if os.Getenv("TEST_THROUGH_PROXY") == "" {
 		t.Skip("it is run by another test")
 	}
-	client, err := globusauth.New(globusauth.Config{Retry: globusauth.RetryPolicy{MaxRetries: 1, Random: func() float64 { return -0.49 }}})
+	client, err := globusauth.New(globusauth.Config{Retry: globusauth.RetryPolicy{MaxRetries: 1, MaxDelay: time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func fromPython(
 	use(auth.GetClient(ctx, id))
 	// AuthClient.get_clients
 	use(auth.GetClients(ctx, &gen.GetClientsParams{}))
-	// AuthClient.create_client: `additional_fields` is `globusauth.WithBodyMember`
+	// AuthClient.create_client: `additional_fields` is `globusauth.WithBodyField`
 	use(auth.CreateClient(ctx, gen.CreateClientBody{Client: client}))
 	// AuthClient.update_client
 	use(auth.UpdateClient(ctx, id, gen.UpdateClientBody{}))
@@ -274,9 +274,9 @@ func fromPython(
 
 // mentioned holds what the notes of the table name, so that the compiler checks it.
 func mentioned(people *identitymap.Map, forest *consents.Forest, want scopes.List, portal flows.Config) {
-	use(flows.WithAuthorization, flows.WithParameter, globusauth.New, globusauth.WithBodyMember, nullable.NewNullNullable[string])
+	use(flows.WithAuthorization, flows.WithParameter, globusauth.New, globusauth.WithBodyField, nullable.NewNullNullable[string])
 	use(identitymap.ErrNotFound, people.All, forest.Missing, portal.Source, scopes.CollectionHTTPS, want.Validate, apierror.ErrNotFound)
-	use(http.Client{}, tokens.Transport{}, globusauth.Client{}, globusauth.Credentials(nil), idtoken.Verifier{}, tokens.Source(nil), scopes.Scope(""))
+	use(http.Client{}, tokens.Transport{}, globusauth.Client{}, (*globusauth.Credentials)(nil), idtoken.Verifier{}, tokens.Source(nil), scopes.Scope(""))
 }
 
 var _, _ = fromPython, mentioned
