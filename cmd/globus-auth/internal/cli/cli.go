@@ -187,7 +187,7 @@ func exactArgs(cmd *cobra.Command, args []string) error {
 }
 
 // newClient makes a client of what flags and environment say.
-func (r *runner) newClient(credentials globusauth.Credentials) (*globusauth.Client, error) {
+func (r *runner) newClient(credentials *globusauth.Credentials) (*globusauth.Client, error) {
 	config, err := globusauth.FromEnvironment()
 	if err != nil {
 		return nil, &problem{err: err, usage: true}
