@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/internal/replay"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -36,12 +37,12 @@ func (t *redrive) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !t.app.mayRedrive(*refusal.Authorization) {
 		return nil, refusal
 	}
-	again, ok := replay(req)
+	again, ok := replay.Request(req)
 	if !ok {
 		return nil, refusal
 	}
 	if err := t.app.satisfy(req.Context(), req.URL.Host, *refusal.Authorization, logins); err != nil {
-		closeBody(again)
+		replay.Drop(again)
 		return nil, fmt.Errorf("app: log in as a service asks: %w: %w", refusal, err)
 	}
 	if resp, err = t.base.RoundTrip(again); err != nil {
@@ -127,27 +128,4 @@ func (a *App) satisfy(ctx context.Context, host string, asked apierror.Authoriza
 	a.config.Client.Logger().WarnContext(ctx, "app: a service asks for another login",
 		"host", host, "scopes", asked.RequiredScopes)
 	return a.login(ctx, LoginOptions{Force: true, Authorization: asked}, logins)
-}
-
-// replay returns the request with its body from the start, if it can be had.
-func replay(req *http.Request) (*http.Request, bool) {
-	again := req.Clone(req.Context())
-	if req.Body == nil || req.Body == http.NoBody {
-		return again, true
-	}
-	if req.GetBody == nil {
-		return nil, false
-	}
-	body, err := req.GetBody()
-	if err != nil {
-		return nil, false
-	}
-	again.Body = body
-	return again, true
-}
-
-func closeBody(req *http.Request) {
-	if req.Body != nil {
-		_ = req.Body.Close()
-	}
 }

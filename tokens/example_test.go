@@ -30,7 +30,7 @@ func Example() {
 	// Output:
 	// true urn:globus:auth:scope:transfer.api.globus.org:all
 	// auth.globus.org <nil>
-	// tokens: find by scopes: no such token: the scopes belong to several: "openid" is for auth.globus.org, "urn:globus:auth:scope:transfer.api.globus.org:all" is for transfer.api.globus.org
+	// tokens: find by scopes: the scopes ["openid" "urn:globus:auth:scope:transfer.api.globus.org:all"] belong to different tokens
 	// {token for "auth.globus.org" with scope "openid email"; token for "transfer.api.globus.org" with scope "urn:globus:auth:scope:transfer.api.globus.org:all"}
 }
 

@@ -2,19 +2,14 @@ package tokens
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 
 	"github.com/globusauth/globusauth/scopes"
 )
-
-// ErrNoToken says that a set does not hold exactly one token for what was asked.
-var ErrNoToken = errors.New("no such token")
 
 // Set is what one login gave: at most one token per resource server. The zero
 // Set is empty.
@@ -24,7 +19,7 @@ var ErrNoToken = errors.New("no such token")
 type Set struct {
 	// held returns the tokens sorted by resource server, each one normal; nil when
 	// there are none. It is a function because fmt prints functions as addresses
-	// even where it calls no methods, as in unexported fields of another struct.
+	// even where it cannot call methods, as in unexported fields of another struct.
 	held     func() []Token
 	problems func() []error // likewise
 }
@@ -117,40 +112,24 @@ func (s Set) ByResourceServer(name string) (Token, bool) {
 }
 
 // ByScopes returns the one token that holds all the given scopes. Only their
-// names count: dependencies and the optional mark are not part of what a token lists.
-//
-// The error is an [ErrNoToken] if no token holds one of the scopes, or if they
-// belong to different tokens; the message says which scope belongs where.
+// names count: dependencies and the optional mark are not part of what a token lists. The
+// error says which scope no token holds, or that the scopes belong to different tokens.
 func (s Set) ByScopes(wanted ...scopes.Scope) (Token, error) {
 	if len(wanted) == 0 {
 		return Token{}, errors.New("tokens: find by scopes: no scope given")
 	}
-	holders := make([][]string, len(wanted))
-	var matching []Token
-	for _, token := range s.list() {
-		granted := strings.Fields(token.Scope)
-		held := 0
-		for i, scope := range wanted {
-			if slices.Contains(granted, scope.Name()) {
-				holders[i] = append(holders[i], token.ResourceServer)
-				held++
-			}
+	matching := s.All()
+	for _, scope := range wanted {
+		lacks := func(token Token) bool { return !slices.Contains(strings.Fields(token.Scope), scope.Name()) }
+		if len(slices.DeleteFunc(s.All(), lacks)) == 0 {
+			return Token{}, fmt.Errorf("tokens: find by scopes: no token holds the scope %q", scope.Name())
 		}
-		if held == len(wanted) {
-			matching = append(matching, token)
-		}
+		matching = slices.DeleteFunc(matching, lacks)
 	}
-	if len(matching) == 1 {
-		return matching[0], nil
+	if len(matching) != 1 {
+		return Token{}, fmt.Errorf("tokens: find by scopes: the scopes %q belong to different tokens", wanted)
 	}
-	var where []string
-	for i, scope := range wanted {
-		if len(holders[i]) == 0 {
-			return Token{}, fmt.Errorf("tokens: find by scopes: %w: none holds the scope %q", ErrNoToken, scope.Name())
-		}
-		where = append(where, fmt.Sprintf("%q is for %s", scope.Name(), strings.Join(holders[i], " and ")))
-	}
-	return Token{}, fmt.Errorf("tokens: find by scopes: %w: the scopes belong to several: %s", ErrNoToken, strings.Join(where, ", "))
+	return matching[0], nil
 }
 
 // IDToken returns the raw ID token of the login, and whether there is one.
@@ -220,33 +199,10 @@ func (s Set) describe() string {
 	return "{" + strings.Join(parts, "; ") + "}"
 }
 
-// LogValue returns the tokens without their secrets, grouped by resource server.
-func (s Set) LogValue() slog.Value {
-	attrs := make([]slog.Attr, 0, len(s.list()))
-	for _, token := range s.list() {
-		attrs = append(attrs, slog.Attr{Key: token.ResourceServer, Value: token.LogValue()})
-	}
-	return slog.GroupValue(attrs...)
-}
-
-// MarshalJSON writes the tokens without their secrets. [Set.MarshalStorage]
-// writes them.
-func (s Set) MarshalJSON() ([]byte, error) {
-	byName := make(map[string]Token, len(s.list()))
-	for _, token := range s.list() {
-		byName[token.ResourceServer] = token
-	}
-	return json.Marshal(byName)
-}
-
-// MarshalText writes the tokens without their secrets, for encoding/xml and the
+// MarshalText writes the tokens without their secrets, for encoding/json, log/slog and the
 // like. It cannot be read back.
 func (s Set) MarshalText() ([]byte, error) { return []byte(s.describe()), nil }
 
 // MarshalBinary always fails, so that encoding/gob and the like neither show the
 // secrets nor lose them unnoticed. Use [Set.MarshalStorage].
 func (s Set) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
-
-// UnmarshalJSON always fails: the form that [Set.MarshalJSON] writes has lost the
-// secrets. Use [UnmarshalStorage].
-func (s *Set) UnmarshalJSON([]byte) error { return errRedactedForm }

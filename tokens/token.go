@@ -1,11 +1,9 @@
 package tokens
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 	"unicode"
@@ -14,8 +12,6 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-const redacted = "[redacted]"
-
 // Token is one access token: what one resource server accepts, until when, and
 // how to get the next one. One type serves the whole module.
 //
@@ -23,41 +19,41 @@ const redacted = "[redacted]"
 // may be passed between goroutines freely. It hides its secrets when printed
 // (any fmt verb), logged (slog) or encoded as JSON, XML or the like;
 // [Set.MarshalStorage] is the form that keeps them. In an unexported field of
-// another struct, where package fmt cannot ask it, keep it in a [Set].
+// another struct, where fmt cannot call its methods, keep it in a [Set].
 type Token struct {
 	// AccessToken is the secret sent in the Authorization header.
-	AccessToken string `json:"access_token,omitempty"`
+	AccessToken string
 	// RefreshToken gets the next access token for the same resource server.
 	// Empty when the login did not ask for offline access.
-	RefreshToken string `json:"refresh_token,omitempty"`
+	RefreshToken string
 	// TokenType is the type as the service wrote it ("Bearer", in places
 	// "bearer"). Empty means Bearer.
-	TokenType string `json:"token_type,omitempty"`
+	TokenType string
 	// ResourceServer names the service that accepts the token, such as
 	// "transfer.api.globus.org" or a client ID.
-	ResourceServer string `json:"resource_server"`
+	ResourceServer string
 	// Scope is the granted scopes as the service wrote them: names separated by
 	// spaces (RFC 6749 section 3.3), without dependent scopes. [Token.Scopes]
-	// splits it. It is text because text cannot be changed behind a copy's back.
-	Scope string `json:"scope"`
+	// splits it. It is text because strings are immutable.
+	Scope string
 	// Expiry is when the service stops accepting the token: the time the response
 	// arrived plus its expires_in, so late by at most the time the response
 	// travelled. [Refreshing] allows for that. Zero means that no end is
 	// known: the token is used until a service rejects it. A [Set] keeps whole seconds.
-	Expiry time.Time `json:"expiry,omitzero"`
-	// Lifetime is expires_in, the life the token had when it was issued. Zero
+	Expiry time.Time
+	// Lifetime is expires_in, the lifetime of the token when it was issued. Zero
 	// means unknown, as for a token that another program stored.
-	Lifetime time.Duration `json:"-"`
+	Lifetime time.Duration
 	// IdentityID is the identity that logged in (the sub of the ID token that
 	// came with the login). Empty when unknown.
-	IdentityID string `json:"identity_id,omitempty"`
+	IdentityID string
 	// Requested is the scopes that programs asked for in the login that gave the token,
 	// separated by spaces, where a later login should ask for them again: scopes of Scope that are
 	// not in it were demanded by a service for that login alone. Empty means all of Scope.
-	Requested string `json:"requested_scope,omitempty"`
+	Requested string
 	// IDToken is the OpenID Connect ID token that came with this token, as
 	// received; package idtoken verifies it.
-	IDToken string `json:"id_token,omitempty"`
+	IDToken string
 }
 
 // Scopes returns the granted scopes as a list of its own.
@@ -83,30 +79,7 @@ func (t Token) describe() string {
 	return b.String()
 }
 
-// LogValue returns the token without its secrets.
-func (t Token) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.String("resource_server", t.ResourceServer),
-		slog.String("scope", t.Scope),
-		slog.Time("expiry", t.Expiry),
-		slog.String("identity_id", t.IdentityID),
-		slog.Bool("refreshable", t.RefreshToken != ""),
-	)
-}
-
-// MarshalJSON writes the token without its secrets, so that a log that encodes
-// what it is given leaks nothing. [Set.MarshalStorage] writes them.
-func (t Token) MarshalJSON() ([]byte, error) {
-	type plain Token // without this method
-	for _, secret := range [...]*string{&t.AccessToken, &t.RefreshToken, &t.IDToken} {
-		if *secret != "" {
-			*secret = redacted
-		}
-	}
-	return json.Marshal(plain(t))
-}
-
-// MarshalText writes the token without its secrets, for encoding/xml and the
+// MarshalText writes the token without its secrets, for encoding/json, log/slog and the
 // like. It cannot be read back.
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.describe()), nil }
 
@@ -114,18 +87,8 @@ func (t Token) MarshalText() ([]byte, error) { return []byte(t.describe()), nil 
 // secrets nor lose them unnoticed. Use [Set.MarshalStorage].
 func (t Token) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 
-// UnmarshalJSON always fails: the form that [Token.MarshalJSON] writes has lost
-// the secrets. Use [UnmarshalStorage].
-func (t *Token) UnmarshalJSON([]byte) error {
-	return errRedactedForm
-}
-
-var (
-	errRedactedForm = errors.New("tokens: decode: plain JSON of a token holds no secrets; " +
-		"write it with MarshalStorage and read it with UnmarshalStorage")
-	errNoBinaryForm = errors.New("tokens: encode: a token has no binary form; " +
-		"write it with MarshalStorage and read it with UnmarshalStorage")
-)
+var errNoBinaryForm = errors.New("tokens: encode: a token has no binary form; " +
+	"write it with MarshalStorage and read it with UnmarshalStorage")
 
 // maxScope is how long a scope may be, in bytes. Its list takes eight times as much
 // memory.

@@ -162,8 +162,8 @@ func TestPlainJSONCannotBeReadBack(t *testing.T) {
 		var back tokens.Token
 		var backSet tokens.Set
 		for _, target := range []any{&back, &backSet} {
-			if err := json.Unmarshal(encoded, target); err == nil || !strings.Contains(err.Error(), "UnmarshalStorage") {
-				t.Errorf("%s into %T: error %v, want one that names UnmarshalStorage", name, target, err)
+			if err := json.Unmarshal(encoded, target); err == nil {
+				t.Errorf("%s was read into %T without its secrets", name, target)
 			}
 		}
 	}

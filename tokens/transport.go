@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/internal/replay"
 )
 
 // maxDrained is how much of a 401's body is read so that its connection can be used again.
@@ -38,7 +39,7 @@ type TransportConfig struct {
 // redirect elsewhere is followed without it, and any other request elsewhere is
 // an error. It is safe for concurrent use if Base is.
 //
-// A 401 makes it renew the token and repeat the request, once, if the body can be sent
+// A 401 makes it renew the token and retry the request, once, if the body can be sent
 // again (http.Request.GetBody). If the renewal fails, the 401 is returned as it
 // came, except for [ErrLoginRequired], which is returned instead.
 type Transport struct {
@@ -69,14 +70,14 @@ func NewTransport(config TransportConfig) (*Transport, error) {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.meantFor(req.URL); err != nil {
 		if req.Response == nil {
-			closeBody(req)
+			replay.Drop(req)
 			return nil, err
 		}
 		return t.base.RoundTrip(withoutToken(req))
 	}
 	token, err := t.source.Token(req.Context())
 	if err != nil {
-		closeBody(req)
+		replay.Drop(req)
 		return nil, err
 	}
 	resp, err := t.base.RoundTrip(withToken(req, token))
@@ -92,9 +93,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		drain(resp)
 		return nil, err
 	}
-	again, replayable := replay(req)
-	if err != nil || !replayable || fresh.AccessToken == token.AccessToken {
-		return resp, nil //nolint:nilerr // the caller gets the service's own answer
+	if err != nil || fresh.AccessToken == token.AccessToken {
+		return resp, nil //nolint:nilerr // the caller gets the service's own response
+	}
+	again, ok := replay.Request(req)
+	if !ok {
+		return resp, nil
 	}
 	drain(resp)
 	return t.base.RoundTrip(withToken(again, fresh))
@@ -145,29 +149,6 @@ func withoutToken(req *http.Request) *http.Request {
 	clone := req.Clone(req.Context())
 	clone.Header.Del("Authorization")
 	return clone
-}
-
-// replay returns the request with its body from the start, if it can be had.
-func replay(req *http.Request) (*http.Request, bool) {
-	if req.Body == nil || req.Body == http.NoBody {
-		return req, true
-	}
-	if req.GetBody == nil {
-		return nil, false
-	}
-	body, err := req.GetBody()
-	if err != nil {
-		return nil, false
-	}
-	again := *req
-	again.Body = body
-	return &again, true
-}
-
-func closeBody(req *http.Request) {
-	if req.Body != nil {
-		_ = req.Body.Close()
-	}
 }
 
 func drain(resp *http.Response) {

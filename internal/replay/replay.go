@@ -1,0 +1,29 @@
+// Package replay sends an HTTP request once more.
+package replay
+
+import "net/http"
+
+// Request returns a copy of a request that was sent, with the body from the start. It
+// reports false if the body cannot be read again (http.Request.GetBody). The caller sends the copy or calls [Drop].
+func Request(req *http.Request) (*http.Request, bool) {
+	again := req.Clone(req.Context())
+	if req.Body == nil || req.Body == http.NoBody {
+		return again, true
+	}
+	if req.GetBody == nil {
+		return nil, false
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, false
+	}
+	again.Body = body
+	return again, true
+}
+
+// Drop closes the body of a request that is not sent, as an http.RoundTripper must.
+func Drop(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
