@@ -52,8 +52,8 @@ func errInvalid() *DeniedError {
 // identify returns the identity behind a token, from the cache or by an introspection. The error is a *DeniedError.
 func (a *API) identify(ctx context.Context, token string, key tokenKey) (*Identity, error) {
 	wanted := a.needs.Load()
-	cached, ok := a.callers.GetIfPresent(callerKey{key, wanted.number})
-	if ok && a.now().Before(cached.until) {
+	cached, ok := a.cached(callerKey{key, wanted.number})
+	if ok {
 		a.config.Observer.CacheHit()
 	} else {
 		var err error
@@ -67,8 +67,16 @@ func (a *API) identify(ctx context.Context, token string, key tokenKey) (*Identi
 	return cached.identity, nil
 }
 
+func (a *API) cached(key callerKey) (*entry, bool) {
+	cached, ok := a.callers.GetIfPresent(key)
+	return cached, ok && a.now().Before(cached.until)
+}
+
 func (a *API) introspectOnce(ctx context.Context, token string, key tokenKey, wanted *needs) (*entry, error) {
 	return once(ctx, a, fmt.Sprintf("introspect/%d/%x", wanted.number, key), func(ctx context.Context) (*entry, error) {
+		if cached, ok := a.cached(callerKey{key, wanted.number}); ok {
+			return cached, nil // The call before this one ended after the caller looked.
+		}
 		return a.introspect(ctx, token, key, wanted)
 	})
 }

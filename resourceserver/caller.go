@@ -80,6 +80,11 @@ func Caller(ctx context.Context) *CallerInfo {
 	return caller
 }
 
+// NewContext returns a context with a caller for [Caller], for programs that do not use Protect.
+func NewContext(ctx context.Context, caller *CallerInfo) context.Context {
+	return &callerContext{Context: ctx, caller: *caller}
+}
+
 // HasScope reports whether the token has the scope. Only its name counts: a token does
 // not list dependencies.
 func (i *Identity) HasScope(scope scopes.Scope) bool {

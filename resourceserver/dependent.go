@@ -30,10 +30,17 @@ type dependentKey struct {
 // [*DeniedError] that asks for the consent.
 func (c *CallerInfo) Token(ctx context.Context, wanted ...scopes.Scope) (tokens.Token, error) {
 	a, key := c.api, dependentKey{c.key, scopes.List(wanted).String()}
-	if cached, ok := a.dependent.GetIfPresent(key); ok && current(cached, a.now()) {
-		return cached, nil
+	cached := func() (tokens.Token, bool) {
+		token, ok := a.dependent.GetIfPresent(key)
+		return token, ok && current(token, a.now())
+	}
+	if token, ok := cached(); ok {
+		return token, nil
 	}
 	return once(ctx, a, fmt.Sprintf("dependent/%x/%s", c.key, key.scopes), func(ctx context.Context) (tokens.Token, error) {
+		if token, ok := cached(); ok {
+			return token, nil
+		}
 		set, err := c.grant(ctx, flows.DependentOptions{Scopes: wanted})
 		if err != nil {
 			return tokens.Token{}, err

@@ -54,13 +54,20 @@ func groupsURL(auth *globusauth.Client) (*url.URL, error) {
 // Globus Groups does not respond. Do not change the slice.
 func (c *CallerInfo) Groups(ctx context.Context) ([]groups.Group, error) {
 	a := c.api
-	if cached, ok := a.groups.GetIfPresent(c.key); ok && a.now().Before(cached.until) {
-		return cached.groups, nil
+	cached := func() (*membership, bool) {
+		found, ok := a.groups.GetIfPresent(c.key)
+		return found, ok && a.now().Before(found.until)
+	}
+	if found, ok := cached(); ok {
+		return found.groups, nil
 	}
 	if _, err := c.Token(ctx, groupsTokenScope); err != nil {
 		return nil, err
 	}
 	return once(ctx, a, fmt.Sprintf("groups/%x", c.key), func(ctx context.Context) ([]groups.Group, error) {
+		if found, ok := cached(); ok {
+			return found.groups, nil
+		}
 		found, err := c.fetchGroups(ctx)
 		if err == nil {
 			a.groups.Set(c.key, &membership{found, a.now().Add(groupsTime)})
