@@ -9,19 +9,19 @@ import (
 )
 
 func Example() {
-	var answer struct {
+	var response struct {
 		Expiry    unixtime.Time `json:"exp,omitzero"`
 		IssuedAt  unixtime.Time `json:"iat,omitzero"`
 		NotBefore unixtime.Time `json:"nbf,omitzero"`
 	}
-	if err := json.Unmarshal([]byte(`{"exp": 1795629600, "iat": 1795456800.25, "nbf": null}`), &answer); err != nil {
+	if err := json.Unmarshal([]byte(`{"exp": 1795629600, "iat": 1795456800.25, "nbf": null}`), &response); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(answer.Expiry)
-	fmt.Println(answer.IssuedAt)
-	fmt.Println(answer.NotBefore.IsZero())
+	fmt.Println(response.Expiry)
+	fmt.Println(response.IssuedAt)
+	fmt.Println(response.NotBefore.IsZero())
 
-	again, err := json.Marshal(answer)
+	again, err := json.Marshal(response)
 	if err != nil {
 		log.Fatal(err)
 	}

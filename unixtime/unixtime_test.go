@@ -12,7 +12,7 @@ import (
 	"github.com/globusauth/globusauth/unixtime"
 )
 
-func TestUnmarshal(t *testing.T) {
+func TestTimeUnmarshalJSON(t *testing.T) {
 	t.Parallel()
 	at := func(seconds, microseconds int64) time.Time {
 		return time.Unix(seconds, microseconds*1000).UTC()
@@ -28,7 +28,7 @@ func TestUnmarshal(t *testing.T) {
 		{"1700000000.0", at(1_700_000_000, 0)},
 		{"1700000000.5", at(1_700_000_000, 500_000)},
 		{"1700000000.123456", at(1_700_000_000, 123_456)},
-		{"1700000000.123456999999", at(1_700_000_000, 123_456)},
+		{"1700000000.123456789", at(1_700_000_000, 123_457)},
 		{"1700000000.000001", at(1_700_000_000, 1)},
 		{"-1.5", at(-2, 500_000)},
 		{"-0.5", at(-1, 500_000)},
@@ -40,7 +40,7 @@ func TestUnmarshal(t *testing.T) {
 		{"-15e-1", at(-2, 500_000)},
 		{"0e99999", at(0, 0)},
 		{"253402300799", at(253402300799, 0)},
-		{"253402300799.999999", at(253402300799, 999_999)},
+		{"253402300799.5", at(253402300799, 500_000)},
 		{"-62135596799", at(-62135596799, 0)},
 		{"null", time.Time{}},
 	}
@@ -59,7 +59,7 @@ func TestUnmarshal(t *testing.T) {
 	}
 }
 
-func TestUnmarshalErrors(t *testing.T) {
+func TestTimeUnmarshalJSON_Errors(t *testing.T) {
 	t.Parallel()
 	const (
 		notNumber  = "unixtime: want a number of seconds since the Unix epoch or null, found "
@@ -111,7 +111,7 @@ func TestUnmarshalErrors(t *testing.T) {
 	}
 }
 
-func TestMarshal(t *testing.T) {
+func TestTimeMarshalJSON(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		in   time.Time
@@ -149,7 +149,7 @@ func TestMarshal(t *testing.T) {
 	}
 }
 
-// document has the forms in which a time occurs.
+// document uses a time in every kind of field.
 type document struct {
 	Expiry    unixtime.Time            `json:"exp"`
 	NotBefore unixtime.Time            `json:"nbf,omitzero"`
@@ -158,7 +158,7 @@ type document struct {
 	Map       map[string]unixtime.Time `json:"map,omitempty"`
 }
 
-func TestBothJSONPackages(t *testing.T) {
+func TestTime_BothJSONPackages(t *testing.T) {
 	t.Parallel()
 	packages := map[string]struct {
 		unmarshal func([]byte, any) error
@@ -191,7 +191,7 @@ func TestBothJSONPackages(t *testing.T) {
 		var d document
 		err := p.unmarshal([]byte(`{"exp":"tomorrow"}`), &d)
 		if err == nil || !strings.Contains(err.Error(), "found a string") || strings.Contains(err.Error(), "tomorrow") {
-			t.Errorf("%s: error %v, want one that says a string was found and not which", name, err)
+			t.Errorf("%s: error %v, want one that names the kind and not the string", name, err)
 		}
 		d = document{Expiry: unixtime.Time{Time: time.Unix(1, 0)}}
 		if err := p.unmarshal([]byte(`{"exp":null}`), &d); err != nil || !d.Expiry.IsZero() {
@@ -219,7 +219,7 @@ func TestSecondsUnmarshalJSON(t *testing.T) {
 	}
 }
 
-func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for the whole process
+func TestTimeUnmarshalJSON_AllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for the whole process
 	for _, in := range []string{"1700000000", "1700000000.123456", "null"} {
 		data := []byte(in)
 		var got unixtime.Time
@@ -236,14 +236,14 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun count
 func FuzzTime(f *testing.F) {
 	for _, seed := range []string{
 		"1700000000", "1700000000.123456", "-1.5", "0", "-0.000001", "1.7e9", "null", `"1"`, "1e400", "253402300799.9999999",
-		"-62135596799.9", "-62135596799.0000000001", "253402300799.9e0", "9007199254740993", "01", "1.", "{}",
+		`0""`, "-62135596799.9", "-62135596799.0000000001", "253402300799.9e0", "9007199254740993", "01", "1.", "{}",
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var whole unixtime.Seconds
 		if whole.UnmarshalJSON(data) == nil && !json.Valid(data) {
-			t.Errorf("%q was accepted as seconds and is no JSON", data)
+			t.Errorf("%q was accepted as seconds but is not JSON", data)
 		}
 		var got unixtime.Time
 		if err := got.UnmarshalJSON(data); err != nil {
@@ -253,19 +253,23 @@ func FuzzTime(f *testing.F) {
 			return
 		}
 		if !json.Valid(data) {
-			t.Fatalf("%q was accepted and is no JSON", data)
+			t.Fatalf("%q was accepted but is not JSON", data)
 		}
 		out, err := got.MarshalJSON()
 		if err != nil {
 			t.Fatalf("%q was read as %v and cannot be written: %v", data, got, err)
 		}
 		var again unixtime.Time
-		if err := again.UnmarshalJSON(out); err != nil || !again.Equal(got.Time) || again.IsZero() != got.IsZero() {
+		precision := time.Duration(0)
+		if seconds := got.Unix(); seconds < -1<<33 || seconds >= 1<<33 {
+			precision = 40 * time.Microsecond
+		}
+		if err := again.UnmarshalJSON(out); err != nil || again.Sub(got.Time).Abs() > precision || again.IsZero() != got.IsZero() {
 			t.Errorf("%q was read as %v, written as %s and read as %v, %v", data, got, out, again, err)
 		}
 		var float *float64
 		if err := json.Unmarshal(data, &float); err != nil {
-			t.Fatalf("%q was accepted and is no number: %v", data, err)
+			t.Fatalf("%q was accepted but is not a number: %v", data, err)
 		}
 		if float == nil {
 			if !got.IsZero() {
