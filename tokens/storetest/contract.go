@@ -123,13 +123,13 @@ func updatePanics(t *testing.T, store tokens.Store) {
 	put(t, store, aKey(), one("B")) // it can be locked again
 }
 
-func turns(t *testing.T, stores ...tokens.Store) {
+func turns(t *testing.T, a, b tokens.Store) {
 	t.Helper()
 	const goroutines, rounds = 8, 5
 	var running atomic.Int32
 	var wg sync.WaitGroup
 	for i := range goroutines {
-		store := stores[i%len(stores)]
+		store := []tokens.Store{a, b}[i%2]
 		wg.Go(func() {
 			for range rounds {
 				_, err := store.Update(t.Context(), aKey(), func(current tokens.Set) (tokens.Set, error) {
@@ -149,7 +149,7 @@ func turns(t *testing.T, stores ...tokens.Store) {
 		})
 	}
 	wg.Wait()
-	holds(t, stores[0], aKey(), one(strconv.Itoa(goroutines*rounds)))
+	holds(t, a, aKey(), one(strconv.Itoa(goroutines*rounds)))
 }
 
 // waitFor holds an update in one store and tries another.
@@ -233,7 +233,7 @@ func loadDoesNotWait(t *testing.T, store tokens.Store) {
 	}
 }
 
-func readsAreWhole(t *testing.T, store tokens.Store) {
+func readsAreWhole(t *testing.T, a, b tokens.Store) {
 	t.Helper()
 	pair := func(n int) tokens.Set {
 		text := strings.Repeat(strconv.Itoa(n%10), 1000)
@@ -242,13 +242,13 @@ func readsAreWhole(t *testing.T, store tokens.Store) {
 			tokens.Token{AccessToken: text, ResourceServer: "second"},
 		))
 	}
-	put(t, store, aKey(), pair(0))
+	put(t, a, aKey(), pair(0))
 	var done atomic.Bool
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
 			for !done.Load() {
-				set, err := store.Load(t.Context(), aKey())
+				set, err := b.Load(t.Context(), aKey())
 				first, _ := set.ByResourceServer("first")
 				second, _ := set.ByResourceServer("second")
 				if err != nil || first.AccessToken == "" || first.AccessToken != second.AccessToken {
@@ -259,7 +259,7 @@ func readsAreWhole(t *testing.T, store tokens.Store) {
 		})
 	}
 	for i := range 20 {
-		put(t, store, aKey(), pair(i))
+		put(t, a, aKey(), pair(i))
 	}
 	done.Store(true)
 	wg.Wait()

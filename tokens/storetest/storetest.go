@@ -24,11 +24,8 @@ func Run(t *testing.T, open func(t *testing.T) tokens.Store) {
 		"update":                        update,
 		"update fails":                  updateFails,
 		"update panics":                 updatePanics,
-		"updates take turns":            func(t *testing.T, store tokens.Store) { t.Helper(); turns(t, store, store) },
-		"waiting ends with the context": func(t *testing.T, store tokens.Store) { t.Helper(); waitFor(t, store, store) },
 		"context ends during an update": contextEndsDuring,
 		"load does not wait":            loadDoesNotWait,
-		"reads are whole":               readsAreWhole,
 		"delete":                        deletes,
 		"delete takes its turn":         deleteTakesTurn,
 		"keys are apart":                keysApart,
@@ -42,6 +39,14 @@ func Run(t *testing.T, open func(t *testing.T) tokens.Store) {
 			test(t, open(t))
 		})
 	}
+	t.Run("alone", func(t *testing.T) {
+		t.Parallel()
+		RunShared(t, func(t *testing.T) (a, b tokens.Store) {
+			t.Helper()
+			store := open(t)
+			return store, store
+		})
+	})
 }
 
 // RunShared tests the promises between two stores that share their tokens, as two
@@ -49,10 +54,11 @@ func Run(t *testing.T, open func(t *testing.T) tokens.Store) {
 func RunShared(t *testing.T, open func(t *testing.T) (a, b tokens.Store)) {
 	t.Helper()
 	for name, test := range map[string]func(t *testing.T, a, b tokens.Store){
-		"one sees what the other stored":              seesTheOther,
-		"updates take turns between stores":           func(t *testing.T, a, b tokens.Store) { t.Helper(); turns(t, a, b) },
-		"waiting for the other ends with the context": waitFor,
-		"updates of different keys lose nothing":      differentKeys,
+		"one sees what the other stored":         seesTheOther,
+		"updates take turns":                     turns,
+		"updates of different keys lose nothing": differentKeys,
+		"waiting ends with the context":          waitFor,
+		"reads are whole":                        readsAreWhole,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
