@@ -94,7 +94,7 @@ func content(tb testing.TB, file string) string {
 	return string(data)
 }
 
-func TestConformance(t *testing.T) {
+func TestStore_Contract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) tokens.Store {
 		t.Helper()
@@ -107,7 +107,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func TestPaths(t *testing.T) {
+func TestStorePath_AsPython(t *testing.T) {
 	t.Parallel()
 	fixture := readFixture(t)
 	store, err := filestore.New(filestore.Config{AppName: "My App", Dir: "/home/u/.globus/app"})
@@ -123,7 +123,7 @@ func TestPaths(t *testing.T) {
 }
 
 // File systems that ignore case must not give two addresses one file.
-func TestStorePath_AddressesDifferByMoreThanCase(t *testing.T) {
+func TestStorePath_AddressesDifferInCase(t *testing.T) {
 	t.Parallel()
 	store := open(t, filestore.Config{})
 	upper := path(t, store, tokens.Key{ClientID: clientID, Address: "https://auth.example.org/A/"})
@@ -133,7 +133,7 @@ func TestStorePath_AddressesDifferByMoreThanCase(t *testing.T) {
 	}
 }
 
-func TestSlugs(t *testing.T) {
+func TestNew_AppNameAsPython(t *testing.T) {
 	t.Parallel()
 	for _, row := range readFixture(t).Slugs {
 		if row.Input == "" {
@@ -183,7 +183,7 @@ func TestNew_HomeDirectory(t *testing.T) { //nolint:paralleltest // it sets HOME
 	}
 }
 
-func TestOwnPathIsForOneClient(t *testing.T) {
+func TestNew_PathIsForOneClient(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "deep", "er", "my.json")
 	store := open(t, filestore.Config{Path: file, ClientID: clientID, Environment: "preview"})
@@ -205,7 +205,7 @@ func TestOwnPathIsForOneClient(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNew_InvalidConfig(t *testing.T) {
 	t.Parallel()
 	for want, config := range map[string]filestore.Config{
 		"leaves nothing for a file name": {},
@@ -220,7 +220,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestModes(t *testing.T) {
+func TestStoreUpdate_ModesOfNewFiles(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new")
 	store := open(t, filestore.Config{Dir: dir})
@@ -238,7 +238,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func TestReadingAndDeletingNothingTouchesNothing(t *testing.T) {
+func TestStore_NothingStored(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new")
 	store := open(t, filestore.Config{Dir: dir})
@@ -256,7 +256,7 @@ func TestReadingAndDeletingNothingTouchesNothing(t *testing.T) {
 	}
 }
 
-func TestUnchangedIsNotWritten(t *testing.T) {
+func TestStoreUpdate_Unchanged(t *testing.T) {
 	t.Parallel()
 	store := open(t, filestore.Config{})
 	put(t, store, testKey(), one(t, "A"))
@@ -271,7 +271,7 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 	}
 }
 
-func TestLockOfAnotherProcess(t *testing.T) {
+func TestStoreUpdate_AnotherProcessHasLock(t *testing.T) {
 	t.Parallel()
 	store := open(t, filestore.Config{LockTimeout: 30 * time.Millisecond})
 	put(t, store, testKey(), one(t, "A"))
@@ -302,7 +302,7 @@ func TestLockOfAnotherProcess(t *testing.T) {
 	put(t, store, testKey(), one(t, "B"))
 }
 
-func TestTemporaryFileOfAKilledProcess(t *testing.T) {
+func TestStoreUpdate_LeftoverOfKilledProcess(t *testing.T) {
 	t.Parallel()
 	store := open(t, filestore.Config{})
 	put(t, store, testKey(), one(t, "A"))
@@ -318,7 +318,7 @@ func TestTemporaryFileOfAKilledProcess(t *testing.T) {
 	}
 }
 
-func TestKeysBesideOtherFiles(t *testing.T) {
+func TestStoreKeys_OtherFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	store := open(t, filestore.Config{Dir: dir})

@@ -48,7 +48,7 @@ func withToken(t *testing.T, token tokens.Token) func(tokens.Set) (tokens.Set, e
 	}
 }
 
-func TestReadsWhatPythonWrote(t *testing.T) {
+func TestStoreLoad_WrittenByPython(t *testing.T) {
 	t.Parallel()
 	store := open(t, filestore.Config{})
 	file := path(t, store, testKey())
@@ -76,7 +76,7 @@ func TestReadsWhatPythonWrote(t *testing.T) {
 	sameJSON(t, content(t, file), string(readFixture(t).Removed))
 }
 
-func TestWritesWhatPythonWrites(t *testing.T) {
+func TestStoreUpdate_WritesAsPython(t *testing.T) {
 	t.Parallel()
 	store := open(t, filestore.Config{})
 	put(t, store, testKey(), mustSet(t, transferToken()))
@@ -85,7 +85,7 @@ func TestWritesWhatPythonWrites(t *testing.T) {
 		"access_token":"A2","expires_at_seconds":1700000001}}},"format_version":"2.0","globus-sdk.version":"globusauth-go"}`)
 }
 
-func TestConvertsFormatOneAsPythonDoes(t *testing.T) {
+func TestStoreUpdate_FormatOne(t *testing.T) {
 	t.Parallel()
 	store := open(t, filestore.Config{})
 	file := path(t, store, testKey())
@@ -104,7 +104,7 @@ func TestConvertsFormatOneAsPythonDoes(t *testing.T) {
 	sameJSON(t, content(t, file), want)
 }
 
-func TestKeepsWhatItDoesNotKnow(t *testing.T) {
+func TestStoreUpdate_UnknownFields(t *testing.T) {
 	t.Parallel()
 	store := open(t, filestore.Config{})
 	file := path(t, store, testKey())
@@ -138,7 +138,7 @@ func TestKeepsWhatItDoesNotKnow(t *testing.T) {
 }
 
 // Python stores a token of another resource server while an update of ours runs.
-func TestKeepsWhatWasStoredDuringAnUpdate(t *testing.T) {
+func TestStoreUpdate_PythonWritesMeanwhile(t *testing.T) {
 	t.Parallel()
 	store := open(t, filestore.Config{})
 	file := path(t, store, testKey())
@@ -157,7 +157,7 @@ func TestKeepsWhatWasStoredDuringAnUpdate(t *testing.T) {
 	sameJSON(t, content(t, file), strings.NewReplacer("B1", "B2", "A1", "A2").Replace(file1))
 }
 
-func TestRefusesWhatPythonRefuses(t *testing.T) {
+func TestStoreLoad_RefusedByPython(t *testing.T) {
 	t.Parallel()
 	rows := readFixture(t).Validation
 	if len(rows) != 10 {
@@ -199,7 +199,7 @@ func neverOverwritten(t *testing.T, store *filestore.Store, file string, loadErr
 	}
 }
 
-func TestDamagedFiles(t *testing.T) {
+func TestStore_DamagedFile(t *testing.T) {
 	t.Parallel()
 	whole := `{"data":{"DEFAULT":{"rs":{"resource_server":"rs","scope":"s","access_token":"SECRET-A","expires_at_seconds":1}}},"format_version":"2.0","globus-sdk.version":"4"}`
 	for name, text := range map[string]string{
@@ -305,9 +305,9 @@ func anyFile(t *testing.T, data []byte) {
 	}
 	var was, is map[string]any
 	if json.Unmarshal(data, &was) == nil && json.Unmarshal([]byte(content(t, file)), &is) == nil {
-		for member := range was {
-			if _, kept := is[member]; !kept && member != "by_rs" {
-				t.Fatalf("the member %q is lost", member)
+		for field := range was {
+			if _, kept := is[field]; !kept && field != "by_rs" {
+				t.Fatalf("the field %q is lost", field)
 			}
 		}
 	}

@@ -19,10 +19,10 @@ import (
 	"github.com/globusauth/globusauth/tokens/filestore"
 )
 
-// nobody is a user who does not run this test.
-const nobody = 65534
+// otherUser is a user who does not run this test.
+const otherUser = 65534
 
-func TestFilesThatOthersCanUse(t *testing.T) {
+func TestStore_UnsafePath(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		change func(t *testing.T, file string) error
@@ -52,7 +52,7 @@ func TestFilesThatOthersCanUse(t *testing.T) {
 }
 
 // Deleting such a file's tokens is allowed: see Delete_FileOthersCanUse.
-func TestFilesThatOthersCanRead(t *testing.T) {
+func TestStore_FileOthersCanRead(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []fs.FileMode{0o640, 0o602} {
 		store := open(t, filestore.Config{})
@@ -84,15 +84,15 @@ func refusesUnsafe(t *testing.T, store *filestore.Store, want string) {
 	}
 }
 
-// The owner is somebody else; only root can make such files, and tests run as
+// The owner is another user; only root can make such files, and tests run as
 // root in containers.
-func TestFilesOfSomebodyElse(t *testing.T) {
+func TestStore_ForeignOwner(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(file string) error{
-		"file":      func(file string) error { return os.Chown(file, nobody, -1) },
-		"directory": func(file string) error { return os.Chown(filepath.Dir(file), nobody, -1) },
+		"file":      func(file string) error { return os.Chown(file, otherUser, -1) },
+		"directory": func(file string) error { return os.Chown(filepath.Dir(file), otherUser, -1) },
 		"symlink": func(file string) error {
-			return errors.Join(os.Rename(file, file+".real"), os.Symlink(file+".real", file), os.Lchown(file, nobody, -1))
+			return errors.Join(os.Rename(file, file+".real"), os.Symlink(file+".real", file), os.Lchown(file, otherUser, -1))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestFilesOfSomebodyElse(t *testing.T) {
 	}
 }
 
-func TestOwnSymlinkSurvives(t *testing.T) {
+func TestStoreUpdate_SymlinkIsKept(t *testing.T) {
 	t.Parallel()
 	store := open(t, filestore.Config{})
 	file := path(t, store, testKey())
@@ -144,7 +144,7 @@ func TestOwnSymlinkSurvives(t *testing.T) {
 	}
 }
 
-func TestDirectoryThatCannotBeWritten(t *testing.T) {
+func TestStoreUpdate_DirIsFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "not a directory")
 	write(t, file, "x")
@@ -161,11 +161,11 @@ func TestDirectoryThatCannotBeWritten(t *testing.T) {
 // childEnv makes this test binary do something else than testing.
 const childEnv = "FILESTORE_CHILD"
 
-// TestFullDisk runs updates in a process that may write files of 200 kB at most,
+// TestStoreUpdate_FullDisk runs updates in a process that may write files of 200 kB at most,
 // which fails as a full disk does.
-func TestFullDisk(t *testing.T) {
+func TestStoreUpdate_FullDisk(t *testing.T) {
 	t.Parallel()
-	for _, what := range []string{"no room at all", "no room for the answer"} {
+	for _, what := range []string{"no room at all", "no room for the tokens"} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "tokens.json")
@@ -188,7 +188,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// child is TestFullDisk's other process. It returns its exit status.
+// child is TestStoreUpdate_FullDisk's other process. It returns its exit status.
 func child(what string) int {
 	err := func() error {
 		signal.Ignore(syscall.SIGXFSZ)
@@ -203,14 +203,14 @@ func child(what string) int {
 		if err != nil {
 			return err
 		}
-		answer, err := tokens.NewSet(tokens.Token{AccessToken: strings.Repeat("x", 400_000), ResourceServer: "rs"})
+		received, err := tokens.NewSet(tokens.Token{AccessToken: strings.Repeat("x", 400_000), ResourceServer: "rs"})
 		if err != nil {
 			return err
 		}
 		called := false
 		got, err := store.Update(context.Background(), testKey(), func(tokens.Set) (tokens.Set, error) {
 			called = true
-			return answer, nil
+			return received, nil
 		})
 		if !errors.Is(err, syscall.EFBIG) || strings.Contains(err.Error(), "xxxx") {
 			return fmt.Errorf("error %w", err)
@@ -218,8 +218,8 @@ func child(what string) int {
 		if what == "no room at all" && called {
 			return errors.New("fn was called although there is no room for what it gets")
 		}
-		if what != "no room at all" && !got.Equal(answer) {
-			return errors.New("the answer that could not be stored was not returned")
+		if what != "no room at all" && !got.Equal(received) {
+			return errors.New("the tokens that could not be stored were not returned")
 		}
 		loaded, err := store.Load(context.Background(), testKey())
 		if token, _ := loaded.ByResourceServer("rs"); err != nil || token.AccessToken != "A" {

@@ -1,16 +1,16 @@
 // Package keyringstore keeps tokens in the keyring of the operating system: the
 // Keychain of macOS, the Credential Manager of Windows, the Secret Service (GNOME
-// Keyring, KWallet) elsewhere. Where there is none, such as on a login node, every call
+// Keyring, KWallet) elsewhere. Without a keyring, such as on a login node, every call
 // fails before a token is used.
 //
 // Updates take turns between goroutines and processes by a lock file, as in package
-// filestore. Beside it lies an index without secrets, which says in which items
-// of the keyring a login is: keyrings bound the size of an item, so that a login
+// filestore. Beside it is an index without secrets, which names the items of the keyring
+// that hold a login: keyrings limit the size of an item, so that a login
 // takes several. No token is written to a file, not even for a moment. Killing the process at any
 // instant leaves the state before or after.
 //
 // A keyring can ask the person to unlock it. Calls wait for that without regard to
-// their context. Tokens are not shared with the Python SDK, which keeps none in keyrings.
+// their context. Tokens are not shared with the Python SDK, which does not use keyrings.
 package keyringstore
 
 import (

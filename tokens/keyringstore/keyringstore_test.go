@@ -75,7 +75,7 @@ func newStore(t *testing.T, ring *locked, dir string) *keyringstore.Store {
 	return store
 }
 
-func TestStore(t *testing.T) {
+func TestStore_Contract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) tokens.Store { t.Helper(); return newStore(t, &locked{}, t.TempDir()) })
 	storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {

@@ -65,7 +65,7 @@ func pythons(tb testing.TB, file string, recorded database, rows [][3]string) *s
 	return db
 }
 
-func TestPaths(t *testing.T) {
+func TestStorePath_AsPython(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{AppName: "My App", Dir: "/home/u/.globus/app"})
 	for environment, want := range readFixture(t).Paths {
@@ -75,7 +75,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestMakesThePythonSDKsDatabase(t *testing.T) {
+func TestStoreUpdate_NewDatabaseAsPython(t *testing.T) {
 	t.Parallel()
 	recorded := readFixture(t).V2
 	store := open(t, sqlitestore.Config{})
@@ -119,7 +119,7 @@ func TestMakesThePythonSDKsDatabase(t *testing.T) {
 	}
 }
 
-func TestReadsWhatPythonWrote(t *testing.T) {
+func TestStoreLoad_WrittenByPython(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{})
 	recorded := readFixture(t).V2
@@ -143,7 +143,7 @@ func TestReadsWhatPythonWrote(t *testing.T) {
 }
 
 // The Globus CLI's database: read, updated, and otherwise left as it is.
-func TestLegacySchema(t *testing.T) {
+func TestStoreUpdate_LegacySchema(t *testing.T) {
 	t.Parallel()
 	recorded := readFixture(t)
 	file := filepath.Join(t.TempDir(), "storage.db")
@@ -178,7 +178,7 @@ func TestLegacySchema(t *testing.T) {
 	}
 }
 
-func TestKeepsWhatItDoesNotKnow(t *testing.T) {
+func TestStoreUpdate_UnknownFields(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{})
 	db := pythons(t, path(t, store, testKey()), readFixture(t).V2, [][3]string{

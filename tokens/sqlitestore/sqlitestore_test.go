@@ -117,7 +117,7 @@ func column(tb testing.TB, db *sql.DB, query string) []string {
 	return texts
 }
 
-func TestConformance(t *testing.T) {
+func TestStore_Contract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) tokens.Store {
 		t.Helper()
@@ -130,7 +130,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func TestUnreadable(t *testing.T) {
+func TestStore_UnreadableFile(t *testing.T) {
 	t.Parallel()
 	row := func(data string) func(*testing.T, string) {
 		return func(t *testing.T, file string) {
@@ -209,7 +209,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-func TestEmptyFileIsAnEmptyStore(t *testing.T) {
+func TestStore_EmptyFile(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{})
 	raw(t, path(t, store, testKey()))
@@ -223,7 +223,7 @@ func TestEmptyFileIsAnEmptyStore(t *testing.T) {
 }
 
 // Another program writes: it is waited for, then reported.
-func TestBusyDatabase(t *testing.T) {
+func TestStore_DatabaseLocked(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{LockTimeout: 50 * time.Millisecond})
 	put(t, store, testKey(), one(t, "A"))
@@ -242,7 +242,7 @@ func TestBusyDatabase(t *testing.T) {
 	}
 	execute(t, db, `ROLLBACK`)
 	put(t, store, testKey(), one(t, "C"))
-	// What cannot be written is found out before fn spends a token.
+	// What cannot be written is found out before fn uses a refresh token.
 	execute(t, db, `BEGIN IMMEDIATE`)
 	if _, err := store.Update(t.Context(), testKey(), func(tokens.Set) (tokens.Set, error) {
 		t.Error("fn was called although nothing can be written")
@@ -285,7 +285,7 @@ func TestStoreUpdate_NoJournal(t *testing.T) {
 	asked := false
 	_, err := store.Update(t.Context(), testKey(), func(tokens.Set) (tokens.Set, error) { asked = true; return one(t, "new"), nil })
 	if err == nil || asked {
-		t.Errorf("error %v; a token was spent: %t", err, asked)
+		t.Errorf("error %v; fn was called: %t", err, asked)
 	}
 }
 
@@ -305,7 +305,7 @@ func TestStoreUpdate_DatabaseRemoved(t *testing.T) {
 }
 
 // A refresh takes long; a Python program must be able to write meanwhile.
-func TestOthersMayWriteDuringAnUpdate(t *testing.T) {
+func TestStoreUpdate_PythonWritesMeanwhile(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{})
 	put(t, store, testKey(), one(t, "A"))
@@ -322,9 +322,9 @@ func TestOthersMayWriteDuringAnUpdate(t *testing.T) {
 	}
 }
 
-// The journal of a killed process outlives a database that somebody removes. It
+// The journal of a killed process outlives a database that another program removes. It
 // must not be played into the next one.
-func TestJournalWithoutItsDatabase(t *testing.T) {
+func TestStoreUpdate_JournalWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{})
 	file := path(t, store, testKey())
@@ -355,7 +355,7 @@ func TestJournalWithoutItsDatabase(t *testing.T) {
 	}
 }
 
-func TestDeletedTokensAreOverwritten(t *testing.T) {
+func TestStoreDelete_OverwritesTokens(t *testing.T) {
 	t.Parallel()
 	store := open(t, sqlitestore.Config{})
 	put(t, store, testKey(), one(t, strings.Repeat("SECRET-ACCESS", 100)))
@@ -367,9 +367,9 @@ func TestDeletedTokensAreOverwritten(t *testing.T) {
 	}
 }
 
-func TestOddPaths(t *testing.T) {
+func TestNew_OddPaths(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"with blank", "per%20cent", "question?mode=memory", "hash#x", "üñï", "a'b\"c;d&e=f"} {
+	for _, name := range []string{"with space", "per%20cent", "question?mode=memory", "hash#x", "üñï", "a'b\"c;d&e=f"} {
 		file := filepath.Join(t.TempDir(), name, "tokens.db")
 		store := open(t, sqlitestore.Config{Path: file, ClientID: "c"})
 		put(t, store, tokens.Key{ClientID: "c"}, one(t, "A"))
@@ -382,7 +382,7 @@ func TestOddPaths(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNew_InvalidConfig(t *testing.T) {
 	t.Parallel()
 	for want, config := range map[string]sqlitestore.Config{
 		"use tokens.Memory":       {Path: ":memory:", ClientID: "c"},

@@ -21,7 +21,7 @@ type issuer struct {
 	*httptest.Server
 
 	now   func() time.Time
-	grace bool // the previous refresh token gets the current answer again
+	grace bool // the previous refresh token gets the current response again
 
 	mu        sync.Mutex
 	count     int
@@ -54,7 +54,7 @@ func (s *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Stored times are whole seconds, so a token is due up to a second earlier.
 	if again {
-		s.answer(w)
+		s.respond(w)
 		return
 	}
 	if due := s.issued.Add(lifetime).Truncate(time.Second).Add(-lifetime / 10); s.now().Before(due) {
@@ -62,10 +62,10 @@ func (s *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.count++
 	s.previous, s.current, s.issued = sent, fmt.Sprintf("R%d", s.count), s.now()
-	s.answer(w)
+	s.respond(w)
 }
 
-func (s *issuer) answer(w http.ResponseWriter) {
+func (s *issuer) respond(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"access_token": fmt.Sprintf("A%d", s.count), "refresh_token": s.current, "expires_in": int(lifetime / time.Second),
 	})

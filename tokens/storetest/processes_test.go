@@ -42,7 +42,7 @@ const (
 	clientID = "7fb58e00-839d-44e3-8047-10a502612dca"
 	server   = "transfer.api.globus.org"
 
-	// speed is how much faster the clock of a fleet goes, and lifetime the life of
+	// speed is how much faster the clock of a fleet goes, and lifetime that of
 	// its tokens by that clock: 200 ms of real time.
 	speed    = 100
 	lifetime = 20 * time.Second
@@ -100,18 +100,18 @@ func refresh(ctx context.Context, client *http.Client, endpoint string, current 
 	if resp.StatusCode != http.StatusOK {
 		return tokens.Set{}, apierror.FromResponse("refresh", resp.StatusCode, resp.Header, body)
 	}
-	var answer struct {
+	var response struct {
 		AccessToken  string `json:"access_token"`
 		RefreshToken string `json:"refresh_token"`
 		ExpiresIn    int    `json:"expires_in"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if err := json.Unmarshal(body, &response); err != nil {
 		return tokens.Set{}, err
 	}
-	life := time.Duration(answer.ExpiresIn) * time.Second
+	validFor := time.Duration(response.ExpiresIn) * time.Second
 	return tokens.NewSet(tokens.Token{
-		AccessToken: answer.AccessToken, RefreshToken: answer.RefreshToken, ResourceServer: server, Scope: "s",
-		Expiry: now().Add(life), Lifetime: life,
+		AccessToken: response.AccessToken, RefreshToken: response.RefreshToken, ResourceServer: server, Scope: "s",
+		Expiry: now().Add(validFor), Lifetime: validFor,
 	})
 }
 
@@ -215,7 +215,7 @@ func login(t *testing.T, kind, dir string) {
 
 // TestKill kills a process that refreshes all the time, at random instants, and
 // looks at what it left: with grace for the previous refresh token the login
-// works every time; without, it is lost only where the service had rotated and the answer was
+// works every time; without, it is lost only where the service had rotated and the response was
 // not yet stored.
 func TestKill(t *testing.T) {
 	t.Parallel()
@@ -276,7 +276,7 @@ func killRepeatedly(t *testing.T, kind string, grace bool, kills int) {
 		switch {
 		case err == nil:
 		case !grace && token.RefreshToken == previous && errors.Is(err, tokens.ErrLoginRequired):
-			lost++ // the service rotated, and the answer died with the process
+			lost++ // the service rotated, and the response was lost with the process
 			service.mu.Lock()
 			service.current = token.RefreshToken // log in again
 			service.mu.Unlock()
@@ -292,7 +292,7 @@ func killRepeatedly(t *testing.T, kind string, grace bool, kills int) {
 	if count < kills {
 		t.Errorf("only %d refreshes for %d kills: nothing was tested", count, kills)
 	}
-	t.Logf("%d kills, %d refreshes, %d answers that died with a process", kills, count, lost)
+	t.Logf("%d kills, %d refreshes, %d responses lost with a process", kills, count, lost)
 }
 
 // TestFleet lets processes share a store whose tokens expire all the time, at a

@@ -135,13 +135,13 @@ func ownerOfExclusiveLock(t *testing.T, open opener) {
 		age     time.Time
 		broken  bool
 	}{
-		"of a dead process":              {place.OwnerText(dead(t)), time.Time{}, dead(t) > 0},
-		"of this process":                {place.OwnerText(os.Getpid()), time.Time{}, false},
-		"of a process elsewhere":         {"1 elsewhere\n", time.Time{}, false},
-		"of a process elsewhere, old":    {"1 elsewhere\n", hour, true},
-		"of a process killed at once":    {"", time.Time{}, false},
-		"of a process killed hours ago":  {"", hour, true},
-		"of something else in this file": {strings.Repeat("x", 10_000), time.Time{}, false},
+		"of a dead process":             {place.OwnerText(dead(t)), time.Time{}, dead(t) > 0},
+		"of this process":               {place.OwnerText(os.Getpid()), time.Time{}, false},
+		"of a process elsewhere":        {"1 elsewhere\n", time.Time{}, false},
+		"of a process elsewhere, old":   {"1 elsewhere\n", hour, true},
+		"of a process killed at once":   {"", time.Time{}, false},
+		"of a process killed hours ago": {"", hour, true},
+		"with other content":            {strings.Repeat("x", 10_000), time.Time{}, false},
 	} {
 		store := open(t, noLocks, t.TempDir())
 		put(t, store, one("A"))

@@ -120,7 +120,7 @@ func (r record) on(current tokens.Set) (tokens.Set, error) {
 
 // pending returns a set with the changes that processes wrote down and did not make.
 func (f File) pending(namespace string, current tokens.Set) tokens.Set {
-	left, _ := f.leftovers() // a directory that cannot be listed has none that can be found
+	left, _ := f.leftovers() // of a directory that cannot be listed, nothing can be found
 	for _, r := range left {
 		if !r.whole || r.Namespace != namespace {
 			continue

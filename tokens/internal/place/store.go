@@ -208,7 +208,7 @@ func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current toke
 	return next, s.commit(context.WithoutCancel(ctx), file, room, namespace, current, next)
 }
 
-// retry repeats what fails because another program removes files or their directory.
+// retry calls work again while it fails because another program removes files or their directory.
 func retry(file File, work func() error) error {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {

@@ -185,7 +185,7 @@ func fileCannotBeWritten(t *testing.T, open opener) {
 // A record that cannot be given its name is read like one that has it.
 func nothingCanBeRenamed(t *testing.T, open opener) {
 	t.Helper()
-	for name, before := range map[string]tokens.Set{"a login": one("A"), "none": {}} {
+	for name, before := range map[string]tokens.Set{"a login": one("A"), "no login": {}} {
 		dir := t.TempDir()
 		put(t, open(t, place.System{}, dir), before)
 		broken := open(t, place.System{Rename: func(_, _ string) error { return syscall.EIO }}, dir)

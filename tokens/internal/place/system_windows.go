@@ -25,8 +25,8 @@ func appDir() (string, error) {
 }
 
 // On Windows files under a user's profile get the profile's access list.
-func foreignOwner(fs.FileInfo) string                           { return "" }
-func othersMay(_ fs.FileInfo, _ fs.FileMode) (none fs.FileMode) { return 0 }
+func foreignOwner(fs.FileInfo) string                    { return "" }
+func othersMay(_ fs.FileInfo, _ fs.FileMode) fs.FileMode { return 0 }
 
 // rename retries for a second, because Windows cannot replace a file that another
 // process has open.
