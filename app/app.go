@@ -47,48 +47,28 @@ func (a *App) Format(state fmt.State, _ rune) { a.config.Format(state, 'v') }
 
 // NewUser makes the app of a person. It checks the configuration, makes no request
 // and reads no store.
-func NewUser(config Config) (*App, error) {
-	a, err := newUser(config)
-	if err != nil {
-		return nil, fmt.Errorf("app: new user: %w", err)
-	}
-	return a, nil
-}
-
-func newUser(config Config) (*App, error) {
+func NewUser(config Config) (_ *App, err error) {
+	defer prefix("new user", &err)
 	if config.ClientSecret != "" && config.RedirectURI == "" && config.Login == nil {
 		return nil, errors.New("the RedirectURI is empty; a client with a secret needs one, or a Login that brings its own")
 	}
 	if config.Store == nil {
-		store, err := config.fileStore()
-		if err != nil {
+		if config.Store, err = config.fileStore(); err != nil {
 			return nil, err
 		}
-		config.Store = store
 	}
 	if config.Login == nil {
 		config.Login = config.manager()
 	}
-	want, err := scopes.Merge(config.Scopes, scopes.List{scopes.AuthOpenID})
-	if err != nil {
-		return nil, err
-	}
-	config.Scopes = want
+	config.Scopes = slices.Concat(config.Scopes, scopes.List{scopes.AuthOpenID})
 	return newApp(config, false)
 }
 
 // NewService makes the app of a program that acts as itself, by client
 // credentials. Its tokens never run out: it gets new ones when they do. NewService
 // checks the configuration, makes no request and reads no store.
-func NewService(config Config) (*App, error) {
-	a, err := newService(config)
-	if err != nil {
-		return nil, fmt.Errorf("app: new service: %w", err)
-	}
-	return a, nil
-}
-
-func newService(config Config) (*App, error) {
+func NewService(config Config) (_ *App, err error) {
+	defer prefix("new service", &err)
 	switch {
 	case config.ClientSecret == "":
 		return nil, errors.New("the ClientSecret is empty; a program without one is a user's")
@@ -113,6 +93,9 @@ func newApp(config Config, service bool) (*App, error) {
 	if err := config.Scopes.Validate(); err != nil {
 		return nil, err
 	}
+	if config.Scopes, err = scopes.Merge(config.Scopes); err != nil {
+		return nil, err
+	}
 	return &App{
 		config: &config, key: key, service: service, scopes: config.Scopes,
 		turn: make(chan struct{}, 1), sources: map[string]*source{},
@@ -126,14 +109,15 @@ func newApp(config Config, service bool) (*App, error) {
 //
 // The error is that of ctx, which bounds the wait, unless it has ended before, as after Ctrl-C:
 // then Close waits for at most 75 seconds, which is longer than a request takes.
-func (a *App) Close(ctx context.Context) error {
+func (a *App) Close(ctx context.Context) (err error) {
+	defer prefix("close", &err)
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 	}
 	if err := a.take(ctx); err != nil {
-		return fmt.Errorf("app: close: %w", err)
+		return err
 	}
 	<-a.turn
 	a.mu.Lock()
@@ -141,7 +125,7 @@ func (a *App) Close(ctx context.Context) error {
 	a.mu.Unlock()
 	for _, s := range all {
 		if err := s.Wait(ctx); err != nil {
-			return fmt.Errorf("app: close: %w", err)
+			return err
 		}
 	}
 	return nil
@@ -151,11 +135,9 @@ func (a *App) Close(ctx context.Context) error {
 // tokens.ErrLoginRequired and one of this package's. Any other error says that it could
 // not be found out: the store cannot be read, or the consents cannot be
 // fetched, which are looked at when the scopes of a person's app have dependencies.
-func (a *App) LoginRequired(ctx context.Context) error {
-	if err := a.loginRequired(ctx); err != nil {
-		return fmt.Errorf("app: check login: %w", err)
-	}
-	return nil
+func (a *App) LoginRequired(ctx context.Context) (err error) {
+	defer prefix("check login", &err)
+	return a.loginRequired(ctx)
 }
 
 func (a *App) loginRequired(ctx context.Context) error {
@@ -168,12 +150,13 @@ func (a *App) loginRequired(ctx context.Context) error {
 
 // AddScopes adds to what the app needs. Whatever asks for a token next logs in if
 // they have not been granted.
-func (a *App) AddScopes(more ...scopes.Scope) error {
+func (a *App) AddScopes(more ...scopes.Scope) (err error) {
+	defer prefix("add scopes", &err)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	merged, err := scopes.Merge(a.scopes, more)
 	if err != nil {
-		return fmt.Errorf("app: add scopes: %w", err)
+		return err
 	}
 	a.scopes = merged
 	a.epoch.Add(1)
@@ -182,11 +165,6 @@ func (a *App) AddScopes(more ...scopes.Scope) error {
 
 // take waits until no other login runs, and keeps others from running.
 func (a *App) take(ctx context.Context) error {
-	select {
-	case a.turn <- struct{}{}: // whether or not ctx has ended
-		return nil
-	default:
-	}
 	select {
 	case a.turn <- struct{}{}:
 		return nil
@@ -202,12 +180,9 @@ func (a *App) wanted() scopes.List {
 }
 
 // Tokens returns what is stored, usable or not.
-func (a *App) Tokens(ctx context.Context) (tokens.Set, error) {
-	set, err := a.config.Store.Load(ctx, a.key)
-	if err != nil {
-		return tokens.Set{}, fmt.Errorf("app: stored tokens: %w", err)
-	}
-	return set, nil
+func (a *App) Tokens(ctx context.Context) (_ tokens.Set, err error) {
+	defer prefix("stored tokens", &err)
+	return a.config.Store.Load(ctx, a.key)
 }
 
 // TokenSource returns the token of a resource server, as a source that renews it
@@ -227,15 +202,8 @@ func (a *App) TokenSource(resourceServer string) tokens.Source {
 // "host:port". A response with status 403 that asks for more authorization is an
 // error, an *apierror.Error that is apierror.ErrAuthorizationRequired, or is
 // resolved; see [Config.RedriveGAREs].
-func (a *App) HTTPClient(ctx context.Context, resourceServer string, hosts ...string) (*http.Client, error) {
-	client, err := a.httpClient(ctx, resourceServer, hosts)
-	if err != nil {
-		return nil, fmt.Errorf("app: HTTP client for %q: %w", resourceServer, err)
-	}
-	return client, nil
-}
-
-func (a *App) httpClient(ctx context.Context, resourceServer string, hosts []string) (*http.Client, error) {
+func (a *App) HTTPClient(ctx context.Context, resourceServer string, hosts ...string) (_ *http.Client, err error) {
+	defer prefix(fmt.Sprintf("HTTP client for %q", resourceServer), &err)
 	s, err := a.source(resourceServer)
 	if err != nil {
 		return nil, err

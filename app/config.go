@@ -1,11 +1,9 @@
 package app
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -141,8 +139,6 @@ func (c Config) summary() string {
 // Format prints the configuration without its secret, whatever the verb.
 func (c Config) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, c.summary()) }
 
-// LogValue logs the configuration without its secret.
-func (c Config) LogValue() slog.Value { return slog.StringValue(c.summary()) }
-
-// MarshalJSON writes the configuration without its secret. It cannot be read back.
-func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.summary()) }
+// MarshalText writes the configuration without its secret, for log/slog, encoding/json and the
+// like. It cannot be read back.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.summary()), nil }

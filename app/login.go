@@ -54,14 +54,12 @@ func (o LoginOptions) forced() bool {
 // A service needs no call of Login; one shows whether its credentials are good.
 //
 // Errors: those of [Config.Login] and its flow; those of the store; [ErrIdentityMismatch].
-func (a *App) Login(ctx context.Context, options LoginOptions) error {
+func (a *App) Login(ctx context.Context, options LoginOptions) (err error) {
+	defer prefix("log in", &err)
 	if foreign := a.foreign(options.Authorization.RequiredScopes); len(foreign) > 0 {
-		return fmt.Errorf("app: log in: the scopes %s are not among those of the app: AddScopes adds them", strings.Join(foreign, " "))
+		return fmt.Errorf("the scopes %s are not among those of the app: AddScopes adds them", strings.Join(foreign, " "))
 	}
-	if err := a.login(ctx, options, always); err != nil {
-		return fmt.Errorf("app: log in: %w", err)
-	}
-	return nil
+	return a.login(ctx, options, always)
 }
 
 // always makes login run whether or not another login has run already.
@@ -219,7 +217,7 @@ func (a *App) end(ctx context.Context, set, kept tokens.Set) error {
 		}
 		problems = append(problems, a.endToken(ctx, token))
 	}
-	return together(problems)
+	return together(problems...)
 }
 
 // endToken revokes a token: the access token first, because revoking the refresh
@@ -237,14 +235,12 @@ func (a *App) endToken(ctx context.Context, token tokens.Token) error {
 }
 
 // together makes one error, on one line, of those that are not nil.
-func together(list []error) error {
-	var all error
+func together(list ...error) (all error) {
 	for _, err := range list {
 		switch {
-		case err == nil:
 		case all == nil:
 			all = err
-		default:
+		case err != nil:
 			all = fmt.Errorf("%w; %w", all, err)
 		}
 	}

@@ -22,14 +22,8 @@ type LogoutOptions struct {
 // Logout revokes the tokens, and forgets those that are revoked: access token
 // and refresh token of every resource server. After an error the login that
 // could not be ended is still there, unless [LogoutOptions.Forget].
-func (a *App) Logout(ctx context.Context, options LogoutOptions) error {
-	if err := a.logout(ctx, options); err != nil {
-		return fmt.Errorf("app: log out: %w", err)
-	}
-	return nil
-}
-
-func (a *App) logout(ctx context.Context, options LogoutOptions) error {
+func (a *App) Logout(ctx context.Context, options LogoutOptions) (err error) {
+	defer prefix("log out", &err)
 	want, err := names(a.wanted())
 	if err != nil {
 		return err
@@ -61,5 +55,5 @@ func (a *App) logout(ctx context.Context, options LogoutOptions) error {
 		}
 	}
 	a.changed()
-	return together(append(problems, err))
+	return together(append(problems, err)...)
 }

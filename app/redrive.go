@@ -2,7 +2,6 @@ package app
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,7 +40,10 @@ func (t *redrive) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ok {
 		return nil, refusal
 	}
-	if err := t.app.satisfy(req.Context(), req.URL.Host, *refusal.Authorization, logins); err != nil {
+	// What it asks for, the person is shown here, in the log, and by the service on the consent page.
+	t.app.config.Client.Logger().WarnContext(req.Context(), "app: a service asks for another login",
+		"host", req.URL.Host, "scopes", refusal.Authorization.RequiredScopes)
+	if err := t.app.login(req.Context(), LoginOptions{Force: true, Authorization: *refusal.Authorization}, logins); err != nil {
 		replay.Drop(again)
 		return nil, fmt.Errorf("app: log in as a service asks: %w: %w", refusal, err)
 	}
@@ -75,23 +77,11 @@ func refusalOf(req *http.Request, resp *http.Response) *apierror.Error {
 			return refusal
 		}
 	}
-	rest := io.Reader(resp.Body)
-	if err != nil {
-		rest = brokenOff{err}
-	}
-	resp.Body = &rejoined{io.MultiReader(bytes.NewReader(start), rest), resp.Body}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(start), resp.Body), resp.Body}
 	return nil
-}
-
-// brokenOff is the end of a body that could not be read whole.
-type brokenOff struct{ err error }
-
-func (b brokenOff) Read([]byte) (int, error) { return 0, b.err }
-
-// rejoined is a body of which the start has been read.
-type rejoined struct {
-	io.Reader
-	io.Closer
 }
 
 // mayRedrive reports whether a login could and may satisfy the service. What a
@@ -112,20 +102,7 @@ func (a *App) foreign(required []string) []string {
 	}
 	want := a.wanted()
 	return slices.DeleteFunc(slices.Clone(required), func(text string) bool {
-		known, err := scopes.Merge(want, want)
-		if err != nil {
-			return false
-		}
-		merged, err := scopes.Merge(known, scopes.List{scopes.Scope(text)})
-		return err == nil && merged.String() == known.String()
+		merged, err := scopes.Merge(want, scopes.List{scopes.Scope(text)})
+		return err == nil && merged.String() == want.String()
 	})
-}
-
-// satisfy runs the login that a service asks for, unless one was run since the
-// request was sent. What it asks for beyond the app's scopes, the person is shown here, in the
-// log, and by the service on the consent page; it is not a need of the app afterwards.
-func (a *App) satisfy(ctx context.Context, host string, asked apierror.AuthorizationParameters, logins int64) error {
-	a.config.Client.Logger().WarnContext(ctx, "app: a service asks for another login",
-		"host", host, "scopes", asked.RequiredScopes)
-	return a.login(ctx, LoginOptions{Force: true, Authorization: asked}, logins)
 }

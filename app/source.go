@@ -43,23 +43,24 @@ func (s *source) Token(ctx context.Context) (token tokens.Token, err error) {
 	if s.checked.Load() == nil {
 		return s.prepare(ctx)
 	}
-	token, err = s.Refreshing.Token(ctx)
-	switch {
-	case err == nil && s.sufficient(&token):
+	if token, err = s.Refreshing.Token(ctx); err == nil && s.sufficient(&token) {
 		return token, nil
-	case err != nil && !errors.Is(err, tokens.ErrLoginRequired) && !errors.Is(err, ErrIdentityMismatch):
-		return tokens.Token{}, err
 	}
-	return s.prepare(ctx)
+	return s.otherwise(ctx, err)
 }
 
 // Renew returns a token other than one that was rejected.
 func (s *source) Renew(ctx context.Context, rejected tokens.Token) (tokens.Token, error) {
 	token, err := s.Refreshing.Renew(ctx, rejected)
-	switch {
-	case err == nil && s.sufficient(&token):
+	if err == nil && s.sufficient(&token) {
 		return token, nil
-	case err != nil && !errors.Is(err, tokens.ErrLoginRequired) && !errors.Is(err, ErrIdentityMismatch):
+	}
+	return s.otherwise(ctx, err)
+}
+
+// otherwise gives out a token where that at hand is not sufficient, or could not be had.
+func (s *source) otherwise(ctx context.Context, err error) (tokens.Token, error) {
+	if err != nil && !errors.Is(err, tokens.ErrLoginRequired) {
 		return tokens.Token{}, err
 	}
 	return s.prepare(ctx)
