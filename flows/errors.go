@@ -3,6 +3,7 @@ package flows
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/globusauth/globusauth/apierror"
 )
@@ -42,12 +43,28 @@ func refuse(check CheckError, format string, args ...any) error {
 	return fmt.Errorf("%w: %s", check, fmt.Sprintf(format, args...))
 }
 
-// prefix puts the operation before an error, once, where it leaves the package.
+// prefix puts the operation before an error where it leaves the package, in place of
+// the prefix of the package below.
 func prefix(operation string, err *error) {
 	if *err != nil {
-		*err = fmt.Errorf("flows: %s: %w", operation, *err)
+		*err = &operationError{operation, *err}
 	}
 }
+
+type operationError struct {
+	operation string
+	cause     error
+}
+
+func (e *operationError) Error() string {
+	text := e.cause.Error()
+	for _, below := range []string{"globusauth: ", "idtoken: ", "scopes: ", "tokens: "} {
+		text = strings.TrimPrefix(text, below)
+	}
+	return "flows: " + e.operation + ": " + text
+}
+
+func (e *operationError) Unwrap() error { return e.cause }
 
 // redactError removes secrets that the client behind the operation does not know
 // from what a service reported.

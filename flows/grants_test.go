@@ -16,6 +16,7 @@ import (
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
 )
 
 // recording is a recorded answer.
@@ -253,5 +254,27 @@ func TestContextEndsEveryCall(t *testing.T) {
 	}
 	if len(p.received()) != 0 {
 		t.Errorf("%d requests", len(p.received()))
+	}
+}
+
+// What a package below reports has the prefix of this package alone.
+func TestConfig_OnePrefix(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	native := p.native(t)
+	native.Scopes = scopes.List{"a[b"}
+	_, malformed := native.Start()
+	_, source := native.Source(tokens.RefreshingConfig{})
+	p.idToken = func(*provider, object) string { return "x" }
+	login := start(t, p.confidential(t))
+	_, _, finish := login.Finish(t.Context(), p.authorize(t, login))
+	p.Close()
+	for want, err := range map[string]error{
+		"flows: start login: list element 0 ": malformed, "flows: token source: new refreshing source: ": source,
+		"flows: finish login: verify: format: ": finish, "flows: revoke token: Revoke: cannot reach ": native.Revoke(t.Context(), "token"),
+	} {
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want one that begins with %q", err, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,14 +22,12 @@ import (
 func (c Config) Source(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
 	defer prefix("token source", &err)
 	self, err := c.client()
-	if err == nil {
-		err = self.fill(&config)
-	}
 	if err != nil {
 		return nil, err
 	}
-	config.Refresh = func(ctx context.Context, current tokens.Token) (tokens.Set, error) { return c.Refresh(ctx, current) }
-	return tokens.NewRefreshing(config)
+	return self.source(config, func(config *tokens.RefreshingConfig) {
+		config.Refresh = func(ctx context.Context, current tokens.Token) (tokens.Set, error) { return c.Refresh(ctx, current) }
+	})
 }
 
 // ClientCredentialsSource keeps a token of the client itself usable for good, by
@@ -42,35 +41,31 @@ func (c Config) ClientCredentialsSource(config tokens.RefreshingConfig) (_ *toke
 	if err == nil {
 		err = c.Scopes.Validate()
 	}
-	if err == nil {
-		err = self.fill(&config)
-	}
 	if err != nil {
 		return nil, err
 	}
 	c.Scopes = slices.Clone(c.Scopes)
-	config.IdentityID = c.ClientID
-	config.Grant = func(ctx context.Context) (tokens.Set, error) { return c.ClientCredentials(ctx) }
-	return tokens.NewRefreshing(config)
+	return self.source(config, func(config *tokens.RefreshingConfig) {
+		config.IdentityID = c.ClientID
+		config.Grant = func(ctx context.Context) (tokens.Set, error) { return c.ClientCredentials(ctx) }
+	})
 }
 
-// fill puts into the configuration of a source what the client knows.
-func (c client) fill(config *tokens.RefreshingConfig) error {
+// source makes a source with what the client knows, and renews as the function says.
+func (c client) source(config tokens.RefreshingConfig, renew func(*tokens.RefreshingConfig)) (*tokens.Refreshing, error) {
 	switch {
 	case config.Refresh != nil || config.Grant != nil:
-		return errors.New("the fields Refresh and Grant must be nil; the flow sets them")
+		return nil, errors.New("the fields Refresh and Grant must be nil; the flow sets them")
 	case config.Key.ClientID != "" && config.Key.ClientID != c.ClientID:
-		return fmt.Errorf("the Key.ClientID is %q, the flow's is %q", config.Key.ClientID, c.ClientID)
+		return nil, fmt.Errorf("the Key.ClientID is %q, the flow's is %q", config.Key.ClientID, c.ClientID)
 	}
-	config.Key.ClientID = c.ClientID
-	if config.Key.Environment == "" {
-		config.Key.Environment = c.auth.Environment()
-	}
-	config.Key.Address = c.auth.Address()
+	config.Key.ClientID, config.Key.Address = c.ClientID, c.auth.Address()
+	config.Key.Environment = cmp.Or(config.Key.Environment, c.auth.Environment())
 	if config.Now == nil {
 		config.Now = c.auth.Now
 	}
-	return nil
+	renew(&config)
+	return tokens.NewRefreshing(config)
 }
 
 // HTTPClient returns an *http.Client that sends the token of config.Source to the
@@ -90,9 +85,7 @@ func HTTPClient(client *globusauth.Client, config tokens.TransportConfig) (_ *ht
 	if config.Base == nil {
 		config.Base = http.DefaultTransport //nolint:forbidigo // a client without a Transport uses this one
 	}
-	if config.Environment == "" {
-		config.Environment = client.Environment()
-	}
+	config.Environment = cmp.Or(config.Environment, client.Environment())
 	if config.ResourceServer == scopes.AuthResourceServer {
 		base, err := url.Parse(client.BaseURL())
 		if err != nil {

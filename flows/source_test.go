@@ -174,7 +174,7 @@ func TestSourceRefuses(t *testing.T) {
 		"no store":           {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Store = nil }), "Store is nil"},
 		"no resource server": {portal.ClientCredentialsSource, changed(func(c *tokens.RefreshingConfig) { c.ResourceServer = "" }), "ResourceServer is empty"},
 		"no client ID":       {nobody.Source, good, "ClientID is empty"},
-		"no scopes":          {scopeless.ClientCredentialsSource, good, scopes.ErrEmpty.Error()},
+		"no scopes":          {scopeless.ClientCredentialsSource, good, strings.TrimPrefix(scopes.ErrEmpty.Error(), "scopes: ")},
 		"no secret, service": {secretless.ClientCredentialsSource, good, "ClientSecret is empty"},
 	} {
 		if _, err := test.source(test.config); err == nil || !strings.Contains(err.Error(), test.text) {

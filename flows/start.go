@@ -27,27 +27,24 @@ func checkRedirectURI(text string, public bool) error {
 	if err != nil || parsed.Scheme == "" {
 		return errors.New("it is not an absolute URL")
 	}
+	for name := range parsed.Query() {
+		if isCallbackParameter(name) {
+			return fmt.Errorf("its query has the parameter %q, which the response needs", name)
+		}
+	}
 	switch {
 	case strings.Contains(text, "#"):
 		return errors.New("it has a fragment (RFC 6749 section 3.1.2)")
 	case parsed.User != nil:
 		return errors.New("it holds a user name or password")
-	}
-	for name := range parsed.Query() {
-		if isCallbackParameter(name) {
-			return fmt.Errorf("its query has the parameter %q, which the answer needs", name)
-		}
-	}
-	switch {
-	case parsed.Scheme == "https" && parsed.Host != "":
-	case parsed.Scheme == "http" && origin.Loopback(parsed.Hostname()):
+	case parsed.Scheme == "https" && parsed.Host != "", parsed.Scheme == "http" && origin.Loopback(parsed.Hostname()):
+		return nil
 	case parsed.Scheme == "http":
 		return fmt.Errorf("%q would carry the code unencrypted; use https or a loopback address", parsed.Scheme+"://"+parsed.Host)
 	case public && strings.Contains(parsed.Scheme, "."): // RFC 8252 section 7.1
-	default:
-		return fmt.Errorf("the scheme is %q; it must be https, http on a loopback address, or for a native client a reversed domain name", parsed.Scheme)
+		return nil
 	}
-	return nil
+	return fmt.Errorf("the scheme is %q; it must be https, http on a loopback address, or for a native client a reversed domain name", parsed.Scheme)
 }
 
 // StartOption changes one login. Make one with [WithAuthorization] or

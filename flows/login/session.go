@@ -98,7 +98,7 @@ func (web *Web) revoke(r *http.Request, attempt string, keep tokens.Set, sets ..
 				}
 				done[secret] = true
 				if err := web.config.Flow.Revoke(ctx, secret); err != nil {
-					web.report(r, fmt.Errorf("login: %s: token for %q: %w", attempt, token.ResourceServer, err))
+					web.report(r, fmt.Errorf("%w (token for %q, to %s)", err, token.ResourceServer, attempt))
 				}
 			}
 		}

@@ -29,7 +29,7 @@ type Sessions interface {
 }
 
 // ErrFull says that a [MemorySessions] holds as much as it may.
-var ErrFull = errors.New("login: too many sessions are held in memory")
+var ErrFull = errors.New("too many sessions are held in memory")
 
 const (
 	defaultMaxSessions = 100_000
