@@ -172,7 +172,7 @@ func (l *lookup) end() error {
 }
 
 // fail reports an error, once for all keys of one request, and whether to give up: the service
-// refuses the token, no request has succeeded yet, or several in a row have failed.
+// refuses the token, cannot be reached from the beginning, or fails several times in a row.
 func (l *lookup) fail(ctx context.Context, key string, err error) (giveUp bool) {
 	const most = 5 // failed requests in a row
 	cause := errors.Unwrap(err)
@@ -191,5 +191,6 @@ func (l *lookup) fail(ctx context.Context, key string, err error) (giveUp bool) 
 	l.cause = cause
 	l.inARow++
 	l.tell("no response for the request with %.80q: %s", key, l.text(cause))
-	return l.found+l.missing == 0 || l.inARow == most || errors.Is(err, apierror.ErrUnauthorized) || errors.Is(err, apierror.ErrForbidden)
+	_, responded := errors.AsType[*apierror.Error](err)
+	return !responded && l.found+l.missing == 0 || l.inARow == most || errors.Is(err, apierror.ErrUnauthorized) || errors.Is(err, apierror.ErrForbidden)
 }
