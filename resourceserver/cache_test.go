@@ -184,4 +184,6 @@ type observer struct{ strings.Builder }
 func (o *observer) CacheHit()      { o.WriteString("cache hit, ") }
 func (o *observer) Introspection() { o.WriteString("introspection, ") }
 
-func (o *observer) Denied(status int, rule string) { fmt.Fprintf(o, "denied %d %s,", status, rule) }
+func (o *observer) Denied(status int, rule string) {
+	_, _ = fmt.Fprintf(o, "denied %d %s,", status, rule)
+}

@@ -1,12 +1,9 @@
-// Command resourceserver is an API that receives Globus tokens. It says who is calling,
-// and asks Groups in the caller's name.
+// Command resourceserver is an API that receives Globus tokens.
 package main
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,28 +12,21 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/resourceserver"
 	"github.com/globusauth/globusauth/scopes"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "resourceserver:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("resourceserver", flag.ContinueOnError)
-	listen := flags.String("listen", "127.0.0.1:8000", "address to listen on")
-	scope := flags.String("scope", "", "the scope that callers need")
-	policy := flags.String("policy", "", "ID of a policy that /reports asks for")
-	groups := flags.String("groups", "https://groups.api.globus.org/v2/groups/my_groups", "what to ask Groups")
-	maxAge := flags.Duration("max-age", 30*time.Minute, "how old a login may be for /reports")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
+// run serves the API. JOBS_SCOPE is the scope of the API that callers need, OPERATORS a group.
+func run(ctx context.Context) error {
 	config, err := globusauth.FromEnvironment()
 	if err != nil {
 		return err
@@ -45,18 +35,19 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	guard := &guard{
-		flow:  flows.Config{Auth: auth, ClientID: os.Getenv("CLIENT_ID"), ClientSecret: os.Getenv("CLIENT_SECRET")},
-		scope: scopes.Scope(*scope), policy: *policy, maxAge: *maxAge,
-	}
-	if guard.scope == "" {
-		return errors.New("-scope is missing")
+	api, err := resourceserver.New(resourceserver.Config{
+		OAuth:   flows.Config{Auth: auth, ClientID: os.Getenv("CLIENT_ID"), ClientSecret: os.Getenv("CLIENT_SECRET")},
+		Rules:   []resourceserver.Rule{resourceserver.AllScopes(scopes.Scope(os.Getenv("JOBS_SCOPE")))},
+		Details: true,
+	})
+	if err != nil {
+		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /whoami", guard.protect(whoami))
-	mux.Handle("GET /reports", guard.protect(guard.fresh(reports)))
-	mux.Handle("GET /groups", guard.protect(guard.groups(*groups)))
-	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	mux.Handle("GET /whoami", api.Protect(http.HandlerFunc(whoami)))
+	mux.Handle("GET /reports", api.Protect(http.HandlerFunc(reports), resourceserver.Fresh(30*time.Minute), resourceserver.SessionDomains("example.edu")))
+	mux.Handle("GET /machines", api.Protect(http.HandlerFunc(machines), resourceserver.AnyGroup(os.Getenv("OPERATORS"))))
+	server := &http.Server{Addr: os.Getenv("LISTEN"), Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { <-ctx.Done(); _ = server.Close() }()
 	if err := server.ListenAndServe(); ctx.Err() == nil {
 		return err
@@ -64,16 +55,20 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
-func whoami(w http.ResponseWriter, _ *http.Request, who caller) {
-	respond(w, http.StatusOK, map[string]any{"username": who.Username, "sub": who.Sub, "linked": len(who.IdentitySet)})
+func whoami(w http.ResponseWriter, r *http.Request) {
+	caller := resourceserver.Caller(r.Context())
+	respond(w, map[string]any{"username": caller.Username, "sub": caller.Subject, "linked": len(caller.Linked)})
 }
 
-func reports(w http.ResponseWriter, _ *http.Request, who caller) {
-	respond(w, http.StatusOK, map[string]any{"reports": []string{"for " + who.Username}})
+func reports(w http.ResponseWriter, r *http.Request) {
+	respond(w, map[string]any{"reports": []string{"for " + resourceserver.Caller(r.Context()).Username}})
 }
 
-func respond(w http.ResponseWriter, status int, body any) {
+func machines(w http.ResponseWriter, _ *http.Request) {
+	respond(w, map[string]any{"machines": []string{"a", "b"}})
+}
+
+func respond(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }
