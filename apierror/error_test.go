@@ -14,7 +14,7 @@ func jsonHeader() http.Header {
 	return http.Header{"Content-Type": {"application/json"}}
 }
 
-func TestErrorMessage(t *testing.T) {
+func TestErrorError(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -53,7 +53,7 @@ func TestErrorMessage(t *testing.T) {
 		},
 		{
 			"requirement without a code", 403, jsonHeader(), `{"authorization_parameters":{"session_required_mfa":true}}`,
-			"globusauth: do it: forbidden (status 403); log in again as the authorization parameters ask",
+			"globusauth: do it: forbidden (status 403); log in again with the authorization parameters",
 		},
 		{
 			"consent", 403, jsonHeader(), `{"code":"ConsentRequired","required_scopes":["s"]}`,
@@ -125,7 +125,7 @@ func TestErrorMessage(t *testing.T) {
 	}
 }
 
-func TestErrorWithoutResponse(t *testing.T) {
+func TestErrorError_WithoutResponse(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		e    *apierror.Error
@@ -149,7 +149,7 @@ func TestErrorWithoutResponse(t *testing.T) {
 	}
 }
 
-func TestErrorIsShortened(t *testing.T) {
+func TestErrorError_IsShortened(t *testing.T) {
 	t.Parallel()
 	for _, filler := range []string{"x", "é", "日", "😀", "x "} {
 		long := strings.Repeat(filler, 10_000)
@@ -163,7 +163,7 @@ func TestErrorIsShortened(t *testing.T) {
 			t.Errorf("filler %q: %d parts marked as cut, want 4: %s", filler, n, got)
 		}
 		if strings.ContainsRune(got, '\uFFFD') || strings.Contains(got, " …") {
-			t.Errorf("filler %q: cut within a character or after a blank: %s", filler, got)
+			t.Errorf("filler %q: cut within a character or after a space: %s", filler, got)
 		}
 		if len(e.Message) > 4096 || len(e.Code) > 128 || len(e.RequestID) > 128 {
 			t.Errorf("filler %q: fields of %d, %d and %d bytes", filler, len(e.Message), len(e.Code), len(e.RequestID))
@@ -176,7 +176,7 @@ func TestErrorIsShortened(t *testing.T) {
 	}
 }
 
-func TestManyDetails(t *testing.T) {
+func TestFromResponse_ManyDetails(t *testing.T) {
 	t.Parallel()
 	body := `{"errors":[` + strings.Repeat(`{"code":"C","detail":"d","id":"i"},`, 5000) + `{}]}`
 	e := apierror.FromResponse("do it", 422, jsonHeader(), []byte(body))
@@ -188,7 +188,7 @@ func TestManyDetails(t *testing.T) {
 	}
 }
 
-func TestCallersValuesAreCopied(t *testing.T) {
+func TestFromResponse_CopiesItsArguments(t *testing.T) {
 	t.Parallel()
 	header, body := jsonHeader(), []byte(`{"error":"invalid_grant"}`)
 	e := apierror.FromResponse("do it", 400, header, body)
@@ -204,7 +204,7 @@ func TestCallersValuesAreCopied(t *testing.T) {
 	}
 }
 
-func TestBodyIsBounded(t *testing.T) {
+func TestErrorBody_IsBounded(t *testing.T) {
 	t.Parallel()
 	e := apierror.FromResponse("do it", 500, nil, make([]byte, 1<<20+1))
 	if got := len(e.Body()); got != 1<<20 {
@@ -212,7 +212,7 @@ func TestBodyIsBounded(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestFromResponse_RetryAfter(t *testing.T) {
 	t.Parallel()
 	const date = "Mon, 23 Nov 2026 10:00:00 GMT"
 	tests := []struct {

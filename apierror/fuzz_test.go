@@ -64,7 +64,7 @@ func checkLine(t *testing.T, line string) {
 func checkText(t *testing.T, text string, limit int) {
 	t.Helper()
 	if len(text) > limit || !utf8.ValidString(text) || strings.Contains(text, "  ") {
-		t.Errorf("%d bytes of at most %d, or bad UTF-8, or blanks in a row: %q", len(text), limit, text)
+		t.Errorf("%d bytes of at most %d, or bad UTF-8, or spaces in a row: %q", len(text), limit, text)
 	}
 	for _, r := range text {
 		if !unicode.IsPrint(r) {

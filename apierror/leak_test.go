@@ -73,7 +73,7 @@ func summary(tb testing.TB, e *apierror.Error) string {
 	return fmt.Sprintf("%s\n%s\n%+v\n%q\n%v\n", e, raw, e.Authorization, e.Body(), e.Header())
 }
 
-func TestBodyAndHeadersAreNeverShown(t *testing.T) {
+func TestError_ShowsNoBodyAndNoHeaders(t *testing.T) {
 	t.Parallel()
 	header := http.Header{
 		"Content-Type":     {"application/json"},
@@ -85,14 +85,14 @@ func TestBodyAndHeadersAreNeverShown(t *testing.T) {
 		"Date":             {secret},
 	}
 	bodies := map[string]string{
-		"unknown members": `{"code":"X","message":"m","access_token":"` + secret + `","nested":{"refresh_token":["` + secret + `"]}}`,
-		"known members":   `{"code":1,"message":["` + secret + `"],"errors":"` + secret + `","request_id":{"a":"` + secret + `"}}`,
-		"subdocument":     `{"errors":[{"code":"X","status":"` + secret + `","source":{"pointer":"` + secret + `"},"title":"t","detail":"d"}]}`,
-		"in a list":       `["` + secret + `"]`,
-		"a string":        `"` + secret + `"`,
-		"truncated":       `{"code":"` + secret,
-		"two values":      `{"code":"` + secret + `"} {}`,
-		"duplicate":       `{"code":"` + secret + `","code":"X"}`,
+		"unknown fields": `{"code":"X","message":"m","access_token":"` + secret + `","nested":{"refresh_token":["` + secret + `"]}}`,
+		"known fields":   `{"code":1,"message":["` + secret + `"],"errors":"` + secret + `","request_id":{"a":"` + secret + `"}}`,
+		"subdocument":    `{"errors":[{"code":"X","status":"` + secret + `","source":{"pointer":"` + secret + `"},"title":"t","detail":"d"}]}`,
+		"in a list":      `["` + secret + `"]`,
+		"a string":       `"` + secret + `"`,
+		"truncated":      `{"code":"` + secret,
+		"two values":     `{"code":"` + secret + `"} {}`,
+		"duplicate":      `{"code":"` + secret + `","code":"X"}`,
 	}
 	for name, body := range bodies {
 		for _, media := range []string{"application/json", "application/vnd.api+json", "text/html", ""} {
@@ -115,7 +115,7 @@ func TestBodyAndHeadersAreNeverShown(t *testing.T) {
 	}
 }
 
-func TestRedact(t *testing.T) {
+func TestErrorRedact(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("pad ", 2000)
 	bodies := map[string]string{
@@ -159,7 +159,7 @@ func TestRedact(t *testing.T) {
 
 // A secret of which the limit of a message left only the beginning is replaced
 // too: no 6 bytes of it remain, wherever the cut falls.
-func TestRedactCutSecret(t *testing.T) {
+func TestErrorRedact_CutSecret(t *testing.T) {
 	t.Parallel()
 	for pad := 4096 - len(secret) - 8; pad <= 4096+4; pad++ {
 		for _, tail := range []string{"", " and more of it"} {
@@ -183,7 +183,7 @@ func TestRedactCutSecret(t *testing.T) {
 	}
 }
 
-func TestRedactLeavesTheRest(t *testing.T) {
+func TestErrorRedact_LeavesTheRest(t *testing.T) {
 	t.Parallel()
 	body := `{"code":"ConsentRequired","message":"short is short","request_id":"id",
 		"authorization_parameters":{"required_scopes":["s"],"session_required_mfa":false,"new":1}}`

@@ -2,8 +2,10 @@ package apierror
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,15 +14,15 @@ import (
 )
 
 // FromResponse reads the response to a failed operation. It never fails: whatever
-// cannot be understood leaves its fields empty. operation says in words what was
-// attempted. header and body are copied; of the body at most 1 MiB is kept, and
-// a longer one is not read.
+// cannot be parsed leaves its fields empty. operation names the attempted operation.
+// header and body are copied; at most 1 MiB of the body is kept, and a longer body is
+// not parsed.
 //
 // A body is read as JSON when its Content-Type is application/json or
 // application/*+json, or when it has no Content-Type and begins with "{".
 //
-// A server can send back what it was sent: call [Error.Redact] with the secrets
-// of the request.
+// A server can echo the request: call [Error.Redact] with the secrets of the
+// request.
 func FromResponse(operation string, statusCode int, header http.Header, body []byte) *Error {
 	keptHeader, keptBody := header.Clone(), bytes.Clone(body[:min(len(body), maxBody)])
 	e := &Error{
@@ -33,7 +35,7 @@ func FromResponse(operation string, statusCode int, header http.Header, body []b
 	return e
 }
 
-// readBody leaves a note for operators when the body says nothing.
+// readBody leaves a note for operators if the body has no error document.
 func (e *Error) readBody(media string, body []byte) {
 	size := ", " + strconv.Itoa(len(body)) + " bytes"
 	switch first := kind(body); {
@@ -47,12 +49,11 @@ func (e *Error) readBody(media string, body []byte) {
 		e.note = "response is too long" + size
 	default:
 		root := readObject(body)
-		if root == nil {
-			e.note = "response is not a JSON object" + size
-			return
-		}
 		e.read(root, media == "application/vnd.api+json")
-		if e.Code == "" && e.Message == "" && e.Authorization == nil {
+		switch {
+		case root == nil:
+			e.note = "response is not a JSON object" + size
+		case e.Code == "" && e.Message == "" && e.Authorization == nil:
 			e.note = "response has no code and no message" + size
 		}
 	}
@@ -70,35 +71,21 @@ func (e *Error) read(root object, jsonAPI bool) {
 	if len(parts) == 0 {
 		parts = []Detail{root.detail(false)}
 	}
-	code, codeOK := root.text("code")
-	message, messageOK := root.text("message")
-	switch {
-	case jsonAPI && len(documents) > 0:
-		e.Code, e.Message = common(parts, Detail.code), joinMessages(parts)
-	case codeOK && messageOK:
-		e.Code, e.Message = redact.Line(code, maxName), redact.Line(message, maxMessage)
-		id, _ := root.text("request_id")
-		e.RequestID = redact.Line(id, maxName)
-	default:
-		if e.Code = redact.Line(code, maxName); !codeOK {
-			e.Code = common(parts, Detail.code)
+	_, hasCode := root.text("code")
+	_, hasMessage := root.text("message")
+	e.Code, e.Message = common(parts, Detail.code), joinMessages(parts)
+	if fromRoot := hasCode && !(jsonAPI && len(documents) > 0); fromRoot {
+		e.Code = root.line("code", maxName)
+		if hasMessage {
+			e.Message, e.RequestID = root.line("message", maxMessage), root.line("request_id", maxName)
 		}
-		e.Message = joinMessages(parts)
 	}
-	if id := common(parts, Detail.requestID); id != "" {
-		e.RequestID = id
-	}
+	e.RequestID = cmp.Or(common(parts, Detail.requestID), e.RequestID)
 
-	e.oauthCode, _ = root.text("error")
-	e.oauthCode = redact.Line(e.oauthCode, maxName)
+	e.oauthCode = root.line("error", maxName)
 	if len(documents) == 0 {
-		if e.Code == "" {
-			e.Code = e.oauthCode
-		}
-		if e.Message == "" {
-			description, _ := root.text("error_description")
-			e.Message = redact.Line(description, maxMessage)
-		}
+		e.Code = cmp.Or(e.Code, e.oauthCode)
+		e.Message = cmp.Or(e.Message, root.line("error_description", maxMessage))
 	}
 
 	if found := requirements(root, documents, 1); len(found) > 0 {
@@ -110,40 +97,31 @@ func (e *Error) read(root object, jsonAPI bool) {
 func (d Detail) code() string      { return d.Code }
 func (d Detail) requestID() string { return d.RequestID }
 
-// common returns the one value that all details which have any agree on.
+// common returns the value of a field if it is the same in all details that have it.
 func common(details []Detail, field func(Detail) string) string {
 	var found string
 	for _, detail := range details {
-		switch value := field(detail); {
-		case value == "" || value == found:
-		case found != "":
+		value := field(detail)
+		if value != "" && found != "" && value != found {
 			return ""
-		default:
-			found = value
 		}
+		found = cmp.Or(value, found)
 	}
 	return found
 }
 
 func joinMessages(details []Detail) string {
-	var b strings.Builder
+	var messages []string
 	for _, detail := range details {
-		if detail.Message == "" {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(detail.Message)
-		if b.Len() > maxMessage {
-			break
+		if detail.Message != "" {
+			messages = append(messages, detail.Message)
 		}
 	}
-	return redact.Line(b.String(), maxMessage)
+	return redact.Line(strings.Join(messages, "; "), maxMessage)
 }
 
-// object is a JSON object whose fields are looked at one by one, so that a
-// field of an unexpected type spoils nothing else.
+// object is a JSON object whose fields are read one by one, so that a field of an
+// unexpected type does not affect the others.
 type object map[string]json.RawMessage
 
 // readObject returns nil for everything but an object.
@@ -160,45 +138,42 @@ func (o object) text(name string) (string, bool) {
 	return readText(o[name])
 }
 
-// list returns a field that is a list of objects, the first ones of it; nil for
-// anything else.
+// line returns a string field as one printable line, "" for anything else.
+func (o object) line(name string, limit int) string {
+	text, _ := o.text(name)
+	return redact.Line(text, limit)
+}
+
+// list returns the first entries of a list of objects; nil for anything else.
 func (o object) list(name string) []object {
-	var raws []json.RawMessage
-	if kind(o[name]) != '[' || json.Unmarshal(o[name], &raws) != nil {
+	raws := readList(o[name])
+	if slices.ContainsFunc(raws, func(raw json.RawMessage) bool { return kind(raw) != '{' }) {
 		return nil
 	}
-	for _, raw := range raws {
-		if kind(raw) != '{' {
-			return nil
-		}
-	}
-	raws = raws[:min(len(raws), maxDetails)]
-	objects := make([]object, len(raws))
-	for i, raw := range raws {
-		objects[i] = readObject(raw)
+	var objects []object
+	for _, raw := range raws[:min(len(raws), maxDetails)] {
+		objects = append(objects, readObject(raw))
 	}
 	return objects
 }
 
 func (o object) detail(jsonAPI bool) Detail {
-	code, _ := o.text("code")
-	id, _ := o.text("id")
-	names := []string{"message", "detail", "title"}
-	if jsonAPI {
-		names = names[1:]
-	}
-	var message string
-	for _, name := range names {
-		if text, ok := o.text(name); ok {
-			message = text
-			break
+	message := "title"
+	for _, name := range []string{"detail", "message"} {
+		if _, ok := o.text(name); ok && !(jsonAPI && name == "message") {
+			message = name
 		}
 	}
-	return Detail{
-		Code:      redact.Line(code, maxName),
-		Message:   redact.Line(message, maxMessage),
-		RequestID: redact.Line(id, maxName),
+	return Detail{Code: o.line("code", maxName), Message: o.line(message, maxMessage), RequestID: o.line("id", maxName)}
+}
+
+// readList returns nil for everything but a list.
+func readList(raw json.RawMessage) []json.RawMessage {
+	var entries []json.RawMessage
+	if kind(raw) != '[' || json.Unmarshal(raw, &entries) != nil {
+		return nil
 	}
+	return entries
 }
 
 func readText(raw json.RawMessage) (string, bool) {
@@ -222,15 +197,14 @@ func mediaType(header http.Header) string {
 	return strings.ToLower(strings.TrimSpace(media))
 }
 
-// isJSON also takes no media type at all for JSON.
+// isJSON accepts a missing media type too.
 func isJSON(media string) bool {
 	subtype, ok := strings.CutPrefix(media, "application/")
 	return media == "" || ok && (subtype == "json" || strings.HasSuffix(subtype, "+json"))
 }
 
 // retryAfter reads the header Retry-After (RFC 9110 section 10.2.3), seconds or
-// a date. A date is compared with the response's Date: the server's own clock is
-// the only one that cannot be wrong about it.
+// a date. A date counts from the response's Date, by the server's own clock.
 func retryAfter(header http.Header) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if value == "" {
@@ -243,12 +217,9 @@ func retryAfter(header http.Header) time.Duration {
 		}
 		return time.Duration(seconds) * time.Second
 	}
-	until, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
+	until, untilErr := http.ParseTime(value)
+	now, nowErr := http.ParseTime(header.Get("Date"))
+	if untilErr != nil || nowErr != nil {
 		return 0
 	}
 	return min(max(until.Sub(now), 0), maxRetryAfter)

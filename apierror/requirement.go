@@ -13,87 +13,76 @@ const (
 	codeAuthorizationRequired = "AuthorizationRequired"
 )
 
-// AuthorizationParameters is what a Globus service asks of the next login: the
+// AuthorizationParameters are a Globus service's requirements for the next login: the
 // authorization_parameters of a Globus Auth requirements error (GARE). Its JSON
-// form is that object, without Extra. A nil list was not sent, or was null; an
-// empty list was sent empty. SessionMessage holds printable text without control
-// characters, as it is meant to be shown; all else is as it was sent.
+// form is that object, without Extra. A nil list was absent or null; an
+// empty list was sent empty. SessionMessage is printable text without control
+// characters; all other fields are as they were sent.
 type AuthorizationParameters struct {
-	// SessionMessage is a sentence for the person who logs in.
+	// SessionMessage is a text for the person who logs in.
 	SessionMessage string `json:"session_message,omitempty"`
-	// SessionRequiredIdentities are identities, all of which have to be in the
-	// session.
+	// SessionRequiredIdentities are identities that must all be in the session.
 	SessionRequiredIdentities []string `json:"session_required_identities,omitzero"`
-	// SessionRequiredPolicies are IDs of policies that the session has to
-	// satisfy.
+	// SessionRequiredPolicies are IDs of policies that the session must satisfy.
 	SessionRequiredPolicies []string `json:"session_required_policies,omitzero"`
-	// SessionRequiredSingleDomain are domains; an identity from any one of them
-	// has to be in the session.
+	// SessionRequiredSingleDomain are domains; an identity from one of them must be in
+	// the session.
 	SessionRequiredSingleDomain []string `json:"session_required_single_domain,omitzero"`
-	// SessionRequiredMFA asks for multi-factor authentication; nil when the
-	// service did not say.
+	// SessionRequiredMFA requires multi-factor authentication; nil if absent.
 	SessionRequiredMFA *bool `json:"session_required_mfa,omitempty"`
 	// RequiredScopes are scopes to consent to, as text with dependencies.
 	RequiredScopes []string `json:"required_scopes,omitzero"`
 	// Prompt is the prompt parameter of the authorize URL, "login" or "none".
 	Prompt string `json:"prompt,omitempty"`
-	// Extra are the fields that are not known here, as they were sent.
+	// Extra are the unknown fields, as they were sent.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 
 // Requirement is a Globus Auth requirements error (GARE). Its JSON form is the
-// canonical document, which every Globus client understands.
+// canonical document, which all Globus clients read.
 type Requirement struct {
 	// Code is ConsentRequired, AuthorizationRequired or any other text.
 	Code string `json:"code"`
-	// Parameters is what the next login has to satisfy.
+	// Parameters are the requirements for the next login.
 	Parameters AuthorizationParameters `json:"authorization_parameters"`
 }
 
 // Requirements finds the requirements errors in a JSON body of any Globus
 // service: first the document itself, then the entries of its "errors" list. It
-// knows the canonical document and the four older forms of it, and returns nil
-// when there is none or the body is something else.
+// reads the canonical document and its four older forms, and returns nil for any
+// other body.
 func Requirements(body []byte) []Requirement {
 	if len(body) > maxBody {
 		return nil
 	}
 	root := readObject(body)
-	if root == nil {
-		return nil
-	}
 	return requirements(root, root.list("errors"), maxDetails)
 }
 
 func requirements(root object, documents []object, limit int) []Requirement {
 	var found []Requirement
-	if requirement, ok := readRequirement(root); ok {
-		found = append(found, requirement)
-	}
-	for _, document := range documents {
-		if len(found) >= limit {
-			break
-		}
-		if requirement, ok := readRequirement(document); ok {
+	for _, document := range append([]object{root}, documents...) {
+		requirement, ok := readRequirement(document)
+		if ok && len(found) < limit {
 			found = append(found, requirement)
 		}
 	}
 	return found
 }
 
-// readRequirement tries the forms in the order in which Globus's own SDK tries
-// them; a document can satisfy several.
+// readRequirement tries the forms in the order of Globus's SDK; a document can have
+// several.
 func readRequirement(document object) (Requirement, bool) {
-	code, hasCode := document.text("code")
-	code = redact.Line(code, maxName)
-	if members := readObject(document["authorization_parameters"]); members != nil {
+	_, hasCode := document.text("code")
+	code := document.line("code", maxName)
+	if fields := readObject(document["authorization_parameters"]); fields != nil {
 		if hasCode {
-			if parameters, ok := readParameters(members, canonical); ok {
+			if parameters, ok := readParameters(fields, canonical); ok {
 				return Requirement{code, parameters}, true
 			}
 		}
 		if hasCode || absent(document["code"]) {
-			if parameters, ok := readParameters(members, legacy); ok {
+			if parameters, ok := readParameters(fields, legacy); ok {
 				if !hasCode {
 					code = codeAuthorizationRequired
 				}
@@ -118,12 +107,10 @@ func readRequirement(document object) (Requirement, bool) {
 // at the document's root.
 func readConsent(document object) (AuthorizationParameters, bool) {
 	if scopes, ok := readTexts(document["required_scopes"]); ok {
-		message, _ := document.text("message")
-		return AuthorizationParameters{SessionMessage: redact.Line(message, maxMessage), RequiredScopes: scopes}, true
+		return AuthorizationParameters{SessionMessage: document.line("message", maxMessage), RequiredScopes: scopes}, true
 	}
 	if scope, ok := document.text("required_scope"); ok {
-		message, _ := document.text("description")
-		return AuthorizationParameters{SessionMessage: redact.Line(message, maxMessage), RequiredScopes: []string{scope}}, true
+		return AuthorizationParameters{SessionMessage: document.line("description", maxMessage), RequiredScopes: []string{scope}}, true
 	}
 	return AuthorizationParameters{}, false
 }
@@ -131,33 +118,30 @@ func readConsent(document object) (AuthorizationParameters, bool) {
 // readUnapproved reads the dependent token grant's list of scopes, in the first
 // entry of the "errors" list.
 func readUnapproved(document object) ([]string, bool) {
-	var members []json.RawMessage
-	if kind(document["errors"]) != '[' || json.Unmarshal(document["errors"], &members) != nil || len(members) == 0 {
+	entries := readList(document["errors"])
+	if len(entries) == 0 || kind(entries[0]) != '{' {
 		return nil, false
 	}
-	first := readObject(members[0])
-	if first == nil {
-		return nil, false
-	}
+	first := readObject(entries[0])
 	if absent(first["unapproved_scopes"]) {
 		return []string{}, true
 	}
 	return readTexts(first["unapproved_scopes"])
 }
 
-// form is how the fields of authorization_parameters may look.
+// form is a form of authorization_parameters.
 type form int
 
 const (
 	canonical form = iota
-	// legacy allows comma-joined policies and domains, knows only the prompt
-	// "login", and does not know required_scopes.
+	// legacy allows comma-joined policies and domains, only the prompt "login", and
+	// no required_scopes.
 	legacy
 )
 
-// readParameters reports false as soon as a known field has a type that the
-// form does not allow.
-func readParameters(members object, f form) (AuthorizationParameters, bool) {
+// readParameters reports false if a known field has a type that the form does not
+// allow.
+func readParameters(fields object, f form) (AuthorizationParameters, bool) {
 	var p AuthorizationParameters
 	ok := true
 	text := func(raw json.RawMessage) string {
@@ -176,7 +160,7 @@ func readParameters(members object, f form) (AuthorizationParameters, bool) {
 		ok = ok && isList
 		return values
 	}
-	for name, raw := range members {
+	for name, raw := range fields {
 		switch {
 		case name == "session_message":
 			p.SessionMessage = redact.Line(text(raw), maxMessage)
@@ -215,19 +199,15 @@ func absent(raw json.RawMessage) bool {
 
 // readTexts reads a list of strings and nothing else.
 func readTexts(raw json.RawMessage) ([]string, bool) {
-	var members []json.RawMessage
-	if kind(raw) != '[' || json.Unmarshal(raw, &members) != nil {
-		return nil, false
-	}
-	texts := make([]string, len(members))
-	for i, member := range members {
-		text, ok := readText(member)
+	texts := []string{}
+	for _, entry := range readList(raw) {
+		text, ok := readText(entry)
 		if !ok {
 			return nil, false
 		}
-		texts[i] = text
+		texts = append(texts, text)
 	}
-	return texts, true
+	return texts, kind(raw) == '['
 }
 
 // split cuts a comma-joined list; spaces around a value are not part of it.

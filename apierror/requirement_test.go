@@ -39,7 +39,7 @@ func TestRequirements(t *testing.T) {
 			`{"code":"X","authorization_parameters":{"session_required_identities":[],"session_required_mfa":false,"required_scopes":[]}}`,
 		},
 		{
-			"blanks and nothing between commas",
+			"spaces and nothing between commas",
 			`{"authorization_parameters":{"session_required_policies":" a , ,b,","session_required_single_domain":""}}`,
 			`{"code":"AuthorizationRequired","authorization_parameters":{"session_required_policies":["a","b"],"session_required_single_domain":[]}}`,
 		},
@@ -96,7 +96,7 @@ func TestRequirements(t *testing.T) {
 }
 
 // A requirement that an application stored reads back as it was.
-func TestParametersRoundTrip(t *testing.T) {
+func TestAuthorizationParameters_RoundTrip(t *testing.T) {
 	t.Parallel()
 	yes := true
 	want := apierror.AuthorizationParameters{

@@ -98,7 +98,7 @@ func differences() map[string][]difference {
 // Two more differences hold for every vector: Details are the members of an
 // "errors" list only, where the Python SDK makes the document its own only
 // member; and requirements come in the document's order, root first.
-func TestVectors(t *testing.T) {
+func TestFromResponse_RecordedErrors(t *testing.T) {
 	t.Parallel()
 	vectors := slices.Concat(loadVectors(t, "errors.json", 48), loadVectors(t, "gare.json", 29))
 	unused := differences()

@@ -337,7 +337,7 @@ var classes = map[int]error{
 var oauthClasses = map[string]error{
 	"invalid_grant":              apierror.ErrInvalidGrant,
 	"invalid_client":             apierror.ErrInvalidClient,
-	"unsupported_grant_type":     apierror.ErrUnsupportedGrantType,
+	"unsupported_grant_type":     apierror.ErrBadRequest,
 	"dependent_consent_required": apierror.ErrConsentRequired,
 }
 
