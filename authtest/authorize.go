@@ -33,14 +33,14 @@ type code struct {
 }
 
 const (
-	codeLife      = 10 * time.Minute // the most that RFC 6749 section 4.1.2 recommends, and enough to copy one by hand
+	codeLifetime  = 10 * time.Minute // the most that RFC 6749 section 4.1.2 recommends, and enough to copy one by hand
 	maxCodes      = 10000
 	sessionCookie = "authtest_session"
 )
 
 // pageProblem is an error that is shown on a page and never reaches the client.
 //
-//nolint:errname // Named like the other answers that are problems.
+//nolint:errname // Named like the other problems.
 type pageProblem struct{ code, detail string }
 
 func (p *pageProblem) Error() string { return "authtest: " + p.code + ": " + p.detail }
@@ -49,7 +49,7 @@ func pageError(code, detail string) error { return &pageProblem{code: code, deta
 
 // redirectProblem is an error that goes to the client in the redirect URI.
 //
-//nolint:errname // Named like the other answers that are problems.
+//nolint:errname // Named like the other problems.
 type redirectProblem struct{ code, description string }
 
 func (p *redirectProblem) Error() string { return "authtest: " + p.code + ": " + p.description }
@@ -106,33 +106,33 @@ func checkChallenge(asking *client, params server.AuthorizeParams) error {
 	return nil
 }
 
-// back returns where the answer goes.
-func (a *authorization) back(answer url.Values) string {
+// back returns the URL of the response to the client.
+func (a *authorization) back(response url.Values) string {
 	if a.params.State != "" {
-		answer.Set("state", a.params.State)
+		response.Set("state", a.params.State)
 	}
-	return withQuery(a.params.RedirectURI, answer)
+	return withQuery(a.params.RedirectURI, response)
 }
 
-// Authorize signs a person in. A browser gets pages; anybody else is signed in
-// and consents at once.
+// Authorize signs a person in. A browser gets pages; every other client gets a code
+// at once.
 func (a api) Authorize(ctx context.Context, request server.AuthorizeRequestObject) (server.AuthorizeResponseObject, error) {
 	c := callFrom(ctx)
 	checked, err := a.check(request.Params, a.base(c.request))
 	if err != nil {
 		return a.refuse(checked, err), nil
 	}
-	if c.wantsPage(a.config.Login) || c.request.Method == http.MethodPost || a.hintsAtNobody(checked) {
+	if c.wantsPage(a.config.Login) || c.request.Method == http.MethodPost || a.unknownHint(checked) {
 		return a.signInPage(c, checked), nil
 	}
-	answer, err := a.authorizeAtOnce(c, checked)
+	response, err := a.authorizeAtOnce(c, checked)
 	if err != nil {
 		return a.refuse(checked, err), nil
 	}
-	return answer, nil
+	return response, nil
 }
 
-// refuse answers an authorization request that cannot be met.
+// refuse responds to an authorization request that cannot be granted.
 func (e *engine) refuse(a *authorization, err error) server.Response {
 	switch p := err.(type) { //nolint:errorlint // Made above, never wrapped.
 	case *redirectProblem:
@@ -144,8 +144,8 @@ func (e *engine) refuse(a *authorization, err error) server.Response {
 	}
 }
 
-// authorizeAtOnce signs the person in that login_hint names, or else whoever is
-// signed in, or else the first user, and consents to everything.
+// authorizeAtOnce signs in the user of login_hint, or else of the session, or else
+// the first user, and consents to everything.
 func (e *engine) authorizeAtOnce(c *call, a *authorization) (server.Response, error) {
 	current := e.sessionOf(c)
 	person, err := e.whoSignsIn(a, current)
@@ -173,8 +173,8 @@ func (e *engine) authorizeAtOnce(c *call, a *authorization) (server.Response, er
 	return e.grantCode(c, a, current, person), nil
 }
 
-// hintsAtNobody reports whether login_hint names no user: then a page asks.
-func (e *engine) hintsAtNobody(a *authorization) bool {
+// unknownHint reports whether login_hint names no user: then the login page is shown.
+func (e *engine) unknownHint(a *authorization) bool {
 	if a.params.LoginHint == "" {
 		return false
 	}
@@ -182,8 +182,8 @@ func (e *engine) hintsAtNobody(a *authorization) bool {
 	return person == nil || person.client != nil
 }
 
-// whoSignsIn picks the person, with the identity that the client asks for. An
-// identity that only the session needs does not change whom the tokens are for.
+// whoSignsIn picks the identity that the client needs. An identity that only the
+// session needs does not change the subject of the tokens.
 func (e *engine) whoSignsIn(a *authorization, current *session) (*identity, error) {
 	var person *identity
 	switch {
@@ -228,7 +228,7 @@ func (e *engine) effectiveIdentity(a *authorization, person *identity) (*identit
 	return person, nil
 }
 
-// server.GrantTypeAuthorizationCode records the consent and sends the browser back with a code.
+// grantCode records the consent and sends the browser back with a code.
 func (e *engine) grantCode(c *call, a *authorization, s *session, person *identity) server.Response {
 	issued := &code{
 		value: e.random.secret("fake-code-"), authorization: a, session: s, identity: person, issued: e.now(),
@@ -241,10 +241,10 @@ func (e *engine) grantCode(c *call, a *authorization, s *session, person *identi
 }
 
 // keepCode stores a code and forgets the old ones. Used ones stay until then, to
-// notice when somebody uses them again.
+// detect a second use.
 func (e *engine) keepCode(added *code) {
 	now := e.now()
-	for len(e.codeList) > 0 && (now.Sub(e.codeList[0].issued) > 2*codeLife || len(e.codeList) >= maxCodes) {
+	for len(e.codeList) > 0 && (now.Sub(e.codeList[0].issued) > 2*codeLifetime || len(e.codeList) >= maxCodes) {
 		delete(e.codes, e.codeList[0].value)
 		e.codeList[0] = nil
 		e.codeList = e.codeList[1:]
@@ -254,7 +254,7 @@ func (e *engine) keepCode(added *code) {
 	e.changed()
 }
 
-// cookie makes a browser remember its session.
+// cookie binds a browser to its session.
 func (e *engine) cookie(c *call, s *session) *http.Cookie {
 	return &http.Cookie{
 		Name: sessionCookie, Value: s.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,

@@ -55,7 +55,7 @@ func (c *call) bearerToken() string {
 	return strings.TrimSpace(value)
 }
 
-// wantsPage reports whether a person's browser is asking.
+// wantsPage reports whether a request gets pages.
 func (c *call) wantsPage(mode string) bool {
 	switch mode {
 	case LoginPage:
@@ -98,7 +98,7 @@ func (e *engine) clientBySecret(id, secret string) (*client, *credential) {
 	return nil, nil
 }
 
-// principal is who calls the API: a token, or a client with its secret.
+// principal is the caller of the API: a token, or a client with its secret.
 type principal struct {
 	token      *token  // nil with Basic
 	client     *client // the client itself, or the one that the token was issued to
@@ -136,7 +136,7 @@ func (e *engine) authenticated(c *call) (principal, error) {
 	return principal{token: token, client: token.client, identity: token.identity}, nil
 }
 
-// bearer returns the live token for Globus Auth that the caller sent.
+// bearer returns the valid token for Globus Auth that the caller sent.
 func (e *engine) bearer(c *call) (*token, error) {
 	value := c.bearerToken()
 	if value == "" {
@@ -152,7 +152,7 @@ func (e *engine) bearer(c *call) (*token, error) {
 	return token, nil
 }
 
-// bearerWith returns the live token that the caller sent and that carries a scope.
+// bearerWith returns the caller if it sent a valid token with a scope.
 func (e *engine) bearerWith(c *call, scope string) (principal, error) {
 	token, err := e.bearer(c)
 	if err != nil {

@@ -83,7 +83,7 @@ func (e *engine) idTokenClaims(token *token, issuer, nonce string) *idClaims {
 }
 
 // sign makes the token: RS512, and like the service's without a key ID unless
-// the server was told to give one. at_hash is the left half of the access
+// the configuration asks for one. at_hash is the left half of the access
 // token's SHA-512 (OpenID Connect Core 3.1.3.6).
 func (c idClaims) sign(key *signingKey, accessToken string) (string, error) {
 	hash := sha512.Sum512([]byte(accessToken))

@@ -42,8 +42,8 @@ func (e *engine) projectOf(c *client) *Project {
 	return e.projects[c.Project]
 }
 
-// clientCaller returns who calls about a client: the client itself with its
-// secret, or somebody with manage_projects.
+// clientCaller returns the caller of an operation on a client: the client itself with
+// its secret, or a token with manage_projects.
 func (e *engine) clientCaller(ctx context.Context) (principal, error) {
 	c := callFrom(ctx)
 	if _, _, given := c.basicCredentials(); given {
@@ -73,7 +73,7 @@ func (e *engine) owns(caller principal, c *client) bool {
 	return e.administers(caller, e.projectOf(c))
 }
 
-// mayChangeClient refuses whoever may not change a client.
+// mayChangeClient returns an error unless the caller may change a client.
 func (e *engine) mayChangeClient(caller principal, c *client) error {
 	if caller.token == nil {
 		if !e.owns(caller, c) {
@@ -142,7 +142,7 @@ func (a api) GetClient(ctx context.Context, request server.GetClientRequestObjec
 	return found.response(), nil
 }
 
-// CreateClient registers a client in a project, a child of the client that asks,
+// CreateClient registers a client in a project, a child of the calling client,
 // or an instance of a native app.
 func (a api) CreateClient(ctx context.Context, request server.CreateClientRequestObject) (server.CreateClientResponseObject, error) {
 	c := callFrom(ctx)
@@ -247,7 +247,7 @@ func (e *engine) applyClient(c *client, body server.ClientUpdate) error {
 }
 
 // createInstance makes a confidential client of a native app, with its first
-// secret. Nobody has to be authorized for it.
+// secret. It needs no authorization.
 func (e *engine) createInstance(body server.ClientCreate) (server.CreateClientResponseObject, error) {
 	template := e.clients[strings.ToLower(body.TemplateID)]
 	if template == nil || !template.Template {
@@ -301,12 +301,12 @@ func (a api) DeleteClient(ctx context.Context, request server.DeleteClientReques
 			return nil, conflict("The scope " + user.text + " depends on a scope of the client")
 		}
 	}
-	answer := found.response()
+	response := found.response()
 	a.removeClient(found)
-	return answer, nil
+	return response, nil
 }
 
-// removeClient takes a client out. Its tokens die with it.
+// removeClient deletes a client. Its tokens become invalid.
 func (e *engine) removeClient(c *client) {
 	for _, s := range slices.Clone(c.scopes) {
 		e.removeScope(s)

@@ -102,8 +102,8 @@ func (e *engine) keepConsent(c *consent) {
 	e.changed()
 }
 
-// revokeConsent takes a consent back, with everything below it. Tokens that
-// stand on it are dead from now on.
+// revokeConsent revokes a consent with everything below it. The tokens that depend
+// on it become invalid.
 func (e *engine) revokeConsent(revoked *consent) {
 	if revoked.parent != nil {
 		revoked.parent.children = without(revoked.parent.children, revoked)
@@ -125,7 +125,7 @@ func without(list []*consent, gone *consent) []*consent {
 	return slices.DeleteFunc(slices.Clone(list), func(c *consent) bool { return c == gone })
 }
 
-// dropConsents takes back every consent that a condition holds for.
+// dropConsents revokes every consent for which a condition holds.
 func (e *engine) dropConsents(condition func(*consent) bool) {
 	for _, c := range e.sortedConsents() {
 		if !c.revoked && condition(c) {
@@ -174,7 +174,7 @@ func (a api) GetConsents(ctx context.Context, request server.GetConsentsRequestO
 		return nil, notFound("No identity has the ID " + request.IdentityID)
 	}
 	if !token.identity.linkedWith(owner) {
-		return nil, forbidden("The consents of another person cannot be seen")
+		return nil, forbidden("The consents of another user are not visible")
 	}
 	documents := []server.Consent{}
 	for _, c := range owner.consents {

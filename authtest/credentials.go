@@ -67,7 +67,7 @@ func (a api) CreateClientCredential(ctx context.Context, request server.CreateCl
 	return server.ClientCredentialResponse{Credential: added.document(true)}, nil
 }
 
-// DeleteClientCredential deletes a secret. Tokens that were made with it die.
+// DeleteClientCredential deletes a secret. Tokens that were issued with it become invalid.
 func (a api) DeleteClientCredential(ctx context.Context, request server.DeleteClientCredentialRequestObject) (server.DeleteClientCredentialResponseObject, error) {
 	found, err := a.credentialsOf(ctx, request.ClientID, true)
 	if err != nil {
@@ -86,8 +86,8 @@ func (a api) DeleteClientCredential(ctx context.Context, request server.DeleteCl
 
 var fqdnPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
 
-// AddClientFQDN gives a client a host name. The service checks who controls the
-// name; here everybody does.
+// AddClientFQDN gives a client a host name. The service checks the owner of the
+// name; the test double does not.
 func (a api) AddClientFQDN(ctx context.Context, request server.AddClientFQDNRequestObject) (server.AddClientFQDNResponseObject, error) {
 	found, err := a.changeable(ctx, request.ClientID)
 	if err != nil {

@@ -106,7 +106,7 @@ func TestDashboardRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSurfer(t, p).open("/").press(c.button, c.fields...).sees("That did not work", c.want)
+			s := newSurfer(t, p).open("/").press(c.button, c.fields...).sees("Error:", c.want)
 			if s.status != http.StatusUnprocessableEntity {
 				t.Errorf("status = %d, want 422", s.status)
 			}

@@ -229,7 +229,7 @@ func TestWhatIsInUseStays(t *testing.T) {
 		}
 	}
 	circle := object{"scope": object{"dependent_scopes": []object{{"scope": user.Scopes[0].ID, "optional": true, "requires_refresh_token": false}}}}
-	if a := p.do("PUT", "/v2/api/scopes/"+owner.Scopes[0].ID, alice, circle); a.status != 400 || !strings.Contains(string(a.body), "circles") {
+	if a := p.do("PUT", "/v2/api/scopes/"+owner.Scopes[0].ID, alice, circle); a.status != 400 || !strings.Contains(string(a.body), "circular") {
 		t.Errorf("circle: answer %d %s", a.status, a.body)
 	}
 	p.want(p.do("DELETE", "/v2/api/scopes/"+user.Scopes[0].ID, alice, nil), 200)

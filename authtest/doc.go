@@ -9,10 +9,10 @@
 //	alice := server.AddUser(authtest.User{Username: "alice@physics.example.edu"})
 //	callback, err := server.Login(ctx, alice.Username, login.URL())
 //
-// Point the client under test at [Server.BaseURL]. Nobody has to click: the
-// authorization endpoint signs the user in that login_hint names, or else the
-// first one, consents and redirects at once, unless the request accepts
-// text/html; then a person gets pages.
+// Point the client under test at [Server.BaseURL]. No click is needed: the
+// authorization endpoint signs in the user of login_hint, or else the first one,
+// consents and redirects at once, unless the request accepts text/html; then a
+// person gets pages.
 //
 // Time is the server's own: [Server.Advance] makes tokens expire and
 // authentications grow old. [Server.Inject] makes requests fail in the ways that
@@ -20,8 +20,8 @@
 // say what was received.
 //
 // [NewServer] makes a server for a program that listens itself; [Server.Snapshot]
-// and [ReadWorld] keep its state in a YAML document. Other languages use the
-// control API under /_authtest/, described at /_authtest/openapi.yaml.
+// and [ReadWorld] keep its state in a YAML document. For other languages,
+// the command globus-auth emulator serves the same with a control API.
 //
 // It is a test double: it checks no password, its first signing key is
 // public, and tokens, codes and secrets that it makes begin with "fake-".

@@ -12,8 +12,8 @@ const authServer = scopes.AuthResourceServer
 
 // engine is the state of a server. Every method that reads or changes it is
 // called with mu held, unless its comment says otherwise; what leaves it is
-// copied. Pointers between the records hold while both live: a record that is
-// deleted is marked, so that whatever still points to it is dead as well.
+// copied. Tokens point to what they depend on: a consent, credential or grant that
+// is deleted or revoked is marked.
 type engine struct {
 	mu      sync.Mutex
 	config  Config
@@ -59,8 +59,8 @@ type records struct {
 	log    requestLog
 }
 
-// order keeps the IDs of records in the order of their creation: lists are
-// answered in it.
+// order keeps the IDs of records in the order of their creation, which is the order
+// of lists in responses.
 type order struct {
 	providers, groups, clients, scopes, projects, policies []string
 }

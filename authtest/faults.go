@@ -9,41 +9,40 @@ import (
 	"time"
 )
 
-// FaultKind is what goes wrong.
+// FaultKind is a kind of fault.
 type FaultKind string
 
 // Kinds of faults.
 const (
-	FaultLatency     FaultKind = "latency"      // the answer comes late, by Latency
-	FaultStatus      FaultKind = "status"       // Status instead of an answer, with Retry-After if RetryAfter is set; nothing happens
-	FaultDropBefore  FaultKind = "drop_before"  // the connection breaks before anything happened
-	FaultDropAfter   FaultKind = "drop_after"   // the connection breaks after everything happened
+	FaultLatency     FaultKind = "latency"      // the response is late, by Latency
+	FaultStatus      FaultKind = "status"       // the response is Status, with Retry-After if RetryAfter is set; the request is not handled
+	FaultDropBefore  FaultKind = "drop_before"  // the connection breaks before the request is handled
+	FaultDropAfter   FaultKind = "drop_after"   // the connection breaks after the request was handled
 	FaultTruncate    FaultKind = "truncate"     // the connection breaks in the middle of the body
-	FaultMalformed   FaultKind = "malformed"    // the body is JSON that ends too early, or Body
-	FaultContentType FaultKind = "content_type" // the body is called text/html
-	FaultSlowBody    FaultKind = "slow_body"    // the body comes in pieces, over Latency
+	FaultMalformed   FaultKind = "malformed"    // the body is truncated JSON, or Body
+	FaultContentType FaultKind = "content_type" // the content type is text/html
+	FaultSlowBody    FaultKind = "slow_body"    // the body is sent in pieces, over Latency
 )
 
-// Fault is a rule for making requests fail. A request is looked up in the rules
-// in their order; the first that fits is applied. A rule without conditions fits
-// every request.
+// Fault is a rule for making requests fail. The first rule that
+// matches a request applies; a rule without conditions matches every request.
 type Fault struct {
-	ID   string    `yaml:"id,omitempty"` // made up when empty
+	ID   string    `yaml:"id,omitempty"` // generated when empty
 	Kind FaultKind `yaml:"kind"`
 
 	Operation   string  `yaml:"operation,omitempty"`   // ID in the API's description
-	Client      string  `yaml:"client,omitempty"`      // ID of the client that asks
-	Nth         int     `yaml:"nth,omitempty"`         // only the nth request that fits, from 1
-	Times       int     `yaml:"times,omitempty"`       // the rule ends after so many
-	Probability float64 `yaml:"probability,omitempty"` // of each request; 0 is always
+	Client      string  `yaml:"client,omitempty"`      // ID of the client that sends the request
+	Nth         int     `yaml:"nth,omitempty"`         // only the nth request that matches, from 1
+	Times       int     `yaml:"times,omitempty"`       // how many requests it applies to
+	Probability float64 `yaml:"probability,omitempty"` // that a matching request fails; 0 is always
 
 	Latency    time.Duration `yaml:"latency,omitempty"` // nanoseconds in JSON
 	Status     int           `yaml:"status,omitempty"`
 	RetryAfter int           `yaml:"retry_after,omitempty"` // seconds
 	Body       string        `yaml:"body,omitempty"`
 
-	Seen  int `yaml:"seen,omitempty"`  // requests that the conditions above fitted
-	Fired int `yaml:"fired,omitempty"` // how often it was applied
+	Seen  int `yaml:"seen,omitempty"`  // requests that matched
+	Fired int `yaml:"fired,omitempty"` // requests that it was applied to
 }
 
 type faultList []*Fault
@@ -68,8 +67,7 @@ func (f Fault) check() error {
 	return nil
 }
 
-// Inject adds a rule and returns its ID. A rule that makes no sense is the end
-// of the test.
+// Inject adds a rule and returns its ID. An invalid rule ends the test.
 func (s *Server) Inject(fault Fault) string {
 	s.engine.mu.Lock()
 	id, err := s.engine.inject(fault)
@@ -100,7 +98,7 @@ func (s *Server) ClearFaults(ids ...string) {
 	e.changed()
 }
 
-// faultFor returns what shall go wrong with a request, or nil.
+// faultFor returns the fault that applies to a request, or nil.
 func (e *engine) faultFor(c *call, body []byte) *Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -119,7 +117,7 @@ func (e *engine) faultFor(c *call, body []byte) *Fault {
 	return nil
 }
 
-// fires counts a request that a rule's conditions fit and reports whether the
+// fires counts a request that a rule matches and reports whether the
 // rule is applied to it.
 func (e *engine) fires(f *Fault) bool {
 	if f.Times > 0 && f.Fired >= f.Times {
@@ -137,7 +135,7 @@ func (e *engine) fires(f *Fault) bool {
 }
 
 // askingClient returns the ID of the client that sent a request, as far as it
-// can be told without believing it.
+// is known before authentication.
 func (e *engine) askingClient(c *call, body []byte) string {
 	if id, _, given := c.basicCredentials(); given {
 		return id
@@ -152,14 +150,14 @@ func (e *engine) askingClient(c *call, body []byte) string {
 	return r.Form.Get("client_id")
 }
 
-// answer answers a request, or lets it fail as a fault says.
-func (s *Server) answer(c *call, w *recorder, r *http.Request, body []byte, next http.HandlerFunc) {
+// respond handles a request, or makes it fail as a fault says.
+func (s *Server) respond(c *call, w *recorder, r *http.Request, body []byte, next http.HandlerFunc) {
 	fault := s.engine.faultFor(c, body)
 	if fault == nil {
 		next(w, r)
 		return
 	}
-	switch fault.Kind { //nolint:exhaustive // The others come after the answer.
+	switch fault.Kind { //nolint:exhaustive // The others come after the response.
 	case FaultLatency:
 		wait(r, fault.Latency)
 	case FaultDropBefore:
@@ -168,12 +166,12 @@ func (s *Server) answer(c *call, w *recorder, r *http.Request, body []byte, next
 		fault.writeStatus(s.engine, w, r)
 		return
 	}
-	held := &heldAnswer{header: w.Header()}
+	held := &heldResponse{header: w.Header()}
 	next(held, r)
 	held.send(w, r, fault)
 }
 
-// wait pauses in real time, as long as the client is there.
+// wait pauses in real time, until the client goes away.
 func wait(r *http.Request, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -193,36 +191,36 @@ func (f *Fault) writeStatus(e *engine, w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(f.Body))
 		return
 	}
-	e.writeProblem(w, r, statusProblem(f.Status, "An injected fault"))
+	e.writeProblem(w, r, statusProblem(f.Status, "Injected fault"))
 }
 
-// heldAnswer is an answer that was written but not sent.
-type heldAnswer struct {
+// heldResponse is a response that was written but not sent.
+type heldResponse struct {
 	header http.Header
 	status int
 	body   []byte
 }
 
 // Header returns the header that will be sent.
-func (h *heldAnswer) Header() http.Header { return h.header }
+func (h *heldResponse) Header() http.Header { return h.header }
 
 // WriteHeader notes the status.
-func (h *heldAnswer) WriteHeader(status int) {
+func (h *heldResponse) WriteHeader(status int) {
 	if h.status == 0 {
 		h.status = status
 	}
 }
 
 // Write notes a piece of the body.
-func (h *heldAnswer) Write(p []byte) (int, error) {
+func (h *heldResponse) Write(p []byte) (int, error) {
 	h.WriteHeader(http.StatusOK)
 	h.body = append(h.body, p...)
 	return len(p), nil
 }
 
-// send sends the answer, as broken as the fault says.
-func (h *heldAnswer) send(w http.ResponseWriter, r *http.Request, fault *Fault) {
-	switch fault.Kind { //nolint:exhaustive // The others came before the answer, or leave it as it is.
+// send sends the response, broken as the fault says.
+func (h *heldResponse) send(w http.ResponseWriter, r *http.Request, fault *Fault) {
+	switch fault.Kind { //nolint:exhaustive // The others came before the response, or leave it as it is.
 	case FaultDropAfter:
 		panic(http.ErrAbortHandler)
 	case FaultMalformed:

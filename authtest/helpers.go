@@ -117,19 +117,19 @@ func (s *Server) Login(ctx context.Context, username, authorizeURL string) (*url
 	client := s.Client()
 	defer client.CloseIdleConnections()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	answer, err := client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("authtest: log in: %w", withoutURL(err))
 	}
-	defer answer.Body.Close() //nolint:errcheck // Nothing depends on it.
-	if answer.StatusCode == http.StatusFound {
-		return answer.Location()
+	defer response.Body.Close() //nolint:errcheck // Only read.
+	if response.StatusCode == http.StatusFound {
+		return response.Location()
 	}
-	page, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	page, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
-		return nil, fmt.Errorf("authtest: log in: status %d: %w", answer.StatusCode, err)
+		return nil, fmt.Errorf("authtest: log in: status %d: %w", response.StatusCode, err)
 	}
-	return nil, fmt.Errorf("authtest: log in: status %d: %s", answer.StatusCode, pageText(string(page)))
+	return nil, fmt.Errorf("authtest: log in: status %d: %s", response.StatusCode, pageText(string(page)))
 }
 
 // withoutURL takes the URL, which has secrets in its query, out of a client's error.
@@ -161,7 +161,7 @@ func pageText(page string) string {
 	return strings.Join(strings.Fields(text.String()), " ")
 }
 
-// Grant says which tokens [Server.Issue] shall make.
+// Grant describes tokens for [Server.Issue].
 type Grant struct {
 	User    string        // username or identity ID; empty: the client itself
 	Client  string        // ID of the client that they are issued to
@@ -229,8 +229,7 @@ func (e *engine) issueByHand(g Grant) ([]Issued, error) {
 	return issued, nil
 }
 
-// ExpireToken ends the life of an access or refresh token now and reports whether
-// there was one.
+// ExpireToken expires an access or refresh token and reports whether it existed.
 func (s *Server) ExpireToken(value string) bool {
 	e := s.engine
 	e.mu.Lock()

@@ -65,8 +65,8 @@ func (e *engine) addIdentity(added *identity) {
 	e.usernames[strings.ToLower(added.Username)] = added
 }
 
-// provision makes the identity of a username at its provider, unused as long as
-// nobody signs in with it. It returns nil when no provider has the domain.
+// provision makes the identity of a username at its provider, with the status unused
+// until its first login. It returns nil when no provider has the domain.
 func (e *engine) provision(username string) *identity {
 	_, domain, _ := strings.Cut(username, "@")
 	at := e.providerOf(domain)
@@ -117,7 +117,7 @@ func (e *engine) persons() iter.Seq[*account] {
 	}
 }
 
-// firstPerson returns who is signed in when nobody is named.
+// firstPerson returns the user who is signed in by default.
 func (e *engine) firstPerson() *identity {
 	for person := range e.persons() {
 		return person.identities[0]

@@ -10,7 +10,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// api answers the operations of the spec, each under the lock of the engine (see locked).
+// api implements the operations of the spec, each under the lock of the engine (see locked).
 type api struct{ *engine }
 
 var _ server.StrictServerInterface = api{}
@@ -71,7 +71,7 @@ func (a api) GetIdentities(ctx context.Context, request server.GetIdentitiesRequ
 }
 
 // seesInFull reports whether the caller may see all of an identity: with the
-// scope view_identities, and everybody their own.
+// scope view_identities, and users their own.
 func (p principal) seesInFull(i *identity) bool {
 	return p.has(string(scopes.AuthViewIdentities)) || p.identity.linkedWith(i)
 }

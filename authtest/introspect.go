@@ -11,7 +11,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// Introspect says what an access token stands for (RFC 7662). The caller must be
+// Introspect describes an access token (RFC 7662). The caller must be
 // in its audience: the client that it was issued to, or the owner of one of its
 // scopes. For anything else, refresh tokens included, the token is not active.
 func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObject) (server.IntrospectResponseObject, error) {
@@ -59,7 +59,7 @@ func (t *token) isFor(c *client) bool {
 	return t.client == c || slices.ContainsFunc(t.scopes, func(s *scope) bool { return s.client == c })
 }
 
-// introspection is what is always said about a live token.
+// introspection is what is returned for every valid token.
 func (e *engine) introspection(token *token, issuer string) server.Introspection {
 	key := sha256.Sum256([]byte(token.value))
 	return server.Introspection{
@@ -71,7 +71,7 @@ func (e *engine) introspection(token *token, issuer string) server.Introspection
 	}
 }
 
-// splitList takes a list joined with commas, repeated or both.
+// splitList takes a list joined with commas, given several times, or both.
 func splitList(values []string) []string {
 	return trimmed(strings.Split(strings.Join(values, ","), ","))
 }
@@ -98,7 +98,7 @@ func (a api) Validate(ctx context.Context, request server.ValidateRequestObject)
 }
 
 // Revoke ends an access or refresh token (RFC 7009). A token that is unknown or
-// another client's is left alone, and so is a missing one, with the same answer:
+// another client's is left alone, and so is a missing one, with the same response:
 // Globus' own clients send none for a token that they do not have.
 func (a api) Revoke(ctx context.Context, request server.RevokeRequestObject) (server.RevokeResponseObject, error) {
 	asking, _, err := a.tokenClient(callFrom(ctx), request.Body.ClientID)
@@ -117,12 +117,12 @@ func (a api) Revoke(ctx context.Context, request server.RevokeRequestObject) (se
 	return server.Revocation{}, nil
 }
 
-// GetUserinfo says who a token is for.
+// GetUserinfo returns the claims about the subject of a token.
 func (a api) GetUserinfo(ctx context.Context, _ server.GetUserinfoRequestObject) (server.GetUserinfoResponseObject, error) {
 	return a.userinfo(ctx)
 }
 
-// PostUserinfo says who a token is for.
+// PostUserinfo is GetUserinfo by POST.
 func (a api) PostUserinfo(ctx context.Context, _ server.PostUserinfoRequestObject) (server.PostUserinfoResponseObject, error) {
 	return a.userinfo(ctx)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// testKeyPEM is the key that every server starts with. It is public: whoever
-// trusts it trusts everybody.
+// testKeyPEM is the key that every server starts with. It is public, so a
+// signature with it proves nothing.
 //
 //go:embed testkey.pem
 var testKeyPEM []byte

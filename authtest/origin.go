@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// allowOrigin lets browsers of any origin read the answer, as the service does.
-// Cookies are not let through.
+// allowOrigin lets browsers of any origin read the response, as the service does.
+// Cookies are not accepted.
 func allowOrigin(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Origin") == "" {
 		return
@@ -16,8 +16,8 @@ func allowOrigin(w http.ResponseWriter, r *http.Request) {
 	header.Set("Access-Control-Expose-Headers", "Retry-After")
 }
 
-// preflight answers what a browser asks before it calls from another origin. Only
-// the operations of the API may be called from there.
+// preflight responds to a CORS preflight. Only the operations of the API may be
+// called from another origin.
 func (s *Server) preflight(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	asked := r.Clone(r.Context())
 	asked.Method = r.Header.Get("Access-Control-Request-Method")

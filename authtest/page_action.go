@@ -11,13 +11,13 @@ import (
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// filled is what a person has typed, and what is wrong with it.
+// filled is what a user has typed, and what is wrong with it.
 type filled struct {
 	Problem                         string
 	Username, Name, Email, Provider string
 }
 
-// signInAction does what a button of the pages says.
+// signInAction handles a form of the pages.
 func (e *engine) signInAction(c *call, a *authorization, v *visit) server.Response {
 	form := func(name string) string { return strings.TrimSpace(c.request.PostFormValue(name)) }
 	s, person := e.signedIn(c)
@@ -46,13 +46,13 @@ func (e *engine) signInAction(c *call, a *authorization, v *visit) server.Respon
 		confirmed, linking := v.pending, v.linking
 		v.pending, v.linking = nil, false
 		return e.enter(c, v, confirmed, true, linking)
-	case "restart": // forget who is signed in
+	case "restart": // discard the session
 		e.endSession(s)
 		v.fresh = nil
 		return seeOther(e.address(v, "", ""), e.noCookie(c))
 	case "deny":
 		return redirect(a.back(url.Values{
-			"error": {"access_denied"}, "error_description": {"The person denied the request"},
+			"error": {"access_denied"}, "error_description": {"The user denied the request"},
 		}))
 	case "allow":
 		return e.allowAction(c, a, v)
@@ -60,21 +60,21 @@ func (e *engine) signInAction(c *call, a *authorization, v *visit) server.Respon
 	return pages.UnknownAction().Write
 }
 
-// namedIdentity finds who is to sign in: the one whose button was pressed, or
-// whose username was typed.
+// namedIdentity finds the identity of a form: by its button, or by the username that
+// was typed.
 func (e *engine) namedIdentity(id, username string) (*identity, string) {
 	var found *identity
 	switch {
 	case id != "":
 		found = e.identities[strings.ToLower(id)]
 	case username == "":
-		return nil, "Choose somebody, or type a username."
+		return nil, "Choose a user or enter a username."
 	default:
 		found = e.usernames[strings.ToLower(username)]
 	}
 	switch {
 	case found == nil || found.client != nil || found.account == nil:
-		return nil, "Nobody has that username. Check the spelling, or create the user."
+		return nil, "There is no user with this username. Check the spelling, or create the user."
 	case found.closed():
 		return nil, "The identity " + found.Username + " is closed."
 	}
@@ -82,7 +82,7 @@ func (e *engine) namedIdentity(id, username string) (*identity, string) {
 }
 
 // signIn signs an identity in, after its second factor where one is needed. With
-// keep, the person stays who they are and the identity joins their session.
+// keep, the identity joins the session of the user who is signed in.
 func (e *engine) signIn(c *call, a *authorization, v *visit, i *identity, secondFactor, keep bool) server.Response {
 	_, person := e.signedIn(c)
 	linking := keep && person != nil && person.linkedWith(i)
@@ -108,8 +108,8 @@ func (r requirement) needsSecondFactor(i *identity) bool {
 	return r.mfa || slices.ContainsFunc(r.policies, func(p *Policy) bool { return p.RequiredMFA && p.admits(i) })
 }
 
-// enter notes that an identity has signed in. To join is to become one of the
-// identities of who is signed in; otherwise the identity is who is signed in.
+// enter records the login of an identity. With join it becomes one of the identities
+// of the user who is signed in; otherwise it replaces that user.
 func (e *engine) enter(c *call, v *visit, i *identity, secondFactor, join bool) server.Response {
 	s, person := e.signedIn(c)
 	if join && person != nil {
@@ -130,7 +130,7 @@ func (e *engine) enter(c *call, v *visit, i *identity, secondFactor, join bool) 
 	return seeOther(e.address(v, "", ""), e.cookie(c, s))
 }
 
-// createAction makes a user, or another identity of the one who is signed in.
+// createAction creates a user, or another identity of the user who is signed in.
 func (e *engine) createAction(c *call, a *authorization, v *visit, person *identity) server.Response {
 	linking := v.page == "create-link" && person != nil
 	entered := filled{
@@ -148,16 +148,16 @@ func (e *engine) createAction(c *call, a *authorization, v *visit, person *ident
 	return e.signIn(c, a, v, added, false, false)
 }
 
-// createUser adds what somebody typed, or says what is wrong with it.
+// createUser adds the user of a form, or returns what is wrong with the form.
 func (e *engine) createUser(entered filled) (*identity, string) {
 	for _, text := range []string{entered.Username, entered.Name, entered.Email} {
 		if len(text) > pages.LongestField {
-			return nil, "That is too long."
+			return nil, "The text is too long."
 		}
 	}
 	if entered.Email != "" {
 		if parsed, err := mail.ParseAddress(entered.Email); err != nil || parsed.Address != entered.Email {
-			return nil, "The email address is not one."
+			return nil, "Enter a valid email address."
 		}
 	}
 	username := entered.Username
@@ -170,18 +170,18 @@ func (e *engine) createUser(entered filled) (*identity, string) {
 			username += "@" + at.Domains[0]
 		}
 		if _, domain, _ := strings.Cut(username, "@"); e.providerOf(domain) != at {
-			return nil, at.Name + " vouches for usernames of " + strings.Join(at.Domains, " and ") + " only."
+			return nil, at.Name + " has usernames of " + strings.Join(at.Domains, " and ") + " only."
 		}
 	}
 	added, err := e.addUser(User{Username: username, Name: entered.Name, Email: entered.Email, Provider: entered.Provider})
 	if err != nil {
-		return nil, "This cannot be: " + strings.TrimPrefix(err.Error(), "authtest: ") + "."
+		return nil, "Cannot create user: " + strings.TrimPrefix(err.Error(), "authtest: ") + "."
 	}
 	return added, ""
 }
 
-// allowAction answers the client with a code, if everything is still as the page
-// showed it.
+// allowAction sends the client a code, if the request and the user are still those
+// that the page showed.
 func (e *engine) allowAction(c *call, a *authorization, v *visit) server.Response {
 	s, person := e.signedIn(c)
 	show, effective, refused := e.gate(a, v, s, person)
@@ -189,26 +189,26 @@ func (e *engine) allowAction(c *call, a *authorization, v *visit) server.Respons
 		return show()
 	}
 	if c.request.PostFormValue("identity") != effective.ID {
-		return e.consentPage(a, v, s, effective, filled{Problem: "Somebody else has signed in meanwhile. Look again before you allow this."})
+		return e.consentPage(a, v, s, effective, filled{Problem: "Another user has signed in meanwhile. Check the request again before you allow it."})
 	}
 	narrowed := *a
 	narrowed.scopes = chosen(a.scopes, "", c.request.PostForm["optional"])
 	if len(narrowed.scopes) == 0 {
-		return e.consentPage(a, v, s, effective, filled{Problem: "Choose at least one of them, or deny all."})
+		return e.consentPage(a, v, s, effective, filled{Problem: "Select at least one scope, or deny the request."})
 	}
 	label := strings.TrimSpace(c.request.PostFormValue("label"))
 	if len(label) > pages.LongestField {
 		return e.consentPage(a, v, s, effective, filled{Problem: "The label is too long."})
 	}
 	e.keepSession(s)
-	answer := e.grantCode(c, &narrowed, s, effective)
+	response := e.grantCode(c, &narrowed, s, effective)
 	for _, r := range narrowed.scopes {
 		e.consentFor(effective, a.client, r.scope, nil).Label = label
 	}
-	return answer
+	return response
 }
 
-// endSession signs a browser out. Tokens live on.
+// endSession signs a browser out. Tokens stay valid.
 func (e *engine) endSession(s *session) {
 	if s == nil {
 		return
@@ -218,7 +218,7 @@ func (e *engine) endSession(s *session) {
 	e.changed()
 }
 
-// noCookie makes a browser forget its session.
+// noCookie deletes the session cookie of a browser.
 func (e *engine) noCookie(c *call) *http.Cookie {
 	cookie := e.cookie(c, &session{})
 	cookie.MaxAge = -1

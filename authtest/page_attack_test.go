@@ -114,7 +114,7 @@ func TestPageEscapes(t *testing.T) {
 			s.authorize(scope, asked...).harmless()
 			s.press("Sign in", "username", evil).harmless()
 			s.follow("Create a user").press("Create and sign in", "username", evil, "name", evil, "email", evil).harmless()
-			s.authorize(scope, asked...).press("eve@evil.example").sees("It would like to").harmless()
+			s.authorize(scope, asked...).press("eve@evil.example").sees("It requests access to").harmless()
 			s.follow("Link an identity").press("Link", "username", evil).harmless()
 			s.authorize(scope, append(asked, "session_required_mfa", "true")...).harmless().press("eve@evil.example").harmless()
 			s.authorize(scope, append(asked, "session_required_identities", "bob@example.edu")...).harmless()
@@ -148,7 +148,7 @@ func TestPageRefusesForeignForms(t *testing.T) {
 	t.Parallel()
 	attacks := map[string]func(victim *surfer, form url.Values, header http.Header){
 		"no token":      func(_ *surfer, form url.Values, _ http.Header) { form.Del("form_token") },
-		"made-up token": func(_ *surfer, form url.Values, _ http.Header) { form.Set("form_token", strings.Repeat("A", 43)) },
+		"unknown token": func(_ *surfer, form url.Values, _ http.Header) { form.Set("form_token", strings.Repeat("A", 43)) },
 		"token of another browser": func(victim *surfer, form url.Values, _ http.Header) {
 			_, other := newSurfer(victim.tb, victim.peer).authorize("openid").form("Sign in")
 			form.Set("form_token", other.Get("form_token"))
@@ -202,8 +202,8 @@ func TestPageVisitIsBound(t *testing.T) {
 	s.authorize("openid", "prompt", "login").press("Alice Adams").sees("Allow")
 	progressed := s.at.String()
 	s.open(progressed).sees("Allow")
-	s.open(strings.Replace(progressed, "scope=openid", "scope=email", 1)).sees("Sign in", "You have to sign in again")
-	newSurfer(t, p).open(progressed).sees("Sign in", "Choose who you are")
+	s.open(strings.Replace(progressed, "scope=openid", "scope=email", 1)).sees("Sign in", "Sign in again, even if")
+	newSurfer(t, p).open(progressed).sees("Sign in", "Choose an identity")
 	forged, err := url.Parse(progressed)
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func TestPageVisitIsBound(t *testing.T) {
 	payload, _, _ := strings.Cut(query.Get("authtest_visit"), ".")
 	query.Set("authtest_visit", payload+"."+strings.Repeat("A", 43))
 	forged.RawQuery = query.Encode()
-	s.open(forged.String()).sees("Sign in", "You have to sign in again")
+	s.open(forged.String()).sees("Sign in", "Sign in again, even if")
 }
 
 // A consent must not be given by somebody who did not see the page.
@@ -222,7 +222,7 @@ func TestPageAllowIsForWhoSawIt(t *testing.T) {
 	s.authorize("openid").press("Alice Adams").sees("Allow")
 	action, form := s.form("Allow")
 	s.follow("Use another account").press("Bob Brown").sees("bob@example.edu")
-	s.send(http.MethodPost, action, form, nil).sees("Somebody else has signed in meanwhile", "bob@example.edu")
+	s.send(http.MethodPost, action, form, nil).sees("Another user has signed in meanwhile", "bob@example.edu")
 	s.press("Allow").code()
 }
 

@@ -8,9 +8,8 @@ import (
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// signInPage leads a person through an authorization request: one page after the
-// other, each decided anew by what the session has and the request needs. Forms
-// are sent to the same address.
+// signInPage leads a user through an authorization request page by page. The session
+// and the request decide each page anew. Forms are sent to the same address.
 func (e *engine) signInPage(c *call, a *authorization) server.Response {
 	v := e.visitOf(c.request)
 	if c.request.Method == http.MethodPost {
@@ -22,7 +21,7 @@ func (e *engine) signInPage(c *call, a *authorization) server.Response {
 	return e.nextPage(c, a, v)
 }
 
-// nextPage shows what comes next, or answers the client when nothing does.
+// nextPage shows the next page, or sends the client a code when no page is needed.
 func (e *engine) nextPage(c *call, a *authorization, v *visit) server.Response {
 	s, person := e.signedIn(c)
 	silent := a.params.Prompt == "none"
@@ -43,18 +42,18 @@ func (e *engine) nextPage(c *call, a *authorization, v *visit) server.Response {
 	shown, effective, refused := e.gate(a, v, s, person)
 	switch {
 	case refused != "" && silent:
-		return e.refuse(a, &redirectProblem{refused, "A page would have to be shown, and prompt=none forbids it"})
+		return e.refuse(a, &redirectProblem{refused, "A page is required, and prompt=none forbids pages"})
 	case refused != "":
 		return shown()
 	case e.agreed(a, effective) && (silent || !a.client.public()):
 		return e.grantCode(c, a, s, effective)
 	case silent:
-		return e.refuse(a, &redirectProblem{"consent_required", "A page would have to be shown, and prompt=none forbids it"})
+		return e.refuse(a, &redirectProblem{"consent_required", "A page is required, and prompt=none forbids pages"})
 	}
 	return e.consentPage(a, v, s, effective, filled{})
 }
 
-// signedIn returns the session of a browser and who signed in last, or nil.
+// signedIn returns the session of a browser and the identity that signed in last, or nil.
 func (e *engine) signedIn(c *call) (*session, *identity) {
 	s := e.sessionOf(c)
 	if s == nil || s.primary == nil || s.primary.account != s.account {
@@ -63,9 +62,9 @@ func (e *engine) signedIn(c *call) (*session, *identity) {
 	return s, s.primary
 }
 
-// gate checks that a session meets what a request asks for. When it does, the
-// result is the identity that the client will see; otherwise the error of a
-// request that forbids pages, and the page.
+// gate checks that a session meets the requirements of a request. If it does, the
+// result is the identity that the client will see; otherwise the error for a request
+// that forbids pages, and the page.
 func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) (show func() server.Response, effective *identity, refused string) {
 	if person == nil || a.required.login && len(v.fresh) == 0 && len(a.required.identities) == 0 {
 		return func() server.Response { return e.loginPage(a, v, s, filled{}) }, nil, "login_required"
@@ -91,7 +90,7 @@ func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) 
 	}
 	_, there := s.authentications[effective]
 	if !there && !slices.ContainsFunc(steps, func(s step) bool { return s.identity == effective }) {
-		steps = append(steps, step{identity: effective, mfa: a.required.mfa, reason: "The application will see " + effective.Username + "."})
+		steps = append(steps, step{identity: effective, mfa: a.required.mfa})
 	}
 	if len(steps) > 0 {
 		return func() server.Response { return e.stepsPage(a, v, person, steps) }, nil, "login_required"

@@ -20,7 +20,7 @@ func TestPageSignInAndConsent(t *testing.T) {
 	s.authorize("openid "+scope, "prefill_named_grant", "my-tool on laptop").
 		sees("Sign in", "Example command-line tool", "alice@example.edu", "linked to alice@example.edu", "bob@example.edu").
 		press("bob@example.edu").
-		sees("Allow Example command-line tool ?", "bob@example.edu", "Run jobs", "for which it needs to", "Transfer and share files",
+		sees("Allow Example command-line tool ?", "bob@example.edu", "Run jobs", "which requires", "Transfer and share files",
 			"View your groups and memberships", "a program on this computer")
 	_, form := s.form("Allow")
 	if form.Get("label") != "my-tool on laptop" {
@@ -101,9 +101,9 @@ func TestPageCreateUser(t *testing.T) {
 		"unknown domain":   {[]string{"username", "dana@lab.example"}, "dana@lab.example lab.example"},
 		"taken":            {[]string{"username", "ALICE@example.edu"}, "the username is taken"},
 		"no domain":        {[]string{"username", "dana"}, "the username must be name@domain"},
-		"another provider": {[]string{"username", "dana@globusid.org", "identity_provider", university}, "Example University vouches for usernames of example.edu only"},
+		"another provider": {[]string{"username", "dana@globusid.org", "identity_provider", university}, "Example University has usernames of example.edu only"},
 		"no provider":      {[]string{"username", "dana", "identity_provider", "nonsense"}, "There is no such identity provider"},
-		"email":            {[]string{"username", "dana@example.edu", "email", "Dana <dana@example.edu>"}, "The email address is not one"},
+		"email":            {[]string{"username", "dana@example.edu", "email", "Dana <dana@example.edu>"}, "Enter a valid email address"},
 		"too long":         {[]string{"username", strings.Repeat("d", 300) + "@example.edu"}, "too long"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,16 +128,16 @@ func TestPageProviders(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	s.authorize("openid").follow("Globus ID").sees("carol@globusid.org").seesNot("bob@example.edu").
-		press("Sign in", "username", "nobody@example.edu").sees("Nobody has that username").
+		press("Sign in", "username", "nobody@example.edu").sees("There is no user with this username").
 		press("Sign in", "username", "BOB@example.edu").sees("Allow", "bob@example.edu")
 	required := p.server.AddClient(authtest.Client{
 		Name: "Campus only", Type: "public_installed_client", RequiredIDP: "41143743-f3c8-4d60-bbdb-eeecaba85bd9",
 	})
 	other := newSurfer(t, p).authorize("openid", "client_id", required.ID)
-	other.sees("The application accepts identities of Globus ID only").seesNot("bob@example.edu")
+	other.sees("The application accepts only identities of Globus ID").seesNot("bob@example.edu")
 	other.press("Sign in", "username", "bob@example.edu").sees("Another identity is needed", "REQUIRED_IDENTITY_MISSING")
 	other.follow("Use another account").press("Sign in", "username", "alice@example.edu").
-		sees("Sign in once more", "The application will see alice@globusid.org").press("alice@globusid.org").
+		sees("Sign in again", "alice@globusid.org").press("alice@globusid.org").
 		sees("Allow", "alice@globusid.org").press("Allow").code()
 }
 
@@ -146,7 +146,7 @@ func TestPageLink(t *testing.T) {
 	p, s := pages(t)
 	s.authorize("openid urn:globus:auth:scope:auth.globus.org:view_identity_set").press("Bob Brown").
 		follow("Link an identity").press("Carol Clark").sees("Allow", "bob@example.edu", "Also signed in: carol@globusid.org")
-	s.follow("Link an identity").sees("Linked already", "carol@globusid.org").follow("Create an identity to link").
+	s.follow("Link an identity").sees("Linked identities", "carol@globusid.org").follow("Create an identity to link").
 		press("Create and link", "username", "bob@lab.example").sees("bob@lab.example")
 	response := p.want(p.exchange(s.press("Allow").code()), http.StatusOK).json(t)
 	info := p.want(p.do("GET", "/v2/oauth2/userinfo", bearer(text(response, "access_token")), nil), http.StatusOK).json(t)
@@ -172,9 +172,9 @@ func TestPageSecondFactor(t *testing.T) {
 		t.Errorf("amr = %v, want the password alone", got)
 	}
 	s.authorize(scope, "session_required_mfa", "True").
-		sees("Sign in once more", "Signing in has to be confirmed with a second factor").press("alice@example.edu").
-		sees("Confirm it is you")
-	s.authorize(scope, "session_required_mfa", "True").sees("Sign in once more") // not confirmed: nothing changed
+		sees("Sign in again", "A second factor is required").press("alice@example.edu").
+		sees("Confirm your identity")
+	s.authorize(scope, "session_required_mfa", "True").sees("Sign in again") // not confirmed: nothing changed
 	s.press("alice@example.edu").press("Confirm the second factor").sees("Allow")
 	if got, _ := amr().([]any); len(got) != 2 {
 		t.Errorf("amr = %v, want a second factor", got)
@@ -188,8 +188,8 @@ func TestPageRequirements(t *testing.T) {
 		steps func(p *peer, s *surfer)
 	}{
 		"identity": {[]string{"session_required_identities", "alice@globusid.org", "session_message", "Your campus account, please."}, func(_ *peer, s *surfer) {
-			s.sees("says: Your campus account, please.", "The identity alice@globusid.org has to be signed in").
-				press("alice@example.edu Example").sees("Sign in once more").press("alice@globusid.org").
+			s.sees("says: Your campus account, please.", "The identity alice@globusid.org must be signed in").
+				press("alice@example.edu Example").sees("Sign in again").press("alice@globusid.org").
 				sees("Allow", "alice@example.edu", "Also signed in: alice@globusid.org")
 		}},
 		"identity of another": {[]string{"session_required_identities", "alice@globusid.org"}, func(_ *peer, s *surfer) {
@@ -201,7 +201,7 @@ func TestPageRequirements(t *testing.T) {
 				sees("Allow", "bob@example.edu", "Also signed in: carol@globusid.org")
 		}},
 		"single domain": {[]string{"session_required_single_domain", "globusid.org,example.org"}, func(_ *peer, s *surfer) {
-			s.sees("globusid.org or example.org").press("alice@example.edu Example").sees("Sign in once more").press("alice@globusid.org").sees("Allow")
+			s.sees("globusid.org or example.org").press("alice@example.edu Example").sees("Sign in again").press("alice@globusid.org").sees("Allow")
 		}},
 		"prompt and identity": {[]string{"session_required_identities", "alice@globusid.org", "prompt", "login"}, func(_ *peer, s *surfer) {
 			address := s.at.String()
@@ -209,12 +209,12 @@ func TestPageRequirements(t *testing.T) {
 				s.open(address).press("alice@globusid.org").sees("Allow", "alice@globusid.org")
 			}
 			s.follow("Use another account").press("alice@example.edu Example").sees("Allow", "alice@example.edu")
-			s.open(address).sees("Sign in once more", "You have to sign in again").press("alice@globusid.org").sees("Allow", "alice@example.edu")
+			s.open(address).sees("Sign in again", "Sign in again, even if").press("alice@globusid.org").sees("Allow", "alice@example.edu")
 		}},
 		"prompt": {[]string{"prompt", "login"}, func(_ *peer, s *surfer) {
 			address := s.at.String()
-			s.sees("You have to sign in again").press("Carol Clark").sees("Allow", "carol@globusid.org")
-			s.open(address).sees("Sign in", "You have to sign in again")
+			s.sees("Sign in again, even if").press("Carol Clark").sees("Allow", "carol@globusid.org")
+			s.open(address).sees("Sign in", "Sign in again, even if")
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestPagePolicyTimeout(t *testing.T) {
 	s.authorize(scope).press("Alice Adams").sees("Allow")
 	s.authorize(scope, policy...).sees("Allow")
 	p.server.Advance(time.Hour + time.Second)
-	s.authorize(scope, policy...).sees("Sign in once more", "within the last 1 hour", "the very identity").press("alice@example.edu")
+	s.authorize(scope, policy...).sees("Sign in again", "within the last 1 hour", "the identity that the application will see").press("alice@example.edu")
 	response := p.want(p.exchange(s.press("Allow").code()), http.StatusOK).json(t)
 	evaluations, _ := p.introspect(text(token(t, response, p.ready.ConfidentialClientID), "access_token"))["policy_evaluations"].(map[string]any)
 	if got, _ := evaluations[p.ready.PolicyID].(map[string]any); got["evaluation"] != true {
@@ -296,7 +296,7 @@ func TestPageCode(t *testing.T) {
 	p, s := pages(t)
 	shown := strings.TrimSuffix(p.server.BaseURL(), "/") + "/v2/web/auth-code"
 	s.authorize("openid", "redirect_uri", shown, "prefill_named_grant", "tool on laptop").press("Alice Adams").press("Allow").
-		sees("Your authorization code", "for Example command-line tool , as alice@example.edu", "tool on laptop", "good for")
+		sees("Your authorization code", "for Example command-line tool , as alice@example.edu", "tool on laptop", "valid once")
 	code := s.at.Query().Get("code")
 	s.sees(code)
 	if got := s.header.Get("Referrer-Policy"); got != "no-referrer" {
@@ -307,10 +307,10 @@ func TestPageCode(t *testing.T) {
 		"grant_type": {"authorization_code"}, "client_id": {p.ready.NativeClientID}, "code": {code},
 		"code_verifier": {verifier}, "redirect_uri": {shown},
 	}), http.StatusOK)
-	s.open(address).sees("This code was used already")
-	s.open("/v2/web/auth-code?code=made-up").sees("made-up", "This server did not give this code")
+	s.open(address).sees("This code was already used")
+	s.open("/v2/web/auth-code?code=made-up").sees("made-up", "This server did not issue this code")
 	s.open("/v2/web/auth-code?error=access_denied&error_description=No.").sees("access_denied", "No.")
-	if s.open("/v2/web/auth-code").sees("none was given"); s.status != http.StatusBadRequest {
+	if s.open("/v2/web/auth-code").sees("parameter code is missing"); s.status != http.StatusBadRequest {
 		t.Errorf("status without a code = %d, want 400", s.status)
 	}
 	s.authorize("openid", "redirect_uri", shown).press("Deny").sees("No authorization code", "access_denied")
@@ -320,9 +320,9 @@ func TestPageLogout(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	s.authorize("openid").press("Alice Adams").sees("Allow")
-	s.open("/v2/web/logout").sees("alice@example.edu is no longer signed in")
-	s.open("/v2/web/logout").sees("Nobody was signed in")
-	s.authorize("openid").sees("Choose who you are")
+	s.open("/v2/web/logout").sees("alice@example.edu is signed out of this browser")
+	s.open("/v2/web/logout").sees("No user was signed in")
+	s.authorize("openid").sees("Choose an identity")
 	for name, c := range map[string]struct {
 		client, uri string
 		linked      bool
@@ -351,7 +351,7 @@ func TestPageLogout(t *testing.T) {
 				t.Errorf("link back to %s: %t, want %t", c.uri, got, c.linked)
 			}
 			if !c.linked {
-				s.sees("there is no link to it")
+				s.sees("so it is not linked")
 			}
 		})
 	}

@@ -8,45 +8,45 @@ import (
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// inWords says what a request asks of the person's session.
+// inWords describes what a request requires of the session.
 func (e *engine) inWords(a *authorization) []string {
 	var words []string
 	r := a.required
 	if r.login {
-		words = append(words, "You have to sign in again, even if you are signed in.")
+		words = append(words, "Sign in again, even if you are signed in.")
 	}
 	for _, i := range r.identities {
-		words = append(words, "The identity "+i.Username+" has to be signed in.")
+		words = append(words, "The identity "+i.Username+" must be signed in.")
 	}
 	if len(r.domains) > 0 {
-		words = append(words, "An identity of "+strings.Join(r.domains, " or ")+" has to be signed in.")
+		words = append(words, "An identity of "+strings.Join(r.domains, " or ")+" must be signed in.")
 	}
 	for _, p := range r.policies {
 		words = append(words, p.inWords())
 	}
 	for _, p := range r.projects {
-		words = append(words, "An administrator of the project “"+p.Name+"” has to have signed in within the last "+pages.Duration(adminTimeout)+".")
+		words = append(words, "An administrator of the project “"+p.Name+"” must have signed in within the last "+pages.Duration(adminTimeout)+".")
 	}
 	if r.mfa {
-		words = append(words, "Signing in has to be confirmed with a second factor.")
+		words = append(words, "A second factor is required.")
 	}
 	if at := e.providers[a.client.RequiredIDP]; at != nil {
-		words = append(words, "The application accepts identities of "+at.Name+" only.")
+		words = append(words, "The application accepts only identities of "+at.Name+".")
 	}
 	for _, asked := range a.scopes {
 		if domains := asked.scope.requiredDomains; len(domains) > 0 {
-			words = append(words, "“"+asked.scope.name+"” is for people with an identity of "+strings.Join(domains, " or ")+".")
+			words = append(words, "“"+asked.scope.name+"” requires an identity of "+strings.Join(domains, " or ")+".")
 		}
 	}
 	return words
 }
 
-// inWords says what a policy asks.
+// inWords describes what a policy requires.
 func (p *Policy) inWords() string {
-	text := "The policy “" + p.Name + "” asks for "
+	text := "The policy “" + p.Name + "” requires "
 	switch {
 	case p.HighAssurance:
-		text += "a sign-in with the very identity that the application will see"
+		text += "a sign-in with the identity that the application will see"
 	default:
 		text += "a sign-in"
 	}
@@ -54,7 +54,7 @@ func (p *Policy) inWords() string {
 		text += ", of " + strings.Join(p.Include, " or ")
 	}
 	if len(p.Exclude) > 0 {
-		text += ", with no identity of " + strings.Join(p.Exclude, " or ") + " signed in"
+		text += ", without identities of " + strings.Join(p.Exclude, " or ") + " in the session"
 	}
 	if p.Timeout != nil {
 		text += ", within the last " + pages.Duration(time.Duration(*p.Timeout)*time.Second)
@@ -68,7 +68,6 @@ func (p *Policy) inWords() string {
 // stepView is an identity that has to sign in.
 type stepView struct {
 	Identity     identityView
-	Reason       string
 	SecondFactor bool
 }
 
@@ -80,13 +79,13 @@ func (e *engine) stepsPage(a *authorization, v *visit, person *identity, steps [
 		Steps  []stepView
 	}{flowView: e.flowView(a, v, filled{}), Person: e.identityView(person, nil)}
 	for _, s := range steps {
-		view.Steps = append(view.Steps, stepView{Identity: e.identityView(s.identity, nil), Reason: s.reason, SecondFactor: s.mfa})
+		view.Steps = append(view.Steps, stepView{Identity: e.identityView(s.identity, nil), SecondFactor: s.mfa})
 	}
-	return v.flowPage(a, "steps.html", "Sign in once more", view, "")
+	return v.flowPage(a, "steps.html", "Sign in again", view, "")
 }
 
-// unmetPage explains why a person cannot meet what a request asks for, and what
-// would help.
+// unmetPage explains why a user does not meet the requirements of a request, and what
+// to do.
 func (e *engine) unmetPage(a *authorization, v *visit, person *identity, detail string) server.Response {
 	view := struct {
 		flowView
@@ -106,12 +105,12 @@ func (e *engine) excludedPage(a *authorization, v *visit, excluded *identity) se
 		Excluded bool
 	}{
 		e.flowView(a, v, filled{}), e.identityView(excluded, nil),
-		"A policy forbids that " + excluded.Username + " is signed in. Sign out, and sign in without it.", true,
+		"A policy does not allow " + excluded.Username + " in the session. Sign out, and sign in without it.", true,
 	}
 	return v.flowPage(a, "unmet.html", "An identity is not allowed here", view, "")
 }
 
-// consentPage asks a person whether the application may have what it asks for.
+// consentPage asks a user for consent.
 func (e *engine) consentPage(a *authorization, v *visit, s *session, person *identity, entered filled) server.Response {
 	view := struct {
 		flowView

@@ -12,11 +12,11 @@ type scopeView struct {
 	Description string
 	Text        string
 	Optional    bool
-	Refresh     bool // its resource server may act while the person is away
+	Refresh     bool // its resource server may get a refresh token
 	Needs       []scopeView
 }
 
-// scopeTree shows what is asked for.
+// scopeTree shows the requested scopes.
 func scopeTree(list []requested, above string) []scopeView {
 	views := make([]scopeView, 0, len(list))
 	for n, r := range list {

@@ -31,7 +31,7 @@ type flowView struct {
 	Link   string
 }
 
-// clientView is the application that asks.
+// clientView is the application that requests access.
 type clientView struct{ Name, ID, Terms, Privacy, Destination string }
 
 // identityView is one row of a list of identities.
@@ -72,7 +72,7 @@ func webAddress(text string) string {
 	return text
 }
 
-// destination says in short where an answer goes.
+// destination describes the redirect URI in short.
 func destination(redirectURI, base string) string {
 	parsed, err := url.Parse(redirectURI)
 	switch {
@@ -99,7 +99,7 @@ func (v *visit) flowPage(a *authorization, name, title string, view any, problem
 	return p.Write
 }
 
-// loginPage lets a person choose who they are.
+// loginPage lets a person choose an identity.
 func (e *engine) loginPage(a *authorization, v *visit, s *session, entered filled) server.Response {
 	if entered.Username == "" {
 		entered.Username = a.params.LoginHint
@@ -182,7 +182,7 @@ func (e *engine) identityView(i *identity, s *session) identityView {
 	return view
 }
 
-// createPage asks for a new user, or for a new identity of the present one.
+// createPage asks for a new user, or for a new identity of the user who is signed in.
 func (e *engine) createPage(a *authorization, v *visit, person *identity, linking bool, entered filled) server.Response {
 	view := struct {
 		flowView
@@ -198,7 +198,7 @@ func (e *engine) createPage(a *authorization, v *visit, person *identity, linkin
 }
 
 func (e *engine) providerChoices(chosen string) []choiceView {
-	choices := []choiceView{{Name: "The one of the username's domain", Chosen: chosen == ""}}
+	choices := []choiceView{{Name: "The provider of the username's domain", Chosen: chosen == ""}}
 	for _, id := range e.ordered.providers {
 		if id != clientProviderID {
 			p := e.providers[id]
@@ -229,12 +229,12 @@ func (e *engine) linkPage(a *authorization, v *visit, person *identity, entered 
 	return v.flowPage(a, "link.html", "Link an identity", view, entered.Problem)
 }
 
-// secondFactorPage asks for the second factor of who signs in.
+// secondFactorPage asks for the second factor of an identity.
 func (e *engine) secondFactorPage(a *authorization, v *visit) server.Response {
 	view := struct {
 		flowView
 		Person identityView
 	}{e.flowView(a, v, filled{}), e.identityView(v.pending, nil)}
 	view.Action = e.address(v, "", "")
-	return v.flowPage(a, "second-factor.html", "Confirm it is you", view, "")
+	return v.flowPage(a, "second-factor.html", "Confirm your identity", view, "")
 }

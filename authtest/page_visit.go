@@ -26,12 +26,12 @@ func (e *engine) browserOf(r *http.Request) pages.Browser {
 	return e.forms.Browser(r, strings.HasPrefix(e.base(r), "https:"))
 }
 
-// visit is how far a person has come with one authorization request in one
-// browser. It travels in the address, authenticated.
+// visit is the progress of a user with one authorization request in one browser. It
+// is in the address, authenticated.
 type visit struct {
 	browser  pages.Browser
 	query    url.Values  // of the authorization request itself
-	page     string      // that the person asked for
+	page     string      // that the user requested
 	provider string      // whose identities are shown
 	fresh    []*identity // that signed in for this request
 	pending  *identity   // that has yet to confirm the second factor
@@ -45,7 +45,7 @@ type visitDocument struct {
 	Ends    int64    `json:"e"`
 }
 
-// visitOf reads where a person is. What is not authentic is as if it was not there.
+// visitOf reads the progress of a user. It ignores what is not authentic.
 func (e *engine) visitOf(r *http.Request) *visit {
 	query := r.URL.Query()
 	v := &visit{

@@ -16,9 +16,9 @@ import (
 func (a api) AuthCodePage(_ context.Context, request server.AuthCodePageRequestObject) (server.AuthCodePageResponseObject, error) {
 	params := request.Params
 	view := struct {
-		Code, Client, Person, Label, Life string
-		Error, ErrorDescription           string
-		Warning                           string
+		Code, Client, Person, Label, Lifetime string
+		Error, ErrorDescription               string
+		Warning                               string
 	}{Code: params.Code, Error: params.Error, ErrorDescription: params.ErrorDescription}
 	shown := pages.Page{Status: http.StatusOK, Name: "code.html", Title: "Your authorization code", Private: true}
 	found := a.codes[params.Code]
@@ -26,15 +26,15 @@ func (a api) AuthCodePage(_ context.Context, request server.AuthCodePageRequestO
 	case params.Error != "":
 		shown.Title = "No authorization code"
 	case params.Code == "":
-		return errorPage(http.StatusBadRequest, "OAUTH_AUTH_REQUEST_FAILURE", "This page shows an authorization code, and none was given."), nil
+		return errorPage(http.StatusBadRequest, "OAUTH_AUTH_REQUEST_FAILURE", "The parameter code is missing."), nil
 	case found == nil:
-		view.Warning = "This server did not give this code. The program will not be able to use it."
+		view.Warning = "This server did not issue this code. The program cannot use it."
 	case found.login != nil:
-		view.Warning = "This code was used already. Start again in the program."
-	case a.now().Sub(found.issued) >= codeLife:
-		view.Warning = "This code is too old. Start again in the program."
+		view.Warning = "This code was already used. Start again in the program."
+	case a.now().Sub(found.issued) >= codeLifetime:
+		view.Warning = "This code has expired. Start again in the program."
 	default:
-		view.Client, view.Person, view.Life = found.authorization.client.Name, found.identity.Username, pages.Duration(codeLife)
+		view.Client, view.Person, view.Lifetime = found.authorization.client.Name, found.identity.Username, pages.Duration(codeLifetime)
 		view.Label = found.authorization.params.PrefillNamedGrant
 		if len(found.consents) > 0 {
 			view.Label = found.consents[0].Label
@@ -66,7 +66,7 @@ func (a api) LogoutPage(ctx context.Context, request server.LogoutPageRequestObj
 				view.BackName = asking.Name
 			}
 		} else {
-			view.Refused = "The page to return to is not one of a registered application, so there is no link to it."
+			view.Refused = "The return address does not belong to a registered application, so it is not linked."
 		}
 	}
 	shown := pages.Page{

@@ -81,11 +81,11 @@ func (a api) GetPolicy(ctx context.Context, request server.GetPolicyRequestObjec
 }
 
 // timeoutOf reads a timeout, which may be null.
-func timeoutOf(member nullable.Nullable[int]) *int {
-	if !member.IsSpecified() || member.IsNull() {
+func timeoutOf(field nullable.Nullable[int]) *int {
+	if !field.IsSpecified() || field.IsNull() {
 		return nil
 	}
-	seconds := member.MustGet()
+	seconds := field.MustGet()
 	return &seconds
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// problem is an error that a client gets as a document.
+// problem is an error that is sent to the client as a document.
 type problem struct {
 	status     int
 	code       string // of the errors document; empty: OAuth form only
 	title      string
 	detail     string
-	oauth      string // member "error"
+	oauth      string // field "error"
 	parameters server.AuthorizationParameters
 	unapproved []string
 }
@@ -32,7 +32,8 @@ func oauthProblem(code, description string) *problem {
 	return &problem{status: http.StatusBadRequest, oauth: code, detail: description}
 }
 
-// invalidGrant is the answer to anything that is dead, used or another client's.
+// invalidGrant is the error for a code or token that is invalid, already used or
+// another client's.
 // The service gives no description.
 func invalidGrant() *problem { return oauthProblem("invalid_grant", "") }
 
@@ -54,13 +55,13 @@ func badRequest(detail string) *problem {
 	return p
 }
 
-// consentRequired is the answer when a person has to approve scopes first.
+// consentRequired is the error when a user must approve scopes first.
 func consentRequired(missing []string) *problem {
 	const title = "User must approve your client using scopes. See 'unapproved_scopes'."
 	return &problem{
 		status: http.StatusForbidden, code: "DEPENDENT_CONSENT_REQUIRED", title: title,
 		oauth: "dependent_consent_required", unapproved: missing,
-		detail: "User hasn't approved the following scopes: " + joinSpace(missing),
+		detail: "User hasn't approved the following scopes: " + strings.Join(missing, " "),
 	}
 }
 
@@ -77,7 +78,7 @@ func (p *problem) document(id string) server.ErrorDocument {
 	}
 }
 
-// writeProblem answers with an error, which is a *problem or unexpected.
+// writeProblem writes an error, which is a *problem or unexpected.
 func (e *engine) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p, known := errors.AsType[*problem](err)
 	if !known {

@@ -21,7 +21,7 @@ func (e *engine) projectByAdminPolicy(id string) *Project {
 	return nil
 }
 
-// developer returns the caller of the developer API: somebody with the scope
+// developer returns the caller of the developer API: a token with the scope
 // manage_projects.
 func (e *engine) developer(ctx context.Context) (principal, error) {
 	return e.bearerWith(callFrom(ctx), string(scopes.AuthManageProjects))
@@ -43,7 +43,7 @@ func (e *engine) administers(p principal, of *Project) bool {
 	})
 }
 
-// mayRead refuses who is not an administrator.
+// mayRead returns an error unless the caller is an administrator.
 func (e *engine) mayRead(p principal, of *Project) error {
 	if !e.administers(p, of) {
 		return forbidden("You are not an administrator of the project")
@@ -51,8 +51,8 @@ func (e *engine) mayRead(p principal, of *Project) error {
 	return nil
 }
 
-// mayChange refuses who is not an administrator, and a person whose session has
-// no administrator that signed in lately. The answer says how to get one.
+// mayChange returns an error unless the caller is an administrator and its session has
+// one that signed in recently. The error has the parameters for a login.
 func (e *engine) mayChange(p principal, of *Project) error {
 	if err := e.mayRead(p, of); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (e *engine) projectDocument(p *Project) server.Project {
 	return document
 }
 
-// adminIDs checks administrators that a request names.
+// checkAdmins checks administrators that a request names.
 func (e *engine) checkAdmins(ids []string) ([]string, error) {
 	if err := checkUUIDs("admin_ids", ids); err != nil {
 		return nil, err
@@ -242,11 +242,11 @@ func (a api) DeleteProject(ctx context.Context, request server.DeleteProjectRequ
 			return nil, conflict("The project still has policies; delete them first")
 		}
 	}
-	answer := a.projectResponse(found)
+	response := a.projectResponse(found)
 	delete(a.projects, found.ID)
 	a.ordered.projects = drop(a.ordered.projects, found.ID)
 	a.changed()
-	return answer, nil
+	return response, nil
 }
 
 // drop removes an ID from a list.

@@ -8,7 +8,7 @@ import (
 )
 
 // random makes IDs and tokens. It is a cryptographic generator, seeded by the
-// system or, for answers that repeat, with a fixed seed. The caller holds the
+// system or, for a deterministic server, with a fixed seed. The caller holds the
 // engine's lock.
 type random struct {
 	source *rand.ChaCha8

@@ -8,10 +8,9 @@ import (
 	"github.com/globusauth/globusauth/internal/origin"
 )
 
-// acceptsRedirect reports whether an answer may go to a redirect URI. A
+// acceptsRedirect reports whether a response may be sent to a redirect URI. A
 // registered one is compared exactly. Native clients and the instances of their
-// templates may use any loopback
-// address with any port and path (RFC 8252 section 7.3), and the page that shows
+// templates may use any loopback address with any port and path (RFC 8252 section 7.3), and the page that shows
 // the code.
 func (c *client) acceptsRedirect(uri, base string) bool {
 	if uri == "" {
@@ -31,7 +30,7 @@ func (c *client) acceptsRedirect(uri, base string) bool {
 		parsed.User == nil && parsed.Fragment == "" && !strings.Contains(uri, "#")
 }
 
-// checkRedirectURI says what is wrong with a URI that shall be registered.
+// checkRedirectURI checks a redirect URI for registration.
 func checkRedirectURI(uri string) error {
 	parsed, err := url.Parse(uri)
 	switch {
@@ -40,7 +39,7 @@ func checkRedirectURI(uri string) error {
 	case strings.Contains(uri, "#"):
 		return badRequest("The redirect URI '" + uri + "' has a fragment")
 	case strings.ContainsAny(uri, " \t\r\n*"):
-		return badRequest("The redirect URI '" + uri + "' has a blank or a wildcard")
+		return badRequest("The redirect URI '" + uri + "' has a space or a wildcard")
 	case parsed.Scheme == "https" && parsed.Host != "":
 		return nil
 	case parsed.Scheme == "http" && origin.Loopback(parsed.Hostname()):

@@ -18,12 +18,12 @@ type Request struct {
 	Header    http.Header
 	Form      url.Values // of a form body
 	Body      []byte     // at most the first 16 KiB
-	Status    int        // of the answer; 0 when the connection was dropped without one
+	Status    int        // of the response; 0 when the connection was dropped without one
 }
 
 const maxRecordedBody = 16 << 10
 
-// entry is a request as it is kept: parsed only when somebody asks.
+// entry is a request as it is kept: parsed when it is read.
 type entry struct {
 	at                             time.Time
 	operation, method, path, query string
@@ -58,7 +58,7 @@ func (l *requestLog) last() []entry {
 	return append(append([]entry{}, l.entries[l.next:]...), l.entries[:l.next]...)
 }
 
-// Requests returns the last requests that the server answered, oldest first.
+// Requests returns the last requests that the server received, oldest first.
 func (s *Server) Requests() []Request {
 	s.engine.mu.Lock()
 	entries := s.engine.log.last()

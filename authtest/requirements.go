@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// requirement is what a login has to satisfy beyond knowing who somebody is.
+// requirement is what a login must satisfy beyond identifying the user.
 type requirement struct {
 	identities []*identity // each must be in session
 	domains    []string    // an identity of any one of them must be in session
 	policies   []*Policy
 	projects   []*Project // an administrator of each must be in session, recently
 	mfa        bool
-	login      bool // everybody named, or whoever is signed in, authenticates again
+	login      bool // the named identities, or the one that is signed in, authenticate again
 	message    string
 }
 
@@ -58,22 +58,20 @@ func missingIdentity(detail string) error { return pageError("REQUIRED_IDENTITY_
 type step struct {
 	identity *identity
 	mfa      bool
-	reason   string
 }
 
-// missing returns who has to authenticate so that the session of a person meets
-// the requirement: nobody, when it does already. The error is a page: the person
-// cannot meet it.
+// missing returns the identities that must authenticate so that the session of a user
+// meets the requirement. The error is shown on a page: the user cannot meet it.
 func (e *engine) missing(r requirement, s *session, person *identity) ([]step, error) {
 	var steps []step
-	need := func(i *identity, mfa bool, reason string) {
+	need := func(i *identity, mfa bool) {
 		for n := range steps {
 			if steps[n].identity == i {
 				steps[n].mfa = steps[n].mfa || mfa
 				return
 			}
 		}
-		steps = append(steps, step{identity: i, mfa: mfa, reason: reason})
+		steps = append(steps, step{identity: i, mfa: mfa})
 	}
 	inSession := func(i *identity) bool {
 		last, found := s.authentications[i]
@@ -84,7 +82,7 @@ func (e *engine) missing(r requirement, s *session, person *identity) ([]step, e
 			return nil, missingIdentity("The identity " + i.Username + " is required, and it is not linked to " + person.Username + ".")
 		}
 		if !inSession(i) {
-			need(i, r.mfa, i.Username+" has to be signed in.")
+			need(i, r.mfa)
 		}
 	}
 	if len(r.domains) > 0 {
@@ -93,7 +91,7 @@ func (e *engine) missing(r requirement, s *session, person *identity) ([]step, e
 			return nil, missingIdentity("An identity of " + strings.Join(r.domains, " or ") + " is required, and " + person.Username + " has none.")
 		}
 		if !slices.ContainsFunc(candidates, inSession) {
-			need(candidates[0], r.mfa, "An identity of "+strings.Join(r.domains, " or ")+" has to be signed in.")
+			need(candidates[0], r.mfa)
 		}
 	}
 	for _, p := range r.policies {
@@ -106,7 +104,7 @@ func (e *engine) missing(r requirement, s *session, person *identity) ([]step, e
 		if len(candidates) == 0 {
 			return nil, missingIdentity("The policy '" + p.Name + "' admits no identity of " + person.Username + ".")
 		}
-		need(candidates[0], p.RequiredMFA || r.mfa, "The policy '"+p.Name+"' asks for it.")
+		need(candidates[0], p.RequiredMFA || r.mfa)
 	}
 	for _, p := range r.projects {
 		if e.adminInSession(p, s) && !r.login {
@@ -116,10 +114,10 @@ func (e *engine) missing(r requirement, s *session, person *identity) ([]step, e
 		if len(candidates) == 0 {
 			return nil, missingIdentity("No identity of " + person.Username + " administers the project '" + p.Name + "'.")
 		}
-		need(candidates[0], r.mfa, "An administrator of '"+p.Name+"' has to be signed in.")
+		need(candidates[0], r.mfa)
 	}
 	if len(steps) == 0 && (r.login || r.mfa && !s.authentications[person].mfa || !inSession(person) && len(s.authentications) == 0) {
-		need(person, r.mfa, person.Username+" has to sign in.")
+		need(person, r.mfa)
 	}
 	return steps, nil
 }

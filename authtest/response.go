@@ -12,17 +12,17 @@ import (
 	"github.com/globusauth/globusauth/unixtime"
 )
 
-// errorPage tells a user what is wrong.
+// errorPage is a page about an error.
 func errorPage(status int, code, detail string) server.Response {
 	return pages.Error(status, code, detail).Write
 }
 
-// redirect sends a browser on.
+// redirect is a redirect of a browser.
 func redirect(location string, cookies ...*http.Cookie) server.Response {
 	return redirectWith(http.StatusFound, location, cookies...)
 }
 
-// seeOther sends a browser on after a form, with GET.
+// seeOther is a redirect after a form, to GET.
 func seeOther(location string, cookies ...*http.Cookie) server.Response {
 	return redirectWith(http.StatusSeeOther, location, cookies...)
 }

@@ -17,7 +17,7 @@ import (
 
 const maxBody = 1 << 20
 
-// routes builds the handler of everything that the server answers.
+// routes builds the handler of the server.
 func (s *Server) routes() http.Handler {
 	e := s.engine
 	mux := http.NewServeMux()
@@ -73,7 +73,7 @@ func malformed(err error) error {
 	return badRequest("The body cannot be read: " + err.Error())
 }
 
-// badParameter answers a request whose query cannot be read.
+// badParameter responds to a request whose query cannot be read.
 func (e *engine) badParameter(w http.ResponseWriter, r *http.Request, err error) {
 	if c := callFrom(r.Context()); c != nil && c.operation == "authorize" {
 		_ = errorPage(http.StatusBadRequest, "OAUTH_AUTH_REQUEST_FAILURE", err.Error())(w)
@@ -97,11 +97,11 @@ func (r router) HandleFunc(pattern string, handler func(http.ResponseWriter, *ht
 	r.mux.Handle(pattern, r.server.surround(operation, handler))
 }
 
-// ServeHTTP answers a request.
+// ServeHTTP handles a request.
 func (r router) ServeHTTP(w http.ResponseWriter, request *http.Request) { r.mux.ServeHTTP(w, request) }
 
-// recorder notes the status of an answer, and tells of it before the first byte
-// goes out: who has the answer finds it counted.
+// recorder records the status of a response before its first byte is sent: a client
+// that has the response finds it counted.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -114,7 +114,7 @@ func (r *recorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// Write notes that the answer began.
+// Write notes that the response began.
 func (r *recorder) Write(p []byte) (int, error) {
 	r.begin(http.StatusOK)
 	return r.ResponseWriter.Write(p)
@@ -130,7 +130,7 @@ func (r *recorder) begin(status int) {
 // Unwrap gives [http.ResponseController] the original.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// surround reads the body, applies faults, answers, records and counts.
+// surround reads the body, applies faults, records and counts.
 func (s *Server) surround(operation string, next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
@@ -153,7 +153,7 @@ func (s *Server) surround(operation string, next http.HandlerFunc) http.Handler 
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		normalizeQuery(r)
-		s.answer(c, out, r, body, next)
+		s.respond(c, out, r, body, next)
 	})
 }
 
@@ -170,13 +170,13 @@ func (s *Server) logRequest(ctx context.Context, c *call, status int, started ti
 }
 
 // listParameters are lists in a query: one parameter joined with commas, which
-// some clients repeat instead.
+// some clients give several times.
 var listParameters = []string{
 	"ids", "usernames", "include", "domains", "scope_strings", "session_required_identities",
 	"session_required_single_domain", "session_required_policies",
 }
 
-// normalizeQuery joins repeated lists.
+// normalizeQuery joins such lists.
 func normalizeQuery(r *http.Request) {
 	if !strings.Contains(r.URL.RawQuery, "&") {
 		return

@@ -36,7 +36,7 @@ func (e *engine) dependsOn(target *scope, except *client) *scope {
 	return nil
 }
 
-// removeScope takes a scope out. Tokens and consents with it die.
+// removeScope deletes a scope. Consents to it are revoked.
 func (e *engine) removeScope(s *scope) {
 	delete(e.scopes, s.id)
 	delete(e.byScope, s.text)
@@ -138,7 +138,7 @@ func (a api) GetClientScope(ctx context.Context, request server.GetClientScopeRe
 var suffixPattern = regexp.MustCompile(`^[a-z0-9_]+$`)
 
 // CreateScope makes a scope for the client's ID, and one for each of its host
-// names. Sources disagree on the answer: it has the first one as "scope" and all
+// names. Sources disagree on the response: it has the first one as "scope" and all
 // as "scopes".
 func (a api) CreateScope(ctx context.Context, request server.CreateScopeRequestObject) (server.CreateScopeResponseObject, error) {
 	body := request.Body.Scope
@@ -197,7 +197,7 @@ func (e *engine) applyScope(s *scope, body server.ScopeUpdate) error {
 				return badRequest("There is no scope '" + d.Scope + "' to depend on")
 			}
 			if target.id == s.id || reaches(target, s.id) {
-				return badRequest("The scope " + target.text + " depends on this one; dependencies must not go round in circles")
+				return badRequest("The scope " + target.text + " depends on this one; dependencies must not be circular")
 			}
 			s.dependents = append(s.dependents, dependency{
 				scope: target, optional: d.Optional, requiresRefresh: d.RequiresRefreshToken,

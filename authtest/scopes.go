@@ -33,7 +33,7 @@ const (
 )
 
 // requested is one scope of a request, with the dependencies that go with it:
-// those that were asked for and those that the scope always has.
+// those that were requested and those that the scope always has.
 type requested struct {
 	scope    *scope
 	optional bool
@@ -132,7 +132,7 @@ func (e *engine) resolve(node scopes.Node, unknown *[]string, path []*scope) (re
 }
 
 // addRegistered adds the dependencies that a scope always has. The optional ones
-// come only when they are asked for.
+// come only when they are requested.
 func (e *engine) addRegistered(r *requested, path []*scope) {
 	if len(path) > maxScopeDepth {
 		return
@@ -168,9 +168,7 @@ func serverOf(text string, owner *client) string {
 	return owner.ID
 }
 
-func joinSpace(list []string) string { return strings.Join(list, " ") }
-
-// names returns scope strings joined with blanks.
+// names returns scope strings joined with spaces.
 func names(list []*scope) string {
 	if len(list) == 1 {
 		return list[0].text
@@ -179,5 +177,5 @@ func names(list []*scope) string {
 	for i, s := range list {
 		texts[i] = s.text
 	}
-	return joinSpace(texts)
+	return strings.Join(texts, " ")
 }

@@ -23,12 +23,12 @@ const (
 )
 
 // Config configures a [Server]. The zero Config is the built-in world on a real
-// clock with tokens as long-lived as the service's.
+// clock with the token lifetimes of the service.
 type Config struct {
 	// World is what the server knows at the start; nil is [DefaultWorld]. The
 	// resource servers of Globus are added where they are missing.
 	World *World
-	// Seed is what [Server.Reset] goes back to; nil is World.
+	// Seed is what [Server.Reset] restores; nil is World.
 	Seed *World
 	// BaseURL is where clients reach the server, without a path. Empty: for a
 	// server that listens itself its address, for a [Server.Handler] the host
@@ -36,7 +36,7 @@ type Config struct {
 	BaseURL string
 	// Now is the clock; nil is [time.Now]. [Server.Advance] moves it.
 	Now func() time.Time
-	// AccessTokenLifetime is how long access tokens live; 0 is 48 hours.
+	// AccessTokenLifetime is the lifetime of access tokens; 0 is 48 hours.
 	AccessTokenLifetime time.Duration
 	// RotateRefreshTokens makes every refresh give a new refresh token; the one
 	// that was used is revoked then.
@@ -55,12 +55,12 @@ type Config struct {
 	// TLS makes a server that listens itself use https, with a certificate that
 	// the client of [Server.Client] trusts.
 	TLS bool
-	// Logger gets one line for every request, without secrets; nil is none.
+	// Logger gets a line for every request, without secrets; nil logs nothing.
 	Logger *slog.Logger
 	// RecordedRequests is how many requests [Server.Requests] remembers; 0 is 1000.
 	RecordedRequests int
 	// MaxTokens is how many access tokens, and how many refresh tokens, are kept;
-	// those that die first make room. 0 is 500,000.
+	// those that expire first are discarded. 0 is 500,000.
 	MaxTokens int
 }
 
@@ -68,7 +68,7 @@ type Config struct {
 type Server struct {
 	engine   *engine
 	handler  http.Handler
-	listener *httptest.Server                 // nil for a server that somebody else runs
+	listener *httptest.Server                 // nil for a server that does not listen
 	seed     *World                           // of Reset; nil is the built-in world
 	fail     func(format string, args ...any) // of the test, or panic
 
@@ -124,9 +124,9 @@ func begin(config Config, world *World) (*engine, error) {
 	return e, e.load(*world)
 }
 
-// Reset puts everything back to the start: the world of the configuration, its
-// clock, keys and faults, no tokens, no sessions, no recorded requests. An error,
-// which leaves everything as it is, is a Seed that cannot be loaded.
+// Reset restores the start: the world of the configuration, its clock, keys and
+// faults, without tokens, sessions and recorded requests. It returns an error, and
+// changes nothing, if Seed cannot be loaded.
 func (s *Server) Reset() error {
 	e := s.engine
 	e.mu.Lock()
@@ -173,7 +173,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // listen starts the server on a free port of the loopback address.
 func (s *Server) listen() error {
 	s.listener = httptest.NewUnstartedServer(s.handler)
-	s.listener.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // injected faults are no news
+	s.listener.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // injected faults break connections
 	if s.engine.config.TLS {
 		s.listener.StartTLS()
 	} else {

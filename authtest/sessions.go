@@ -17,7 +17,7 @@ type session struct {
 	id              string
 	cookie          string // what the browser holds; the ID is known to resource servers
 	account         *account
-	primary         *identity // who signed in last
+	primary         *identity // that signed in last
 	authentications map[*identity]authentication
 	lastSeen        time.Time
 }
@@ -35,14 +35,14 @@ type sessionStore struct {
 }
 
 const (
-	sessionLife  = 24 * time.Hour
-	maxSessions  = 10000
-	adminTimeout = 30 * time.Minute
+	sessionLifetime = 24 * time.Hour
+	maxSessions     = 10000
+	adminTimeout    = 30 * time.Minute
 )
 
 func newSessionStore() sessionStore { return sessionStore{byCookie: map[string]*session{}} }
 
-// newSession starts a session that nobody is signed in to.
+// newSession starts an empty session.
 func (e *engine) newSession() *session {
 	return &session{
 		id: e.random.uuid(), cookie: e.random.secret("fake-session-"),
@@ -59,7 +59,7 @@ func (e *engine) keepSession(s *session) {
 	}
 	for len(e.sessions.cookies) > 0 {
 		oldest := e.sessions.byCookie[e.sessions.cookies[0]]
-		if oldest != nil && len(e.sessions.cookies) < maxSessions && now.Sub(oldest.lastSeen) < sessionLife {
+		if oldest != nil && len(e.sessions.cookies) < maxSessions && now.Sub(oldest.lastSeen) < sessionLifetime {
 			break
 		}
 		delete(e.sessions.byCookie, e.sessions.cookies[0])
@@ -77,7 +77,7 @@ func (e *engine) sessionOf(c *call) *session {
 		return nil
 	}
 	found := e.sessions.byCookie[cookie.Value]
-	if found == nil || e.now().Sub(found.lastSeen) >= sessionLife {
+	if found == nil || e.now().Sub(found.lastSeen) >= sessionLifetime {
 		return nil
 	}
 	return found
@@ -85,7 +85,7 @@ func (e *engine) sessionOf(c *call) *session {
 
 // authenticate signs an identity in.
 func (e *engine) authenticate(s *session, i *identity, mfa bool) {
-	if s.account != i.account { // somebody else
+	if s.account != i.account { // another user
 		s.account = i.account
 		s.authentications = map[*identity]authentication{}
 	}
@@ -116,7 +116,7 @@ func (p *Policy) admits(i *identity) bool {
 
 // satisfied reports whether a session meets a policy for the identity that a
 // token is for. An identity in session must have authenticated recently enough,
-// with a second factor where the policy asks, and be of the right domain; with
+// with a second factor where the policy requires it, and be of the right domain; with
 // high assurance it must be the token's own identity. No identity in session may
 // be of an excluded domain. An empty list of domains constrains nothing.
 func (e *engine) satisfied(p *Policy, s *session, effective *identity) bool {

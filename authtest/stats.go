@@ -7,16 +7,16 @@ import (
 	"github.com/globusauth/globusauth/internal/server"
 )
 
-// Stats counts what a server has answered since it started or was reset.
+// Stats counts the responses of a server since its start or the last reset.
 type Stats struct {
-	// Operations counts answers by operation ID of the API's description and status.
+	// Operations counts responses by operation ID of the API's description and status.
 	Operations map[string]map[string]int `json:"operations"`
-	// Grants counts the answers of the token endpoint by grant type and outcome:
+	// Grants counts the responses of the token endpoint by grant type and outcome:
 	// "ok" or the OAuth error. Every grant is there, with "ok" and "invalid_grant".
 	Grants map[string]map[string]int `json:"grants"`
 }
 
-// statistics has a lock of its own kind: the engine's.
+// statistics is guarded by the lock of the engine.
 type statistics struct {
 	operations map[string]map[int]int
 	grants     map[server.GrantType]map[string]int

@@ -117,13 +117,13 @@ func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *s
 	if found == nil || found.authorization.client != asking {
 		return nil, nil, invalidGrant()
 	}
-	if found.login != nil { // somebody else may have it: end what it gave (RFC 6749 section 4.1.2)
+	if found.login != nil { // it may be stolen: revoke what it gave (RFC 6749 section 4.1.2)
 		found.login.revoked = true
 		e.changed()
 		return nil, nil, invalidGrant()
 	}
 	params := found.authorization.params
-	if e.now().Sub(found.issued) >= codeLife || params.RedirectURI != form.RedirectURI || !found.session.account.has(found.identity) {
+	if e.now().Sub(found.issued) >= codeLifetime || params.RedirectURI != form.RedirectURI || !found.session.account.has(found.identity) {
 		return nil, nil, invalidGrant()
 	}
 	if err := checkVerifier(params.CodeChallenge, form.CodeVerifier); err != nil {
@@ -149,7 +149,7 @@ func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *s
 func (a *account) has(i *identity) bool { return slices.Contains(a.identities, i) }
 
 // checkVerifier applies PKCE (RFC 7636 section 4.6). A verifier without a
-// challenge is refused: the client believes in a protection that it does not have.
+// challenge is refused: the client relies on a protection that it does not have.
 func checkVerifier(challenge, verifier string) error {
 	if challenge == "" {
 		if verifier != "" {
@@ -179,7 +179,7 @@ func withConsented(consents []*consent, i *identity, c *client) []*consent {
 }
 
 // exchangeRefresh makes a new access token. A refresh token gives one token, of
-// one resource server; the answer always carries a refresh token.
+// one resource server; the response always has a refresh token.
 func (e *engine) exchangeRefresh(asking *client, used *credential, form *server.TokenRequest) ([]server.ResourceServerToken, error) {
 	if form.RefreshToken == "" {
 		return nil, oauthProblem("invalid_request", "refresh_token is required")
@@ -210,7 +210,7 @@ func (e *engine) exchangeRefresh(asking *client, used *credential, form *server.
 	return []server.ResourceServerToken{e.tokenDocument(&access, current.value)}, nil
 }
 
-// narrow picks the scopes that a refresh asks for, all when it names none.
+// narrow picks the scopes that a refresh requests, or all.
 func narrow(t *token, text string) ([]*scope, []*consent, error) {
 	if text == "" {
 		return t.scopes, t.consents, nil
@@ -294,9 +294,9 @@ func (e *engine) issueTokens(i issue, issuer string) ([]server.ResourceServerTok
 	return documents, claims
 }
 
-// wantsRefresh reports whether a refresh token goes with a token: offline access
-// was asked for, or the resource server registered that it needs one, and all its
-// scopes allow it.
+// wantsRefresh reports whether a refresh token is issued with a token: offline access
+// was requested, or the resource server registered that it needs one, and all scopes
+// of the token allow it.
 func (i issue) wantsRefresh(t *token) bool {
 	return !slices.ContainsFunc(t.consents, func(given *consent) bool {
 		return !given.scope.allowsRefresh || !i.offline && !given.requiresRefresh()

@@ -5,8 +5,8 @@ import "time"
 // World is what a [Server] knows when it starts, and the document that
 // [Server.Snapshot] writes: providers, users, groups, clients with their scopes,
 // projects, policies and faults, and in a snapshot the tokens, consents and
-// sessions as well. IDs that are empty are made up. It is read and written as
-// YAML with the member names of the tags.
+// sessions as well. Empty IDs are generated. It is read and written as
+// YAML with the field names of the tags.
 type World struct {
 	Providers []Provider `yaml:"identity_providers,omitempty"`
 	Users     []User     `yaml:"users,omitempty"`
@@ -34,7 +34,7 @@ type User struct {
 	Name         string `yaml:"name,omitempty"` // empty is null on the wire, here and below
 	Email        string `yaml:"email,omitempty"`
 	Organization string `yaml:"organization,omitempty"`
-	Provider     string `yaml:"identity_provider,omitempty"` // ID; empty: the provider of the username's domain, made up if there is none
+	Provider     string `yaml:"identity_provider,omitempty"` // ID; empty: the provider of the username's domain, generated if there is none
 	Status       string `yaml:"status,omitempty"`            // empty: used
 	Type         string `yaml:"identity_type,omitempty"`     // empty: login
 	LastLogin    int64  `yaml:"last_authentication,omitempty"`
@@ -83,7 +83,7 @@ type Credential struct {
 // Scope is a scope that a client owns.
 //
 // A scope string with {uuid} in it stands for that scope of any resource server
-// with a UUID, such as a collection or a flow: when one is asked for, a client
+// with a UUID, such as a collection or a flow: when one is requested, a client
 // with that ID is registered, with a scope for each pattern of this client.
 // {uuid_} is the UUID once more, with _ in place of -.
 type Scope struct {
@@ -109,7 +109,7 @@ type Dependency struct {
 type Project struct {
 	ID            string   `yaml:"id,omitempty"`
 	Name          string   `yaml:"display_name"`
-	ContactEmail  string   `yaml:"contact_email,omitempty"` // empty: made up
+	ContactEmail  string   `yaml:"contact_email,omitempty"` // empty: generated
 	AdminIDs      []string `yaml:"admin_ids,omitempty"`     // identity IDs or usernames
 	AdminGroupIDs []string `yaml:"admin_group_ids,omitempty"`
 	AdminPolicy   string   `yaml:"admin_policy,omitempty"` // ID that stands for "an administrator signed in recently"

@@ -30,8 +30,8 @@ func count(text []byte) (values int) {
 	return values
 }
 
-// ReadWorld reads a seed or a snapshot, a YAML or JSON document with the members
-// of [World]. A member that is not known is an error: it is misspelt, as a rule.
+// ReadWorld reads a seed or a snapshot, a YAML or JSON document with the fields
+// of [World]. An unknown field is an error: it is usually misspelt.
 func ReadWorld(r io.Reader) (World, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxWorld+1))
 	if err != nil {
@@ -41,7 +41,7 @@ func ReadWorld(r io.Reader) (World, error) {
 		return World{}, errors.New("authtest: read the world: the document is longer than 1 GiB")
 	}
 	if values := count(text); values > max(maxValues, len(text)/sparse) {
-		return World{}, fmt.Errorf("authtest: read the world: the document has about %d values in %d bytes, more than any world", values, len(text))
+		return World{}, fmt.Errorf("authtest: read the world: the document has about %d values in %d bytes, too many", values, len(text))
 	}
 	// JSON is YAML but for one thing: how it escapes letters beyond U+FFFF.
 	if plain := jsontext.Value(bytes.Clone(text)); plain.Format() == nil {

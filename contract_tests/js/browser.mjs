@@ -218,9 +218,9 @@ for (const size of Object.keys(sizes)) {
     });
     await person.sees("Sign in", "requirements");
     await person.button(/alice@example.edu Example University/).click();
-    await person.sees("Confirm it is you", "second-factor");
+    await person.sees("Confirm your identity", "second-factor");
     await person.button("Confirm the second factor").click();
-    await person.sees("Sign in once more", "steps");
+    await person.sees("Sign in again", "steps");
     await person.button(/alice@globusid.org/).click();
     await person.button("Confirm the second factor").click();
     await person.sees("Allow Example command-line tool?", "consent-message");
@@ -253,7 +253,7 @@ for (const size of Object.keys(sizes)) {
     await person.authorize("openid");
     await person.heading("Sign in");
     await person.open("/v2/oauth2/authorize?client_id=nobody", 400);
-    await person.sees("Something is wrong", "error");
+    await person.sees("Something went wrong", "error");
     await person.leave();
   });
 
@@ -273,7 +273,7 @@ for (const size of Object.keys(sizes)) {
     assert.equal((await fetch(`${base}v2/oauth2/userinfo`, { headers: { Authorization: `Bearer ${token}` } })).status, 401);
     const consents = await person.button(/^Revoke consent/).count();
     await person.button(/^Revoke consent/).first().click();
-    await said("The consent is revoked, and the tokens that stood on it are dead.");
+    await said("The consent is revoked, and the tokens that depend on it are invalid.");
     assert.ok((await person.button(/^Revoke consent/).count()) < consents);
     const keys = await (await fetch(`${base}jwk.json`)).text();
     await person.button("Rotate keys").click();
@@ -282,10 +282,10 @@ for (const size of Object.keys(sizes)) {
     const { now } = await control("GET", "clock");
     await person.page.getByLabel("Move it by").fill("90m");
     await person.button("Advance").click();
-    await said("The clock has moved.");
+    await said("The clock was moved.");
     assert.ok(new Date((await control("GET", "clock")).now) - new Date(now) >= 90 * 60 * 1000);
     await person.page.getByLabel("Operation").fill("getJWKS");
-    await person.page.getByLabel("At most, times").fill("1");
+    await person.page.getByLabel("At most (times)").fill("1");
     await person.button("Inject the fault").click();
     await said("The fault is set.");
     assert.equal((await fetch(`${base}jwk.json`)).status, 503);
@@ -325,7 +325,7 @@ test("the keyboard is enough", async () => {
   await person.authorize("openid");
   await person.page.keyboard.press("Tab");
   assert.equal(await person.page.evaluate(() => document.activeElement.textContent), "Skip to the content");
-  await person.page.getByLabel("Or type a username").focus();
+  await person.page.getByLabel("Or enter a username").focus();
   await person.page.keyboard.type("bob@example.edu");
   await person.page.keyboard.press("Enter");
   await person.page.getByRole("heading", { name: "Allow" }).waitFor();

@@ -242,4 +242,4 @@ func withoutSecrets(values url.Values) url.Values {
 }
 
 // shorten keeps enough of a secret to tell it from others.
-func shorten(secret string) string { return secret[:min(16, len(secret)/2)] + "…" }
+func shorten(secret string) string { return secret[:min(20, len(secret)/2)] + "…" }
