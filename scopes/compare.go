@@ -1,51 +1,41 @@
 package scopes
 
-// Equal reports whether two graphs mean the same, whatever the order and spelling
-// they were read from.
-func (g *Graph) Equal(other *Graph) bool {
-	return len(g.names) == len(other.names) && len(g.edges) == len(other.edges) &&
-		g.String() == other.String()
-}
+import "iter"
 
 // Contains reports whether a consent to g covers everything in other: every scope
 // at the top level of other is at the top level of g, and every dependency in
-// other is one in g. What is required covers what is optional, but not the other
-// way round. Everything contains an empty graph.
+// other is one in g. A required scope covers an optional one, but not the other
+// way round. Every graph contains an empty graph.
 func (g *Graph) Contains(other *Graph) bool {
-	if len(other.names) == 0 {
-		return true
+	required := make(map[place]bool, len(g.edges))
+	for at, optional := range g.places() {
+		required[at] = required[at] || !optional
 	}
-	const required, optional = 2, 1
-	have := make([]uint8, len(g.names))             // the edges of one group of g, by node
-	for from := range int32(len(other.names) + 1) { //nolint:gosec // Bounded by maxText.
-		wanted := other.out(from)
-		if len(wanted) == 0 {
-			continue
-		}
-		group := int32(0)
-		if from > 0 {
-			n, ok := g.index[other.names[from-1]]
-			if !ok {
-				return false
-			}
-			group = n + 1
-		}
-		for _, e := range g.out(group) {
-			if e.optional {
-				have[e.to] = max(have[e.to], optional)
-			} else {
-				have[e.to] = required
-			}
-		}
-		for _, e := range wanted {
-			n, ok := g.index[other.names[e.to]]
-			if !ok || have[n] == 0 || have[n] == optional && !e.optional {
-				return false
-			}
-		}
-		for _, e := range g.out(group) {
-			have[e.to] = 0
+	for at, optional := range other.places() {
+		if must, found := required[at]; !found || !must && !optional {
+			return false
 		}
 	}
 	return true
+}
+
+// place is a scope as a dependency of another, or at the top level.
+type place struct{ of, name string }
+
+// places yields every scope at each of its places, and whether it is optional there.
+func (g *Graph) places() iter.Seq2[place, bool] {
+	return func(yield func(place, bool) bool) {
+		for from := range len(g.names) + 1 {
+			at := place{}
+			if from > 0 {
+				at.of = g.names[from-1]
+			}
+			for _, e := range g.out(int32(from)) { //nolint:gosec // Bounded by maxText.
+				at.name = g.names[e.to]
+				if !yield(at, e.optional) {
+					return
+				}
+			}
+		}
+	}
 }

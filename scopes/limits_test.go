@@ -52,7 +52,7 @@ func TestDepthLimit(t *testing.T) {
 			t.Errorf("%s: 64 levels: %v", name, err)
 			continue
 		}
-		if again := mustParse(t, graph.String()); !again.Equal(graph) {
+		if again := mustParse(t, graph.String()); again.String() != graph.String() {
 			t.Errorf("%s: 64 levels do not survive printing", name)
 		}
 		if _, err := scopes.Parse(make(65)); !errors.Is(err, scopes.ErrTooLarge) {
@@ -201,7 +201,7 @@ func TestSharedGraph(t *testing.T) {
 		wg.Go(func() {
 			roots := graph.Roots()
 			clear(roots[0].Dependencies())
-			if graph.String() != want || graph.List().String() != want || !graph.Equal(graph) || !graph.Contains(graph) || len(roots) != 3 {
+			if graph.String() != want || graph.List().String() != want || !graph.Contains(graph) || len(roots) != 3 {
 				t.Error("a shared graph changed")
 			}
 		})
@@ -215,7 +215,7 @@ func TestHostileIsStable(t *testing.T) {
 		graph := mustParse(t, text)
 		printed := graph.String()
 		again := mustParse(t, printed)
-		if again.String() != printed || !graph.Equal(again) || !graph.Contains(again) || !again.Contains(graph) {
+		if again.String() != printed || !graph.Contains(again) || !again.Contains(graph) {
 			t.Errorf("%s: not stable", name)
 		}
 		if joined := graph.List().String(); joined != printed {

@@ -164,7 +164,7 @@ func TestMergeAndContainsAgreeWithModel(t *testing.T) {
 		if got, want := a.Contains(b), modelA.contains(modelB); got != want {
 			t.Fatalf("%q contains %q: %v, want %v", a, b, got, want)
 		}
-		if got, want := a.Equal(b), modelA.render("") == modelB.render(""); got != want {
+		if got, want := a.String() == b.String(), modelA.render("") == modelB.render(""); got != want {
 			t.Fatalf("%q equal %q: %v, want %v", a, b, got, want)
 		}
 		both := modelOf(slices.Concat(treesA, treesB))

@@ -2,7 +2,12 @@ package scopes_test
 
 import (
 	"errors"
-	"maps"
+	"go/ast"
+	"go/constant"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,51 +16,39 @@ import (
 
 const someID = "11111111-2222-3333-4444-555555555555"
 
-// known is every well-known and dynamic scope of the package, arranged as in the
-// recorded collections of the official SDK.
-func known() map[string]map[string]scopes.Scope {
-	return map[string]map[string]scopes.Scope{
-		"AuthScopes": {
-			"openid":                  scopes.AuthOpenID,
-			"profile":                 scopes.AuthProfile,
-			"email":                   scopes.AuthEmail,
-			"manage_projects":         scopes.AuthManageProjects,
-			"view_authentications":    scopes.AuthViewAuthentications,
-			"view_clients":            scopes.AuthViewClients,
-			"view_clients_and_scopes": scopes.AuthViewClientsAndScopes,
-			"view_consents":           scopes.AuthViewConsents,
-			"view_identities":         scopes.AuthViewIdentities,
-			"view_identity_set":       scopes.AuthViewIdentitySet,
-		},
-		"TransferScopes": {"all": scopes.TransferAll, "gcp_install": scopes.TransferGCPInstall},
-		"GroupsScopes":   {"all": scopes.GroupsAll, "view_my_groups_and_memberships": scopes.GroupsViewMyGroups},
-		"SearchScopes": {
-			"all":                   scopes.SearchAll,
-			"globus_connect_server": scopes.SearchGlobusConnectServer,
-			"ingest":                scopes.SearchIngest,
-			"search":                scopes.SearchSearch,
-		},
-		"FlowsScopes": {
-			"all":          scopes.FlowsAll,
-			"manage_flows": scopes.FlowsManageFlows,
-			"view_flows":   scopes.FlowsViewFlows,
-			"run":          scopes.FlowsRun,
-			"run_status":   scopes.FlowsRunStatus,
-			"run_manage":   scopes.FlowsRunManage,
-		},
-		"TimersScopes":                       {"timer": scopes.Timers},
-		"ComputeScopes":                      {"all": scopes.ComputeAll},
-		"NexusScopes":                        {"groups": scopes.NexusGroups},
-		"GCSEndpointScopes(" + someID + ")":  {"manage_collections": scopes.EndpointManageCollections(someID)},
-		"SpecificFlowScopes(" + someID + ")": {"user": scopes.FlowUser(someID)},
-		"GCSCollectionScopes(" + someID + ")": {
-			"data_access": scopes.CollectionDataAccess(someID),
-			"https":       scopes.CollectionHTTPS(someID),
-		},
+// constants returns the string constants that wellknown.go exports, by name: the
+// scopes and the resource servers.
+func constants(t *testing.T) (known []scopes.Scope, servers []string) {
+	t.Helper()
+	set := token.NewFileSet()
+	stub, err := parser.ParseFile(set, "stub.go", "package scopes; type Scope string", 0)
+	if err != nil {
+		t.Fatal(err)
 	}
+	file, err := parser.ParseFile(set, "wellknown.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked, err := new(types.Config).Check("scopes", set, []*ast.File{stub, file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range checked.Scope().Names() {
+		found, ok := checked.Scope().Lookup(name).(*types.Const)
+		switch {
+		case !ok || !found.Exported():
+		case strings.HasSuffix(name, "ResourceServer"):
+			servers = append(servers, constant.StringVal(found.Val()))
+		default:
+			known = append(known, scopes.Scope(constant.StringVal(found.Val())))
+		}
+	}
+	return known, servers
 }
 
-func TestConstants(t *testing.T) {
+// The constants are those that the official SDK has, and each has the resource server
+// that the SDK has for it.
+func TestScopeResourceServer_WellKnownScopes(t *testing.T) {
 	t.Parallel()
 	var recorded struct {
 		Collections map[string]struct {
@@ -64,36 +57,27 @@ func TestConstants(t *testing.T) {
 		} `json:"collections"`
 	}
 	readJSON(t, "scope_constants.json", &recorded)
-	ours := known()
-	if len(recorded.Collections) != len(ours) {
-		t.Errorf("%d collections recorded, %d here", len(recorded.Collections), len(ours))
-	}
-	servers := map[string]string{
-		"AuthScopes":     scopes.AuthResourceServer,
-		"TransferScopes": scopes.TransferResourceServer,
-		"GroupsScopes":   scopes.GroupsResourceServer,
-		"SearchScopes":   scopes.SearchResourceServer,
-		"FlowsScopes":    scopes.FlowsResourceServer,
-		"TimersScopes":   scopes.TimersResourceServer,
-		"ComputeScopes":  scopes.ComputeResourceServer,
-		"NexusScopes":    scopes.NexusResourceServer,
-	}
+	known, servers := constants(t)
+	known = append(known, scopes.EndpointManageCollections(someID), scopes.FlowUser(someID),
+		scopes.CollectionDataAccess(someID), scopes.CollectionHTTPS(someID))
 	for name, collection := range recorded.Collections {
-		if !maps.Equal(ours[name], collection.Scopes) {
-			t.Errorf("%s:\n got %v\nwant %v", name, ours[name], collection.Scopes)
-		}
-		if server, ok := servers[name]; ok && server != collection.ResourceServer {
-			t.Errorf("%s: resource server %q, want %q", name, server, collection.ResourceServer)
+		if server := collection.ResourceServer; server != someID && !slices.Contains(servers, server) {
+			t.Errorf("%s: no constant for the resource server %q", name, server)
 		}
 		for _, scope := range collection.Scopes {
+			if !slices.Contains(known, scope) {
+				t.Errorf("%s: no constant for the scope %q", name, scope)
+			}
 			for _, form := range []scopes.Scope{scope, scope.Optional(), scope.With("urn:globus:auth:scope:x:y")} {
 				if server, ok := form.ResourceServer(); !ok || server != collection.ResourceServer {
 					t.Errorf("%s: derived resource server %q, %v, want %q", form, server, ok, collection.ResourceServer)
 				}
 			}
-			if err := (scopes.List{scope}).Validate(); err != nil {
-				t.Error(err)
-			}
+		}
+	}
+	for _, scope := range known {
+		if server, _ := scope.ResourceServer(); server != someID && !slices.Contains(servers, server) || (scopes.List{scope}).Validate() != nil {
+			t.Errorf("%q is for %q", scope, server)
 		}
 	}
 }
