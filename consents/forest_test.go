@@ -58,7 +58,7 @@ func mustForest(t *testing.T, list []gen.Consent) *consents.Forest {
 	return forest
 }
 
-func TestVectors(t *testing.T) {
+func TestForestMeets_Vectors(t *testing.T) {
 	t.Parallel()
 	var vectors []struct {
 		Name     string          `json:"name"`
@@ -108,7 +108,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func TestRecordedAnswer(t *testing.T) {
+func TestNewForest_RecordedResponse(t *testing.T) {
 	t.Parallel()
 	var recorded []struct {
 		Response struct {
@@ -134,7 +134,7 @@ func TestRecordedAnswer(t *testing.T) {
 	}
 }
 
-func TestForest(t *testing.T) {
+func TestNewForest_Trees(t *testing.T) {
 	t.Parallel()
 	list := chain(t, "A", "B", "A/C", "A/C/D", "A/E", "B/C", "A/C/D/F")
 	slices.Reverse(list) // the order of the answer does not matter
@@ -165,7 +165,7 @@ func TestForest(t *testing.T) {
 	}
 }
 
-func TestForestErrors(t *testing.T) {
+func TestNewForest_Errors(t *testing.T) {
 	t.Parallel()
 	consent := func(id int64, path ...int64) gen.Consent { return gen.Consent{ID: id, DependencyPath: path} }
 	tests := []struct {
@@ -208,7 +208,7 @@ func TestForestErrors(t *testing.T) {
 	}
 }
 
-func TestZeroForest(t *testing.T) {
+func TestForest_ZeroValue(t *testing.T) {
 	t.Parallel()
 	var zero consents.Forest
 	empty := mustForest(t, nil)
@@ -233,7 +233,7 @@ func TestZeroForest(t *testing.T) {
 }
 
 // The forest keeps nothing of the caller's and gives nothing of its own away.
-func TestForestCopies(t *testing.T) {
+func TestNewForest_CopiesTheList(t *testing.T) {
 	t.Parallel()
 	list := chain(t, "A", "A/B")
 	slices.Reverse(list)

@@ -15,7 +15,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-func TestMissing(t *testing.T) {
+func TestForestMissing_Table(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
@@ -58,7 +58,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-func TestMissingMalformed(t *testing.T) {
+func TestForestMissing_MalformedScope(t *testing.T) {
 	t.Parallel()
 	forest := mustForest(t, chain(t, "A"))
 	for _, required := range []scopes.List{{"A", "B["}, {"A", "B[A] A[B]"}} {
@@ -69,7 +69,7 @@ func TestMissingMalformed(t *testing.T) {
 	}
 }
 
-func TestDraw(t *testing.T) {
+func TestForestString_Trees(t *testing.T) {
 	t.Parallel()
 	list := chain(t, "A", "A/B", "A/B/C", "A/B/D", "A/E", "F")
 	for i := range list {
@@ -95,7 +95,7 @@ func TestDraw(t *testing.T) {
 
 // A forest may be asked by several goroutines at once; the race detector says
 // whether that is so.
-func TestSharedForest(t *testing.T) {
+func TestForest_ConcurrentUse(t *testing.T) {
 	t.Parallel()
 	forest := mustForest(t, chain(t, "A", "A/B", "A/B/C", "D"))
 	want := forest.String()
@@ -119,7 +119,7 @@ func TestSharedForest(t *testing.T) {
 }
 
 // A hostile answer must not use up the stack, the memory or the time.
-func TestHostile(t *testing.T) {
+func TestForestMissing_HostileTrees(t *testing.T) {
 	t.Parallel()
 	const many = 100_000
 	deep := make([]gen.Consent, many)
@@ -184,7 +184,7 @@ func model(list []gen.Consent, required []scopes.Node) bool {
 	return !slices.ContainsFunc(required, func(s scopes.Node) bool { return !meets(0, s) })
 }
 
-func TestMeetsAgreesWithModel(t *testing.T) {
+func TestForestMeets_AgreesWithModel(t *testing.T) {
 	t.Parallel()
 	names := rapid.SampledFrom([]string{"a", "b", "c", "d"})
 	rapid.Check(t, func(t *rapid.T) {

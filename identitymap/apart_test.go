@@ -17,8 +17,8 @@ import (
 	"github.com/globusauth/globusauth/identitymap"
 )
 
-// TestSeveralKeysThatTheServiceRefuses cost themselves and nobody else.
-func TestSeveralKeysThatTheServiceRefuses(t *testing.T) {
+// TestMapGetMany_ServiceRefusesSeveralKeys fail alone.
+func TestMapGetMany_ServiceRefusesSeveralKeys(t *testing.T) {
 	t.Parallel()
 	for _, bad := range [][]int{{0}, {99}, {10, 60, 90}, {0, 1, 2, 3, 4}, {5, 25, 45, 65, 85}} {
 		s := newService(crowd(100)...)
@@ -48,7 +48,7 @@ func TestSeveralKeysThatTheServiceRefuses(t *testing.T) {
 
 // The parts of a request that was refused whole heed a pause as any other does,
 // whether it is they who are asked for it or another request.
-func TestPartsHeedRetryAfter(t *testing.T) {
+func TestMapGetMany_PartsWaitForRetryAfter(t *testing.T) {
 	t.Parallel()
 	for _, whose := range []string{"their own", "another's"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestPartsHeedRetryAfter(t *testing.T) {
 
 // A record without a username costs the keys that it may be about, not those
 // that were found.
-func TestNamelessRecord(t *testing.T) {
+func TestMapGetMany_RecordWithoutUsername(t *testing.T) {
 	t.Parallel()
 	s := newService()
 	s.fault = func(context.Context, int, request) *http.Response {
@@ -116,7 +116,7 @@ func TestNamelessRecord(t *testing.T) {
 
 // A pause that is too long to be waited for is an error at once, also while
 // every request is out.
-func TestTooLongAPauseWhileBusy(t *testing.T) {
+func TestMapAll_LongRetryAfterWhileBusy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(700)...)

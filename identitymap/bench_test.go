@@ -28,7 +28,7 @@ import (
 	"github.com/globusauth/globusauth/identitymap"
 )
 
-// stub answers lookups of usernames over loopback, after a latency, and counts
+// stub serves lookups of usernames over loopback, after a latency, and counts
 // requests and how many there were at once. It does as little as it can, since
 // it shares the processors with what is measured.
 type stub struct {
@@ -234,13 +234,13 @@ func BenchmarkMillion(b *testing.B) {
 		}
 		memory = max(memory, above())
 		if found != people {
-			b.Fatalf("%d answers", found)
+			b.Fatalf("%d results", found)
 		}
 	}
 	floor := func() {
 		above := watch()
 		if n := s.floor(b, lines(b, path), concurrency); n != people {
-			b.Fatalf("%d answers", n)
+			b.Fatalf("%d results", n)
 		}
 		floorMemory = max(floorMemory, above())
 	}

@@ -45,13 +45,13 @@ func (m *Map) lookup(ctx context.Context, text string) *call {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := m.calls[k.text]
-	if e := m.cached(k.text); e != nil && c == nil {
+	if e := m.cached(k.text); e != nil {
 		return m.finished(e, nil)
 	}
 	if err := ctx.Err(); err != nil {
 		return m.finished(nil, err)
 	}
+	c := m.calls[k.text]
 	if c == nil {
 		c = m.note(k, &m.held[k.kind])
 	}

@@ -32,9 +32,9 @@ type Config struct {
 	Client *globusauth.Client
 
 	// Provision makes the service create an identity for a username that has
-	// none yet. It never applies to IDs.
+	// no identity yet. It never applies to IDs.
 	Provision bool
-	// Providers asks for the identity provider of every identity too.
+	// Providers requests the identity provider of every identity too.
 	Providers bool
 
 	// BatchSize is the maximum number of keys in one request. Zero means 100, as

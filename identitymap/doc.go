@@ -1,10 +1,9 @@
-// Package identitymap turns usernames and identity IDs into identities, for one
-// person or a million, at the speed the service allows.
+// Package identitymap looks up identities by username or identity ID, one or a
+// million, as fast as the service allows.
 //
-// A [Map] takes keys of both kinds, mixed. It asks for up to 100 of one kind in
-// a request, sends several requests at once, caches what it learned, also that a
-// key has no identity, and lets callers that ask for the same key share one
-// request.
+// A [Map] takes keys of both kinds, mixed. It sends up to 100 keys of one kind in
+// a request, several requests at once, caches the results, also that a key has no
+// identity, and lets callers with the same key share one request.
 //
 // # Keys
 //
@@ -14,9 +13,9 @@
 // without dashes; here those are not IDs, so that a key has one meaning.
 //
 // Every other key is a username and needs a domain: "alice@example.edu". The
-// case of the letters A to Z does not matter. That of other letters does: how the
-// service folds them is not documented, and taking two people for one is
-// worse than not finding one of them.
+// case of the letters A to Z is not significant. The case of other letters is: how
+// the service folds them is not documented, and mistaking one user for another is
+// worse than not finding one.
 //
 // A key that is neither, such as "alice", or one with a comma, which would be
 // two keys on the wire, is [ErrNotFound] with the reason. It is not sent, because
@@ -25,9 +24,9 @@
 // # Lookups
 //
 // [Map.Get] is for one key, [Map.GetMany] for a list, [Map.All] for more than
-// fits in memory. Keys given to [Map.Add] are asked for when a request has room.
+// fits in memory. Keys given to [Map.Add] are sent when a request has room.
 //
-// A failed request costs its own keys only. One that the service calls malformed
+// A failed request fails its own keys only. One that the service calls malformed
 // is sent again in halves, so that only the bad keys fail. After a 429 the number
 // of requests in flight is halved, grows again by one with every ten successes,
 // and nothing is sent before the time that Retry-After names. A pause of up to a
@@ -39,5 +38,5 @@
 // If the service has two records for one username, the first of its response
 // counts. Records are cached for [Config.TTL], at most [Config.CacheSize] of them.
 //
-// A map has no goroutine while no caller waits for it, and needs no closing.
+// A map has no goroutine while no caller waits for it, and need not be closed.
 package identitymap

@@ -14,7 +14,7 @@ import (
 	"github.com/globusauth/globusauth/identitymap"
 )
 
-func TestFailedRequestCostsItsOwnKeys(t *testing.T) {
+func TestMapGetMany_FailedRequestFailsItsOwnKeys(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(1000)...)
 	s.fault = func(_ context.Context, _ int, r request) *http.Response {
@@ -57,7 +57,7 @@ func TestFailedRequestCostsItsOwnKeys(t *testing.T) {
 	}
 }
 
-func TestAddedKeysOutliveAFailure(t *testing.T) {
+func TestMapAdd_KeptAfterFailure(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(3)...)
 	s.fault = func(_ context.Context, number int, _ request) *http.Response {
@@ -76,8 +76,8 @@ func TestAddedKeysOutliveAFailure(t *testing.T) {
 	}
 }
 
-// TestBrokenService answers nonsense.
-func TestBrokenService(t *testing.T) {
+// TestMapGet_MalformedResponse answers nonsense.
+func TestMapGet_MalformedResponse(t *testing.T) {
 	t.Parallel()
 	for reason, body := range map[string]any{
 		"null":    nil,
@@ -95,8 +95,8 @@ func TestBrokenService(t *testing.T) {
 	}
 }
 
-// TestKeyThatTheServiceRefuses: one key makes the service refuse the request.
-func TestKeyThatTheServiceRefuses(t *testing.T) {
+// One key makes the service refuse the request.
+func TestMapGetMany_ServiceRefusesOneKey(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(300)...)
 	s.fault = func(_ context.Context, _ int, r request) *http.Response {
@@ -132,7 +132,7 @@ func TestKeyThatTheServiceRefuses(t *testing.T) {
 	}
 }
 
-func TestRecordsThatCannotBeMatched(t *testing.T) {
+func TestMapGetMany_UnmatchedRecords(t *testing.T) {
 	t.Parallel()
 	s := newService(person(1, name(1)), person(2, name(2)))
 	s.fault = func(_ context.Context, _ int, r request) *http.Response {
@@ -163,13 +163,13 @@ func TestRecordsThatCannotBeMatched(t *testing.T) {
 	if who, err := m.Get(t.Context(), id(6)); !errors.Is(err, identitymap.ErrNotFound) {
 		t.Errorf("a username passes for an ID: %+v, %v", who, err)
 	}
-	// What nobody asked for is not taken up.
+	// Records of other keys are ignored.
 	if _, err := m.Get(t.Context(), id(7)); !errors.Is(err, identitymap.ErrNotFound) {
 		t.Errorf("error %v", err)
 	}
 }
 
-func TestErrors(t *testing.T) {
+func TestMapGet_Errors(t *testing.T) {
 	t.Parallel()
 	s := newService()
 	s.fault = func(context.Context, int, request) *http.Response { return refuse(http.StatusForbidden, "FORBIDDEN") }

@@ -41,7 +41,7 @@ func checkRequests(t *testing.T, s *service, most int) {
 	}
 }
 
-func TestBatches(t *testing.T) {
+func TestMapGetMany_BatchSizes(t *testing.T) {
 	t.Parallel()
 	long := make([]string, 100)
 	for i := range long {
@@ -89,8 +89,8 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// TestConcurrency takes 40 requests of one second.
-func TestConcurrency(t *testing.T) {
+// TestMapGetMany_Concurrency takes 40 requests of one second.
+func TestMapGetMany_Concurrency(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		concurrency int
@@ -117,8 +117,8 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
-// TestOverlap has 1,000 goroutines ask for overlapping pieces of 1,000 keys.
-func TestOverlap(t *testing.T) {
+// TestMap_OverlappingCallersRequestNoKeyTwice has 1,000 goroutines ask for overlapping pieces of 1,000 keys.
+func TestMap_OverlappingCallersRequestNoKeyTwice(t *testing.T) {
 	t.Parallel()
 	people := crowd(1000)
 	s := newService(people...)
@@ -157,9 +157,9 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
-// TestGatheredWhileBusy: keys that come while all requests are out travel
+// Keys that come while all requests are out travel
 // together.
-func TestGatheredWhileBusy(t *testing.T) {
+func TestMapGet_GatheredWhileBusy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(150)...)
@@ -185,7 +185,7 @@ func TestGatheredWhileBusy(t *testing.T) {
 	})
 }
 
-func TestWaitersHaveTheirOwnContexts(t *testing.T) {
+func TestMapGet_EachCallerHasItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(3)...)
@@ -218,7 +218,7 @@ func TestWaitersHaveTheirOwnContexts(t *testing.T) {
 	})
 }
 
-func TestNobodyWaitsAnyMore(t *testing.T) {
+func TestMapGet_CancelsRequestWithoutCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(3)...)
@@ -245,12 +245,12 @@ func TestNobodyWaitsAnyMore(t *testing.T) {
 			}
 		})
 		wg.Wait()
-		// Whoever comes now does not join what was cancelled.
+		// A caller that comes now does not join what was cancelled.
 		if who, err := m.Get(t.Context(), name(1)); err != nil || who.ID != id(1) {
 			t.Errorf("%+v, %v", who, err)
 		}
 		if took, want := s.underWay(), 0; took != want {
-			t.Errorf("%d requests under way", took)
+			t.Errorf("%d requests in flight", took)
 		}
 		log := s.log()
 		if len(log) != 2 || s.asked[id(0)] != 0 {
@@ -263,8 +263,8 @@ func TestNobodyWaitsAnyMore(t *testing.T) {
 	})
 }
 
-// TestCancelledRequestIsNotJoined has a request that takes its time to end.
-func TestCancelledRequestIsNotJoined(t *testing.T) {
+// TestMapGet_CancelledRequestIsNotJoined has a request that takes its time to end.
+func TestMapGet_CancelledRequestIsNotJoined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(2)...)
@@ -279,7 +279,7 @@ func TestCancelledRequestIsNotJoined(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := m.Get(ctx, name(1)); !errors.Is(err, context.DeadlineExceeded) || s.underWay() != 1 {
-			t.Errorf("error %v, %d requests under way", err, s.underWay())
+			t.Errorf("error %v, %d requests in flight", err, s.underWay())
 		}
 		if who, err := m.Get(t.Context(), name(1)); err != nil || who.ID != id(1) {
 			t.Errorf("%+v, %v", who, err)
@@ -294,7 +294,7 @@ func TestCancelledRequestIsNotJoined(t *testing.T) {
 			_ = yield(name(0))
 			synctest.Wait()
 			if n := s.underWay(); n != 1 {
-				t.Errorf("%d requests under way", n)
+				t.Errorf("%d requests in flight", n)
 			}
 			leave()
 		}
@@ -308,9 +308,9 @@ func TestCancelledRequestIsNotJoined(t *testing.T) {
 	})
 }
 
-// TestAddedKeyBecomesKnown under its other key, before it was asked for and
+// TestMapAdd_KeyBecomesKnown under its other key, before it was asked for and
 // while a request that fails has it.
-func TestAddedKeyBecomesKnown(t *testing.T) {
+func TestMapAdd_KeyBecomesKnown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(4)...)
@@ -345,7 +345,7 @@ func TestAddedKeyBecomesKnown(t *testing.T) {
 	})
 }
 
-func TestEndedContext(t *testing.T) {
+func TestMap_EndedContext(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(2)...)
 	m := s.newMap(t, identitymap.Config{})
@@ -371,8 +371,8 @@ func TestEndedContext(t *testing.T) {
 	}
 }
 
-// TestOvertakenAnswers puts and deletes keys while they are on their way.
-func TestOvertakenAnswers(t *testing.T) {
+// TestMap_PutAndDeleteDuringRequest puts and deletes keys while they are on their way.
+func TestMap_PutAndDeleteDuringRequest(t *testing.T) {
 	t.Parallel()
 	{
 		synctest.Test(t, func(t *testing.T) {
@@ -394,7 +394,7 @@ func TestOvertakenAnswers(t *testing.T) {
 			}
 			asks.Delete(name(1))
 			{
-				// The answer under way is of before the Delete.
+				// The answer in flight is of before the Delete.
 				wg.Go(func() {
 					if _, err := asks.Get(t.Context(), name(1)); err != nil {
 						t.Error(err)
@@ -402,7 +402,7 @@ func TestOvertakenAnswers(t *testing.T) {
 				})
 				synctest.Wait()
 				if s.asked[name(1)] != 2 {
-					t.Errorf("asked %v: the Get joined an answer of before the Delete", s.asked)
+					t.Errorf("asked %v: the Get joined a response of before the Delete", s.asked)
 				}
 			}
 			wg.Wait()

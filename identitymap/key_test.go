@@ -14,7 +14,7 @@ import (
 	"github.com/globusauth/globusauth/identitymap"
 )
 
-func TestKeys(t *testing.T) {
+func TestMapGet_KeyForms(t *testing.T) {
 	t.Parallel()
 	const canonical = "46bd0f56-e24f-11e5-a510-131bef46955c"
 	for _, test := range []struct{ key, kind, sent string }{
@@ -50,7 +50,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestKeysThatNameNobody(t *testing.T) {
+func TestMapGet_InvalidKeys(t *testing.T) {
 	t.Parallel()
 	s := newService(person(1, "alice@example.edu"))
 	m := s.newMap(t, identitymap.Config{})
@@ -101,7 +101,7 @@ func TestKeysThatNameNobody(t *testing.T) {
 	}
 }
 
-func TestControlCharacters(t *testing.T) {
+func TestMapGet_ControlCharacters(t *testing.T) {
 	t.Parallel()
 	s := newService()
 	m := s.newMap(t, identitymap.Config{})
@@ -137,8 +137,8 @@ func fill(keys []string) []int {
 	return sizes
 }
 
-// TestRequestsAreFilled with keys that take more room in a URL than others.
-func TestRequestsAreFilled(t *testing.T) {
+// TestMapGetMany_LongKeysFillRequests with keys that take more room in a URL than others.
+func TestMapGetMany_LongKeysFillRequests(t *testing.T) {
 	t.Parallel()
 	keys := map[string][]string{"IDs": nil, "short": nil, "to the last byte": nil, "one byte too long": nil, "mixed": nil}
 	for n := range 900 {

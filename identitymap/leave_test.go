@@ -13,14 +13,14 @@ import (
 	"github.com/globusauth/globusauth/identitymap"
 )
 
-// held is a service that answers nothing until the request is given up.
+// held is a service that returns nothing until the request is given up.
 func held(ctx context.Context, _ int, _ request) *http.Response {
 	<-ctx.Done()
 	return nil
 }
 
 // A context that has ended asks for nothing.
-func TestDoneContextSendsNothing(t *testing.T) {
+func TestMap_EndedContextSendsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(3)...)
@@ -43,8 +43,8 @@ func TestDoneContextSendsNothing(t *testing.T) {
 	})
 }
 
-// Every key that was read has an answer, whenever the context ends.
-func TestEveryKeyReadIsAnswered(t *testing.T) {
+// Every key that was read has a result, whenever the context ends.
+func TestMapAll_YieldsEveryKeyReadWhenContextEnds(t *testing.T) {
 	t.Parallel()
 	for after := 100 * time.Millisecond; after < 4*time.Second; after += 300 * time.Millisecond {
 		synctest.Test(t, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestEveryKeyReadIsAnswered(t *testing.T) {
 			}
 			slices.Sort(answered)
 			if !slices.Equal(read, answered) {
-				t.Errorf("after %v: read %q, answered %q", after, read, answered)
+				t.Errorf("after %v: read %q, yielded %q", after, read, answered)
 			}
 			if left := m.Leftovers(); left != "" {
 				t.Errorf("after %v: %s are left", after, left)
@@ -80,7 +80,7 @@ func TestEveryKeyReadIsAnswered(t *testing.T) {
 }
 
 // What came before the context ended counts, and nothing is asked for afterwards.
-func TestAnswersOfBeforeTheEnd(t *testing.T) {
+func TestMapAll_ResultsFromBeforeContextEnds(t *testing.T) {
 	t.Parallel()
 	for range 20 { // which of the two is noticed first is a matter of chance
 		synctest.Test(t, func(t *testing.T) {
@@ -107,10 +107,10 @@ func TestAnswersOfBeforeTheEnd(t *testing.T) {
 	}
 }
 
-// Answers that have come do not wait behind keys that need no request.
-func TestAnswersAreNotStarved(t *testing.T) {
+// Results that have come do not wait behind keys that need no request.
+func TestMapAll_CachedKeysDoNotDelayResults(t *testing.T) {
 	t.Parallel()
-	for what, easy := range map[string]string{"known": name(100), "nobody's": "nonsense"} {
+	for what, easy := range map[string]string{"known": name(100), "invalid": "nonsense"} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newService(crowd(200)...)
 			m := s.newMap(t, identitymap.Config{BatchSize: 10})
@@ -134,15 +134,15 @@ func TestAnswersAreNotStarved(t *testing.T) {
 			}
 			for key := range m.All(t.Context(), keys) {
 				if took := time.Since(start); key == name(0) && took > 2*time.Second {
-					t.Errorf("behind keys that are %s, an answer of after 1 s was yielded after %v", what, took)
+					t.Errorf("behind keys that are %s, a result of after 1 s was yielded after %v", what, took)
 				}
 			}
 		})
 	}
 }
 
-// One of two who wait in the queue may leave without the other noticing.
-func TestOneOfTwoQueuedLeaves(t *testing.T) {
+// One of two callers of a queued key may leave; the other gets its result.
+func TestMapGet_OneOfTwoQueuedCallersLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(3)...)
@@ -170,8 +170,8 @@ func TestOneOfTwoQueuedLeaves(t *testing.T) {
 	})
 }
 
-// A request carries the values of the context of who asked first.
-func TestContextValues(t *testing.T) {
+// A request carries the values of the context of its first caller.
+func TestMapGet_RequestCarriesContextValues(t *testing.T) {
 	t.Parallel()
 	type traceKey struct{}
 	synctest.Test(t, func(t *testing.T) {
@@ -195,8 +195,8 @@ func TestContextValues(t *testing.T) {
 	})
 }
 
-// Those who wait longest are asked for next, whichever kind of key they gave.
-func TestKindsTakeTurns(t *testing.T) {
+// The keys that wait longest are sent next, whichever kind of key they gave.
+func TestMapGet_OldestKeyFirstWhateverItsKind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(40)...)
@@ -220,9 +220,9 @@ func TestKindsTakeTurns(t *testing.T) {
 	})
 }
 
-// However many come and leave, what they leave behind is little: a crowd whose
+// However many callers come and leave, little is left: a crowd whose
 // contexts end at once, and a single key asked for and abandoned time and again.
-func TestCrowdsLeave(t *testing.T) {
+func TestMap_ManyCallersLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService()
@@ -255,7 +255,7 @@ func TestCrowdsLeave(t *testing.T) {
 		if left := m.Leftovers(); left != "" {
 			t.Errorf("%s are left", left)
 		}
-		// A few more requests go out while those that were under way end.
+		// A few more requests go out while those that were in flight end.
 		if n := len(s.log()); n > 40 || len(s.asked) > 4000 {
 			t.Errorf("%d requests for %d keys: abandoned keys were asked for", n, len(s.asked))
 		}

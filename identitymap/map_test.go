@@ -17,7 +17,7 @@ import (
 	"github.com/globusauth/globusauth/identitymap"
 )
 
-func TestEitherKeyFindsTheRecord(t *testing.T) {
+func TestMapGet_CachesUnderBothKeys(t *testing.T) {
 	t.Parallel()
 	alice := person(1, "Alice@Example.edu")
 	keys := []string{alice.ID, strings.ToUpper(alice.ID), "alice@example.edu", "ALICE@EXAMPLE.EDU", "Alice@Example.edu"}
@@ -36,7 +36,7 @@ func TestEitherKeyFindsTheRecord(t *testing.T) {
 	}
 }
 
-func TestGetMany(t *testing.T) {
+func TestMapGetMany_MixedKeys(t *testing.T) {
 	t.Parallel()
 	people := crowd(3)
 	s := newService(people...)
@@ -69,8 +69,8 @@ func TestGetMany(t *testing.T) {
 	}
 }
 
-// TestCachedGetDoesNotAllocate measures what the benchmarks promise.
-func TestCachedGetDoesNotAllocate(t *testing.T) { //nolint:paralleltest // counts allocations of the process
+// TestMapGet_CachedDoesNotAllocate measures what the benchmarks promise.
+func TestMapGet_CachedDoesNotAllocate(t *testing.T) { //nolint:paralleltest // counts allocations of the process
 	s := newService(crowd(10)...)
 	m := s.newMap(t, identitymap.Config{})
 	if _, err := m.GetMany(t.Context(), names(10)); err != nil {
@@ -88,7 +88,7 @@ func TestCachedGetDoesNotAllocate(t *testing.T) { //nolint:paralleltest // count
 	}
 }
 
-func TestPutAddDelete(t *testing.T) {
+func TestMap_PutAddDelete(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	s := newService(crowd(300)...)
@@ -165,8 +165,8 @@ func TestPutAddDelete(t *testing.T) {
 	}
 }
 
-// TestAddWhatIsOnItsWay also when it waits for its turn.
-func TestAddWhatIsOnItsWay(t *testing.T) {
+// TestMapAdd_KeyBeingLookedUp also when it waits for its turn.
+func TestMapAdd_KeyBeingLookedUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(3)...)
@@ -189,8 +189,8 @@ func TestAddWhatIsOnItsWay(t *testing.T) {
 	})
 }
 
-// TestIDInAnotherForm would answer for somebody else.
-func TestIDInAnotherForm(t *testing.T) {
+// A record whose ID is a username is not cached under it.
+func TestMapGet_RecordWithInvalidID(t *testing.T) {
 	t.Parallel()
 	s := newService(gen.Identity{ID: "bob@example.edu", Username: "alice@example.edu"})
 	m := s.newMap(t, identitymap.Config{})
@@ -204,8 +204,8 @@ func TestIDInAnotherForm(t *testing.T) {
 	}
 }
 
-// TestAskedApart: which refusals a smaller request may escape.
-func TestAskedApart(t *testing.T) {
+// Which refusals a smaller request may escape.
+func TestMapGetMany_WhichRefusalsAreSplit(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]int{
 		http.StatusBadRequest:            1 + 2 + 4,

@@ -26,7 +26,7 @@ const (
 	modelPeople  = 10
 )
 
-// model is a map as one would write it without a thought of speed: a table of
+// model is a map in its simplest form: a table of
 // what is known, filled from the requests that the service saw.
 type model struct {
 	service *service
@@ -49,7 +49,7 @@ func (m *model) lookup(key string) (knowledge, bool) {
 	return k, ok && m.clock.Load() < k.until
 }
 
-// truth is what the service would say now.
+// truth is what the service would return now.
 func (m *model) truth(key string) knowledge {
 	for _, who := range m.service.people {
 		if strings.EqualFold(who.ID, key) || strings.EqualFold(who.Username, key) {
@@ -90,7 +90,7 @@ func (m *model) requests(t *rapid.T, wanted []string) (answered, failed map[stri
 				t.Fatalf("%q was asked for twice", key)
 			}
 			if !slices.Contains(wanted, key) && !slices.Contains(m.pending, key) {
-				t.Fatalf("%q was asked for, and nobody wants it", key)
+				t.Fatalf("%q was asked for, and no caller wants it", key)
 			}
 			if slices.Contains(r.keys, m.poison) {
 				failed[key] = true
@@ -108,7 +108,7 @@ func (m *model) requests(t *rapid.T, wanted []string) (answered, failed map[stri
 		}
 	}
 	m.pending = slices.DeleteFunc(m.pending, func(key string) bool {
-		// What somebody asked for and did not get is theirs to ask again.
+		// A key that a caller asked for in vain is no longer an added one.
 		_, known := m.lookup(key)
 		return answered[key] || known || failed[key] && slices.Contains(wanted, key)
 	})
@@ -200,9 +200,9 @@ func modelKeys() *rapid.Generator[string] {
 	})
 }
 
-// TestModel compares the map with the model over any interleaving of lookups,
+// TestMap_AgreesWithModel compares the map with the model over any interleaving of lookups,
 // changes, failures and time.
-func TestModel(t *testing.T) {
+func TestMap_AgreesWithModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := newService(crowd(modelPeople / 2)...)
@@ -237,7 +237,7 @@ func TestModel(t *testing.T) {
 				for _, key := range list {
 					r, ok := results[key]
 					if !ok {
-						t.Fatalf("%q has no answer", key)
+						t.Fatalf("%q has no result", key)
 					}
 					if r.Err != nil && !errors.Is(r.Err, identitymap.ErrNotFound) {
 						failures++
@@ -256,7 +256,7 @@ func TestModel(t *testing.T) {
 					n++
 				}
 				if n != len(list) {
-					t.Fatalf("%d answers to %d keys", n, len(list))
+					t.Fatalf("%d results to %d keys", n, len(list))
 				}
 				md.checkAll(t, before, results)
 			},

@@ -16,7 +16,7 @@ import (
 
 // A key that becomes known while it is queued needs no request, and what became
 // known last counts.
-func TestQueuedKeyBecomesKnown(t *testing.T) {
+func TestMap_QueuedKeyBecomesKnown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(4)...)
@@ -32,7 +32,7 @@ func TestQueuedKeyBecomesKnown(t *testing.T) {
 			synctest.Wait()
 		}
 		ask(name(1), "Person 1")
-		ask(id(1), "Person 1") // comes with the answer under way
+		ask(id(1), "Person 1") // comes with the response in flight
 		ask(name(3), "put")
 		m.Add(id(2))
 		who, known := person(3, name(3)), person(2, name(2))
@@ -54,8 +54,8 @@ func TestQueuedKeyBecomesKnown(t *testing.T) {
 	})
 }
 
-// A slow answer that nobody has a key does not undo a newer record.
-func TestLateMiss(t *testing.T) {
+// A slow response without the key does not undo a newer record.
+func TestMapGet_LateMissKeepsNewerRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService()
@@ -75,14 +75,14 @@ func TestLateMiss(t *testing.T) {
 		}
 		wg.Wait()
 		if _, err := m.Get(t.Context(), name(1)); err != nil {
-			t.Errorf("after the late answer: %v", err)
+			t.Errorf("after the late response: %v", err)
 		}
 	})
 }
 
-// A username stays with whom it found, although a former holder of it is looked
+// A username keeps the identity that it found, although an earlier holder is looked
 // up by ID.
-func TestTwoOfOneUsername(t *testing.T) {
+func TestMapGet_TwoRecordsOfOneUsername(t *testing.T) {
 	t.Parallel()
 	s := newService()
 	first, second := person(1, name(1)), person(9, name(1))
@@ -111,7 +111,7 @@ func TestTwoOfOneUsername(t *testing.T) {
 }
 
 // A key that is deleted while its request is refused is asked for once for all.
-func TestDeletedWhileRefused(t *testing.T) {
+func TestMapDelete_DuringRefusedRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(2)...)
@@ -147,7 +147,7 @@ func TestDeletedWhileRefused(t *testing.T) {
 
 // A key that is deleted and added while its request is refused is not asked for
 // as both.
-func TestAddedWhileRefused(t *testing.T) {
+func TestMapAdd_DuringRefusedRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(2)...)
@@ -174,8 +174,8 @@ func TestAddedWhileRefused(t *testing.T) {
 }
 
 // The same when another request has taken the addition along, is refused itself,
-// and left by who sent it: whoever waits for the first is served by the second.
-func TestAddedAndTakenWhileRefused(t *testing.T) {
+// and left by its caller: the caller of the first gets the result of the second.
+func TestMapAdd_SentDuringRefusedRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(2)...)
@@ -211,7 +211,7 @@ func TestAddedAndTakenWhileRefused(t *testing.T) {
 }
 
 // What was refused for now goes before what came later.
-func TestRefusedGoFirst(t *testing.T) {
+func TestMapGet_RefusedKeysGoFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(3)...)
@@ -239,9 +239,9 @@ func TestRefusedGoFirst(t *testing.T) {
 	})
 }
 
-// An added key that somebody joins while it travels along is theirs too, also
+// An added key that a caller joins while its request is in flight is also that caller's, also
 // when the request is refused for now and its first owner has left.
-func TestJoinedAddition(t *testing.T) {
+func TestMapGet_JoinsAddedKey(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(3)...)
@@ -267,15 +267,15 @@ func TestJoinedAddition(t *testing.T) {
 			t.Errorf("%+v, %v", who, err)
 		}
 		wg.Wait()
-		// Nobody waited for it: it was noted again, and went along again.
+		// No caller waited for it: it was added again, and sent again.
 		if who, err := m.Get(t.Context(), name(2)); err != nil || who.ID != id(2) || s.asked[name(2)] != 2 {
 			t.Errorf("%+v, %v, asked %v", who, err, s.asked)
 		}
 	})
 }
 
-// What is put and deleted while a request hangs is not remembered for ever.
-func TestBooksOfChanges(t *testing.T) {
+// What is put and deleted while a request hangs is not remembered forever.
+func TestMap_ManyChangesDuringRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService()

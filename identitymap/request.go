@@ -60,7 +60,7 @@ func (m *Map) ask(ctx context.Context, k kind, calls []*call) error {
 	// Two calls have the same key when it was changed while the first was in flight.
 	keys, records := make([]string, 0, len(calls)), make(map[string]*entry, len(calls))
 	for _, c := range calls {
-		if _, repeated := records[c.key.text]; !repeated {
+		if _, known := records[c.key.text]; !known {
 			records[c.key.text] = nil
 			keys = append(keys, c.key.text)
 		}

@@ -33,8 +33,8 @@ type request struct {
 	urlLength int
 }
 
-// service answers lookups in memory, without sockets, so that it runs in
-// virtual time too. It counts what it is asked.
+// service serves lookups in memory, without sockets, so that it runs in
+// virtual time too. It counts what it receives.
 type service struct {
 	latency time.Duration
 	// fault, if set, may answer in the service's place.

@@ -12,7 +12,7 @@ import (
 	"github.com/globusauth/globusauth/identitymap"
 )
 
-func TestNewRefuses(t *testing.T) {
+func TestNew_Config(t *testing.T) {
 	t.Parallel()
 	client := newService().client(t)
 	for _, test := range []struct {
@@ -42,7 +42,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestCacheEnds(t *testing.T) {
+func TestMapGet_TTL(t *testing.T) {
 	t.Parallel()
 	s := newService(person(1, name(1)))
 	start := time.Now()
@@ -69,8 +69,8 @@ func TestCacheEnds(t *testing.T) {
 	ask(id(1), 4)
 }
 
-// TestDefaultTTL leaves the times to the package.
-func TestDefaultTTL(t *testing.T) {
+// TestMapGet_DefaultTTL leaves the times to the package.
+func TestMapGet_DefaultTTL(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		key  string
@@ -96,8 +96,8 @@ func TestDefaultTTL(t *testing.T) {
 	}
 }
 
-// TestDefaultClock does without Config.Now.
-func TestDefaultClock(t *testing.T) {
+// TestMapGet_DefaultClock does without Config.Now.
+func TestMapGet_DefaultClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(person(1, name(1)))
@@ -114,9 +114,9 @@ func TestDefaultClock(t *testing.T) {
 	})
 }
 
-// TestCacheSize: as many people as were asked for are known, each under both
+// As many people as were asked for are known, each under both
 // keys, and no more.
-func TestCacheSize(t *testing.T) {
+func TestMapGet_CacheSize(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ size, people, known int }{
 		{20, 600, 40},
@@ -132,7 +132,7 @@ func TestCacheSize(t *testing.T) {
 				if _, err := m.GetMany(t.Context(), names(test.people)); err != nil {
 					t.Fatal(err)
 				}
-				// The cache library drops what is too much in the background.
+				// The cache library drops the excess in the background.
 				synctest.Wait()
 				requests := len(s.log())
 				ended, cancel := context.WithCancel(t.Context())

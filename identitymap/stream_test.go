@@ -17,7 +17,7 @@ import (
 	"github.com/globusauth/globusauth/identitymap"
 )
 
-func TestAll(t *testing.T) {
+func TestMapAll_MixedKeys(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(2000)...)
 	m := s.newMap(t, identitymap.Config{})
@@ -49,11 +49,11 @@ func TestAll(t *testing.T) {
 			want = 2
 		}
 		if got[name(n)] != want {
-			t.Errorf("%q was answered %d times, want %d", name(n), got[name(n)], want)
+			t.Errorf("%q was yielded %d times, want %d", name(n), got[name(n)], want)
 		}
 	}
 	if got["nonsense"] != 2000 || got["nobody@example.edu"] != 5 || len(got) != 2002 {
-		t.Errorf("%d answers for nonsense, %d for nobody, %d keys", got["nonsense"], got["nobody@example.edu"], len(got))
+		t.Errorf("%d results for nonsense, %d for nobody, %d keys", got["nonsense"], got["nobody@example.edu"], len(got))
 	}
 	checkRequests(t, s, 100)
 	for key, n := range s.asked {
@@ -63,8 +63,8 @@ func TestAll(t *testing.T) {
 	}
 }
 
-// TestAllYieldsAsAnswersCome reads keys that come one a second.
-func TestAllYieldsAsAnswersCome(t *testing.T) {
+// TestMapAll_YieldsAsResponsesCome reads keys that come one a second.
+func TestMapAll_YieldsAsResponsesCome(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(100)...)
@@ -83,18 +83,18 @@ func TestAllYieldsAsAnswersCome(t *testing.T) {
 			// Key n is read at n+1 s, its request is full at the next ten,
 			// takes 1.5 s, and is noticed when the next key comes.
 			if got, latest := time.Since(start), time.Duration(n/10*10+10+2)*time.Second; got > latest {
-				t.Errorf("answer %d came after %v, want %v", n, got, latest)
+				t.Errorf("result %d came after %v, want %v", n, got, latest)
 			}
 			n++
 		}
 		if n != 100 || len(s.log()) != 10 {
-			t.Errorf("%d answers in %d requests", n, len(s.log()))
+			t.Errorf("%d results in %d requests", n, len(s.log()))
 		}
 	})
 }
 
-// TestAllReadsAheadWithinBounds has a service that does not answer.
-func TestAllReadsAheadWithinBounds(t *testing.T) {
+// TestMapAll_ReadsAheadWithinBounds has a service that does not answer.
+func TestMapAll_ReadsAheadWithinBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService()
@@ -115,7 +115,7 @@ func TestAllReadsAheadWithinBounds(t *testing.T) {
 			answers++
 		}
 		if read++; read > 2*4*10+10 || answers != read {
-			t.Errorf("%d keys were read and %d answered", read, answers)
+			t.Errorf("%d keys were read and %d yielded", read, answers)
 		}
 		if n := s.underWay(); n != 0 {
 			t.Errorf("%d requests outlive the loop", n)
@@ -123,7 +123,7 @@ func TestAllReadsAheadWithinBounds(t *testing.T) {
 	})
 }
 
-func TestLeavingTheLoop(t *testing.T) { //nolint:paralleltest // looks at all goroutines
+func TestMapAll_LeavingTheLoopCancels(t *testing.T) { //nolint:paralleltest // looks at all goroutines
 	stop := errors.New("stop")
 	for how, leave := range map[string]func() bool{
 		"break": func() bool { return false },
@@ -172,8 +172,8 @@ func TestLeavingTheLoop(t *testing.T) { //nolint:paralleltest // looks at all go
 	}
 }
 
-// TestLeavingTheLoopSparesOthers: a request that somebody else waits for goes on.
-func TestLeavingTheLoopSparesOthers(t *testing.T) {
+// A request that another caller waits for goes on.
+func TestMapAll_LeavingTheLoopKeepsSharedRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(300)...)
@@ -219,9 +219,9 @@ func TestLeavingTheLoopSparesOthers(t *testing.T) {
 	})
 }
 
-// TestLoopsWithinLoops looks up further keys from inside a loop, with room for
+// TestMapAll_GetWithinTheLoop looks up further keys from inside a loop, with room for
 // one request.
-func TestLoopsWithinLoops(t *testing.T) {
+func TestMapAll_GetWithinTheLoop(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(200)...)
 	m := s.newMap(t, identitymap.Config{Concurrency: 1, BatchSize: 10})
@@ -236,12 +236,12 @@ func TestLoopsWithinLoops(t *testing.T) {
 		n++
 	}
 	if n != 100 {
-		t.Errorf("%d answers", n)
+		t.Errorf("%d results", n)
 	}
 }
 
-// TestRepeatedKeys streams a log in which everybody occurs 100 times in a row.
-func TestRepeatedKeys(t *testing.T) {
+// TestMapAll_RepeatedKeys streams a log in which every user occurs 100 times in a row.
+func TestMapAll_RepeatedKeys(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(200)...)
 	s.latency = time.Millisecond
@@ -260,7 +260,7 @@ func TestRepeatedKeys(t *testing.T) {
 		n++
 	}
 	if n != 200*100 {
-		t.Errorf("%d answers", n)
+		t.Errorf("%d results", n)
 	}
 	if n := len(s.log()); n > 20 || len(s.asked) != 200 {
 		t.Errorf("%d requests for %d keys, want at most 20 for 200", n, len(s.asked))
@@ -272,14 +272,14 @@ func TestRepeatedKeys(t *testing.T) {
 	}
 }
 
-func TestAllAgain(t *testing.T) {
+func TestMapAll_SequenceUsedTwice(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(10)...)
 	m := s.newMap(t, identitymap.Config{})
 	all := m.All(t.Context(), slices.Values(names(10)))
 	for range 2 {
 		if n := count(all); n != 10 {
-			t.Errorf("%d answers", n)
+			t.Errorf("%d results", n)
 		}
 	}
 	if len(s.log()) != 1 {
@@ -300,8 +300,8 @@ func count(all iter.Seq2[string, identitymap.Result]) int {
 	return n
 }
 
-// TestFailuresInAStream: requests fail, the rest is answered.
-func TestFailuresInAStream(t *testing.T) {
+// Requests fail, the rest is answered.
+func TestMapAll_FailedRequests(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(3000)...)
 	s.fault = func(_ context.Context, number int, _ request) *http.Response {
@@ -323,6 +323,6 @@ func TestFailuresInAStream(t *testing.T) {
 		}
 	}
 	if good != 2000 || bad != 1000 {
-		t.Errorf("%d answers and %d errors, want 2000 and 1000", good, bad)
+		t.Errorf("%d results and %d errors, want 2000 and 1000", good, bad)
 	}
 }

@@ -69,10 +69,10 @@ func (s *moody) answer(ctx context.Context, t *testing.T, r request) *http.Respo
 	return respond(http.StatusOK, list)
 }
 
-// TestStress has many goroutines do everything at once, in virtual time, on maps
+// TestMap_Stress has many goroutines do everything at once, in virtual time, on maps
 // that share a cache and on one alone. Every answer is of the key that was
 // asked for; what was deleted is asked for anew; and nothing is left behind.
-func TestStress(t *testing.T) {
+func TestMap_Stress(t *testing.T) {
 	t.Parallel()
 	seeds := uint64(60)
 	if testing.Short() {

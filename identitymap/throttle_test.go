@@ -41,9 +41,9 @@ func (l *limited) fault(context.Context, int, request) *http.Response {
 	return refuse(http.StatusTooManyRequests, "RATE_LIMITED", "Retry-After", l.retryAfter)
 }
 
-// TestRateLimit resolves 6,000 keys where two requests a second are served:
-// nothing is lost, and there is no storm.
-func TestRateLimit(t *testing.T) {
+// TestMapGetMany_RateLimit resolves 6,000 keys where two requests a second are served:
+// every key has a result, and few requests are refused.
+func TestMapGetMany_RateLimit(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
@@ -84,8 +84,8 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
-// TestRetryAfter: nothing is sent before the time that the service names.
-func TestRetryAfter(t *testing.T) {
+// Nothing is sent before the time that the service names.
+func TestMapGetMany_WaitsForRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(300)...)
@@ -113,8 +113,8 @@ func TestRetryAfter(t *testing.T) {
 	})
 }
 
-// TestRetryAfterWithContext: whoever cannot wait leaves.
-func TestRetryAfterWithContext(t *testing.T) {
+// Whoever cannot wait leaves.
+func TestMapGet_ContextEndsDuringRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(3)...)
@@ -136,7 +136,7 @@ func TestRetryAfterWithContext(t *testing.T) {
 		}
 		time.Sleep(time.Minute) // virtual
 		if n := len(s.log()); n != 1 {
-			t.Errorf("%d requests, although nobody waits", n)
+			t.Errorf("%d requests, although no caller waits", n)
 		}
 		if who, err := m.Get(t.Context(), name(1)); err != nil || who.ID != id(1) {
 			t.Errorf("%+v, %v", who, err)
@@ -144,9 +144,9 @@ func TestRetryAfterWithContext(t *testing.T) {
 	})
 }
 
-// TestRetryAfterTooLong: a wait of hours is an error at once, for all keys, and
+// A wait of hours is an error at once, for all keys, and
 // nothing more is sent until it is over.
-func TestRetryAfterTooLong(t *testing.T) {
+func TestMapGetMany_RetryAfterTooLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(crowd(1000)...)
@@ -180,8 +180,8 @@ func TestRetryAfterTooLong(t *testing.T) {
 	})
 }
 
-// TestRefusedForGood: the service says "in a second" for ever.
-func TestRefusedForGood(t *testing.T) {
+// The service says "in a second" forever.
+func TestMapGetMany_AlwaysRateLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService()
@@ -221,9 +221,9 @@ func (w *waves) fault(context.Context, int, request) *http.Response {
 	return refuse(w.statuses[n], "REFUSED", "Retry-After", "1")
 }
 
-// TestRequestsAtOnce says how many requests are sent together when those before
-// were answered so or so.
-func TestRequestsAtOnce(t *testing.T) {
+// TestMapGetMany_ConcurrencyAfterRefusals says how many requests are sent together when those before
+// were accepted or refused.
+func TestMapGetMany_ConcurrencyAfterRefusals(t *testing.T) {
 	t.Parallel()
 	const ok, limited, broken, busy = http.StatusOK, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable
 	for _, test := range []struct {
@@ -263,9 +263,9 @@ func TestRequestsAtOnce(t *testing.T) {
 	}
 }
 
-// TestTwoPauses: of two that the service asks for, the one that ends later
+// Of two that the service asks for, the one that ends later
 // counts.
-func TestTwoPauses(t *testing.T) {
+func TestMapGetMany_LaterOfTwoRetryAfters(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		first, second string // after one and two seconds

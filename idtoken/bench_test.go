@@ -133,11 +133,11 @@ func BenchmarkVerifyRatio(b *testing.B) {
 	b.ReportMetric(float64(ours[median].Nanoseconds()), "verify-ns")
 }
 
-// TestVerifyAllocations keeps the work per token small; the time is for the
+// TestVerifierVerify_Allocations keeps the work per token small; the time is for the
 // benchmark.
 //
 //nolint:paralleltest // testing.AllocsPerRun counts the allocations of all goroutines.
-func TestVerifyAllocations(t *testing.T) {
+func TestVerifierVerify_Allocations(t *testing.T) {
 	raw := globusToken(t, keyOne())
 	verifier := newVerifier(t, offlineConfig(t))
 	ctx, expect := context.Background(), full()

@@ -34,8 +34,8 @@ func (v *Verifier) checkClaims(claims *document, chosen *algorithm, expect Expec
 	return v.checkAge(claims, now, expect.MaxAge)
 }
 
-// checkAudience makes the checks of rules 3 to 5. No audience but this client is
-// trusted.
+// checkAudience makes the checks of rules 3 to 5. Only this client is a trusted
+// audience.
 func (v *Verifier) checkAudience(claims *document) error {
 	if len(claims.Audience) == 0 {
 		return refuse("aud", "the token names no audience")
@@ -66,10 +66,10 @@ func (v *Verifier) checkTimes(claims *document, now time.Time) error {
 	case claims.IssuedAt.IsZero():
 		return refuse("iat", "the token does not say when it was issued")
 	case claims.IssuedAt.After(latest):
-		return refuse("iat", "issued at %s, and it is only %s (leeway %s); is this machine's clock right?",
+		return refuse("iat", "issued at %s, and it is %s now (leeway %s); check this machine's clock",
 			timestamp(claims.IssuedAt.Time), timestamp(now), v.keys.config.Options.Leeway)
 	case claims.NotBefore.After(latest):
-		return refuse("nbf", "not valid before %s, and it is only %s (leeway %s); is this machine's clock right?",
+		return refuse("nbf", "not valid before %s, and it is %s now (leeway %s); check this machine's clock",
 			timestamp(claims.NotBefore.Time), timestamp(now), v.keys.config.Options.Leeway)
 	}
 	return nil
@@ -118,7 +118,7 @@ func (v *Verifier) checkAge(claims *document, now time.Time, maxAge time.Duratio
 	case authenticated.IsZero():
 		return refuse("auth_time", "the token does not say when the user authenticated")
 	case authenticated.After(now.Add(v.keys.config.Options.Leeway)):
-		return refuse("auth_time", "authenticated at %s, and it is only %s", timestamp(authenticated.Time), timestamp(now))
+		return refuse("auth_time", "authenticated at %s, and it is %s now", timestamp(authenticated.Time), timestamp(now))
 	case authenticated.Before(now.Add(-maxAge - v.keys.config.Options.Leeway)):
 		return refuse("auth_time", "authenticated at %s, and it is %s (at most %s allowed); ask for a new authentication",
 			timestamp(authenticated.Time), timestamp(now), maxAge)

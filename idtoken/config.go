@@ -46,7 +46,7 @@ type Config struct {
 type Options struct {
 	// Leeway is how far the provider's clock and this machine's may differ: a token is
 	// expired when exp <= now - Leeway. Zero means 300 s, as in the Globus SDK for
-	// Python; negative means none.
+	// Python; negative means no leeway.
 	Leeway time.Duration
 	// JWKS pins the keys: a JWK set, one JWK, or public keys or certificates in PEM.
 	// Nothing is then fetched, and a replaced key is not found. The algorithms are those

@@ -21,8 +21,8 @@ type configuration struct {
 	algorithms []string // announced by the provider and allowed by the verifier
 }
 
-// parseConfiguration refuses a discovery document of another issuer and one that would
-// have the keys fetched from elsewhere.
+// parseConfiguration refuses a discovery document of another issuer and one that names
+// keys on another host.
 func (s *source) parseConfiguration(text []byte) (configuration, error) {
 	var document struct {
 		Issuer     string   `json:"issuer"`
@@ -33,11 +33,11 @@ func (s *source) parseConfiguration(text []byte) (configuration, error) {
 		return configuration{}, errors.New("not an OpenID discovery document")
 	}
 	if !origin.SameIssuer(document.Issuer, s.config.Issuer) {
-		return configuration{}, fmt.Errorf("it is of the issuer %s, expected %s", quote(document.Issuer), quote(s.config.Issuer))
+		return configuration{}, fmt.Errorf("its issuer is %s, expected %s", quote(document.Issuer), quote(s.config.Issuer))
 	}
 	usable := slices.DeleteFunc(slices.Clone(document.Algorithms), func(name string) bool { return s.allowed[name] == nil })
 	if len(usable) == 0 {
-		return configuration{}, fmt.Errorf("it announces the signature algorithms %s, and none of them is allowed",
+		return configuration{}, fmt.Errorf("it announces the signature algorithms %s, none of which is allowed",
 			quote(strings.Join(document.Algorithms, " ")))
 	}
 	location, err := parseURL(document.JWKSURI, s.config.UnsafeAllowHTTP)
@@ -73,7 +73,7 @@ func sameOrigin(one, other *url.URL) bool {
 	return one.Scheme == other.Scheme && origin.HostPort(one) == origin.HostPort(other)
 }
 
-// printURL shortens a URL to what may stand in an error: no query, no user.
+// printURL returns a URL for an error: without query and user.
 func printURL(text string) string {
 	location, err := url.Parse(text)
 	if err != nil {
@@ -82,8 +82,8 @@ func printURL(text string) string {
 	return quote(location.Scheme + "://" + location.Host + location.EscapedPath())
 }
 
-// boundedClient copies the caller's client, takes its cookies away and bounds its
-// redirects.
+// boundedClient copies the caller's client, without cookies and with few redirects, all on
+// one host.
 func boundedClient(given *http.Client) *http.Client {
 	const maxRedirects = 3
 	client := &http.Client{}

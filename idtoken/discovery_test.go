@@ -16,8 +16,8 @@ import (
 	"github.com/globusauth/globusauth/idtoken"
 )
 
-// TestOverHTTP has everything fetched from a real server.
-func TestOverHTTP(t *testing.T) {
+// TestVerifierVerify_FetchesOnceOverHTTP has everything fetched from a real server.
+func TestVerifierVerify_FetchesOnceOverHTTP(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	config := p.serve(t)
@@ -33,8 +33,8 @@ func TestOverHTTP(t *testing.T) {
 	}
 }
 
-// TestHostileConfiguration is the attack table of the discovery document.
-func TestHostileConfiguration(t *testing.T) {
+// TestVerifierVerify_HostileConfiguration is the attack table of the discovery document.
+func TestVerifierVerify_HostileConfiguration(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -45,8 +45,8 @@ func TestHostileConfiguration(t *testing.T) {
 		{"issuer with a slash", object{"issuer": issuer + "/"}, ""},
 		{"explicit port", object{"jwks_uri": "https://auth.globus.org:443/jwk.json"}, ""},
 		{"further algorithms", object{"id_token_signing_alg_values_supported": []string{"none", "HS256", "XS512", "RS512"}}, ""},
-		{"another issuer", object{"issuer": "https://evil.example"}, `it is of the issuer "https://evil.example"`},
-		{"no issuer", object{"issuer": nil}, `it is of the issuer ""`},
+		{"another issuer", object{"issuer": "https://evil.example"}, `its issuer is "https://evil.example"`},
+		{"no issuer", object{"issuer": nil}, `its issuer is ""`},
 		{"issuer of wrong JSON type", object{"issuer": 1}, "not an OpenID discovery document"},
 		{"keys on another host", object{"jwks_uri": "https://evil.example/jwk.json"}, `"https://evil.example/jwk.json" is on another host than the issuer`},
 		{"keys on another port", object{"jwks_uri": "https://auth.globus.org:8443/jwk.json"}, "on another host than the issuer"},
@@ -56,8 +56,8 @@ func TestHostileConfiguration(t *testing.T) {
 		{"keys at a relative place", object{"jwks_uri": "/jwk.json"}, "not an absolute URL"},
 		{"keys behind a user name", object{"jwks_uri": "https://auth.globus.org@evil.example/jwk.json"}, "user information"},
 		{"no place of keys", object{"jwks_uri": nil}, "not an absolute URL"},
-		{"no algorithms", object{"id_token_signing_alg_values_supported": nil}, "none of them is allowed"},
-		{"unsafe algorithms only", object{"id_token_signing_alg_values_supported": []string{"none", "HS256", "HS512"}}, "none of them is allowed"},
+		{"no algorithms", object{"id_token_signing_alg_values_supported": nil}, "none of which is allowed"},
+		{"unsafe algorithms only", object{"id_token_signing_alg_values_supported": []string{"none", "HS256", "HS512"}}, "none of which is allowed"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,8 +84,8 @@ func TestHostileConfiguration(t *testing.T) {
 	}
 }
 
-// TestHostileAnswers is the attack table of HTTP responses.
-func TestHostileAnswers(t *testing.T) {
+// TestVerifierVerify_HostileResponses is the attack table of HTTP responses.
+func TestVerifierVerify_HostileResponses(t *testing.T) {
 	t.Parallel()
 	endless := func(writer http.ResponseWriter, _ *http.Request) {
 		chunk := []byte(strings.Repeat(" ", 64<<10))
@@ -135,15 +135,15 @@ func TestHostileAnswers(t *testing.T) {
 				t.Errorf("%d requests", got)
 			}
 			if test.class != nil && !errors.Is(err, test.class) {
-				t.Errorf("%v is no %v", err, test.class)
+				t.Errorf("%v is not %v", err, test.class)
 			}
 		})
 	}
 }
 
-// TestRequests checks what is sent: no cookies, redirects on the same host followed,
+// TestVerifierVerify_SendsNoCredentialsAndKeepsTheClient checks what is sent: no cookies, redirects on the same host followed,
 // the caller's own policy kept, the caller's client unchanged.
-func TestRequests(t *testing.T) {
+func TestVerifierVerify_SendsNoCredentialsAndKeepsTheClient(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	var mux http.ServeMux

@@ -3,8 +3,8 @@
 //
 // # One call
 //
-// [New] checks a [Config] and makes a [Verifier], one per client ID, kept for the
-// life of the program. [Verifier.Verify] then makes every check in one call and
+// [New] checks a [Config] and makes a [Verifier], one per client ID, kept as long
+// as the program runs. [Verifier.Verify] then makes every check in one call and
 // returns typed [Claims]:
 //
 //	verifier, err := idtoken.New(idtoken.Config{ClientID: clientID})
@@ -26,14 +26,14 @@
 //
 // The verifier finds the provider's keys through its discovery document, shares one
 // fetch among all callers, keeps the keys as long as Cache-Control says, between 5 minutes
-// and 24 hours and else for one hour, and goes on with the last good ones through an outage
+// and 24 hours and else for one hour, and uses the last good ones during an outage
 // of up to 24 hours. Globus Auth publishes its key without a kid and signs without one; keys
 // without a kid are tried in turn. With [Options.JWKS] nothing is fetched at all. Nothing
 // runs in the background between calls.
 //
-// A token that no known key fits and that passes every other check causes a search for
+// A token that no known key verifies and that passes every other check causes a search for
 // newer keys: at most one in 10 seconds for tokens with the nonce of their login, and one
 // for those of callers that expect no nonce. So a forger can cause at most 6 requests a
-// minute, does not delay a login that began after the key was replaced, and delays other
+// minute, cannot delay a login that began after the key was replaced, and can delay other
 // tokens of the new key by at most 10 seconds.
 package idtoken

@@ -10,7 +10,7 @@ import (
 // NoNonce must be set: an empty Expect is an error, so that leaving out the nonce is
 // always written down.
 //
-// It holds secrets and prints none of them, whether through fmt, encoding/json or
+// It holds secrets and does not print them, whether through fmt, encoding/json or
 // log/slog.
 type Expect struct {
 	// Nonce is the nonce that the login sent to the authorization endpoint; the
@@ -61,7 +61,7 @@ func (e Expect) MarshalBinary() ([]byte, error) { return e.MarshalText() }
 
 func hidden(secret string) string {
 	if secret == "" {
-		return "none"
+		return "not set"
 	}
 	return "[redacted]"
 }

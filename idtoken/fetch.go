@@ -25,9 +25,9 @@ const (
 	staleIfError     = 24 * time.Hour // and how much longer while fetching fails
 )
 
-// fetch gets the configuration and the keys, a search the keys alone: it changes nothing
-// of how long those before may be used. While the configuration cannot be had, the last
-// good one is used.
+// fetch fetches the configuration and the keys. A search fetches the keys alone and does
+// not change how long they may be used. While the configuration cannot be fetched, the
+// last good one is used.
 func (s *source) fetch(ctx context.Context, before *keySet, searching bool) (*keySet, error) {
 	fetched := &keySet{}
 	var failure error
@@ -53,7 +53,7 @@ func (s *source) fetch(ctx context.Context, before *keySet, searching bool) (*ke
 		return nil, err
 	case searching:
 		fetched.lifetime = before.lifetime
-	case failure != nil: // ask for the configuration again before long
+	case failure != nil: // fetch the configuration again soon
 		fetched.lifetime = lifetime{s.config.Now().Add(minFreshness), before.lifetime.usableUntil}
 	}
 	return fetched, nil

@@ -29,12 +29,12 @@ func FuzzVerify(f *testing.F) {
 		_, err := verifier.Verify(t.Context(), raw, full())
 		if err == nil {
 			if raw != good {
-				t.Fatal("accepted a token that nobody signed")
+				t.Fatal("accepted a token that was not signed")
 			}
 			return
 		}
 		if _, ok := errors.AsType[idtoken.CheckError](err); !ok {
-			t.Fatalf("%v is no CheckError", err)
+			t.Fatalf("%v is not a CheckError", err)
 		}
 	})
 }
@@ -62,7 +62,7 @@ func FuzzClaims(f *testing.F) {
 		claims, err := verifier.Verify(t.Context(), raw, idtoken.Expect{NoNonce: true})
 		if err != nil {
 			if _, ok := errors.AsType[idtoken.CheckError](err); !ok {
-				t.Fatalf("%v is no CheckError", err)
+				t.Fatalf("%v is not a CheckError", err)
 			}
 			return
 		}

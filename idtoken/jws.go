@@ -22,7 +22,7 @@ type compactToken struct {
 }
 
 // header has the fields of the JOSE header that matter here. Keys and key locations
-// in a header (jwk, jku, x5c, x5u) are never looked at.
+// in a header (jwk, jku, x5c, x5u) are ignored.
 type header struct {
 	Algorithm string         `json:"alg"`
 	Type      string         `json:"typ"`
@@ -38,7 +38,7 @@ func splitToken(raw string, known *header) (*compactToken, error) {
 	if len(raw) > maxTokenBytes {
 		return nil, refuse("size", "%d bytes, more than the limit of %d", len(raw), maxTokenBytes)
 	}
-	// The base64 decoder passes over line breaks, which no JWS holds.
+	// The base64 decoder skips line breaks, which are not allowed in a JWS.
 	if strings.IndexByte(raw, '\n') >= 0 || strings.IndexByte(raw, '\r') >= 0 {
 		return nil, refuse("format", "the token contains a line break")
 	}
@@ -68,7 +68,7 @@ func parseHeader(encoded []byte) (*header, error) {
 		return nil, err
 	}
 	if parsed.Critical != nil {
-		return nil, refuse("crit", "the header requires an extension (crit), and none is supported")
+		return nil, refuse("crit", "the header requires an extension (crit), which is not supported")
 	}
 	// RFC 7515 section 4.1.9: the prefix may be left out, and case is not significant.
 	kind := strings.TrimPrefix(strings.ToLower(parsed.Type), "application/")
@@ -78,19 +78,19 @@ func parseHeader(encoded []byte) (*header, error) {
 	return parsed, nil
 }
 
-// refuseAlgorithm tells the two ways to forge a token by its header alone from a
-// key or a configuration that does not fit.
+// refuseAlgorithm tells the two ways to forge a token by its header alone from an
+// algorithm that is not supported.
 func refuseAlgorithm(name string) error {
 	switch upper := strings.ToUpper(name); {
 	case upper == "NONE":
 		return refuse("alg none", "the token is not signed")
 	case strings.HasPrefix(upper, "HS"):
-		return refuse("alg hmac", "%s signs with a shared secret, and Globus Auth shares none", quote(name))
+		return refuse("alg hmac", "%s signs with a shared secret; a forger could use the public key as the secret", quote(name))
 	}
 	return refuse("alg", "%s is not an allowed signature algorithm", quote(name))
 }
 
-// decodePart decodes one part of a token. Bits that encode nothing must be zero, so
+// decodePart decodes one part of a token. Unused bits must be zero, so
 // that one token has one form.
 func decodePart(part []byte) ([]byte, error) {
 	decoded := make([]byte, base64.RawURLEncoding.DecodedLen(len(part)))

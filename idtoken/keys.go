@@ -58,9 +58,9 @@ type publicKey struct {
 	raw        any // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 }
 
-// parseKeys reads a JWK set, a JWK, or PEM. Keys that cannot be parsed, are not for
-// signatures, or are of an unknown kind, weak, secret or private, are passed over; a set
-// without a usable key is an error, and so is one that has a name twice.
+// parseKeys reads a JWK set, a JWK, or PEM. It skips keys that cannot be parsed, are not
+// for signatures, or are of an unknown kind, weak, secret or private. A set without a
+// usable key is an error, and so is one with a duplicate name.
 func parseKeys(text []byte) ([]publicKey, error) {
 	pem := bytes.HasPrefix(bytes.TrimSpace(text), []byte("-----BEGIN "))
 	set, err := jwk.Parse(text, jwk.WithPEM(pem), jwk.WithIgnoreParseError(true))

@@ -69,8 +69,8 @@ func weakJWK(bits uint) object {
 	return object{"kty": "RSA", "e": "AQAB", "n": base64.RawURLEncoding.EncodeToString(modulus.Bytes())}
 }
 
-// TestKeySets is the table of what may stand in a published key set.
-func TestKeySets(t *testing.T) {
+// TestVerifierVerify_PublishedKeySets is the table of what may stand in a published key set.
+func TestVerifierVerify_PublishedKeySets(t *testing.T) {
 	t.Parallel()
 	good := publicJWK(keyOne())
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -95,8 +95,8 @@ func TestKeySets(t *testing.T) {
 		{name: "beside keys that cannot be parsed", keys: keySet(t,
 			object{}, object{"kty": "NEW", "x": 1}, object{"kty": "RSA"}, object{"kty": "RSA", "n": "!", "e": "AQAB"},
 			with(good, object{"kid": 7}), offCurve, object{"kty": "oct", "k": "c2VjcmV0"}, weakJWK(1024), good)},
-		{name: "beside something that is no key", keys: encode(t, object{"keys": []any{nil, 1, "key", []int{1}, good}})},
-		{name: "beside other members", keys: encode(t, object{"keys": []object{good}, "issuer": "x", "version": 2})},
+		{name: "beside values that are not keys", keys: encode(t, object{"keys": []any{nil, 1, "key", []int{1}, good}})},
+		{name: "beside other fields", keys: encode(t, object{"keys": []object{good}, "issuer": "x", "version": 2})},
 		{name: "32 keys", keys: keySet(t, append(slices.Repeat([]object{publicJWK(keyTwo())}, 31), good)...)},
 		{name: "another kid", keys: keySet(t, with(good, object{"kid": "1"})), header: object{"kid": "2"}, want: "signature"},
 		{name: "a key for RS256", keys: keySet(t, with(good, object{"alg": "RS256"})), want: "signature"},
@@ -108,7 +108,7 @@ func TestKeySets(t *testing.T) {
 		{name: "a weak key", keys: keySet(t, weakJWK(2047)), broken: "none of the 1 keys"},
 		{name: "a huge key", keys: keySet(t, weakJWK(8193)), broken: "none of the 1 keys"},
 		{name: "a point that is not on the curve", keys: keySet(t, offCurve), broken: "none of the 1 keys"},
-		{name: "a member named twice", keys: twice, broken: "not a JWK set"},
+		{name: "a field named twice", keys: twice, broken: "not a JWK set"},
 		{name: "no keys", keys: keySet(t), broken: "none of the 0 keys"},
 		{name: "33 keys", keys: keySet(t, slices.Repeat([]object{good}, 33)...), broken: "33 keys, more than the limit of 32"},
 		{name: "a list", keys: []byte(`[]`), broken: "not a JWK set"},
@@ -141,8 +141,8 @@ func TestKeySets(t *testing.T) {
 	}
 }
 
-// TestAlgorithms verifies each algorithm that can be allowed, signed by jwx.
-func TestAlgorithms(t *testing.T) {
+// TestVerifierVerify_EachAlgorithm verifies each algorithm that can be allowed, signed by jwx.
+func TestVerifierVerify_EachAlgorithm(t *testing.T) {
 	t.Parallel()
 	curve := func(c elliptic.Curve) *ecdsa.PrivateKey {
 		key, err := ecdsa.GenerateKey(c, rand.Reader)
@@ -203,8 +203,8 @@ const (
 	hash512 = "fgOEsHrjYSpAg2nmWXZQYmA91EHlDHWCAbQzkK2w-uE"
 )
 
-// TestNew checks what a configuration may be.
-func TestNew(t *testing.T) {
+// TestNew_Config checks what a configuration may be.
+func TestNew_Config(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -220,7 +220,7 @@ func TestNew(t *testing.T) {
 		{"issuer on a host named like loopback", func(c *idtoken.Config) { c.Issuer = "http://127.0.0.1.example" }, "Issuer: "},
 		{"issuer is no URL", func(c *idtoken.Config) { c.Issuer = "auth.globus.org" }, "Issuer: not an absolute URL"},
 		{"configuration on http", func(c *idtoken.Config) { c.ConfigurationURL = "http://auth.globus.org/x" }, "ConfigurationURL: "},
-		{"keys that are none", func(c *idtoken.Config) { c.Options.JWKS = []byte("key") }, "JWKS: not a JWK set"},
+		{"not keys", func(c *idtoken.Config) { c.Options.JWKS = []byte("key") }, "JWKS: not a JWK set"},
 		{"private key in PEM", func(c *idtoken.Config) { c.Options.JWKS = privatePEM(keyOne()) }, "JWKS: none of the 1 keys"},
 		{"PEM of something else", func(c *idtoken.Config) { c.Options.JWKS = []byte("-----BEGIN X-----\nYQ==\n-----END X-----\n") }, "JWKS: not a JWK set"},
 	}

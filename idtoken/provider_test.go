@@ -33,9 +33,9 @@ type provider struct {
 	mu      sync.Mutex
 	issuer  string
 	keys    []byte
-	header  http.Header   // of both answers
-	status  int           // of both answers; 200 when zero
-	failure error         // instead of an answer
+	header  http.Header   // of both responses
+	status  int           // of both responses; 200 when zero
+	failure error         // instead of a response
 	failing string        // the path that fails; both when empty
 	hang    chan struct{} // responses, made when they are asked for, wait for it to be closed
 	asked   map[string]int

@@ -13,8 +13,8 @@ import (
 	"github.com/globusauth/globusauth/idtoken"
 )
 
-// TestRotation replaces the key while tokens are being verified.
-func TestRotation(t *testing.T) {
+// TestVerifierVerify_KeyRotation replaces the key while tokens are being verified.
+func TestVerifierVerify_KeyRotation(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
@@ -55,8 +55,8 @@ func TestRotation(t *testing.T) {
 	})
 }
 
-// TestRotationByKeyID does the same with a provider that names its keys.
-func TestRotationByKeyID(t *testing.T) {
+// TestVerifierVerify_KeyRotationWithKeyIDs does the same with a provider that names its keys.
+func TestVerifierVerify_KeyRotationWithKeyIDs(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, with(publicJWK(keyOne()), object{"kid": "one"}))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
@@ -263,10 +263,10 @@ func TestVerifierVerify_SearchUnderWayBeforeRotation(t *testing.T) {
 	}
 }
 
-// TestNewerKeysOfAnotherCaller has another caller fetch the new keys between the
+// TestVerifierVerify_NewerKeysFoundByAnotherCaller has another caller fetch the new keys between the
 // moment when a caller finds that the old ones do not fit and the moment when it would
 // fetch new ones itself. The clock is asked at both moments.
-func TestNewerKeysOfAnotherCaller(t *testing.T) {
+func TestVerifierVerify_NewerKeysFoundByAnotherCaller(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
@@ -300,8 +300,8 @@ func TestNewerKeysOfAnotherCaller(t *testing.T) {
 	})
 }
 
-// TestOneSearchForManyCallers does the same when the keys are known and none fits.
-func TestOneSearchForManyCallers(t *testing.T) {
+// TestVerifierVerify_ConcurrentCallersShareOneSearch does the same when the keys are known and none fits.
+func TestVerifierVerify_ConcurrentCallersShareOneSearch(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {

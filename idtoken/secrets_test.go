@@ -58,9 +58,9 @@ func wantNoSecret(tb testing.TB, value any, secrets ...string) {
 	}
 }
 
-// TestNoSecretIsPrinted drives every way to fail with marked secrets and searches
+// TestVerifierVerify_PrintsNoSecret drives every way to fail with marked secrets and searches
 // all that can be printed.
-func TestNoSecretIsPrinted(t *testing.T) {
+func TestVerifierVerify_PrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	const query = "key-SECRET-55aa"
 	raw := globusToken(t, keyOne())

@@ -22,8 +22,8 @@ const (
 )
 
 // The reasons to fetch, each with one fetch at a time. A search is for a token that no
-// known key fits. Tokens with the nonce of their login, which a forger does not know, have
-// searches that others cannot use up.
+// known key verifies. Tokens with the nonce of their login, which a forger does not know,
+// have searches of their own, which other tokens cannot use up.
 const (
 	refresh = iota
 	search
@@ -55,9 +55,9 @@ type keySet struct {
 	lifetime      lifetime
 }
 
-// current returns keys that are fresh or, when the provider cannot be reached, the last
-// good ones for as long as they may be used. Only the first caller to find the provider
-// out of reach waits for that to show.
+// current returns keys that are fresh or, while the provider cannot be reached, the last
+// good ones for as long as they may be used. Only the first caller of an outage waits for
+// the failure.
 func (s *source) current(ctx context.Context) (*keySet, error) {
 	now, known := s.config.Now(), s.known.Load()
 	if known != nil && known.lifetime.fresh(now) {
@@ -81,7 +81,7 @@ func (s *source) current(ctx context.Context) (*keySet, error) {
 	return nil, failure
 }
 
-// newer returns keys other than those tried, for a token that none of those fits; nil
+// newer returns keys other than those tried, for a token that these do not verify; nil
 // means that there are no others now. It fetches at most once in a searchInterval for
 // each reason.
 func (s *source) newer(ctx context.Context, tried *keySet, reason int) (*keySet, error) {
@@ -98,9 +98,9 @@ func (s *source) newer(ctx context.Context, tried *keySet, reason int) (*keySet,
 	return known, nil
 }
 
-// fetchOnce joins the fetch under way or begins one, unless others than the keys before
-// have come meanwhile. The fetch does not end with the caller's context, since others may
-// wait for it, but within the time limit.
+// fetchOnce joins the fetch in flight or begins one, unless the keys have changed
+// meanwhile. The fetch does not end with the caller's context, since others may wait for
+// it, but within the time limit.
 func (s *source) fetchOnce(ctx context.Context, before *keySet, reason int) <-chan singleflight.Result {
 	return s.flights.DoChan(strconv.Itoa(reason), func() (any, error) {
 		number, ok := s.begin(before, reason)
@@ -166,7 +166,7 @@ func wait(ctx context.Context, landed <-chan singleflight.Result) (*keySet, erro
 }
 
 // verify tries the keys that fit the token in turn. A key without an ID fits any
-// token, and a token without one any key: Globus Auth uses none.
+// token, and a token without an ID any key: Globus Auth uses no key IDs.
 func (k *keySet) verify(token *compactToken) error {
 	chosen, id := token.algorithm, token.header.KeyID
 	if !slices.Contains(k.configuration.algorithms, chosen.name.String()) {
@@ -184,7 +184,7 @@ func (k *keySet) verify(token *compactToken) error {
 		}
 	}
 	if tried == 0 {
-		return refuse("signature", "none of the provider's %d keys fits algorithm %s and key ID %s", len(k.keys), chosen.name, quote(id))
+		return refuse("signature", "no key of the provider's %d fits algorithm %s and key ID %s", len(k.keys), chosen.name, quote(id))
 	}
-	return refuse("signature", "it is not by any of the %d keys that fit; the token was changed or comes from elsewhere", tried)
+	return refuse("signature", "none of the %d keys that fit verifies it; the token was changed or is from another issuer", tried)
 }

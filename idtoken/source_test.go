@@ -16,8 +16,8 @@ import (
 	"github.com/globusauth/globusauth/idtoken"
 )
 
-// TestFreshness checks how long fetched keys are used, by what HTTP says.
-func TestFreshness(t *testing.T) {
+// TestVerifierVerify_CacheControl checks how long fetched keys are used, by what HTTP says.
+func TestVerifierVerify_CacheControl(t *testing.T) {
 	t.Parallel()
 	const floor, ceiling = 5 * time.Minute, 24 * time.Hour
 	tests := []struct {
@@ -64,8 +64,8 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
-// TestOutage takes the provider down after its keys are known.
-func TestOutage(t *testing.T) {
+// TestVerifierVerify_ProviderDown takes the provider down after its keys are known.
+func TestVerifierVerify_ProviderDown(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
@@ -111,9 +111,9 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// TestOutageThatHangs checks who waits for a provider that takes requests and never
+// TestVerifierVerify_ProviderHangs checks who waits for a provider that takes requests and never
 // answers.
-func TestOutageThatHangs(t *testing.T) {
+func TestVerifierVerify_ProviderHangs(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
@@ -153,9 +153,9 @@ func TestOutageThatHangs(t *testing.T) {
 	})
 }
 
-// TestUnavailableAtFirst has a provider that is down before its keys are known: it is
+// TestVerifierVerify_ProviderDownAtFirst has a provider that is down before its keys are known: it is
 // asked less and less often.
-func TestUnavailableAtFirst(t *testing.T) {
+func TestVerifierVerify_ProviderDownAtFirst(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	p.status = http.StatusServiceUnavailable
@@ -182,9 +182,9 @@ func TestUnavailableAtFirst(t *testing.T) {
 	})
 }
 
-// TestConfigurationDown goes on with the last good configuration while the keys can
+// TestVerifierVerify_OnlyConfigurationDown goes on with the last good configuration while the keys can
 // be had.
-func TestConfigurationDown(t *testing.T) {
+func TestVerifierVerify_OnlyConfigurationDown(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
@@ -215,9 +215,9 @@ func TestConfigurationDown(t *testing.T) {
 	})
 }
 
-// TestOneFetchForManyCallers has a thousand callers wait for one fetch, and takes the
+// TestVerifierVerify_ConcurrentCallersShareOneFetch has a thousand callers wait for one fetch, and takes the
 // one that began it away.
-func TestOneFetchForManyCallers(t *testing.T) {
+func TestVerifierVerify_ConcurrentCallersShareOneFetch(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
@@ -261,8 +261,8 @@ func TestOneFetchForManyCallers(t *testing.T) {
 	})
 }
 
-// TestFetchTimeLimit checks that a fetch ends though no caller limits it.
-func TestFetchTimeLimit(t *testing.T) {
+// TestVerifierVerify_FetchTimeLimit checks that a fetch ends though no caller limits it.
+func TestVerifierVerify_FetchTimeLimit(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
 	inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
@@ -278,7 +278,7 @@ func TestFetchTimeLimit(t *testing.T) {
 
 // Plain http off the loopback hosts has to be asked for, and then works, keys
 // included.
-func TestPlainHTTPHasToBeAskedFor(t *testing.T) {
+func TestNew_UnsafeAllowHTTP(t *testing.T) {
 	t.Parallel()
 	config := idtoken.Config{ClientID: "client", Issuer: "http://auth.internal:8080"}
 	if _, err := idtoken.New(config); err == nil || !strings.Contains(err.Error(), "http is for loopback hosts only") {

@@ -45,7 +45,7 @@ func newKey() *rsa.PrivateKey {
 // object is a JSON object.
 type object = map[string]any
 
-// with gives a copy of an object with some members changed; nil removes one.
+// with gives a copy of an object with some fields changed; nil removes one.
 func with(base, changes object) object {
 	changed := maps.Clone(base)
 	for name, value := range changes {

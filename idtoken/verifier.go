@@ -28,7 +28,7 @@ type Verifier struct {
 // It waits only while keys have to be fetched, and no longer than ctx allows.
 //
 // Errors: a [CheckError], [ErrExpired] among them, for a refused token;
-// [ErrUnavailable] when the keys could not be had; both, when no known key fits and
+// [ErrUnavailable] when the keys could not be fetched; both, when no known key fits and
 // the search for a newer one failed; the error of ctx when it ended while waiting.
 func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claims *Claims, err error) {
 	defer func() {
@@ -54,8 +54,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claim
 	if errors.Is(forged, CheckError{"alg"}) {
 		return nil, forged
 	}
-	// A token that no known key fits and that fails another check as well is not worth
-	// a search for newer keys.
+	// A token that fails another check as well is not worth a search for newer keys.
 	claims, err = v.readClaims(token, expect)
 	if forged != nil && err == nil {
 		forged = v.search(ctx, keys, forged, token, expect)
@@ -72,8 +71,8 @@ func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claim
 	return claims, nil
 }
 
-// readClaims decodes and checks the claims. They are not to be believed before the
-// signature is.
+// readClaims decodes and checks the claims. They are not trusted before the signature is
+// verified.
 func (v *Verifier) readClaims(token *compactToken, expect Expect) (*Claims, error) {
 	payload, err := decodePart(token.payload)
 	if err != nil {
@@ -89,7 +88,7 @@ func (v *Verifier) readClaims(token *compactToken, expect Expect) (*Claims, erro
 	return &parsed.Claims, nil
 }
 
-// search looks for newer keys, since the known ones refused the token as forged.
+// search looks for newer keys, since the known ones do not verify the token.
 func (v *Verifier) search(ctx context.Context, tried *keySet, forged error, token *compactToken, expect Expect) error {
 	reason := searchWithNonce
 	if expect.NoNonce {

@@ -13,8 +13,8 @@ import (
 	"github.com/globusauth/globusauth/idtoken"
 )
 
-// TestVerifyAccepts has one row per kind of token that is right.
-func TestVerifyAccepts(t *testing.T) {
+// TestVerifierVerify_Accepts has one row per kind of token that is right.
+func TestVerifierVerify_Accepts(t *testing.T) {
 	t.Parallel()
 	const leeway = 300 * time.Second
 	lifetime := 172800 * time.Second
@@ -70,8 +70,8 @@ func TestVerifyAccepts(t *testing.T) {
 	}
 }
 
-// TestVerifyRefuses is the attack table: each row is refused by its own check.
-func TestVerifyRefuses(t *testing.T) {
+// TestVerifierVerify_Refuses is the attack table: each row is refused by its own check.
+func TestVerifierVerify_Refuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
@@ -214,9 +214,9 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// TestVerifyEveryByte changes each byte of a good token in turn; none of the results
+// TestVerifierVerify_RefusesEveryChangedByte changes each byte of a good token in turn; none of the results
 // may pass.
-func TestVerifyEveryByte(t *testing.T) {
+func TestVerifierVerify_RefusesEveryChangedByte(t *testing.T) {
 	t.Parallel()
 	raw := globusToken(t, keyOne())
 	verifier := newVerifier(t, offlineConfig(t))
@@ -226,12 +226,12 @@ func TestVerifyEveryByte(t *testing.T) {
 		if _, err := verifier.Verify(t.Context(), string(changed), full()); err == nil {
 			t.Errorf("accepted with byte %d changed", i)
 		} else if _, ok := errors.AsType[idtoken.CheckError](err); !ok {
-			t.Errorf("byte %d changed: %v is no CheckError", i, err)
+			t.Errorf("byte %d changed: %v is not a CheckError", i, err)
 		}
 	}
 }
 
-func TestClaims(t *testing.T) {
+func TestVerifierVerify_Claims(t *testing.T) {
 	t.Parallel()
 	source := with(globusClaims(), object{"session_info": object{"mfa": true}, "azp": clientID, "nbf": issued.Unix(), "auth_time": issued.Unix()})
 	raw := sign(t, keyOne(), globusHeader(), source)
@@ -252,10 +252,10 @@ func TestClaims(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, identity := range want["identity_set"].([]any) {
-			members := identity.(object)
-			for name, value := range members {
+			fields := identity.(object)
+			for name, value := range fields {
 				if value == nil {
-					delete(members, name)
+					delete(fields, name)
 				}
 			}
 		}
@@ -298,9 +298,9 @@ func TestClaims(t *testing.T) {
 	})
 }
 
-// TestClaims_OddTypes has every claim that no check needs in every JSON type: an odd one
+// TestVerifierVerify_ClaimsOfOtherTypes has every claim that no check needs in every JSON type: an odd one
 // reads as absent, refuses nothing and leaves the others as they are.
-func TestClaims_OddTypes(t *testing.T) {
+func TestVerifierVerify_ClaimsOfOtherTypes(t *testing.T) {
 	t.Parallel()
 	verifier := newVerifier(t, offlineConfig(t))
 	values := map[string]any{
@@ -391,8 +391,8 @@ func TestVerifierVerify_ExpiredByAClockAhead(t *testing.T) {
 	}
 }
 
-// TestRecordedClaims reads claims as the Globus SDK for Python has them in its tests.
-func TestRecordedClaims(t *testing.T) {
+// TestVerifierVerify_RecordedClaims reads claims as the Globus SDK for Python has them in its tests.
+func TestVerifierVerify_RecordedClaims(t *testing.T) {
 	t.Parallel()
 	var recorded []struct{ Claims object }
 	readFixture(t, "id_token_claims_other.json", &recorded)

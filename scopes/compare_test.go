@@ -33,7 +33,7 @@ func TestGraphString_EqualGraphs(t *testing.T) {
 	}
 }
 
-func TestContains(t *testing.T) {
+func TestGraphContains_Table(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		a, b string
@@ -66,7 +66,7 @@ func TestContains(t *testing.T) {
 	}
 }
 
-func TestCanonical(t *testing.T) {
+func TestGraphString_Canonical(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
 		" b   a ":            "a b",

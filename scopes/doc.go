@@ -24,8 +24,8 @@
 //	scope  := "*"? name ("[" scopes "]")?
 //
 // A leading * marks a dependency as optional; Globus also calls it atomically
-// revocable. Spaces are free inside brackets and at both ends, but none may
-// stand after * or before [. A name consists of the characters RFC 6749
+// revocable. Spaces are free inside brackets and at both ends, but not allowed
+// after * or before [. A name consists of the characters RFC 6749
 // section 3.3 allows in a scope (printable ASCII without " and \), less the
 // four of the grammar.
 //
@@ -40,8 +40,8 @@
 // The official Python SDK accepts two things that are errors here: an optional
 // mark in the middle of a word (it reads foo*bar as foo and *bar), and tabs,
 // newlines and other characters outside RFC 6749, which become part of the
-// name. Both are slips of the pen that would otherwise be noticed at the
-// service, as an unknown scope.
+// name. Both are typos, which the service would otherwise report as an
+// unknown scope.
 //
 // # Limits
 //

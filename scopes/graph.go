@@ -157,7 +157,7 @@ func (b *builder) measure(g *Graph) error {
 			depth[at] = max(depth[at], depth[e.to+1]+1)
 			size[at] += size[e.to+1]
 			if i > 0 {
-				size[at]++ // the blank
+				size[at]++ // the space
 			}
 			if e.optional {
 				size[at]++

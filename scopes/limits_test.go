@@ -44,7 +44,7 @@ func doubling(n int) string {
 	return b.String()
 }
 
-func TestDepthLimit(t *testing.T) {
+func TestParse_DepthLimit(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func(int) string{"nested": nested, "chained": chained} {
 		graph, err := scopes.Parse(make(64))
@@ -76,7 +76,7 @@ func TestDepthLimit(t *testing.T) {
 	}
 }
 
-func TestTextLimit(t *testing.T) {
+func TestParse_TextLimit(t *testing.T) {
 	t.Parallel()
 	full := strings.Repeat("x", mebibyte)
 	if graph, err := scopes.Parse(full); err != nil || graph.String() != full {
@@ -107,7 +107,7 @@ func TestTextLimit(t *testing.T) {
 
 // Shared dependencies are repeated where they stand, so a short text can be
 // astronomically long in full. It is refused before anybody prints it.
-func TestExpansionLimit(t *testing.T) {
+func TestParse_ExpansionLimit(t *testing.T) {
 	t.Parallel()
 	for n := 1; n <= 60; n++ {
 		text := doubling(n)
@@ -159,7 +159,7 @@ func numbered(format string, size int) string {
 // and only logarithmically more allocations. BenchmarkLinear shows it of time.
 //
 //nolint:paralleltest // Counts allocations of the process.
-func TestLinear(t *testing.T) {
+func TestParse_LinearTime(t *testing.T) {
 	measure := func(text string) (bytes, mallocs uint64) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -192,7 +192,7 @@ func TestLinear(t *testing.T) {
 
 // All that a graph offers may be used by several goroutines at once; the race
 // detector says whether that is so.
-func TestSharedGraph(t *testing.T) {
+func TestGraph_ConcurrentUse(t *testing.T) {
 	t.Parallel()
 	graph := mustParse(t, "z[b *a] y[z[*c]] openid")
 	want := graph.String()
@@ -209,7 +209,7 @@ func TestSharedGraph(t *testing.T) {
 	wg.Wait()
 }
 
-func TestHostileIsStable(t *testing.T) {
+func TestGraphString_HostileTextIsStable(t *testing.T) {
 	t.Parallel()
 	for name, text := range hostile(mebibyte / 32) {
 		graph := mustParse(t, text)

@@ -127,7 +127,7 @@ func modelOf(trees []tree) model {
 	return m
 }
 
-func TestParseAgreesWithModel(t *testing.T) {
+func TestParse_AgreesWithModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		trees := genTrees(3).Draw(t, "trees")
@@ -152,7 +152,7 @@ func TestParseAgreesWithModel(t *testing.T) {
 	})
 }
 
-func TestMergeAndContainsAgreeWithModel(t *testing.T) {
+func TestMerge_AgreesWithModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		treesA, treesB := genTrees(2).Draw(t, "a"), genTrees(2).Draw(t, "b")

@@ -14,7 +14,7 @@ const (
 )
 
 // Parse reads a scope string. The package comment has the grammar, the meaning
-// and the limits. Blank text gives an empty graph.
+// and the limits. Text of spaces alone gives an empty graph.
 //
 // The error is a [*ParseError] with the position; it matches [ErrSyntax],
 // [ErrCycle] or [ErrTooLarge].
@@ -201,7 +201,7 @@ func (b *builder) failName(element int, text string, i int, optional bool) error
 	}
 	switch c := text[i]; c {
 	case '\t', '\n', '\r':
-		return b.fail(ErrSyntax, element, i, "%s in the text; separate scopes with blanks", show(c))
+		return b.fail(ErrSyntax, element, i, "%s in the text; separate scopes with spaces", show(c))
 	case '"':
 		return b.fail(ErrSyntax, element, i,
 			"'\"' cannot be part of a scope; if you did not write it, it marks an ID that is not a UUID or a dependency that is not one scope")

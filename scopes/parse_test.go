@@ -8,7 +8,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-func TestParseErrors(t *testing.T) {
+func TestParse_Errors(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		text   string
@@ -37,7 +37,7 @@ func TestParseErrors(t *testing.T) {
 		{"foo[bar][baz]", scopes.ErrSyntax, 8, "'[' directly after ']'"},
 		{"foo[bar]\u00a0baz", scopes.ErrSyntax, 8, "byte 0xc2, which is not ASCII, directly after ']'"},
 		{"foo[bar[baz", scopes.ErrSyntax, 7, "'[' is never closed"},
-		{"foo\tbar", scopes.ErrSyntax, 3, `'\t' in the text; separate scopes with blanks`},
+		{"foo\tbar", scopes.ErrSyntax, 3, `'\t' in the text; separate scopes with spaces`},
 		{"foo\r\n", scopes.ErrSyntax, 3, `'\r' in the text`},
 		{"foo bar\x00", scopes.ErrSyntax, 7, `'\x00' cannot be part of a scope`},
 		{"*\x7f", scopes.ErrSyntax, 1, `'\x7f' cannot be part of a scope`},
@@ -74,7 +74,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-func TestParseErrorText(t *testing.T) {
+func TestParseErrorError_Text(t *testing.T) {
 	t.Parallel()
 	_, err := scopes.Parse("openid foo[bar")
 	const parse = "scopes: parse: not a scope string: byte 10: '[' is never closed; add the missing ']'"
@@ -90,7 +90,7 @@ func TestParseErrorText(t *testing.T) {
 }
 
 // A mistake in hostile text must not carry the text into a log.
-func TestErrorsStayShort(t *testing.T) {
+func TestParseErrorError_StaysShort(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 100_000)
 	tests := []scopes.List{
@@ -109,7 +109,7 @@ func TestErrorsStayShort(t *testing.T) {
 	}
 }
 
-func TestListErrors(t *testing.T) {
+func TestListGraph_Errors(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
@@ -152,7 +152,7 @@ func TestListErrors(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
+func TestListValidate_Errors(t *testing.T) {
 	t.Parallel()
 	for _, list := range []scopes.List{nil, {}} {
 		if err := list.Validate(); !errors.Is(err, scopes.ErrEmpty) {

@@ -101,10 +101,10 @@ func (l List) Validate() error {
 
 // Graph parses the elements into one graph, with the meaning [Parse] gives to
 // their joined text. Unlike there, each element has to be exactly one scope, so
-// that no element can close a bracket of another or smuggle in a second scope.
+// that no element can close a bracket of another or add a second scope.
 // An empty list gives an empty graph. The error is a [*ParseError].
 func (l List) Graph() (*Graph, error) {
-	total := max(0, len(l)-1) // the blanks between them
+	total := max(0, len(l)-1) // the spaces between them
 	for _, s := range l {
 		total += len(s)
 	}

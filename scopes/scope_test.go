@@ -7,7 +7,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-func TestBuild(t *testing.T) {
+func TestScopeWith_Build(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		got  scopes.Scope
@@ -39,7 +39,7 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-func TestListString(t *testing.T) {
+func TestListString_Joins(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		list scopes.List
@@ -57,7 +57,7 @@ func TestListString(t *testing.T) {
 }
 
 // Neither building nor merging may write to what the caller keeps.
-func TestInputsStayUnchanged(t *testing.T) {
+func TestMerge_KeepsInputs(t *testing.T) {
 	t.Parallel()
 	backing := scopes.List{"z[b]", "a", "keep"}
 	before := slices.Clone(backing)
@@ -80,7 +80,7 @@ func TestInputsStayUnchanged(t *testing.T) {
 	}
 }
 
-func TestZeroValues(t *testing.T) {
+func TestGraph_ZeroValue(t *testing.T) {
 	t.Parallel()
 	var zero scopes.Graph
 	empty := mustParse(t, "  ")

@@ -102,7 +102,7 @@ func kindOf(t *testing.T, sdkError string) error {
 	return nil
 }
 
-func TestVectorsParse(t *testing.T) {
+func TestParse_Vectors(t *testing.T) {
 	t.Parallel()
 	var v vectors
 	readJSON(t, "scope_vectors.json", &v)
@@ -136,7 +136,7 @@ func TestVectorsParse(t *testing.T) {
 	}
 }
 
-func TestVectorsMerge(t *testing.T) {
+func TestMerge_Vectors(t *testing.T) {
 	t.Parallel()
 	var v vectors
 	readJSON(t, "scope_vectors.json", &v)
@@ -163,7 +163,7 @@ func TestVectorsMerge(t *testing.T) {
 	}
 }
 
-func TestVectorsConstructor(t *testing.T) {
+func TestScopeWith_Vectors(t *testing.T) {
 	t.Parallel()
 	var v vectors
 	readJSON(t, "scope_vectors.json", &v)
@@ -191,7 +191,7 @@ func TestVectorsConstructor(t *testing.T) {
 	}
 }
 
-func TestVectorsSerialize(t *testing.T) {
+func TestGraphString_Vectors(t *testing.T) {
 	t.Parallel()
 	var v vectors
 	readJSON(t, "scope_vectors.json", &v)

@@ -82,7 +82,7 @@ func TestScopeResourceServer_WellKnownScopes(t *testing.T) {
 	}
 }
 
-func TestResourceServer(t *testing.T) {
+func TestScopeResourceServer_Table(t *testing.T) {
 	t.Parallel()
 	tests := map[scopes.Scope]string{
 		"https://auth.globus.org/scopes/example.org/all":              "example.org",
@@ -110,7 +110,7 @@ func TestResourceServer(t *testing.T) {
 }
 
 // An ID that comes from outside must not be able to add a scope or a dependency.
-func TestDynamicScopesRefuseOtherIDs(t *testing.T) {
+func TestCollectionDataAccess_InvalidIDs(t *testing.T) {
 	t.Parallel()
 	functions := map[string]func(string) scopes.Scope{
 		"CollectionDataAccess":      scopes.CollectionDataAccess,
