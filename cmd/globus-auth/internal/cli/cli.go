@@ -159,7 +159,7 @@ Environment:
 	flags.StringVar(&r.baseURL, "base-url", "", "`URL` of the service, such as an emulator (default the environment's)")
 	flags.BoolVar(&r.verbose, "verbose", false, "show the whole chain of an error")
 	root.AddCommand(
-		r.quickstart(), r.emulator(), r.login(), r.whoami(), r.logout(), r.tokens(), r.token(), r.identities(),
+		r.quickstart(), r.emulator(), r.login(), r.whoami(), r.logout(), r.tokens(), r.token(), r.identities(), r.guard(),
 		group("session", "Show or renew the authentications of the login", r.sessionShow(), r.sessionUpdate()),
 		group("scopes", "Work with scope strings", r.scopesParse()),
 		group("consents", "Show the consents of an identity", r.consentsTree()),
@@ -188,6 +188,10 @@ func exactArgs(cmd *cobra.Command, args []string) error {
 
 // newClient makes a client of what flags and environment say.
 func (r *runner) newClient(credentials *globusauth.Credentials) (*globusauth.Client, error) {
+	return r.newLoggingClient(credentials, &notices{runner: r})
+}
+
+func (r *runner) newLoggingClient(credentials *globusauth.Credentials, log slog.Handler) (*globusauth.Client, error) {
 	config, err := globusauth.FromEnvironment()
 	if err != nil {
 		return nil, &problem{err: err, usage: true}
@@ -201,7 +205,7 @@ func (r *runner) newClient(credentials *globusauth.Credentials) (*globusauth.Cli
 	}
 	config.AppName = appName
 	config.Credentials = credentials
-	config.Logger = slog.New(&notices{runner: r})
+	config.Logger = slog.New(log)
 	client, err := globusauth.New(config)
 	if err != nil {
 		return nil, &problem{words: r.addressName(), err: err, usage: true}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/globusauth/globusauth/cmd/globus-auth/internal/guard"
+	"github.com/globusauth/globusauth/flows"
+)
+
+func (r *runner) guard() *cobra.Command {
+	var path, format string
+	var check bool
+	command := &cobra.Command{
+		Use:   "guard",
+		Short: "Protect a program in any language with Globus Auth tokens",
+		Long: `Protect an API in any language: check the token of each request by the rules of
+a file, as a reverse proxy or as the forward-auth server of nginx, Traefik or
+Caddy. The program reads the caller from headers such as X-Globus-Subject.
+
+When the guard is ready, it prints one line of JSON with its addresses. Denials
+are logged on standard error.
+
+The secret of the client is in the file that client_secret_file names, or in
+GLOBUS_AUTH_CLIENT_SECRET.`,
+		Example: `  globus-auth guard --config guard.yaml --check
+  globus-auth guard --config guard.yaml`,
+		Args: exactArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return r.runGuard(cmd.Context(), path, format, check) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&path, "config", "guard.yaml", "configuration `file`")
+	flags.StringVar(&format, "log", "text", "`format` of the log on standard error: text or json")
+	flags.BoolVar(&check, "check", false, "check the configuration file and exit")
+	return command
+}
+
+func (r *runner) runGuard(ctx context.Context, path, format string, check bool) error {
+	var log slog.Handler
+	switch format {
+	case "text":
+		log = slog.NewTextHandler(r.Err, nil)
+	case "json":
+		log = slog.NewJSONHandler(r.Err, nil)
+	default:
+		return usagef("--log: invalid value %q; must be text or json", format)
+	}
+	file, err := openRegular("--config", path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	config, err := guard.Read(file)
+	if err != nil {
+		return &problem{words: path, err: err, usage: true}
+	}
+	secret, err := r.guardSecret(config)
+	if err != nil {
+		return err
+	}
+	auth, err := r.newLoggingClient(nil, log)
+	if err != nil {
+		return err
+	}
+	g, err := guard.New(config, flows.Config{Auth: auth, ClientID: config.ClientID, ClientSecret: secret}) //nolint:contextcheck // New sends no request; handlers use the context of theirs.
+	if err != nil {
+		return &problem{words: path, err: err, usage: true}
+	}
+	if check {
+		return nil
+	}
+	var listen net.ListenConfig
+	requests, err := listen.Listen(ctx, "tcp", config.Listen)
+	if err != nil {
+		return &problem{words: path + ": listen", err: err}
+	}
+	admin, err := listen.Listen(ctx, "tcp", config.Admin)
+	if err != nil {
+		_ = requests.Close()
+		return &problem{words: path + ": admin", err: err}
+	}
+	_, _ = fmt.Fprintf(r.Out, "{\"listen\":%q,\"admin\":%q}\n", requests.Addr(), admin.Addr())
+	return g.Serve(ctx, requests, admin)
+}
+
+// guardSecret reads the secret of the guard's client.
+func (r *runner) guardSecret(config guard.Config) (string, error) {
+	path := cmp.Or(r.secretFile, config.ClientSecretFile, r.getenv(secretFileVariable))
+	secret := r.getenv(secretVariable)
+	switch {
+	case path != "":
+		return readSecret(path)
+	case secret == "":
+		return "", usagef("the secret of the client is missing: set %s, or client_secret_file in the configuration", secretVariable)
+	}
+	return secret, nil
+}

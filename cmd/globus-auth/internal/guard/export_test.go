@@ -1,0 +1,6 @@
+package guard
+
+import "time"
+
+// SetBodyTimeout replaces bodyTimeout.
+func (g *Guard) SetBodyTimeout(timeout time.Duration) { g.bodyTimeout = timeout }

@@ -1,0 +1,101 @@
+package guard
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/resourceserver"
+)
+
+// bodyTimeout is how long a client whose request was denied may take to send the rest of its body.
+const bodyTimeout = 5 * time.Second
+
+// Guard checks requests. It is safe for concurrent use.
+type Guard struct {
+	config  Config
+	api     *resourceserver.API
+	log     *slog.Logger
+	signer  *signer // nil without assertions
+	metrics metrics
+
+	transport   *http.Transport // to upstream
+	bodyTimeout time.Duration
+
+	next  http.Handler // for allowed requests
+	every http.Handler // without routes
+	table *table       // with routes
+}
+
+// New returns a guard with the configuration, which [Read] has checked, and the API's client.
+func New(config Config, oauth flows.Config) (*Guard, error) {
+	guard, err := newGuard(config, oauth)
+	if err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
+	return guard, nil
+}
+
+func newGuard(config Config, oauth flows.Config) (*Guard, error) {
+	rules, err := config.Rules.compile()
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	g := &Guard{config: config, log: oauth.Auth.Logger(), bodyTimeout: bodyTimeout}
+	g.api, err = resourceserver.New(resourceserver.Config{
+		OAuth: oauth, Rules: rules, CacheTime: time.Duration(config.CacheTime), CacheSize: config.CacheSize, Deny: g.deny, Observer: &g.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if config.Assertion != nil {
+		if g.signer, err = newSigner(*config.Assertion, oauth.Auth.Now); err != nil {
+			return nil, err
+		}
+	}
+	g.next = http.HandlerFunc(g.allow)
+	if config.Upstream != "" {
+		g.transport = newTransport(time.Duration(config.UpstreamTimeout))
+		if g.next, err = g.proxy(); err != nil {
+			return nil, err
+		}
+	}
+	if config.Routes == nil {
+		g.every = g.api.Protect(g.next)
+		return g, nil
+	}
+	if g.table, err = newTable(config.Routes); err != nil {
+		return nil, err
+	}
+	return g, g.table.protect(config.Routes, g.api, g.next)
+}
+
+// Handler returns the handler for requests.
+func (g *Guard) Handler() http.Handler {
+	if g.config.Upstream == "" {
+		return http.HandlerFunc(g.forwardAuth)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.check(w, r, r.Method, r.RequestURI) })
+}
+
+// check passes a request to g.next if its caller meets the rules of the route.
+func (g *Guard) check(w http.ResponseWriter, r *http.Request, method, target string) {
+	handler := g.every
+	if g.table != nil {
+		var err error
+		if handler, err = g.table.find(method, target); err != nil {
+			g.api.Deny(w, r, err)
+			return
+		}
+	}
+	handler.ServeHTTP(w, r)
+}
+
+// deny writes the response to a denied request.
+func (g *Guard) deny(w http.ResponseWriter, r *http.Request, denial *resourceserver.DeniedError) {
+	// A client that sends its body slowly must not keep the connection. Not every writer supports it.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.bodyTimeout))
+	denial.ServeHTTP(w, r)
+}
