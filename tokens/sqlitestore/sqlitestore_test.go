@@ -175,6 +175,10 @@ func TestStore_UnreadableFile(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "damaged"},
+		"more than 16 MiB": {func(t *testing.T, file string) {
+			t.Helper()
+			execute(t, pythons(t, file, readFixture(t).V2, nil), `INSERT INTO token_storage VALUES ('DEFAULT', 'rs', '"' || hex(zeroblob(9000000)) || '"')`)
+		}, "holds more than 16 MiB"},
 		"row that is no JSON":   {row(`SECRET`), "not a JSON object"},
 		"row of another type":   {row(`["SECRET"]`), "wrong JSON type"},
 		"row without a token":   {row(`{"resource_server":"rs","scope":"SECRET","expires_at_seconds":1}`), "access_token is missing"},
