@@ -2,6 +2,7 @@ package place_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -137,7 +138,7 @@ func ownerOfExclusiveLock(t *testing.T, open opener) {
 	}{
 		"of a dead process":             {place.OwnerText(dead(t)), time.Time{}, dead(t) > 0},
 		"of this process":               {place.OwnerText(os.Getpid()), time.Time{}, false},
-		"of a process elsewhere":        {"1 elsewhere\n", time.Time{}, false},
+		"of a process elsewhere":        {fmt.Sprintf("%d elsewhere\n", dead(t)), time.Time{}, false},
 		"of a process elsewhere, old":   {"1 elsewhere\n", hour, true},
 		"of a process killed at once":   {"", time.Time{}, false},
 		"of a process killed hours ago": {"", hour, true},
