@@ -100,14 +100,18 @@ func (d *DeniedError) challenge() string {
 }
 
 // Deny writes the response to a request that failed with err, as Protect does: that of
-// a [*DeniedError], else status 500 without details. It logs the denial without the token.
+// a [*DeniedError], else status 500 without details. It logs the denial without the token: a failure at
+// level Error, a caller who does not meet a rule at Info, a missing or invalid token at Debug.
 func (a *API) Deny(w http.ResponseWriter, r *http.Request, err error) {
 	denial, ok := errors.AsType[*DeniedError](err)
 	if !ok {
 		denial = &DeniedError{Status: http.StatusInternalServerError, Code: "InternalError", Message: "the request failed", cause: err}
 	}
 	level := slog.LevelInfo
-	if denial.Status >= http.StatusInternalServerError {
+	switch {
+	case r.Context().Err() != nil || denial.Status < http.StatusForbidden: // The client left, or any stranger can cause it.
+		level = slog.LevelDebug
+	case denial.Status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
 	a.log.LogAttrs(r.Context(), level, "resourceserver: request denied",
