@@ -47,9 +47,6 @@ func (c Config) DependentTokens(ctx context.Context, token string, options Depen
 	if err != nil || len(response.entries) == 0 {
 		return tokens.Set{}, err
 	}
-	for i := range response.entries {
-		response.entries[i].IDToken = "" // this grant issues none, so nothing can verify one
-	}
 	set, _, err := response.accept(ctx, false, "", "")
 	if err != nil {
 		response.revokeAll(ctx)

@@ -14,7 +14,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-func TestFinishGivesTokensPerResourceServer(t *testing.T) {
+func TestLoginFinish_GivesTokensPerResourceServer(t *testing.T) {
 	t.Parallel()
 	for _, offline := range []bool{false, true} {
 		p := newProvider(t)
@@ -46,7 +46,7 @@ func TestFinishGivesTokensPerResourceServer(t *testing.T) {
 	}
 }
 
-func TestFinishSendsWhatTheGrantNeeds(t *testing.T) {
+func TestLoginFinish_SendsWhatTheGrantNeeds(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		start func(p *provider) flows.Login
@@ -87,7 +87,7 @@ func TestFinishSendsWhatTheGrantNeeds(t *testing.T) {
 
 // The table of attacks on the callback. Each is refused for its own reason, before
 // any request is made.
-func TestFinishRefusesCallback(t *testing.T) {
+func TestLoginFinish_RefusesCallback(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change url.Values
@@ -108,7 +108,7 @@ func TestFinishRefusesCallback(t *testing.T) {
 		"code and error":            {change: url.Values{"error": {"access_denied"}}, want: flows.ErrCallback},
 		"neither code nor error":    {change: url.Values{"code": nil}, want: flows.ErrCallback},
 		"empty code":                {change: url.Values{"code": {""}}, want: flows.ErrCallback},
-		"code with a blank":         {change: url.Values{"code": {"a b"}}, want: flows.ErrCallback},
+		"code with a space":         {change: url.Values{"code": {"a b"}}, want: flows.ErrCallback},
 		"code with a line end":      {change: url.Values{"code": {"a\r\nb"}}, want: flows.ErrCallback},
 		"code of 4 kB and more":     {change: url.Values{"code": {strings.Repeat("a", 4097)}}, want: flows.ErrCallback},
 		"another issuer (mix-up)":   {change: url.Values{"iss": {"https://auth.evil.example"}}, want: flows.ErrIssuer},
@@ -151,7 +151,7 @@ func TestFinishRefusesCallback(t *testing.T) {
 	}
 }
 
-func TestFinishUntilTheLastMoment(t *testing.T) {
+func TestLoginFinish_UntilTheLastMoment(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	portal := p.confidential(t)
@@ -168,7 +168,7 @@ func TestFinishUntilTheLastMoment(t *testing.T) {
 	}
 }
 
-func TestFinishAcceptsOwnIssuer(t *testing.T) {
+func TestLoginFinish_AcceptsOwnIssuer(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	for _, iss := range []string{p.URL, p.URL + "/"} {
@@ -181,7 +181,7 @@ func TestFinishAcceptsOwnIssuer(t *testing.T) {
 
 // What OAuth2 does not know is ignored, and an empty parameter counts as omitted (RFC
 // 6749 section 3.1).
-func TestFinishIgnoresWhatIsNotOAuths(t *testing.T) {
+func TestLoginFinish_IgnoresWhatIsNotOAuths(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]url.Values{
 		"another parameter":                      {"x": {"a"}},
@@ -201,7 +201,7 @@ func TestFinishIgnoresWhatIsNotOAuths(t *testing.T) {
 
 // What the server reports at the redirect URI has the class of the same error at
 // the token endpoint.
-func TestFinishReportsTheServersError(t *testing.T) {
+func TestLoginFinish_ReportsTheServersError(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	for code, want := range map[string]error{
@@ -229,7 +229,7 @@ func TestFinishReportsTheServersError(t *testing.T) {
 }
 
 // A callback belongs to one login, and so does a code.
-func TestFinishRefusesReplay(t *testing.T) {
+func TestLoginFinish_RefusesReplay(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	portal := p.confidential(t)
@@ -252,7 +252,7 @@ func TestFinishRefusesReplay(t *testing.T) {
 	}
 }
 
-func TestFinishNeverRepeatsTheExchange(t *testing.T) {
+func TestLoginFinish_NeverRepeatsTheExchange(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	portal := p.confidential(t)
@@ -269,7 +269,7 @@ func TestFinishNeverRepeatsTheExchange(t *testing.T) {
 	}
 }
 
-func TestFinishCode(t *testing.T) {
+func TestLoginFinish_Code(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	login := start(t, p.native(t))
@@ -306,7 +306,7 @@ func TestFinishCode(t *testing.T) {
 }
 
 // Where state comes back, leaving it out by way of FinishCode is no way around it.
-func TestFinishCodeIsForTheCodePageOnly(t *testing.T) {
+func TestLoginFinishCode_IsForTheCodePageOnly(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	loopback := p.native(t)
@@ -365,7 +365,7 @@ func TestLoginsInFlightTogether(t *testing.T) {
 	}
 }
 
-func TestFinishWithoutOpenID(t *testing.T) {
+func TestLoginFinish_WithoutOpenID(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	portal := p.confidential(t)

@@ -20,7 +20,7 @@ import (
 )
 
 // The table of attacks on the ID token, through the one call that programs make.
-func TestFinishRefusesIDToken(t *testing.T) {
+func TestLoginFinish_RefusesIDToken(t *testing.T) {
 	t.Parallel()
 	globus := object{"typ": "JWT", "alg": "RS512"}
 	changed := func(changes object) func(*provider, object) string {
@@ -153,7 +153,7 @@ func TestLoginFinish_IDTokenThatIsNotAsGlobusAuthWritesIt(t *testing.T) {
 }
 
 // Times within the leeway are good.
-func TestFinishAllowsForClocksThatDiffer(t *testing.T) {
+func TestLoginFinish_AllowsForClocksThatDiffer(t *testing.T) {
 	t.Parallel()
 	for claim, d := range map[string]time.Duration{"exp": -299 * time.Second, "nbf": 299 * time.Second, "iat": 299 * time.Second} {
 		p := newProvider(t)
@@ -169,7 +169,7 @@ func TestFinishAllowsForClocksThatDiffer(t *testing.T) {
 }
 
 // An ID token that nobody asked for is not believed unseen either.
-func TestFinishVerifiesAnIDTokenThatWasNotAskedFor(t *testing.T) {
+func TestLoginFinish_VerifiesAnIDTokenThatWasNotAskedFor(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		claims object
@@ -197,7 +197,7 @@ func TestFinishVerifiesAnIDTokenThatWasNotAskedFor(t *testing.T) {
 	}
 }
 
-func TestFinishFindsTheIDTokenWhereverItIs(t *testing.T) {
+func TestLoginFinish_FindsTheIDTokenWhereverItIs(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.alter = func(_ *provider, answer object) {
@@ -221,7 +221,7 @@ func TestFinishFindsTheIDTokenWhereverItIs(t *testing.T) {
 	}
 }
 
-func TestFinishRefusesIDTokensOfTwoPeople(t *testing.T) {
+func TestLoginFinish_RefusesIDTokensOfTwoPeople(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.alter = func(p *provider, answer object) {
@@ -238,7 +238,7 @@ func TestFinishRefusesIDTokensOfTwoPeople(t *testing.T) {
 	}
 }
 
-func TestFinishWhileTheKeysAreDown(t *testing.T) {
+func TestLoginFinish_WhileTheKeysAreDown(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.keysDown = true

@@ -65,7 +65,7 @@ func TestIntrospect(t *testing.T) {
 }
 
 // A dead token is no error, and nothing that comes beside it can be acted on.
-func TestIntrospectInactive(t *testing.T) {
+func TestConfigIntrospect_Inactive(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	for _, body := range []any{object{"active": false}, object{"active": false, "sub": alice, "scope": "openid"}, object{"sub": alice, "scope": "openid"}, object{}} {
@@ -82,7 +82,7 @@ func TestIntrospectInactive(t *testing.T) {
 
 // One odd field costs itself: the token stays active with all that could be read, and
 // nothing that a resource server decides by is read into an odd value.
-func TestIntrospect_OddFields(t *testing.T) {
+func TestConfigIntrospect_OddFields(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.answer = func(received) (int, any) {

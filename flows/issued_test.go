@@ -43,7 +43,7 @@ func finishWith(t *testing.T, response any) (*provider, tokens.Set, error) {
 }
 
 // A response without a usable token is refused, and what was issued all the same is revoked.
-func TestFinish_NoUsableToken(t *testing.T) {
+func TestLoginFinish_NoUsableToken(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		response any
@@ -78,7 +78,7 @@ func TestFinish_NoUsableToken(t *testing.T) {
 }
 
 // What is unusable costs itself and nothing else, and is reported.
-func TestFinish_KeepsWhatIsUsable(t *testing.T) {
+func TestLoginFinish_KeepsWhatIsUsable(t *testing.T) {
 	t.Parallel()
 	day := 48 * time.Hour
 	for name, test := range map[string]struct {
@@ -165,7 +165,7 @@ func or(text, otherwise string) string {
 }
 
 // A login that is refused after the exchange leaves no token alive.
-func TestFinish_RevokesWhatARefusedLoginIssued(t *testing.T) {
+func TestLoginFinish_RevokesWhatARefusedLoginIssued(t *testing.T) {
 	t.Parallel()
 	all := []string{"access-SECRET-auth", "access-SECRET-transfer", "refresh-SECRET-auth", "refresh-SECRET-transfer"}
 	for name, test := range map[string]struct {
@@ -202,7 +202,7 @@ func TestFinish_RevokesWhatARefusedLoginIssued(t *testing.T) {
 }
 
 // The caller's context may have ended meanwhile: the tokens are revoked all the same.
-func TestFinish_RevokesAlthoughTheContextHasEnded(t *testing.T) {
+func TestLoginFinish_RevokesAlthoughTheContextHasEnded(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -218,7 +218,7 @@ func TestFinish_RevokesAlthoughTheContextHasEnded(t *testing.T) {
 
 // A service that does not answer holds up the error for ten seconds and no longer,
 // whatever it had issued.
-func TestFinish_RevocationIsBounded(t *testing.T) {
+func TestLoginFinish_RevocationIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		entries := make([]object, 200)
@@ -240,7 +240,7 @@ func TestFinish_RevocationIsBounded(t *testing.T) {
 }
 
 // What is logged of a response is bounded.
-func TestFinish_ManyProblems(t *testing.T) {
+func TestLoginFinish_ManyProblems(t *testing.T) {
 	t.Parallel()
 	entries := make([]any, 2000)
 	for i := range entries {

@@ -33,7 +33,7 @@ func refreshed(changes object) func(received) (int, any) {
 	return func(received) (int, any) { return http.StatusOK, answer }
 }
 
-func TestRefreshKeepsWhatTheAnswerLeavesOut(t *testing.T) {
+func TestConfigRefresh_KeepsWhatTheAnswerLeavesOut(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.answer = refreshed(nil)
@@ -65,7 +65,7 @@ func TestRefreshKeepsWhatTheAnswerLeavesOut(t *testing.T) {
 	}
 }
 
-func TestRefreshRefuses(t *testing.T) {
+func TestConfigRefresh_Refuses(t *testing.T) {
 	t.Parallel()
 	other := object{"access_token": "a", "resource_server": "groups.api.globus.org", "scope": "s", "expires_in": 60, "token_type": "Bearer"}
 	for name, test := range map[string]struct {
@@ -106,7 +106,7 @@ func TestRefreshRefuses(t *testing.T) {
 
 // A refresh spends the refresh token: an ID token that comes with it and fails a check
 // is left out and reported, and the tokens stay.
-func TestRefresh_IDToken(t *testing.T) {
+func TestConfigRefresh_IDToken(t *testing.T) {
 	t.Parallel()
 	header := object{"typ": "JWT", "alg": "RS512"}
 	for name, test := range map[string]struct {
@@ -172,7 +172,7 @@ func TestRefresh_IDToken(t *testing.T) {
 // A verified ID token of another identity says that these are another person's
 // tokens. They are not handed out and not left alive; the refresh token that the
 // caller holds is left to the caller.
-func TestRefresh_AnotherIdentity(t *testing.T) {
+func TestConfigRefresh_AnotherIdentity(t *testing.T) {
 	t.Parallel()
 	for name, rotated := range map[string]string{"rotated": "refresh-SECRET-new", "not rotated": current.RefreshToken} {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestRefresh_AnotherIdentity(t *testing.T) {
 }
 
 // A response to a refresh that holds more or says less than it should.
-func TestRefresh_OddResponses(t *testing.T) {
+func TestConfigRefresh_OddResponses(t *testing.T) {
 	t.Parallel()
 	groups := tokenEntry(object{"access_token": "access-SECRET-groups", "resource_server": "groups.api.globus.org"})
 	nameless := tokenEntry(object{"access_token": "access-SECRET-nameless"})
@@ -249,7 +249,7 @@ func TestRefresh_OddResponses(t *testing.T) {
 }
 
 // A refresh token without a usable access token is the only one that works from then on.
-func TestRefresh_OnlyTheRefreshTokenIsUsable(t *testing.T) {
+func TestConfigRefresh_OnlyTheRefreshTokenIsUsable(t *testing.T) {
 	t.Parallel()
 	groups := tokenEntry(object{"resource_server": "groups.api.globus.org", "refresh_token": nil})
 	for name, change := range map[string]object{

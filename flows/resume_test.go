@@ -11,7 +11,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-func TestResumeInAnotherProcess(t *testing.T) {
+func TestConfigResume_InAnotherProcess(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	login := start(t, p.confidential(t))
@@ -48,7 +48,7 @@ func TestResumeInAnotherProcess(t *testing.T) {
 }
 
 // The nonce survives storage: what a resumed login verifies is no less.
-func TestResumeVerifiesTheNonce(t *testing.T) {
+func TestConfigResume_VerifiesTheNonce(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.idToken = func(_ *provider, claims object) string {
@@ -69,7 +69,7 @@ func TestResumeVerifiesTheNonce(t *testing.T) {
 	}
 }
 
-func TestResumeRefuses(t *testing.T) {
+func TestConfigResume_Refuses(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	portal := p.confidential(t)
@@ -90,9 +90,9 @@ func TestResumeRefuses(t *testing.T) {
 		"not JSON":            {data: "{", want: stored, text: "not the JSON"},
 		"a list":              {data: "[]", want: stored, text: "not the JSON"},
 		"something behind":    {data: string(data) + "{}", want: stored, text: "not the JSON"},
-		"a member twice":      {data: `{"state":"` + secret + `",` + string(data[1:]), want: stored, text: "not the JSON"},
+		"a field twice":       {data: `{"state":"` + secret + `",` + string(data[1:]), want: stored, text: "not the JSON"},
 		"too long":            {data: string(data) + strings.Repeat(" ", 16<<10), want: stored, text: "more than a login has"},
-		"an unknown member":   {edit: func(l object) { l["skip_checks"] = true }, want: stored, text: "not the JSON"},
+		"an unknown field":    {edit: func(l object) { l["skip_checks"] = true }, want: stored, text: "not the JSON"},
 		"another format":      {edit: func(l object) { l["format"] = "globusauth login 2" }, want: stored, text: "not written by"},
 		"another client":      {edit: func(l object) { l["client_id"] = "another" }, want: stored, text: "ClientID"},
 		"another issuer":      {edit: func(l object) { l["issuer"] = "https://auth.evil.example" }, want: stored, text: "issuer"},
@@ -139,7 +139,7 @@ func TestResumeRefuses(t *testing.T) {
 	}
 }
 
-func TestResumedLoginEndsWhenTheFirstDid(t *testing.T) {
+func TestConfigResume_dLoginEndsWhenTheFirstDid(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	login := start(t, p.confidential(t))
@@ -160,7 +160,7 @@ func TestResumedLoginEndsWhenTheFirstDid(t *testing.T) {
 }
 
 // Without openid there is no nonce, and its absence is no fault.
-func TestResumeWithoutOpenID(t *testing.T) {
+func TestConfigResume_WithoutOpenID(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	native := p.native(t)

@@ -178,7 +178,7 @@ func TestRequiredScopesAreMerged(t *testing.T) {
 	}
 }
 
-func TestStartRefuses(t *testing.T) {
+func TestConfigStart_Refuses(t *testing.T) {
 	t.Parallel()
 	client := production(t)
 	native := flows.Config{Auth: client, ClientID: clientID, Scopes: wanted}
@@ -245,7 +245,7 @@ func TestStartRefuses(t *testing.T) {
 	}
 }
 
-func TestStartAcceptsRedirectURIs(t *testing.T) {
+func TestConfigStart_AcceptsRedirectURIs(t *testing.T) {
 	t.Parallel()
 	for _, uri := range []string{
 		"", "https://auth.globus.org/v2/web/auth-code", "http://localhost:1234", "http://127.0.0.1:8123/cb", "http://[::1]:8123/",

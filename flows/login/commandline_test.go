@@ -62,7 +62,7 @@ func TestCommandLine(t *testing.T) {
 		asked int // how often
 	}{
 		"code":                   {func(_ string, c url.Values) string { return c.Get("code") + "\n" }, 1},
-		"blanks around it":       {func(_ string, c url.Values) string { return " \t\u00a0" + c.Get("code") + "\u200b \r\n" }, 1},
+		"spaces around it":       {func(_ string, c url.Values) string { return " \t\u00a0" + c.Get("code") + "\u200b \r\n" }, 1},
 		"no newline at the end":  {func(_ string, c url.Values) string { return c.Get("code") }, 1},
 		"whole address":          {func(r string, c url.Values) string { return r + "?" + c.Encode() + "\n" }, 1},
 		"address without state":  {func(r string, c url.Values) string { return r + "?code=" + c.Get("code") + "\n" }, 1},
@@ -96,7 +96,7 @@ func TestCommandLine(t *testing.T) {
 }
 
 // At a redirect URI of one's own a code alone is not enough: state is checked.
-func TestCommandLineOwnRedirectURI(t *testing.T) {
+func TestCommandLineLogin_OwnRedirectURI(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	flow := p.native(t)
@@ -110,7 +110,7 @@ func TestCommandLineOwnRedirectURI(t *testing.T) {
 	}
 }
 
-func TestCommandLineErrors(t *testing.T) {
+func TestCommandLineLogin_Errors(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		types     typist
@@ -118,9 +118,9 @@ func TestCommandLineErrors(t *testing.T) {
 		exchanges int
 	}{
 		"end of input":       {func(string, url.Values) string { return "" }, login.ErrNoInput, 0},
-		"only blanks":        {func(string, url.Values) string { return "  " }, login.ErrNoInput, 0},
+		"only spaces":        {func(string, url.Values) string { return "  " }, login.ErrNoInput, 0},
 		"nothing usable":     {func(string, url.Values) string { return strings.Repeat("no\u00a0code\n", 50) }, login.ErrNoInput, 0},
-		"somebody else's":    {func(string, url.Values) string { return "guessed\n" }, apierror.ErrInvalidGrant, 1},
+		"an unknown code":    {func(string, url.Values) string { return "guessed\n" }, apierror.ErrInvalidGrant, 1},
 		"the person said no": {func(r string, c url.Values) string { return r + "?error=access_denied&state=" + c.Get("state") + "\n" }, apierror.ErrAccessDenied, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestCommandLineErrors(t *testing.T) {
 	}
 }
 
-func TestCommandLineLongLine(t *testing.T) {
+func TestCommandLineLogin_LongLine(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	got, _ := typed(t, p, p.native(t), func(string, url.Values) string { return strings.Repeat("a", 1<<20) })
@@ -147,7 +147,7 @@ func TestCommandLineLongLine(t *testing.T) {
 	}
 }
 
-func TestCommandLineReaderFails(t *testing.T) {
+func TestCommandLineLogin_ReaderFails(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	start := p.native(t)
@@ -166,7 +166,7 @@ type failingWriter struct{}
 func (failingWriter) Write([]byte) (int, error) { return 0, errTest }
 
 // What follows the line is left for the program.
-func TestCommandLineReadsOneLine(t *testing.T) {
+func TestCommandLineLogin_ReadsOneLine(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	in := &bytes.Buffer{}
@@ -181,7 +181,7 @@ func TestCommandLineReadsOneLine(t *testing.T) {
 	}
 }
 
-func TestCommandLineTimeoutAndContext(t *testing.T) {
+func TestCommandLineLogin_TimeoutAndContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := (&provider{Server: nil}).offline(t)
@@ -213,7 +213,7 @@ func (p *provider) offline(tb testing.TB) flows.Config {
 }
 
 // A pipe is let go when the context ends: the next line is still there.
-func TestCommandLineLeavesPipe(t *testing.T) {
+func TestCommandLineLogin_LeavesPipe(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	in, keyboard, err := os.Pipe()
@@ -237,7 +237,7 @@ func TestCommandLineLeavesPipe(t *testing.T) {
 	}
 }
 
-func TestCommandLineStartFails(t *testing.T) {
+func TestCommandLineLogin_StartFails(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	_, _, err := login.CommandLine{In: strings.NewReader(""), Out: io.Discard}.Login(t.Context(), flows.Config{Auth: p.client(t, nil)})

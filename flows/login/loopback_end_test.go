@@ -40,7 +40,7 @@ func (m marked) Login(_ context.Context, config flows.Config, options ...flows.S
 	return tokens.Set{}, nil, errors.Join(errTest, err)
 }
 
-func TestLoopbackTimeoutAndContext(t *testing.T) {
+func TestLoopbackLogin_TimeoutAndContext(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	var out bytes.Buffer
@@ -70,7 +70,7 @@ func TestLoopbackTimeoutAndContext(t *testing.T) {
 }
 
 // A connection on which nothing comes does not keep the login from ending.
-func TestLoopbackIdleConnection(t *testing.T) {
+func TestLoopbackLogin_IdleConnection(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	var idle net.Conn
@@ -91,7 +91,7 @@ func TestLoopbackIdleConnection(t *testing.T) {
 	_ = idle.Close()
 }
 
-func TestLoopbackFallsBack(t *testing.T) {
+func TestLoopbackLogin_FallsBack(t *testing.T) {
 	t.Parallel()
 	environment := func(values map[string]string) func(string) string {
 		return func(name string) string { return values[name] }
@@ -155,7 +155,7 @@ func TestLoopbackFallsBack(t *testing.T) {
 	})
 }
 
-func TestLoopbackCannotListen(t *testing.T) {
+func TestLoopbackLogin_CannotListen(t *testing.T) {
 	t.Parallel()
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -197,7 +197,7 @@ func TestLoopbackCannotListen(t *testing.T) {
 }
 
 // A fixed port can be used again by the next login.
-func TestLoopbackFixedPort(t *testing.T) {
+func TestLoopbackLogin_FixedPort(t *testing.T) {
 	t.Parallel()
 	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

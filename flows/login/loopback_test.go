@@ -124,7 +124,7 @@ func TestLoopback(t *testing.T) {
 	}
 }
 
-func TestLoopbackIPv6(t *testing.T) {
+func TestLoopbackLogin_IPv6(t *testing.T) {
 	t.Parallel()
 	probe, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "[::1]:0")
 	if err != nil {
@@ -149,7 +149,7 @@ func TestLoopbackIPv6(t *testing.T) {
 }
 
 // Requests that do not answer the login are refused and end nothing.
-func TestLoopbackRefuses(t *testing.T) {
+func TestLoopbackLogin_Refuses(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	got, _ := browse(t, p, login.Loopback{}, func(redirect *url.URL, callback url.Values) error {
@@ -193,7 +193,7 @@ func TestLoopbackRefuses(t *testing.T) {
 }
 
 // A browser may ask twice at once. Both are told the same, and the code is spent once.
-func TestLoopbackTwice(t *testing.T) {
+func TestLoopbackLogin_Twice(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	got, _ := browse(t, p, login.Loopback{}, func(redirect *url.URL, callback url.Values) error {
@@ -228,7 +228,7 @@ func TestLoopbackTwice(t *testing.T) {
 	}
 }
 
-func TestLoopbackFailures(t *testing.T) {
+func TestLoopbackLogin_Failures(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		callback func(url.Values) url.Values

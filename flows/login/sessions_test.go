@@ -39,7 +39,7 @@ func (s failingSessions) Take(ctx context.Context, key string) ([]byte, error) {
 	return s.Sessions.Take(ctx, key)
 }
 
-func TestWebSessionsFail(t *testing.T) {
+func TestWeb_SessionsFail(t *testing.T) {
 	t.Parallel()
 	failing := ""
 	p := newPortal(t, func(c *login.WebConfig) {
@@ -73,7 +73,7 @@ func TestWebSessionsFail(t *testing.T) {
 }
 
 // A token that cannot be revoked is forgotten all the same.
-func TestWebLogoutWithoutService(t *testing.T) {
+func TestWebLogout_WithoutService(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)
 	v := p.visitor()

@@ -180,7 +180,7 @@ func TestWeb_FailuresForPrograms(t *testing.T) {
 	}
 }
 
-func TestWebConfigFail(t *testing.T) {
+func TestWeb_ConfigFail(t *testing.T) {
 	t.Parallel()
 	g := newGlobus(t, func(c *login.WebConfig) {
 		c.Fail = func(w http.ResponseWriter, _ *http.Request, f login.Failure) {

@@ -16,7 +16,7 @@ import (
 )
 
 // Of many callbacks with one state at once, one is served.
-func TestWebReplayAtOnce(t *testing.T) {
+func TestWeb_ReplayAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)
 	v := p.visitor()
@@ -35,7 +35,7 @@ func TestWebReplayAtOnce(t *testing.T) {
 	}
 }
 
-func TestWebRefusesOpenRedirects(t *testing.T) {
+func TestWeb_RefusesOpenRedirects(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)
 	v := p.visitor()
@@ -57,7 +57,7 @@ func TestWebRefusesOpenRedirects(t *testing.T) {
 }
 
 // Somebody else's callback logs nobody in: it does not belong to this browser.
-func TestWebLoginCSRF(t *testing.T) {
+func TestWeb_LoginCSRF(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)
 	attacker, victim := p.visitor(), p.visitor()
@@ -76,7 +76,7 @@ func TestWebLoginCSRF(t *testing.T) {
 }
 
 // A session number that was planted before the login is not the one after it.
-func TestWebSessionFixation(t *testing.T) {
+func TestWeb_SessionFixation(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)
 	v := p.visitor()
@@ -97,7 +97,7 @@ func TestWebSessionFixation(t *testing.T) {
 	}
 }
 
-func TestWebLogoutRefuses(t *testing.T) {
+func TestWebLogout_Refuses(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)
 	v := p.visitor()
@@ -120,7 +120,7 @@ func TestWebLogoutRefuses(t *testing.T) {
 	}
 }
 
-func TestWebCallbackRefuses(t *testing.T) {
+func TestWebCallback_Refuses(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)
 	v := p.visitor()
@@ -154,7 +154,7 @@ func TestWebCallbackRefuses(t *testing.T) {
 	}
 }
 
-func TestNewWebRefuses(t *testing.T) {
+func TestNewWeb_Refuses(t *testing.T) {
 	t.Parallel()
 	flow := flows.Config{
 		Auth: (&provider{}).offline(t).Auth, ClientID: clientID, ClientSecret: clientSecret,

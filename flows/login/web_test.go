@@ -200,7 +200,7 @@ func TestWeb(t *testing.T) {
 	}
 }
 
-func TestWebCookies(t *testing.T) {
+func TestWeb_Cookies(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)
 	v := p.visitor()
@@ -224,7 +224,7 @@ func TestWebCookies(t *testing.T) {
 }
 
 // On a loopback address without https browsers keep no secure cookies.
-func TestWebCookiesWithoutHTTPS(t *testing.T) {
+func TestWeb_CookiesWithoutHTTPS(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, func(c *login.WebConfig) { c.Flow.RedirectURI = "http://127.0.0.1:8000/cb" })
 	got := p.visitor().get("/login").header.Get("Set-Cookie")
@@ -234,7 +234,7 @@ func TestWebCookiesWithoutHTTPS(t *testing.T) {
 }
 
 // Any number of logins in one browser, finished in any order.
-func TestWebSeveralLogins(t *testing.T) {
+func TestWeb_SeveralLogins(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)
 	v := p.visitor()
@@ -256,7 +256,7 @@ func TestWebSeveralLogins(t *testing.T) {
 	}
 }
 
-func TestWebTimes(t *testing.T) {
+func TestWeb_Times(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, func(c *login.WebConfig) { c.SessionTime = time.Hour; c.Flow.LoginTimeout = 10 * time.Minute })
 	advance := func(d time.Duration) {
@@ -281,7 +281,7 @@ func TestWebTimes(t *testing.T) {
 	}
 }
 
-func TestWebHooks(t *testing.T) {
+func TestWeb_Hooks(t *testing.T) {
 	t.Parallel()
 	var known tokens.Set
 	p := newPortal(t, func(c *login.WebConfig) {
