@@ -36,13 +36,13 @@ func serve(t *testing.T, config globusauth.Config, handler http.HandlerFunc) *gl
 	return client
 }
 
-func answer(w http.ResponseWriter, status int, body string) {
+func respond(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
 }
 
-func TestCredentialsGoWithOperationsThatTakeThem(t *testing.T) {
+func TestClient_CredentialsByOperation(t *testing.T) {
 	t.Parallel()
 	getProjects := func(c *globusauth.Client) error { _, err := c.GetProjects(t.Context()); return err }
 	getKeys := func(c *globusauth.Client) error { _, err := c.GetJWKS(t.Context()); return err }
@@ -86,7 +86,7 @@ func TestCredentialsGoWithOperationsThatTakeThem(t *testing.T) {
 			var got atomic.Value
 			client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, r *http.Request) {
 				got.Store(r.Header.Get("Authorization"))
-				answer(w, http.StatusOK, `{}`)
+				respond(w, http.StatusOK, `{}`)
 			}).WithCredentials(test.credentials)
 			err := test.call(client)
 			if test.err != "" {
@@ -94,7 +94,7 @@ func TestCredentialsGoWithOperationsThatTakeThem(t *testing.T) {
 					t.Fatalf("got %v, want an error with %q", err, test.err)
 				}
 				if got.Load() != nil {
-					t.Fatal("the request was sent all the same")
+					t.Fatal("the request was sent nevertheless")
 				}
 				return
 			}
@@ -148,7 +148,7 @@ func (s *renewing) Renew(ctx context.Context, rejected tokens.Token) (tokens.Tok
 	return s.Token(ctx)
 }
 
-func TestBasic_NotForTheHeader(t *testing.T) {
+func TestBasic_InvalidCharacters(t *testing.T) {
 	t.Parallel()
 	for name, credentials := range map[string]*globusauth.Credentials{
 		"client ID contains a colon":   globusauth.Basic("a:b", "c"), // RFC 7617 section 2
@@ -165,7 +165,7 @@ func TestBasic_NotForTheHeader(t *testing.T) {
 	}
 }
 
-func TestRefusedTokenIsRenewedOnce(t *testing.T) {
+func TestTokenSource_RenewsARefusedTokenOnce(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name               string
@@ -188,10 +188,10 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 					t.Errorf("request %d has the body %q", requests.Load(), body)
 				}
 				if r.Header.Get("Authorization") == test.goodToken {
-					answer(w, http.StatusOK, `{"project":{"id":"p"}}`)
+					respond(w, http.StatusOK, `{"project":{"id":"p"}}`)
 					return
 				}
-				answer(w, http.StatusUnauthorized, `{"errors":[{"code":"UNAUTHORIZED","status":"401"}]}`)
+				respond(w, http.StatusUnauthorized, `{"errors":[{"code":"UNAUTHORIZED","status":"401"}]}`)
 			})
 			_, err := client.CreateProject(t.Context(), gen.CreateProjectBody{Project: gen.ProjectCreate{DisplayName: "x"}})
 			if !errors.Is(err, test.wantErr) {
@@ -205,12 +205,12 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a fixed token is not repeated", func(t *testing.T) {
+	t.Run("a fixed token is not retried", func(t *testing.T) {
 		t.Parallel()
 		var requests atomic.Int64
 		client := serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA")}, func(w http.ResponseWriter, _ *http.Request) {
 			requests.Add(1)
-			answer(w, http.StatusUnauthorized, `{}`)
+			respond(w, http.StatusUnauthorized, `{}`)
 		})
 		if _, err := client.GetProjects(t.Context()); !errors.Is(err, apierror.ErrUnauthorized) || requests.Load() != 1 {
 			t.Errorf("%v after %d requests", err, requests.Load())
@@ -218,12 +218,12 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	})
 }
 
-func TestRedirects(t *testing.T) {
+func TestClient_Redirects(t *testing.T) {
 	t.Parallel()
 	var elsewhere atomic.Int64
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		elsewhere.Add(1)
-		answer(w, http.StatusOK, `{}`)
+		respond(w, http.StatusOK, `{}`)
 	}))
 	t.Cleanup(other.Close)
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -258,7 +258,7 @@ func TestRedirects(t *testing.T) {
 				http.Redirect(w, r, "/base/moved", http.StatusTemporaryRedirect)
 				return
 			}
-			answer(w, http.StatusOK, `{"projects":[{"id":"`+r.Header.Get("Authorization")+`"}]}`)
+			respond(w, http.StatusOK, `{"projects":[{"id":"`+r.Header.Get("Authorization")+`"}]}`)
 		})
 		list, err := client.GetProjects(t.Context())
 		if err != nil || len(list.Projects) != 1 || list.Projects[0].ID != "Bearer AAA" {
@@ -274,7 +274,7 @@ func TestRedirects(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("of the authorize endpoint is handed back", func(t *testing.T) {
+	t.Run("of the authorize endpoint is returned", func(t *testing.T) {
 		t.Parallel()
 		client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL+"/cb?code=C&state="+r.URL.Query().Get("state"), http.StatusFound)
@@ -286,7 +286,7 @@ func TestRedirects(t *testing.T) {
 	})
 }
 
-func TestAnswersAreBounded(t *testing.T) {
+func TestClient_MaxResponseBytes(t *testing.T) {
 	t.Parallel()
 	for name, chunked := range map[string]bool{"announced": false, "unannounced": true} {
 		t.Run(name, func(t *testing.T) {
@@ -318,7 +318,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	})
 }
 
-func TestMalformedAnswers(t *testing.T) {
+func TestClientToken_MalformedResponses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ body, want string }{
 		"empty":         {"", "not valid JSON"},
@@ -328,23 +328,23 @@ func TestMalformedAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, test.body) })
+			client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, test.body) })
 			_, err := client.Token(t.Context(), gen.TokenRequest{GrantType: "client_credentials"})
 			if !errors.Is(err, globusauth.ErrMalformedResponse) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if strings.Contains(fmt.Sprintf("%+v", err), "SECRET-") {
-				t.Errorf("the error quotes the answer: %v", err)
+				t.Errorf("the error quotes the response: %v", err)
 			}
 		})
 	}
 }
 
-func TestAnswersInMoreThanOneShape(t *testing.T) {
+func TestClient_ResponsesInSeveralForms(t *testing.T) {
 	t.Parallel()
 	get := func(t *testing.T, body string) *globusauth.Client {
 		t.Helper()
-		return serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA")}, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, body) })
+		return serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA")}, func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, body) })
 	}
 	t.Run("scope", func(t *testing.T) {
 		t.Parallel()
@@ -394,7 +394,7 @@ func TestAnswersInMoreThanOneShape(t *testing.T) {
 			t.Errorf("got %+v, %v", got, err)
 		}
 	})
-	t.Run("unknown members, null, duplicates, odd UTF-8, new enum values", func(t *testing.T) {
+	t.Run("unknown fields, null, duplicates, odd UTF-8, new enum values", func(t *testing.T) {
 		t.Parallel()
 		body := "{\"identities\":[{\"id\":\"i\",\"name\":null,\"new\":{\"a\":[1]},\"username\":\"a\",\"username\":\"b\",\"status\":\"sleeping\",\"organization\":\"\xff\"}],\"more\":1}"
 		got, err := get(t, body).GetIdentities(t.Context(), &gen.GetIdentitiesParams{IDs: []string{"i"}})
@@ -431,7 +431,7 @@ func TestCallOptions(t *testing.T) {
 				t.Errorf("X-Globus-Client-Info is %q", info)
 			}
 			w.Header().Set("X-Answer", "yes")
-			answer(w, http.StatusCreated, `{}`)
+			respond(w, http.StatusCreated, `{}`)
 		})
 		if err := call(client); err != nil {
 			t.Fatal(err)
@@ -450,7 +450,7 @@ func TestCallOptions(t *testing.T) {
 			t.Errorf("%s header %q", diff, got.header)
 		}
 	})
-	t.Run("member inside the envelope", func(t *testing.T) {
+	t.Run("field inside the envelope", func(t *testing.T) {
 		t.Parallel()
 		got := run(t, func(c *globusauth.Client) error {
 			_, err := c.CreatePolicy(t.Context(), gen.CreatePolicyBody{Policy: gen.PolicyCreate{ProjectID: "p"}}, globusauth.WithBodyField("new", json.RawMessage(`{"a":null}`)))
@@ -460,7 +460,7 @@ func TestCallOptions(t *testing.T) {
 			t.Errorf("body %s, want %s", got.body, want)
 		}
 	})
-	t.Run("member of a body without an envelope", func(t *testing.T) {
+	t.Run("field of a body without an envelope", func(t *testing.T) {
 		t.Parallel()
 		got := run(t, func(c *globusauth.Client) error {
 			_, err := c.AddClientFQDN(t.Context(), "c", gen.AddClientFQDNBody{FQDN: "h.example.org"}, globusauth.WithBodyField("new", json.RawMessage(`true`)))
@@ -470,7 +470,7 @@ func TestCallOptions(t *testing.T) {
 			t.Errorf("body %s, want %s", got.body, want)
 		}
 	})
-	t.Run("member of a form", func(t *testing.T) {
+	t.Run("field of a form", func(t *testing.T) {
 		t.Parallel()
 		got := run(t, func(c *globusauth.Client) error {
 			_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: "client_credentials", Scope: "a b"}, globusauth.WithBodyField("new", json.RawMessage(`"x y"`)), globusauth.WithBodyField("n", json.RawMessage(`1`)))
@@ -493,7 +493,7 @@ func TestCallOptions(t *testing.T) {
 	})
 	t.Run("response of a failure", func(t *testing.T) {
 		t.Parallel()
-		client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusNotFound, `{"errors":[]}`) })
+		client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusNotFound, `{"errors":[]}`) })
 		var resp globusauth.Response
 		_, err := client.GetJWKS(t.Context(), globusauth.WithResponse(&resp))
 		if !errors.Is(err, apierror.ErrNotFound) || resp.StatusCode != http.StatusNotFound {
@@ -523,12 +523,12 @@ func TestCallOptions(t *testing.T) {
 	})
 }
 
-func TestPathParametersAreChecked(t *testing.T) {
+func TestClientDeleteProject_ChecksPathParameters(t *testing.T) {
 	t.Parallel()
 	var path atomic.Value
 	client := serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA")}, func(w http.ResponseWriter, r *http.Request) {
 		path.Store(r.URL.EscapedPath())
-		answer(w, http.StatusOK, `{}`)
+		respond(w, http.StatusOK, `{}`)
 	})
 	for _, id := range []string{"", ".", ".."} {
 		if _, err := client.DeleteProject(t.Context(), id); err == nil || path.Load() != nil {

@@ -74,14 +74,14 @@ type Config struct {
 	AppVersion string
 	// Logger receives one debug record per attempt, and one warning before the
 	// pause of each retry: "globusauth: retrying request" with operation, address,
-	// retry (from 1), delay, status (0 without a response) and error. Records hold no
+	// retry (from 1), delay, status (0 without a response) and error. Records contain no
 	// secret and no query. Nil means silent.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
 	// UnsafeAllowHTTP accepts a base URL with plain http on hosts that are
-	// not loopback addresses. A party that sees the traffic can then take the
+	// not loopback addresses. A party that sees the traffic can then steal the
 	// tokens.
 	UnsafeAllowHTTP bool
 	// UnsafeSkipTLSVerify accepts any certificate of the service. [New] warns
@@ -89,7 +89,7 @@ type Config struct {
 	UnsafeSkipTLSVerify bool
 
 	// read are the values of Environment and BaseURL that FromEnvironment read,
-	// so that an error can say where an address comes from.
+	// so that an error can name the origin of an address.
 	read struct{ environment, baseURL string }
 }
 
@@ -117,8 +117,8 @@ type Client struct {
 	random      func() float64 // spreads the retries
 }
 
-// New checks the configuration and returns a client. It reads nothing but its
-// argument and makes no request.
+// New checks the configuration and returns a client. It reads only its
+// argument and sends no request.
 func New(config Config) (*Client, error) {
 	c := &Client{
 		environment: config.Environment,
@@ -187,7 +187,7 @@ func New(config Config) (*Client, error) {
 		if warn == nil {
 			warn = slog.Default()
 		}
-		warn.Warn("globusauth: certificates of the service are not verified; anyone on the way can take tokens", "service", c.address)
+		warn.Warn("globusauth: certificates of the service are not verified; a party on the network can steal tokens", "service", c.address)
 	}
 	return c, nil
 }
@@ -203,9 +203,9 @@ func (c *Client) WithCredentials(credentials *Credentials) *Client {
 // BaseURL returns the address of the service, ending in a slash.
 func (c *Client) BaseURL() string { return c.baseURL }
 
-// Address returns BaseURL where it is not the environment's own address, and
-// else nothing. It is part of the key under which tokens are stored, so that what one
-// service issued is never sent to another.
+// Address returns BaseURL if it differs from the environment's own address, otherwise
+// "". It is part of a [tokens.Key], so that tokens of one service are never sent to
+// another.
 func (c *Client) Address() string {
 	own, err := authURL(c.environment)
 	if err == nil && originOf(own) == c.origin && strings.Count(c.baseURL, "/") == strings.Count(own, "/") {
@@ -217,8 +217,7 @@ func (c *Client) Address() string {
 // Environment returns the name of the environment the client was made for.
 func (c *Client) Environment() string { return c.environment }
 
-// Logger returns [Config.Logger], for what packages above have to report beside a
-// result; one that discards everything where there is none.
+// Logger returns [Config.Logger], or a logger that discards everything.
 func (c *Client) Logger() *slog.Logger { return c.logger }
 
 // HTTPClient returns an HTTP client with this client's transport, time limit
@@ -231,7 +230,7 @@ func (c *Client) HTTPClient() *http.Client {
 // String names the client without its credentials.
 func (c *Client) String() string { return "globusauth.Client(" + c.baseURL + ")" }
 
-// GoString is String: the fields hold credentials.
+// GoString is String: the fields contain credentials.
 func (c *Client) GoString() string { return c.String() }
 
 // LogValue is String.
@@ -242,8 +241,8 @@ func (c *Client) setHTTPClient(client *http.Client) {
 		if len(via) > maxRedirects {
 			return fmt.Errorf("%w: more than %d", ErrRedirect, maxRedirects)
 		}
-		// A redirect elsewhere would take credentials, or a form with a code
-		// or token in it, to a host they are not meant for.
+		// A redirect to another host would send it the credentials, or a form with
+		// a code or token.
 		if originOf(req.URL.String()) != c.origin {
 			return fmt.Errorf("%w: to host %q", ErrRedirect, req.URL.Host)
 		}
@@ -268,7 +267,7 @@ func (c *Config) httpClient() (*http.Client, error) {
 	}
 	if c.HTTPClient != nil {
 		if c.RootCAs != nil || c.UnsafeSkipTLSVerify {
-			return nil, errors.New("globusauth: Config.HTTPClient brings its own TLS settings; leave RootCAs and UnsafeSkipTLSVerify out, or HTTPClient")
+			return nil, errors.New("globusauth: Config.HTTPClient has its own TLS settings; remove RootCAs and UnsafeSkipTLSVerify, or HTTPClient")
 		}
 		client := http.Client{Transport: c.HTTPClient.Transport, Timeout: c.HTTPClient.Timeout}
 		if client.Timeout == 0 || (timeout > 0 && timeout < client.Timeout) {
@@ -282,7 +281,7 @@ func (c *Config) httpClient() (*http.Client, error) {
 	return &http.Client{Transport: c.transport(), Timeout: timeout}, nil
 }
 
-// originOf returns what a redirect must not leave.
+// originOf returns the scheme and host that a redirect must not leave.
 func originOf(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -297,9 +296,9 @@ func parseBaseURL(raw string, allowHTTP bool) (string, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "":
-		return "", errors.New("it is not an absolute URL such as https://auth.globus.org/") // and may hold a password all the same
+		return "", errors.New("it is not an absolute URL such as https://auth.globus.org/") // without the URL, which can contain a password
 	case u.User != nil:
-		return "", errors.New("the URL holds a user name or password; use Credentials")
+		return "", errors.New("the URL contains a user name or password; use Credentials")
 	case u.RawQuery != "" || u.Fragment != "":
 		return "", fmt.Errorf("the URL of %q has a query or a fragment; leave it out", u.Host)
 	case u.Scheme == "https":

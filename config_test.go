@@ -17,7 +17,7 @@ import (
 	"github.com/globusauth/globusauth"
 )
 
-func TestNewRefusesWhatCannotWork(t *testing.T) {
+func TestNew_InvalidConfig(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		config globusauth.Config
@@ -36,7 +36,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"separator in app name":       {globusauth.Config{AppName: "a;b"}, "not allowed in request headers"},
 		"newline in app name":         {globusauth.Config{AppName: "a\nb"}, "not allowed in request headers"},
 		"version without name":        {globusauth.Config{AppVersion: "1"}, "without AppName"},
-		"two sources of TLS settings": {globusauth.Config{HTTPClient: &http.Client{}, UnsafeSkipTLSVerify: true}, "brings its own TLS settings"},
+		"two sources of TLS settings": {globusauth.Config{HTTPClient: &http.Client{}, UnsafeSkipTLSVerify: true}, "has its own TLS settings"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +51,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
-func TestBaseURLOfEnvironments(t *testing.T) {
+func TestNew_BaseURLOfEnvironments(t *testing.T) {
 	t.Parallel()
 	var vectors struct {
 		BaseURLs map[string]map[string]string `json:"base_urls"`
@@ -115,9 +115,9 @@ func TestFromEnvironment(t *testing.T) {
 		{"verify", env{"GLOBUS_SDK_VERIFY_SSL": "Yes"}, "", func(c globusauth.Config) error { return expect(!c.UnsafeSkipTLSVerify && c.RootCAs == nil, c) }},
 		{"do not verify", env{"GLOBUS_SDK_VERIFY_SSL": "OFF"}, "", func(c globusauth.Config) error { return expect(c.UnsafeSkipTLSVerify, c) }},
 		{"CA file", env{"GLOBUS_SDK_VERIFY_SSL": pemFile}, "", func(c globusauth.Config) error { return expect(c.RootCAs != nil, c) }},
-		{"missing CA file", env{"GLOBUS_SDK_VERIFY_SSL": "/no/such/file"}, "GLOBUS_SDK_VERIFY_SSL: neither a yes or no word", nil},
+		{"missing CA file", env{"GLOBUS_SDK_VERIFY_SSL": "/no/such/file"}, "GLOBUS_SDK_VERIFY_SSL: not a boolean", nil},
 		{"CA directory", env{"GLOBUS_SDK_VERIFY_SSL": t.TempDir()}, "is not a regular file", nil},
-		{"empty CA file", env{"GLOBUS_SDK_VERIFY_SSL": empty}, "holds no CA certificate", nil},
+		{"empty CA file", env{"GLOBUS_SDK_VERIFY_SSL": empty}, "has no CA certificate", nil},
 		{"two problems", env{"GLOBUS_SDK_HTTP_TIMEOUT": "x", "GLOBUS_SDK_ENVIRONMENT": "y"}, "GLOBUS_SDK_HTTP_TIMEOUT", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestFromEnvironment(t *testing.T) {
 	})
 }
 
-func TestUnverifiedCertificatesAreWarnedAbout(t *testing.T) {
+func TestNew_WarnsOfUnverifiedCertificates(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
 	_, err := globusauth.New(globusauth.Config{UnsafeSkipTLSVerify: true, Logger: slog.New(slog.NewTextHandler(&logged, nil))})

@@ -49,7 +49,7 @@ func logged(t *testing.T, log *bytes.Buffer) []string {
 	return record.Fields
 }
 
-// A field of an unexpected type reads as absent, and nothing else is lost by it.
+// A field of an unexpected type reads as absent; the others keep their values.
 func TestIntrospect_FieldsOfUnexpectedTypes(t *testing.T) {
 	t.Parallel()
 	full := func() gen.Introspection {
@@ -189,7 +189,7 @@ func TestOperations_FieldsOfUnexpectedTypes(t *testing.T) {
 
 // A warning is bounded and holds nothing of the document but names of the spec,
 // whatever the names of its maps.
-func TestDecode_WarningsHoldNamesOfTheSpecOnly(t *testing.T) {
+func TestDecode_WarningsNameFieldsOfTheSpecOnly(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("S3CR3T", 200_000)
 	bad := strings.Repeat(`{"identity_provider":7,"S3CR3T":7,"name":{"S3CR3T":"S3CR3T"}},`, 1000)
@@ -220,7 +220,7 @@ func TestDecode_ManyOddValuesBelowALongName(t *testing.T) {
 }
 
 // A success whose status says everything needs no document (RFC 7009 section 2.2).
-func TestSuccessWithoutADocument(t *testing.T) {
+func TestOperations_SuccessWithoutDocument(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(context.Context, *globusauth.Client) error{
 		"Revoke": func(ctx context.Context, c *globusauth.Client) error {
@@ -264,7 +264,7 @@ func TestSuccessWithoutADocument(t *testing.T) {
 			t.Errorf("%s: a page of something else: %v", name, err)
 		}
 	}
-	// An answer that was asked for cannot be left out.
+	// Introspect needs a document.
 	client, _ := returns(t, http.StatusOK, "")
 	if _, err := client.Introspect(t.Context(), gen.IntrospectRequest{Token: "t"}); !errors.Is(err, globusauth.ErrMalformedResponse) {
 		t.Errorf("Introspect: %v", err)

@@ -45,16 +45,15 @@ func authURL(name string) (string, error) {
 //
 //   - GLOBUS_SDK_ENVIRONMENT: the name of the environment, default "production";
 //   - GLOBUS_SDK_SERVICE_URL_AUTH: the address of the service, replacing the
-//     environment's when not empty. An http address counts as chosen on
-//     purpose here, see [Config.UnsafeAllowHTTP];
+//     environment's when not empty. It may be an http address, as with
+//     [Config.UnsafeAllowHTTP];
 //   - GLOBUS_SDK_HTTP_TIMEOUT: seconds for one attempt of a request, with
 //     fractions; empty means 60, -1 no limit;
 //   - GLOBUS_SDK_VERIFY_SSL: one of y, yes, t, true, on, 1 or n, no, f, false,
 //     off, 0 in any case, or the path of a file of CA certificates in PEM.
 //     When it is off, [New] logs a warning.
 //
-// A value that cannot be used is an error that names the variable. Several
-// such errors are joined.
+// An invalid value is an error that names the variable. Several errors are joined.
 func FromEnvironment() (Config, error) {
 	var config Config
 	var problems []error
@@ -86,7 +85,7 @@ func FromEnvironment() (Config, error) {
 	return config, nil
 }
 
-// source says where the address of the service comes from.
+// source names the origin of the service's address.
 func (c *Config) source(environment string) string {
 	switch {
 	case c.BaseURL != "" && c.BaseURL == c.read.baseURL:
@@ -126,17 +125,17 @@ func (c *Config) setVerify(value string) error {
 		c.UnsafeSkipTLSVerify = true
 		return nil
 	}
-	info, err := os.Stat(value)                 //nolint:gosec // the person who sets the variable names the file
+	info, err := os.Stat(value)                 //nolint:gosec // the user's own variable names the file
 	if err == nil && !info.Mode().IsRegular() { // a FIFO may never begin, a device never end
 		return fmt.Errorf("%q is not a regular file", value)
 	}
-	pem, err := os.ReadFile(value) //nolint:gosec // the person who sets the variable names the file
+	pem, err := os.ReadFile(value) //nolint:gosec // the user's own variable names the file
 	if err != nil {
-		return fmt.Errorf("neither a yes or no word nor the path of a readable file: %w", err)
+		return fmt.Errorf("not a boolean and not a readable file: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("file %q holds no CA certificate in PEM form", value)
+		return fmt.Errorf("file %q has no CA certificate in PEM form", value)
 	}
 	c.RootCAs = pool
 	return nil

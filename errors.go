@@ -17,14 +17,14 @@ import (
 )
 
 var (
-	// ErrNoCredentials means that an operation needs credentials and the
-	// client has none, or none of a kind that the operation takes.
+	// ErrNoCredentials means that an operation needs credentials that the client
+	// does not have.
 	ErrNoCredentials = errors.New("no credentials for this operation")
 	// ErrRedirect means that the service redirected to another host, or too
 	// often. Nothing was sent there.
 	ErrRedirect = errors.New("redirect refused")
 	// ErrResponseTooLarge means that a response was longer than
-	// [Config.MaxResponseBytes], or that decoded it would take too much memory.
+	// [Config.MaxResponseBytes], or that its values would take too much memory.
 	ErrResponseTooLarge = errors.New("response too large")
 	// ErrMalformedResponse means that a response with a success status was not
 	// the JSON document that the operation promises.
@@ -36,8 +36,8 @@ var (
 const maxErrorText = 1200
 
 // callError is every failure of a call that is not an [apierror.Error]. Its text
-// holds no secret and no query of a URL and is bounded. Only [errors.Is] and
-// [errors.As] see the cause, since its text can hold anything; a function hides it
+// contains no secret and no query of a URL and is bounded. Only [errors.Is] and
+// [errors.As] see the cause, since its text can contain anything; a function hides it
 // from what prints by reflection.
 type callError struct {
 	text  string
@@ -65,7 +65,7 @@ var withoutQueries = sync.OnceValue(func() *regexp.Regexp { //nolint:gochecknogl
 
 // lost makes the error of a request without a response.
 func (x *exchange) lost(ctx context.Context, err error, unsent bool) *callError {
-	if outer, ok := errors.AsType[*url.Error](err); ok { // holds the URL with its query
+	if outer, ok := errors.AsType[*url.Error](err); ok { // contains the URL with its query
 		err = outer.Err
 	}
 	late, _ := errors.AsType[net.Error](err)

@@ -9,8 +9,8 @@ import (
 
 const modulePath = "github.com/globusauth/globusauth"
 
-// Version returns the version of this module as the build knows it, or
-// "devel" where it does not.
+// Version returns the version of this module from the build information, or
+// "devel".
 func Version() string { return moduleVersion() }
 
 var moduleVersion = sync.OnceValue(func() string { //nolint:gochecknoglobals // computed once, never changed
@@ -33,7 +33,7 @@ var moduleVersion = sync.OnceValue(func() string { //nolint:gochecknoglobals // 
 	return strings.TrimPrefix(version, "v")
 })
 
-// identification is what every request says of its sender.
+// identification is the headers that identify the sender.
 type identification struct{ userAgent, clientInfo string }
 
 func identify(appName, appVersion string) (identification, error) {
@@ -62,7 +62,7 @@ func identify(appName, appVersion string) (identification, error) {
 	return id, nil
 }
 
-// checkProductWord refuses what would break the two headers apart.
+// checkProductWord refuses separators of the two headers.
 func checkProductWord(word string) error {
 	if len(word) > maxAppNameLength {
 		return fmt.Errorf("longer than %d characters", maxAppNameLength)

@@ -17,10 +17,9 @@ func (c *Client) Issuer() string { return c.issuer }
 func (c *Client) Now() time.Time { return c.now() }
 
 // IDTokenVerifier returns the verifier of the ID tokens that the service issues
-// to a client, with the choices of [Config.IDTokens]. It is made by the first call for
-// that client ID and shared by all later ones, those on copies by
-// [Client.WithCredentials] included, so that configuration and keys are fetched once. It
-// makes no request.
+// to a client, with the options of [Config.IDTokens]. All calls for a client ID, also
+// on copies by [Client.WithCredentials], share one verifier, so that configuration and
+// keys are fetched once. The call sends no request.
 func (c *Client) IDTokenVerifier(clientID string) (*idtoken.Verifier, error) {
 	c.verifiers.mu.Lock()
 	defer c.verifiers.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/globusauth/globusauth/idtoken"
 )
 
-func TestIssuer(t *testing.T) {
+func TestClientIssuer(t *testing.T) {
 	t.Parallel()
 	for want, config := range map[string]globusauth.Config{
 		"https://auth.globus.org":         {},
@@ -39,7 +39,7 @@ func TestIssuer(t *testing.T) {
 	}
 }
 
-func TestNowIsTheClientsClock(t *testing.T) {
+func TestClientNow(t *testing.T) {
 	t.Parallel()
 	fixed := time.Unix(1_800_000_000, 0)
 	client, err := globusauth.New(globusauth.Config{Now: func() time.Time { return fixed }})
@@ -53,7 +53,7 @@ func TestNowIsTheClientsClock(t *testing.T) {
 
 // One verifier for each client ID, however many ask for it and through whichever
 // copy, so that keys are fetched once.
-func TestIDTokenVerifierIsShared(t *testing.T) {
+func TestClientIDTokenVerifier_IsShared(t *testing.T) {
 	t.Parallel()
 	client, err := globusauth.New(globusauth.Config{})
 	if err != nil {
@@ -122,7 +122,7 @@ func TestConfigIDTokens_ReachTheVerifier(t *testing.T) {
 	if err := verify(now.Add(time.Second)); err != nil {
 		t.Errorf("a token signed by the pinned key: %v", err)
 	}
-	if err := verify(now.Add(-2*time.Second)); !errors.Is(err, idtoken.ErrExpired) {
+	if err := verify(now.Add(-2 * time.Second)); !errors.Is(err, idtoken.ErrExpired) {
 		t.Errorf("a token that expired more than the leeway ago: %v", err)
 	}
 	if _, err := globusauth.New(globusauth.Config{IDTokens: idtoken.Options{JWKS: []byte("x")}}); err == nil ||

@@ -25,10 +25,10 @@ import (
 const marker = "S3CR3T"
 
 // Every operation, with every secret marked, against every failure: no error,
-// no log and no printed value may hold the mark.
-func TestNoSecretInErrorsAndLogs(t *testing.T) {
+// no log and no printed value may contain the mark.
+func TestClient_NoSecretInErrorsAndLogs(t *testing.T) {
 	t.Parallel()
-	echo := func(req *http.Request) string { // a server that repeats what it was sent
+	echo := func(req *http.Request) string { // a server that echoes the request
 		body := ""
 		if req.GetBody != nil {
 			reader, _ := req.GetBody()
@@ -204,8 +204,8 @@ func fillSecrets(form reflect.Value, secret func(string) string) {
 	}
 }
 
-// The header of an authorize answer holds a code, the body of a token answer tokens.
-func TestResponseShowsNoSecret(t *testing.T) {
+// The header of an authorization response has a code, the body of a token response tokens.
+func TestResponse_ShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	response := globusauth.Response{
 		StatusCode: http.StatusFound,

@@ -44,7 +44,7 @@ func (l *lenient) read(dec *jsontext.Decoder, pointer any) error {
 	}
 	value.SetZero()
 	l.misfit = pointer
-	if len(l.odd) < maxOdd { // the pointer holds the keys of the maps on the way and can be long
+	if len(l.odd) < maxOdd { // the pointer contains the keys of maps and can be long
 		l.odd = append(l.odd, fieldPath(l.document, dec.StackPointer()))
 	}
 	return nil

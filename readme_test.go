@@ -12,7 +12,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// The ten lines of the README, with a double in place of Globus Auth.
+// The quick start of the README, with the test double in place of Globus Auth.
 func TestReadme(t *testing.T) {
 	double := authtest.New(t)
 	t.Setenv("GLOBUS_SDK_SERVICE_URL_AUTH", double.BaseURL())

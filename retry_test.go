@@ -20,8 +20,8 @@ import (
 	"github.com/globusauth/globusauth/gen"
 )
 
-// script answers each request with the next entry, the last one for ever. It
-// stands for the network, so that the pauses pass in virtual time.
+// script is a network that responds to each request with the next entry, then always
+// with the last, in virtual time.
 type script struct {
 	steps []any // an int status, an *http.Response maker, or an error
 	times []time.Time
@@ -83,7 +83,7 @@ func (s *script) client(t *testing.T, config globusauth.Config) *globusauth.Clie
 	return client
 }
 
-func TestWhatIsRepeated(t *testing.T) {
+func TestRetryPolicy_RetriedRequests(t *testing.T) {
 	t.Parallel()
 	dial := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	reset := &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}
@@ -122,9 +122,9 @@ func TestWhatIsRepeated(t *testing.T) {
 	safe := []string{"GET", "PUT", "DELETE", "introspect", "revoke", "client credentials", "dependent"}
 	unsent := append([]string{"POST", "refresh"}, safe...)
 	for _, failure := range []struct {
-		name     string
-		step     any
-		repeated []string
+		name    string
+		step    any
+		retried []string
 	}{
 		{"429", 429, unsent},
 		{"421", 421, unsent},
@@ -139,7 +139,7 @@ func TestWhatIsRepeated(t *testing.T) {
 		{"403", 403, nil},
 		{"no connection", dial, unsent},
 		{"connection lost", reset, safe},
-		{"answer breaks off", `{"a`, safe},
+		{"response breaks off", `{"a`, safe},
 		{"bad certificate", &tls.CertificateVerificationError{Err: errors.New("unknown authority")}, nil},
 	} {
 		for _, name := range all {
@@ -148,13 +148,13 @@ func TestWhatIsRepeated(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					network := &script{random: 0.5, steps: []any{failure.step, http.StatusOK}}
 					err := calls[name](t.Context(), network.client(t, globusauth.Config{}))
-					repeated := len(network.times) == 2
+					retried := len(network.times) == 2
 					want := false
-					for _, n := range failure.repeated {
+					for _, n := range failure.retried {
 						want = want || n == name
 					}
-					if repeated != want || (err == nil) != want {
-						t.Errorf("%d requests, error %v; repeated should be %v", len(network.times), err, want)
+					if retried != want || (err == nil) != want {
+						t.Errorf("%d requests, error %v; retried should be %v", len(network.times), err, want)
 					}
 				})
 			})
@@ -162,7 +162,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	}
 }
 
-func TestPauses(t *testing.T) {
+func TestRetryPolicy_Delays(t *testing.T) {
 	t.Parallel()
 	second := time.Second
 	for _, test := range []struct {
@@ -174,13 +174,13 @@ func TestPauses(t *testing.T) {
 	}{
 		{"exponential, capped, five times", []any{500}, globusauth.RetryPolicy{}, []time.Duration{second / 2, second, 2 * second, 4 * second, 8 * second}, apierror.ErrServer},
 		{"cap", []any{500}, globusauth.RetryPolicy{MaxDelay: 3 * second}, []time.Duration{second / 2, second, 2 * second, 3 * second, 3 * second}, apierror.ErrServer},
-		{"fewer repeats", []any{503}, globusauth.RetryPolicy{MaxRetries: 1}, []time.Duration{second / 2}, apierror.ErrServer},
-		{"no repeats", []any{503}, globusauth.RetryPolicy{MaxRetries: -1}, nil, apierror.ErrServer},
+		{"fewer retries", []any{503}, globusauth.RetryPolicy{MaxRetries: 1}, []time.Duration{second / 2}, apierror.ErrServer},
+		{"no retries", []any{503}, globusauth.RetryPolicy{MaxRetries: -1}, nil, apierror.ErrServer},
 		{"Retry-After of 429", []any{[2]string{"429", "7"}, 200}, globusauth.RetryPolicy{}, []time.Duration{7 * second}, nil},
 		{"Retry-After of 503", []any{[2]string{"503", "2"}, 200}, globusauth.RetryPolicy{}, []time.Duration{2 * second}, nil},
-		{"Retry-After 0 is no wish", []any{[2]string{"429", "0"}, 200}, globusauth.RetryPolicy{}, []time.Duration{second / 2}, nil},
-		{"Retry-After not understood", []any{[2]string{"429", "soon"}, 200}, globusauth.RetryPolicy{}, []time.Duration{second / 2}, nil},
-		{"Retry-After beyond patience", []any{[2]string{"429", "3600"}, 200}, globusauth.RetryPolicy{}, nil, apierror.ErrRateLimited},
+		{"Retry-After 0 is ignored", []any{[2]string{"429", "0"}, 200}, globusauth.RetryPolicy{}, []time.Duration{second / 2}, nil},
+		{"invalid Retry-After", []any{[2]string{"429", "soon"}, 200}, globusauth.RetryPolicy{}, []time.Duration{second / 2}, nil},
+		{"Retry-After beyond MaxDelay", []any{[2]string{"429", "3600"}, 200}, globusauth.RetryPolicy{}, nil, apierror.ErrRateLimited},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -204,7 +204,7 @@ func TestPauses(t *testing.T) {
 	}
 }
 
-func TestClient_PausesAreSpread(t *testing.T) {
+func TestRetryPolicy_RandomDelays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := &script{random: 0, steps: []any{500, 500, 200}}
@@ -217,7 +217,7 @@ func TestClient_PausesAreSpread(t *testing.T) {
 	})
 }
 
-func TestContextEndsAPause(t *testing.T) {
+func TestRetryPolicy_ContextEndsDelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := &script{random: 0.5, steps: []any{[2]string{"429", "9"}}}
@@ -241,9 +241,9 @@ func TestContextEndsAPause(t *testing.T) {
 	})
 }
 
-// An answer that was received counts, although the context ended while it came:
-// it may hold a refresh token that exists nowhere else.
-func TestReceivedAnswerOutlivesItsContext(t *testing.T) {
+// A received response is returned even if the context ended meanwhile: it may contain
+// a refresh token that no later response has.
+func TestClientToken_ResponseOutlivesItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	transport := roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -265,7 +265,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestRepeatsAreLogged(t *testing.T) {
+func TestRetryPolicy_LogsRetries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer

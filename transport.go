@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// sharedTransport is that of all clients without TLS settings of their own, so
-// that no client leaves connections behind.
+// sharedTransport is used by all clients without TLS settings, so that no client
+// leaves connections behind.
 var sharedTransport = sync.OnceValue(func() *http.Transport { return new(Config).transport() }) //nolint:gochecknoglobals // computed once, never changed
 
 func (c *Config) transport() *http.Transport {
@@ -30,7 +30,7 @@ func (c *Config) transport() *http.Transport {
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
 			RootCAs:            c.RootCAs,
-			InsecureSkipVerify: c.UnsafeSkipTLSVerify, //nolint:gosec // asked for under an unsafe name, and warned about
+			InsecureSkipVerify: c.UnsafeSkipTLSVerify, //nolint:gosec // the option has an unsafe name, and New warns
 		},
 	}
 }
@@ -51,7 +51,7 @@ func freshTransport(base http.RoundTripper) http.RoundTripper {
 	return transport
 }
 
-// checkProxy refuses what a proxy will not answer otherwise when it is asked again.
+// checkProxy makes refusals of a proxy permanent errors, unless a retry can succeed.
 func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
 	switch status := response.StatusCode; {
 	case status == http.StatusProxyAuthRequired:

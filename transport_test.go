@@ -83,7 +83,7 @@ func TestClientGetJWKS_MisdirectedRequest(t *testing.T) {
 			w.WriteHeader(http.StatusMisdirectedRequest)
 			return
 		}
-		answer(w, http.StatusOK, `{"keys":[]}`)
+		respond(w, http.StatusOK, `{"keys":[]}`)
 	})
 	if _, err := client.GetJWKS(t.Context()); err != nil {
 		t.Error(err)
@@ -95,7 +95,7 @@ func TestNew_ManyClientsLeaveNoConnections(t *testing.T) {
 	var mu sync.Mutex
 	open, opened := map[net.Conn]bool{}, 0
 	closed := make(chan struct{}, 100)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, `{"keys":[]}`) }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, `{"keys":[]}`) }))
 	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
 		mu.Lock()
 		defer mu.Unlock()

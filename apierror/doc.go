@@ -1,36 +1,34 @@
-// Package apierror is the one error type for everything that Globus Auth, and
-// the Globus services beside it, can return instead of a result.
+// Package apierror is the error type for the error responses of Globus Auth and
+// other Globus services.
 //
-// Every failed call of this module yields an [*Error], whatever the document
-// behind it was: Globus Auth's "errors" document, an OAuth2 error (RFC 6749
+// Every failed call of this module returns an [*Error], whatever its document: Globus Auth's "errors" document, an OAuth2 error (RFC 6749
 // section 5.2), the code, message and request_id of other Globus services, a
 // JSON:API document, a requirements error (GARE) in its current form or one of
 // its older ones, or a page of HTML from a proxy.
 //
-// # Which error is it
+// # Classes
 //
-// A class of errors is tested for with [errors.Is]:
+// Test for a class of errors with [errors.Is]:
 //
 //	if errors.Is(err, apierror.ErrNotFound) { ... }
 //
 // Classes named after an HTTP status ([ErrNotFound], [ErrRateLimited], ...)
-// look at the status alone. Classes named after an OAuth2 or OpenID Connect
-// error code ([ErrInvalidGrant], [ErrLoginRequired], ...) look at the code.
-// The fields are reached with [errors.AsType] or [errors.As].
+// match the status alone. Classes named after an OAuth2 or OpenID Connect
+// error code ([ErrInvalidGrant], [ErrLoginRequired], ...) match the code.
+// [errors.AsType] or [errors.As] give access to the fields.
 //
-// # When the service wants more authorization
+// # Authorization requirements
 //
-// A service may say that the person has to log in again in a particular way, or
-// has to consent to more scopes. Such an error matches [ErrAuthorizationRequired]
-// and carries [AuthorizationParameters] for the next login. [Requirements]
+// A service can require another login of the user with certain properties, or
+// consent to more scopes. Such an error matches [ErrAuthorizationRequired]
+// and has [AuthorizationParameters] for the next login. [Requirements]
 // reads them from the body of any Globus service.
 //
-// # What is printed
+// # Printing
 //
-// [Error.Error] is one line of valid UTF-8, at most 1200 bytes long: what was
-// attempted, code and message of the service, status, request ID, and for the
-// common classes what to do next. Text from the service is stripped of control
-// characters and shortened. The body and the headers of the response appear in
-// no printed, logged or JSON form of an error; a program reads them with
-// [Error.Body] and [Error.Header].
+// [Error.Error] is one line of valid UTF-8, at most 1200 bytes long: the operation,
+// the code and message of the service, status, request ID, and for common classes
+// what to do next. Text from the service is shortened and has no control characters.
+// Printed, logged and JSON forms of an error never contain the body or headers of the
+// response; read them with [Error.Body] and [Error.Header].
 package apierror

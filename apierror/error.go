@@ -26,16 +26,16 @@ const (
 //
 // [FromResponse] makes one from a response; a literal with the exported fields
 // works as well. Code, Message, RequestID and Details of an Error made by
-// FromResponse hold printable text without control characters and are bounded in
+// FromResponse are printable text without control characters and are bounded in
 // length; [Error.Body] has what was really sent. No method changes an Error, so
 // that one that no code changes is safe for concurrent use.
 type Error struct {
-	// Operation is what was attempted, in words: "get identities".
+	// Operation names the attempted operation: "get identities".
 	Operation string `json:"operation,omitempty"`
 	// StatusCode is the HTTP status, 0 when there was no response.
 	StatusCode int `json:"status,omitempty"`
 	// Code is the service's name for the error: "FORBIDDEN", "invalid_grant".
-	// It is empty when the service gave none or several different ones.
+	// It is empty if the service sent no code or several different ones.
 	Code string `json:"code,omitempty"`
 	// Message is the service's explanation; several are joined with "; ".
 	Message string `json:"message,omitempty"`
@@ -47,11 +47,11 @@ type Error struct {
 	// header; 0 when it does not say, at most 24 hours. A date in that header
 	// counts from the response's own Date header.
 	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
-	// Authorization is what the next login has to satisfy before the call can
-	// succeed; nil when the service asks for nothing.
+	// Authorization are the requirements for the next login before the call can
+	// succeed; nil if there are none.
 	Authorization *AuthorizationParameters `json:"authorization_parameters,omitempty"`
 
-	oauthCode       string // root member "error", beside an "errors" list too
+	oauthCode       string // root field "error", also beside an "errors" list
 	requirementCode string // code of the requirement behind Authorization
 	note            string // why nothing could be read from the body
 	foreign         bool   // the body is not JSON, so the response is probably not the service's
@@ -71,12 +71,12 @@ type Detail struct {
 	RequestID string `json:"request_id,omitempty"`
 }
 
-// Error says in one line what was attempted, what came back and, for the common
-// classes, what to do next:
+// Error is one line with the operation, the error and, for common classes, what to
+// do next:
 //
 //	globusauth: exchange code: invalid_grant: code expired (status 400, request 7c0d); log in again
 //
-// It holds neither the body nor a header, and at most 1200 bytes.
+// It contains neither the body nor a header, and at most 1200 bytes.
 func (e *Error) Error() string {
 	if e == nil {
 		return "globusauth: no error"
@@ -133,8 +133,8 @@ func (e *Error) reason() string {
 }
 
 // Body returns a copy of the response's body as it was sent, cut after 1 MiB;
-// nil when there was no response. It may hold anything, secrets included: show
-// it to programs, not to logs.
+// nil when there was no response. It can contain secrets: do not
+// log it.
 func (e *Error) Body() []byte {
 	if e == nil || e.response == nil {
 		return nil

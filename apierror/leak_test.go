@@ -2,8 +2,11 @@ package apierror_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -205,5 +208,19 @@ func TestErrorRedact_LeavesTheRest(t *testing.T) {
 	var none *apierror.Error
 	if none.Redact("secret") != nil {
 		t.Error("a nil error became one")
+	}
+}
+
+func TestErrorRedact_EscapedSecret(t *testing.T) {
+	t.Parallel()
+	const secret = `S3CR3T&<"p'w>`
+	for name, echo := range map[string]string{
+		"HTML": html.EscapeString(secret), "hex": hex.EncodeToString([]byte(secret)), "upper-case hex": fmt.Sprintf("%X", secret),
+		"query": url.QueryEscape(secret), "base64": base64.StdEncoding.EncodeToString([]byte(secret)),
+	} {
+		e := &apierror.Error{Code: "X", Message: "you sent " + echo + " to us"}
+		if got := e.Redact(secret).Message; strings.Contains(got, echo[:8]) || !strings.HasPrefix(got, "you sent [redacted]") {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }

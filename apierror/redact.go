@@ -8,12 +8,11 @@ import (
 	"github.com/globusauth/globusauth/internal/redact"
 )
 
-// Redact returns a copy of the error in which every secret is replaced by
-// "[redacted]", in all fields that anything prints: also where it is
-// percent-encoded, JSON-escaped or in base64, and where the end of a shortened
-// text holds only the first part of it. Secrets shorter than 6 bytes are ignored.
-// [Error.Body] and
-// [Error.Header] keep what the service sent.
+// Redact returns a copy of the error with "[redacted]" in place of every secret, in
+// all printed fields: also where it is percent-encoded, escaped for JSON or HTML, in
+// base64 or hexadecimal, and where a shortened text ends with its first part. Secrets
+// shorter than 6 bytes are ignored. [Error.Body] and [Error.Header] keep what the
+// service sent.
 func (e *Error) Redact(secrets ...string) *Error {
 	if e == nil {
 		return nil
@@ -58,7 +57,7 @@ func texts(s redact.Secrets, texts []string) []string {
 	return texts
 }
 
-// fields leaves out what holds a secret: a replacement could break the JSON.
+// fields drops fields with a secret: a replacement could break the JSON.
 func fields(s redact.Secrets, fields map[string]json.RawMessage) map[string]json.RawMessage {
 	fields = maps.Clone(fields)
 	maps.DeleteFunc(fields, func(name string, raw json.RawMessage) bool { return s.In(name + " " + string(raw)) })

@@ -76,7 +76,7 @@ type difference struct {
 }
 
 const (
-	whyOAuth = "an OAuth2 error's own members are its code and message; the Python SDK reads neither"
+	whyOAuth = "an OAuth2 error's own fields are its code and message; the Python SDK reads neither"
 	whyClean = "text from a service is made printable on one line"
 )
 
@@ -95,7 +95,7 @@ func differences() map[string][]difference {
 	}
 }
 
-// Two more differences hold for every vector: Details are the members of an
+// Two more differences hold for every vector: Details are the fields of an
 // "errors" list only, where the Python SDK makes the document its own only
 // member; and requirements come in the document's order, root first.
 func TestFromResponse_RecordedErrors(t *testing.T) {
@@ -162,7 +162,7 @@ func checkRequirements(t *testing.T, v vector, e *apierror.Error) {
 		t.Errorf("first requirement (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(v.Want.Requirement.WithExtra.Parameters, withExtra(t, found[0].Parameters)); diff != "" {
-		t.Errorf("first requirement's parameters with extra members (-want +got):\n%s", diff)
+		t.Errorf("first requirement's parameters with extra fields (-want +got):\n%s", diff)
 	}
 	var want, got []string
 	for i := range found {
@@ -188,14 +188,14 @@ func generic(t *testing.T, v any) any {
 
 func withExtra(t *testing.T, p apierror.AuthorizationParameters) any {
 	t.Helper()
-	members, ok := generic(t, p).(map[string]any)
+	fields, ok := generic(t, p).(map[string]any)
 	if !ok {
 		t.Fatalf("%+v is not written as an object", p)
 	}
 	for name, raw := range p.Extra {
-		members[name] = generic(t, raw)
+		fields[name] = generic(t, raw)
 	}
-	return members
+	return fields
 }
 
 func encode(t *testing.T, v any) string {

@@ -12,7 +12,7 @@ import (
 const Production = "production"
 
 // Hosts returns the hosts of one of Globus's own services in an environment (empty
-// means production), the usual one first; none for another resource server. An
+// means production), the usual one first; nil for other resource servers. An
 // unknown environment is an error and never falls back to production.
 func Hosts(environment, resourceServer string) ([]string, error) {
 	domain, prefix := environment+".globuscs.info", environment+"."

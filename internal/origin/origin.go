@@ -17,7 +17,7 @@ func Loopback(host string) bool {
 }
 
 // HostPort returns host:port of a URL in lower case, with the port of its scheme
-// (80 for http, else 443) where it names none.
+// (80 for http, else 443) if it names no port.
 func HostPort(u *url.URL) string {
 	port := u.Port()
 	switch {
@@ -30,8 +30,8 @@ func HostPort(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// SameIssuer reports whether two issuers (OpenID Connect Core section 2) are one;
-// a slash at the end is not significant. An empty one is no issuer.
+// SameIssuer reports whether two issuers (OpenID Connect Core section 2) are the same;
+// a slash at the end is not significant. An empty issuer is invalid.
 func SameIssuer(one, other string) bool {
 	return one != "" && strings.TrimSuffix(one, "/") == strings.TrimSuffix(other, "/")
 }

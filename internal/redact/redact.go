@@ -1,11 +1,13 @@
-// Package redact makes text from outside safe to print: on one line, bounded in
-// length, and without the secrets that a server sent back.
+// Package redact makes text from a server safe to print: on one line, bounded in
+// length, and without the secrets that the server echoes.
 package redact
 
 import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"html"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,19 +15,18 @@ import (
 )
 
 const (
-	// Mark stands where a secret was.
+	// Mark replaces a secret.
 	Mark = "[redacted]"
-	// minSecret is the shortest text taken for a secret: replacing a shorter one
-	// would only garble messages.
+	// minSecret is the length of the shortest secret: replacing shorter text would
+	// garble messages.
 	minSecret = 6
 )
 
-// Secrets replaces secrets in text, in the forms in which they may come back: as
-// they are, percent-encoded, JSON-escaped, in base64, and cleaned by [Line].
+// Secrets replaces secrets in text, in the forms in which a server can echo them: as
+// they are, percent-encoded, escaped for JSON or HTML, in base64 or hexadecimal, and
+// cleaned by [Line].
 type Secrets struct {
-	// forms are sorted longest first, so that no form leaves the rest of a longer
-	// one behind.
-	forms    []string
+	forms    []string // longest first, so that a form leaves no rest of a longer one
 	replacer *strings.Replacer
 }
 
@@ -37,24 +38,24 @@ func New(secrets ...string) Secrets {
 		if len(secret) < minSecret {
 			continue
 		}
-		s.forms = append(s.forms, url.QueryEscape(secret), url.PathEscape(secret),
-			base64.RawStdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)))
-		if utf8.ValidString(secret) { // what is printed is valid, and must not be cut within a character
+		s.forms = append(s.forms, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(Line(secret, len(secret))),
+			base64.RawStdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
+			fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret))
+		if utf8.ValidString(secret) { // printed text is valid and must not be cut within a character
 			s.forms = append(s.forms, secret)
 		}
-		for _, html := range []bool{true, false} {
+		for _, escape := range []bool{true, false} {
 			var quoted strings.Builder
 			encoder := json.NewEncoder(&quoted)
-			encoder.SetEscapeHTML(html)
+			encoder.SetEscapeHTML(escape)
 			if encoder.Encode(secret) == nil {
 				s.forms = append(s.forms, strings.Trim(quoted.String(), "\"\n"))
 			}
 		}
-		// Nothing is left of a secret without printable text, and nothing is everywhere.
-		if cleaned := Line(secret, len(secret)); len(cleaned) >= minSecret {
-			s.forms = append(s.forms, cleaned)
-		}
+		s.forms = append(s.forms, Line(secret, len(secret)))
 	}
+	// A secret without printable text has an empty form, which is everywhere.
+	s.forms = slices.DeleteFunc(s.forms, func(form string) bool { return len(form) < minSecret })
 	slices.SortFunc(s.forms, func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
 	})
@@ -67,8 +68,8 @@ func New(secrets ...string) Secrets {
 	return s
 }
 
-// Text replaces every secret, also one of which the end of a text shortened by
-// [Line] holds only the first part.
+// Text replaces every secret, and the first part of one at the end of a text
+// shortened by [Line].
 func (s Secrets) Text(text string) string {
 	text = s.replacer.Replace(text)
 	if !strings.Contains(text, ellipsis) {
@@ -93,5 +94,5 @@ func (s Secrets) cut(text string) string {
 	return text
 }
 
-// In reports whether text holds a secret.
+// In reports whether text contains a secret.
 func (s Secrets) In(text string) bool { return s.replacer.Replace(text) != text }
