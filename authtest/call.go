@@ -58,9 +58,9 @@ func (c *call) bearerToken() string {
 // wantsPage reports whether a request gets pages.
 func (c *call) wantsPage(mode string) bool {
 	switch mode {
-	case LoginPage:
+	case "page":
 		return true
-	case LoginAuto:
+	case "auto":
 		return false
 	default:
 		return strings.Contains(c.request.Header.Get("Accept"), "text/html")

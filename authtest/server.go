@@ -16,12 +16,6 @@ import (
 	"time"
 )
 
-// Values of [Config.Login].
-const (
-	LoginAuto = "auto" // no pages: the user is signed in and consents at once
-	LoginPage = "page" // pages for every request
-)
-
 // Config configures a [Server]. The zero Config is the built-in world on a real
 // clock with the token lifetimes of the service.
 type Config struct {
@@ -49,8 +43,9 @@ type Config struct {
 	Deterministic bool
 	// KeyIDs gives keys and ID tokens a key ID. The service gives none.
 	KeyIDs bool
-	// Login says when the authorization endpoint shows pages: LoginAuto, LoginPage,
-	// or empty for requests that accept text/html, as browsers do.
+	// Login says when the authorization endpoint shows pages: "auto" is never
+	// (the user is signed in and consents at once), "page" is always, and empty is for
+	// requests that accept text/html, as browsers do.
 	Login string
 	// TLS makes a server that listens itself use https, with a certificate that
 	// the client of [Server.Client] trusts.
@@ -149,7 +144,7 @@ func (c Config) check() error {
 		return errors.New("authtest: AccessTokenLifetime must be at least one second")
 	case c.RefreshTokenGrace < 0:
 		return errors.New("authtest: RefreshTokenGrace must not be negative")
-	case c.Login != "" && c.Login != LoginAuto && c.Login != LoginPage:
+	case c.Login != "" && c.Login != "auto" && c.Login != "page":
 		return fmt.Errorf("authtest: Login is %q; use auto, page or nothing", c.Login)
 	case c.RecordedRequests < 0 || c.MaxTokens < 0:
 		return errors.New("authtest: RecordedRequests and MaxTokens must not be negative")
