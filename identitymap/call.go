@@ -129,7 +129,10 @@ func (m *Map) wait(ctx context.Context, key string, c *call) (Result, *batch) {
 	select {
 	case <-c.done:
 	case <-ctx.Done():
-		if cancelled, left := m.leave(c); left {
+		m.mu.Lock()
+		cancelled, left := m.leave(c)
+		m.mu.Unlock()
+		if left {
 			return Result{Err: &KeyError{key, ctx.Err()}}, cancelled
 		}
 	}
@@ -140,10 +143,9 @@ func (m *Map) wait(ctx context.Context, key string, c *call) (Result, *batch) {
 }
 
 // leave ends one caller's wait, unless the call is done. If no caller waits for any
-// call of its request any more, the request is cancelled and returned.
+// call of its request any more, the request is cancelled and returned. The caller of
+// leave holds mu.
 func (m *Map) leave(c *call) (cancelled *batch, left bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if c.ready() {
 		return nil, false
 	}

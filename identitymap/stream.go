@@ -72,11 +72,13 @@ func (s *stream) drain(most int) bool {
 
 // leave ends all waits, and waits until the requests that it cancels have ended.
 func (s *stream) leave() {
+	s.m.mu.Lock() // until all are left, so that none of them is sent meanwhile
 	for _, c := range s.calls {
 		if cancelled, _ := s.m.leave(c); cancelled != nil {
 			s.cancelled = append(s.cancelled, cancelled)
 		}
 	}
+	s.m.mu.Unlock()
 	for _, b := range s.cancelled {
 		<-b.ended
 	}

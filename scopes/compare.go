@@ -30,7 +30,7 @@ func (g *Graph) places() iter.Seq2[place, bool] {
 			if from > 0 {
 				at.of = g.names[from-1]
 			}
-			for _, e := range g.out(int32(from)) { //nolint:gosec // Bounded by maxText.
+			for _, e := range g.out(int32(from)) {
 				at.name = g.names[e.to]
 				if !yield(at, e.optional) {
 					return
