@@ -49,7 +49,7 @@ func TestCommand_AnotherAddress(t *testing.T) {
 	m.must("logout")
 }
 
-// What a person or service has written as their name does nothing in a terminal.
+// A name in a response cannot act upon a terminal.
 func TestCommand_JSONIsPrintable(t *testing.T) {
 	t.Parallel()
 	const invalid = `{"sub":"f0000000-0000-4000-8000-000000000001","name":"x` + "\xff" + `y"}`
@@ -199,19 +199,19 @@ func TestCommand_ClientOfTheEnvironment(t *testing.T) {
 	m.fails("a client secret is given without its client", "whoami")
 }
 
-// That a service cannot be reached is said at once, with where the address is from.
-func TestCommand_ServiceIsNotThere(t *testing.T) {
+// An unreachable service is reported at once, with the source of its address.
+func TestCommand_ServiceUnreachable(t *testing.T) {
 	t.Parallel()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := "http://" + listener.Addr().String() + "/"
+	down := "http://" + listener.Addr().String() + "/"
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	m := newMachine(t, authtest.Config{})
-	m.setenv("GLOBUS_SDK_SERVICE_URL_AUTH", nobody)
+	m.setenv("GLOBUS_SDK_SERVICE_URL_AUTH", down)
 	m.setenv("GLOBUS_AUTH_ACCESS_TOKEN", "a-token")
 	p := m.start("whoami")
 	begun := time.Now()
@@ -219,7 +219,7 @@ func TestCommand_ServiceIsNotThere(t *testing.T) {
 	if elapsed := time.Since(begun); elapsed > 2*time.Second { // a second, on a machine that is busy
 		t.Errorf("silent for %v", elapsed)
 	}
-	if text := p.errs.String(); !strings.Contains(text, nobody) || !strings.Contains(text, "GLOBUS_SDK_SERVICE_URL_AUTH") || strings.Count(text, "\n") > 1 {
+	if text := p.errs.String(); !strings.Contains(text, down) || !strings.Contains(text, "GLOBUS_SDK_SERVICE_URL_AUTH") || strings.Count(text, "\n") > 1 {
 		t.Errorf("printed %s", text)
 	}
 	if err := p.Process.Kill(); err != nil {
@@ -228,7 +228,7 @@ func TestCommand_ServiceIsNotThere(t *testing.T) {
 	_ = p.Wait()
 }
 
-// Without a keyring nothing is asked of the service, nor of a person.
+// Without a keyring no request is sent and no login starts.
 func TestCommand_NoKeyring(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -242,7 +242,7 @@ func TestCommand_NoKeyring(t *testing.T) {
 	}
 }
 
-// A store that cannot be used is found out before a browser is opened, and can be cleared.
+// An unusable store is reported before a browser opens, and can be cleared.
 func TestCommand_UnusableStore(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

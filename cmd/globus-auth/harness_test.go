@@ -88,8 +88,8 @@ func newMachine(t *testing.T, config authtest.Config) *machine {
 func (m *machine) client() string { return m.double.Ready().NativeClientID }
 
 func (m *machine) serve(w http.ResponseWriter, r *http.Request) {
-	answer := httptest.NewRecorder()
-	m.double.Handler().ServeHTTP(answer, r)
+	response := httptest.NewRecorder()
+	m.double.Handler().ServeHTTP(response, r)
 	m.mu.Lock()
 	hold := m.hold
 	m.mu.Unlock()
@@ -97,9 +97,9 @@ func (m *machine) serve(w http.ResponseWriter, r *http.Request) {
 		m.arrived <- struct{}{}
 		<-hold
 	}
-	maps.Copy(w.Header(), answer.Header())
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes())
+	maps.Copy(w.Header(), response.Header())
+	w.WriteHeader(response.Code)
+	_, _ = w.Write(response.Body.Bytes())
 }
 
 // holdTokens makes responses to token requests wait until the function returned is called.

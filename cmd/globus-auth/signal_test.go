@@ -12,7 +12,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// A signal while a refresh token is being spent does not lose the login: the
+// A signal while a refresh token is being used does not lose the login: the
 // command waits for the response, and the next process has a token. Every verb that uses
 // a login does so.
 func TestSignal_DuringARefresh(t *testing.T) {
@@ -36,7 +36,7 @@ func TestSignal_DuringARefresh(t *testing.T) {
 				release := m.holdTokens()
 				defer release()
 				p := m.start(verb...)
-				<-m.arrived // the old refresh token is spent
+				<-m.arrived // the old refresh token is used
 				if err := p.Process.Signal(sent); err != nil {
 					t.Fatal(err)
 				}

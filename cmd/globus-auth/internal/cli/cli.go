@@ -43,15 +43,18 @@ const closeTimeout = 15 * time.Second
 // it has, but waits for renewals that were sent: without the response, a login is lost whose
 // refresh token was replaced.
 func Run(ctx context.Context, args []string, streams Streams, getenv func(string) string) int {
-	run := &runner{Streams: streams, getenv: getenv}
-	root := run.root() //nolint:contextcheck // the commands get the context when they run
+	return (&runner{Streams: streams, getenv: getenv, logoutTimeout: 15 * time.Second}).run(ctx, args)
+}
+
+func (r *runner) run(ctx context.Context, args []string) int {
+	root := r.root() //nolint:contextcheck // the commands get the context when they run
 	root.SetArgs(args)
-	root.SetIn(streams.In)
-	root.SetOut(streams.Out)
-	root.SetErr(streams.Err)
+	root.SetIn(r.In)
+	root.SetOut(r.Out)
+	root.SetErr(r.Err)
 	command, err := root.ExecuteContextC(ctx)
-	run.close(ctx)
-	if err != nil && !run.started {
+	r.close(ctx)
+	if err != nil && !r.started {
 		err = usagef("%w; see %q", err, command.CommandPath()+" --help")
 	}
 	problem, _ := errors.AsType[*problem](err)
@@ -60,9 +63,9 @@ func Run(ctx context.Context, args []string, streams Streams, getenv func(string
 		return ExitOK
 	case errors.Is(err, errReported):
 	case ctx.Err() != nil && problem == nil:
-		run.tell("interrupted")
+		r.tell("interrupted")
 	default:
-		run.tell("%s", run.text(err))
+		r.tell("%s", r.text(err))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -84,7 +87,8 @@ type runner struct {
 	verbose                                                 bool
 	minValid                                                time.Duration // of the verb token
 
-	apps []*app.App // that were opened
+	apps          []*app.App    // that were opened
+	logoutTimeout time.Duration // for the revocation of all tokens
 }
 
 // tell prints a line on standard error.

@@ -98,7 +98,7 @@ func compare(t *testing.T, name, got string) {
 	}
 }
 
-func TestUsage(t *testing.T) {
+func TestRun_Usage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]command{
 		"unknown-verb":        {args: []string{"frobnicate"}, code: cli.ExitUsage},

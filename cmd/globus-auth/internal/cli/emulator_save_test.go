@@ -50,9 +50,9 @@ func TestEmulatorGoesOnWhereItWas(t *testing.T) {
 		{"another file", []string{"--save", state + ".new"}, false},
 	} {
 		line, stop := emulate(t, test.args...)
-		answer, err := portal(t, line).Introspect(t.Context(), token, flows.IntrospectOptions{})
-		if err != nil || answer.Active != test.active {
-			t.Errorf("%s: active is %v, want %v; %v", test.name, answer != nil && answer.Active, test.active, err)
+		info, err := portal(t, line).Introspect(t.Context(), token, flows.IntrospectOptions{})
+		if err != nil || info.Active != test.active {
+			t.Errorf("%s: active is %v, want %v; %v", test.name, info != nil && info.Active, test.active, err)
 		}
 		stop()
 	}

@@ -21,7 +21,7 @@ func cleanQuickstart(text string) string {
 	return regexp.MustCompile(`fake\.\.\.[\w-]{4}`).ReplaceAllString(text, "fake...XXXX")
 }
 
-func TestQuickstart(t *testing.T) {
+func TestQuickstart_Output(t *testing.T) {
 	t.Parallel()
 	golden(t, "quickstart", command{args: []string{"quickstart"}, clean: cleanQuickstart})
 }
@@ -54,7 +54,7 @@ func emulate(t *testing.T, args ...string) (line string, stop func() int) {
 	return line, stop
 }
 
-func TestEmulator(t *testing.T) {
+func TestEmulator_Ready(t *testing.T) {
 	t.Parallel()
 	line, stop := emulate(t)
 	var ready map[string]json.RawMessage
@@ -77,11 +77,11 @@ func TestEmulator(t *testing.T) {
 		t.Errorf("exit code %d after an interruption", code)
 	}
 	if _, err := get(t, baseURL); err == nil {
-		t.Error("it still answers")
+		t.Error("it still responds")
 	}
 }
 
-func TestEmulatorRefuses(t *testing.T) {
+func TestEmulator_InvalidFlags(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing.yaml")
 	for name, c := range map[string]command{
@@ -101,7 +101,7 @@ func TestEmulatorRefuses(t *testing.T) {
 	}
 }
 
-func TestEmulatorForOtherMachinesNamesAnAddressThatWorksHere(t *testing.T) {
+func TestEmulator_AllowRemote(t *testing.T) {
 	t.Parallel()
 	line, _ := emulate(t, "--listen", "0.0.0.0:0", "--allow-remote", "--key-ids")
 	var ready struct {
@@ -133,7 +133,7 @@ func get(t *testing.T, address string) (string, error) {
 	return string(body), err
 }
 
-func TestEmulatorForAPerson(t *testing.T) {
+func TestEmulator_FormatText(t *testing.T) {
 	t.Parallel()
 	line, _ := emulate(t, "--format", "text")
 	if line != "A test double of Globus Auth is ready.\n" {

@@ -20,7 +20,7 @@ import (
 
 const transfer = "urn:globus:auth:scope:transfer.api.globus.org:all"
 
-func TestLogin(t *testing.T) {
+func TestLogin_Output(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	r := d.login("--no-browser", "--scopes", "openid profile email "+string(scopes.AuthViewIdentitySet)+" "+transfer)
@@ -76,7 +76,7 @@ func TestLogin_Twice(t *testing.T) {
 }
 
 // Verbs that need a token use the stored login.
-func TestStoredLoginServesOtherVerbs(t *testing.T) {
+func TestRun_StoredLogin(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.login()
@@ -92,7 +92,7 @@ func TestStoredLoginServesOtherVerbs(t *testing.T) {
 	}
 }
 
-func TestLogoutOfTheCommand(t *testing.T) {
+func TestLogout_RevokesAndDeletes(t *testing.T) {
 	t.Parallel()
 	for _, store := range []string{"file", "sqlite"} {
 		t.Run(store, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestLogoutOfTheCommand(t *testing.T) {
 	}
 }
 
-func TestLogoutWithoutTheServiceOfTheCommand(t *testing.T) {
+func TestLogout_Refused(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.login()
@@ -152,13 +152,13 @@ func TestLogoutWithoutTheServiceOfTheCommand(t *testing.T) {
 }
 
 // A token is refreshed when it is due, and stored.
-func TestTokenRefreshes(t *testing.T) {
+func TestToken_Refreshes(t *testing.T) {
 	t.Parallel()
 	d := newDeskWith(t, authtest.Config{AccessTokenLifetime: time.Second})
 	d.login("--scopes", transfer)
 	first := d.must("token", scopes.TransferResourceServer).out
 	second := first
-	for range 300 { // the life of a token is a second, and real here
+	for range 300 { // the lifetime of a token is a second, and real here
 		if second = d.must("token", scopes.TransferResourceServer).out; second != first {
 			break
 		}
@@ -171,7 +171,7 @@ func TestTokenRefreshes(t *testing.T) {
 	}
 }
 
-func TestLoginWithoutRefreshTokens(t *testing.T) {
+func TestLogin_NoRefreshTokens(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.login("--no-refresh-tokens", "--scopes", transfer)
@@ -186,7 +186,7 @@ func TestLoginWithoutRefreshTokens(t *testing.T) {
 	d.must("logout")
 }
 
-func TestLoginParameters(t *testing.T) {
+func TestLogin_SessionFlags(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	ready := d.server.Ready()
@@ -207,8 +207,8 @@ func TestLoginParameters(t *testing.T) {
 	}
 }
 
-// The whole address of the page that shows the code does as well.
-func TestLoginByAddress(t *testing.T) {
+// The code may be given as the whole address of the page that shows it.
+func TestLogin_PastedAddress(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.tell = func(redirectURI string, callback url.Values) string {
@@ -223,7 +223,7 @@ func TestLoginByAddress(t *testing.T) {
 	}
 }
 
-func TestProfilesAndClients(t *testing.T) {
+func TestLogin_ProfilesAndClients(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	ready := d.server.Ready()
@@ -240,7 +240,7 @@ func TestProfilesAndClients(t *testing.T) {
 		}
 	}
 	d.env["GLOBUS_AUTH_PROFILE"] = "third"
-	d.shows("profile-nobody", cli.ExitFailed, "whoami")
+	d.shows("profile-unknown", cli.ExitFailed, "whoami")
 	delete(d.env, "GLOBUS_AUTH_PROFILE")
 	d.shows("login-usage", cli.ExitUsage, "login")
 	d.shows("login-scopes", cli.ExitUsage, "login", "--client-id", ready.NativeClientID, "--scopes", "a[")
@@ -252,7 +252,7 @@ func TestProfilesAndClients(t *testing.T) {
 }
 
 // A client with a secret logs in as itself.
-func TestClientLogsIn(t *testing.T) {
+func TestLogin_ClientSecretFile(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	ready := d.server.Ready()
@@ -289,7 +289,7 @@ func TestClientLogsIn(t *testing.T) {
 }
 
 // An interruption ends a login at once.
-func TestLoginIsInterrupted(t *testing.T) {
+func TestLogin_Interrupted(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -299,8 +299,8 @@ func TestLoginIsInterrupted(t *testing.T) {
 	}
 }
 
-// A login whose refresh token has died says what to do.
-func TestDeadLogin(t *testing.T) {
+// A login whose refresh token is invalid says what to do.
+func TestRun_InvalidRefreshToken(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.login()

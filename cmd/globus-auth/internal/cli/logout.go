@@ -3,16 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/tokens"
 )
-
-// logoutTimeout bounds the revocation of all tokens.
-const logoutTimeout = 15 * time.Second
 
 func (r *runner) logout() *cobra.Command {
 	forget := false
@@ -30,7 +26,7 @@ damaged, or that other users can read; this requires --client-id.`,
 			if err != nil && (a == nil || !forget || !unusable) {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), logoutTimeout)
+			ctx, cancel := context.WithTimeout(cmd.Context(), r.logoutTimeout)
 			defer cancel()
 			if err = a.Logout(ctx, app.LogoutOptions{Sweep: true, Forget: forget}); err == nil {
 				r.tell("logged out")

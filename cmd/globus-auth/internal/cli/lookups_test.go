@@ -54,7 +54,7 @@ func (d *desk) token(scopes ...string) {
 	d.env["GLOBUS_AUTH_ACCESS_TOKEN"] = issued[0].AccessToken
 }
 
-func TestIdentities(t *testing.T) {
+func TestIdentities_Output(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		args []string
@@ -85,7 +85,7 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
-func TestIdentitiesProvision(t *testing.T) {
+func TestIdentities_Provision(t *testing.T) {
 	t.Parallel()
 	d := newLookupDesk(t)
 	for _, provision := range []string{"false", "true"} {
@@ -104,7 +104,7 @@ func crowd(n int) io.Reader {
 }
 
 // A token that is refused once is not tried with every key.
-func TestIdentitiesGivesUp(t *testing.T) {
+func TestIdentities_GivesUp(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*desk){
 		"bad token": func(d *desk) { d.env["GLOBUS_AUTH_ACCESS_TOKEN"] = "bad" },
@@ -136,7 +136,7 @@ func TestIdentitiesGivesUp(t *testing.T) {
 }
 
 // A request that fails costs its own keys, in one line.
-func TestIdentitiesWithFailedRequests(t *testing.T) {
+func TestIdentities_FailedRequest(t *testing.T) {
 	t.Parallel()
 	d := newLookupDesk(t)
 	d.server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Status: http.StatusConflict, Operation: "getIdentities", Nth: 3, Times: 1})
@@ -148,8 +148,8 @@ func TestIdentitiesWithFailedRequests(t *testing.T) {
 	}
 }
 
-// slowService answers the request for the first keys of a crowd, and holds the
-// others until they are given up.
+// slowService responds to the request for the first keys of a crowd, and holds the
+// others until they are canceled.
 func slowService(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -168,13 +168,13 @@ func slowService(t *testing.T) string {
 	return server.URL
 }
 
-// writerFunc is a writer that tells what it is given.
+// writerFunc is a function as a writer.
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(text []byte) (int, error) { return f(text) }
 
 // An interruption leaves what was found, whole.
-func TestIdentitiesInterrupted(t *testing.T) {
+func TestIdentities_Interrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -184,7 +184,7 @@ func TestIdentitiesInterrupted(t *testing.T) {
 		if n, err := out.Write(text); err != nil {
 			return n, err
 		}
-		cancel() // no other request will be answered
+		cancel() // no other request has a response
 		return len(text), nil
 	})
 	code := cli.Run(ctx, []string{"--base-url", slowService(t), "identities", "--format", "jsonl"},
@@ -199,7 +199,7 @@ func TestIdentitiesInterrupted(t *testing.T) {
 }
 
 // An interruption ends the wait for keys as well.
-func TestIdentitiesInterruptedBeforeTheFirstKey(t *testing.T) {
+func TestIdentities_InterruptedBeforeFirstKey(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	in, keyboard := io.Pipe()
@@ -212,7 +212,7 @@ func TestIdentitiesInterruptedBeforeTheFirstKey(t *testing.T) {
 	}
 }
 
-// writerReader tells when somebody starts to read.
+// writerReader tells when a read starts.
 type writerReader struct {
 	io.Reader
 	reading func()
@@ -223,7 +223,7 @@ func (r writerReader) Read(text []byte) (int, error) {
 	return r.Reader.Read(text)
 }
 
-func TestLookupsSayWhatCannotBeReadOrWritten(t *testing.T) {
+func TestRun_ReadAndWriteErrors(t *testing.T) {
 	t.Parallel()
 	d := newLookupDesk(t)
 	d.in = io.MultiReader(strings.NewReader("alice@example.edu\n"), iotest.ErrReader(errors.New("disk on fire")))
@@ -249,7 +249,7 @@ func TestLookupsSayWhatCannotBeReadOrWritten(t *testing.T) {
 	}
 }
 
-func TestConsents(t *testing.T) {
+func TestConsentsTree_Output(t *testing.T) {
 	t.Parallel()
 	d := newLookupDesk(t)
 	alice, bob := d.server.Ready().Users[0], d.server.Ready().Users[1]
@@ -261,7 +261,7 @@ func TestConsents(t *testing.T) {
 	d.shows("consents-tree", cli.ExitOK, "consents", "tree", alice.Username)
 	d.server.AssertRequested(authtest.Request{Operation: "getConsents", Path: "/v2/api/identities/" + alice.IdentityID + "/consents"})
 	d.shows("consents-tree-all", cli.ExitOK, "consents", "tree", "--all", alice.Username)
-	d.shows("consents-tree-nobody", cli.ExitFailed, "consents", "tree", "nobody@example.edu")
+	d.shows("consents-tree-not-found", cli.ExitFailed, "consents", "tree", "nobody@example.edu")
 	d.shows("consents-tree-no-key", cli.ExitFailed, "consents", "tree", "ali\x1b[31mce")
 	d.shows("consents-tree-forbidden", cli.ExitFailed, "consents", "tree", bob.IdentityID)
 
@@ -281,8 +281,8 @@ func TestConsents(t *testing.T) {
 	}
 }
 
-// A token of the environment does for every verb that asks the service.
-func TestReadyToken(t *testing.T) {
+// Every verb that calls the service takes the token of the environment.
+func TestRun_AccessTokenOfEnvironment(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.token("openid", "profile", "email", viewIdentities, "urn:globus:auth:scope:auth.globus.org:view_identity_set")
