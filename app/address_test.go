@@ -15,7 +15,7 @@ import (
 
 // A login made at one address is not loaded, sent or deleted by a client of the
 // same ID at another address, although both use one directory.
-func TestUserTokens_ServiceAtAnotherAddress(t *testing.T) {
+func TestAppTokenSource_ServiceAtAnotherAddress(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"file", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {

@@ -22,10 +22,10 @@ import (
 // closeTimeout is longer than a renewal takes with the step that it has after a suspension.
 const closeTimeout = 75 * time.Second
 
-// App is one login, kept and renewed: that of a person, made with [NewUser], or of
+// App keeps and renews one login: that of a person, made with [NewUser], or of
 // a program with credentials of its own, made with [NewService]. It is safe for
 // concurrent use; of several goroutines that need a login one runs it, and the
-// others have it. Call [App.Close] before the program ends.
+// others use it. Call [App.Close] before the program ends.
 type App struct {
 	config *Config // never changed; a pointer, because fmt does not look behind it
 	key    tokens.Key
@@ -65,7 +65,7 @@ func NewUser(config Config) (_ *App, err error) {
 }
 
 // NewService makes the app of a program that acts as itself, by client
-// credentials. Its tokens never run out: it gets new ones when they do. NewService
+// credentials. It gets new tokens when they expire. NewService
 // checks the configuration, makes no request and reads no store.
 func NewService(config Config) (_ *App, err error) {
 	defer prefix("new service", &err)
@@ -104,8 +104,8 @@ func newApp(config Config, service bool) (*App, error) {
 
 // Close waits until no login and no renewal of this app is on its way, so that what
 // the service has issued is stored before the program ends. A renewal that was sent
-// goes on although its caller's context has ended, for at most about a minute; end the contexts of
-// logins before Close. Nothing else is held: an app can be used after Close.
+// goes on although its caller's context has ended, for at most about a minute. End the contexts of
+// logins before Close. An app can be used after Close.
 //
 // The error is that of ctx, which bounds the wait, unless it has ended before, as after Ctrl-C:
 // then Close waits for at most 75 seconds, which is longer than a request takes.
@@ -134,7 +134,7 @@ func (a *App) Close(ctx context.Context) (err error) {
 // LoginRequired says why a login is needed; nil if none is. A reason is a
 // tokens.ErrLoginRequired and one of this package's. Any other error says that it could
 // not be found out: the store cannot be read, or the consents cannot be
-// fetched, which are looked at when the scopes of a person's app have dependencies.
+// fetched, which are checked when the scopes of a person's app have dependencies.
 func (a *App) LoginRequired(ctx context.Context) (err error) {
 	defer prefix("check login", &err)
 	return a.loginRequired(ctx)
@@ -148,7 +148,7 @@ func (a *App) loginRequired(ctx context.Context) error {
 	return a.check(ctx, stored)
 }
 
-// AddScopes adds to what the app needs. Whatever asks for a token next logs in if
+// AddScopes adds to what the app needs. The next call that needs a token logs in if
 // they have not been granted.
 func (a *App) AddScopes(more ...scopes.Scope) (err error) {
 	defer prefix("add scopes", &err)
@@ -227,7 +227,7 @@ func (a *App) AuthClient() *globusauth.Client {
 	return a.config.Client.WithCredentials(globusauth.TokenSource(a.TokenSource(scopes.AuthResourceServer)))
 }
 
-// flow is the client.
+// flow returns the client, without scopes.
 func (a *App) flow() flows.Config {
 	c := a.config
 	return flows.Config{

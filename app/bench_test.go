@@ -54,7 +54,7 @@ func BenchmarkToken(b *testing.B) {
 }
 
 // A token out of memory allocates nothing.
-func TestTokenAllocatesNothing(t *testing.T) { //nolint:paralleltest // it counts allocations
+func TestAppTokenSource_DoesNotAllocate(t *testing.T) { //nolint:paralleltest // it counts allocations
 	w := newWorld(t, authtest.Config{})
 	source := w.user(t, nil).TokenSource(scopes.TransferResourceServer)
 	token(t, source)

@@ -38,7 +38,7 @@ type Config struct {
 	// service the memory of this process. Tests give tokens.NewMemory().
 	Store tokens.Store
 	// Namespace keeps the tokens of several people, or profiles, apart in one
-	// store, and those of a client itself from those of people who log in to it.
+	// store, and those of a client itself from those of people that log in to it.
 	// Empty means "DEFAULT".
 	Namespace string
 

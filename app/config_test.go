@@ -21,7 +21,7 @@ import (
 
 const clientID = "7fb58e00-839d-44e3-8047-10a502612dca"
 
-func TestNewRefuses(t *testing.T) {
+func TestNew_InvalidConfig(t *testing.T) {
 	t.Parallel()
 	good := app.Config{ClientID: clientID, Name: "my-tool", Scopes: scopes.List{scopes.TransferAll}, Store: tokens.NewMemory()}
 	newUser := func(c app.Config) error { _, err := app.NewUser(c); return err }
@@ -59,7 +59,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestConfigShowsNoSecret(t *testing.T) {
+func TestConfigFormat_HasNoSecret(t *testing.T) {
 	t.Parallel()
 	config := app.Config{ClientID: clientID, ClientSecret: "SECRET", Name: "my-tool", Scopes: scopes.List{scopes.TransferAll}}
 	var texts []string
@@ -88,7 +88,7 @@ func TestConfigShowsNoSecret(t *testing.T) {
 }
 
 // What was given to New belongs to the caller still.
-func TestConfigIsCopied(t *testing.T) {
+func TestNew_CopiesTheConfig(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	config := w.config()
@@ -107,7 +107,7 @@ func TestConfigIsCopied(t *testing.T) {
 }
 
 // Without a store the tokens of a user are in the directory of a Python app of that name.
-func TestDefaultStore(t *testing.T) {
+func TestNewUser_DefaultStore(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("LOCALAPPDATA", home)
@@ -130,7 +130,7 @@ func TestDefaultStore(t *testing.T) {
 	token(t, again.TokenSource(scopes.TransferResourceServer))
 }
 
-func TestMistakesInNames(t *testing.T) {
+func TestAppTokenSource_InvalidNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)
@@ -145,8 +145,8 @@ func TestMistakesInNames(t *testing.T) {
 	}
 }
 
-// A store that cannot be read is an error that no login mends.
-func TestBrokenStore(t *testing.T) {
+// A store that cannot be read is an error that no login resolves.
+func TestApp_BrokenStore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	w.store = brokenStore{}

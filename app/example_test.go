@@ -15,8 +15,8 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// double runs a Globus Auth for an example.
-func double() (server *authtest.Server, client *globusauth.Client, stop func()) {
+// emulator runs a test double of Globus Auth for an example.
+func emulator() (server *authtest.Server, client *globusauth.Client, stop func()) {
 	server, err := authtest.NewServer(authtest.Config{})
 	if err != nil {
 		log.Fatal(err)
@@ -31,7 +31,7 @@ func double() (server *authtest.Server, client *globusauth.Client, stop func()) 
 
 // A service account: a token whenever one is needed, and a new one when it ends.
 func ExampleNewService() {
-	server, client, stop := double()
+	server, client, stop := emulator()
 	defer stop()
 	ready := server.Ready()
 
@@ -51,7 +51,7 @@ func ExampleNewService() {
 	// Output: transfer.api.globus.org urn:globus:auth:scope:transfer.api.globus.org:all
 }
 
-// A program that nobody watches must not open a browser. It says what is missing.
+// An unattended program must not open a browser. It says what is missing.
 func ExampleApp_LoginRequired() {
 	user, err := app.NewUser(app.Config{
 		ClientID: "7fb58e00-839d-44e3-8047-10a502612dca", Name: "my-tool",
@@ -72,7 +72,7 @@ func ExampleApp_LoginRequired() {
 // The client of a person's tool sends the right token and no other. Here the person is
 // played by a login manager of the test.
 func ExampleApp_HTTPClient() {
-	server, client, stop := double()
+	server, client, stop := emulator()
 	defer stop()
 	jobs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Println("asked with a token:", r.Header.Get("Authorization") != "")

@@ -20,7 +20,7 @@ import (
 
 // Many processes with many goroutines share one login whose tokens expire all the
 // time, at a service that rejects the reuse of a refresh token: none is reused, none
-// is spent before its access token was due, and every process always has a
+// is used before its access token was due, and every process always has a
 // token that works.
 func TestFleet(t *testing.T) {
 	t.Parallel()
@@ -99,7 +99,7 @@ func checkRefreshes(t *testing.T, server *authtest.Server, lifetime time.Duratio
 			t.Errorf("refreshes: %d times %s", n, outcome)
 		}
 	}
-	spent := map[string]bool{}
+	used := map[string]bool{}
 	var before time.Time
 	count := 0
 	for _, request := range server.Requests() {
@@ -108,12 +108,12 @@ func checkRefreshes(t *testing.T, server *authtest.Server, lifetime time.Duratio
 		}
 		count++
 		secret := request.Form.Get("refresh_token")
-		if spent[secret] {
+		if used[secret] {
 			t.Errorf("a refresh token was sent twice, at %v", request.Time)
 		}
-		spent[secret] = true
-		// The answer came after the request; it was stored with its end cut to whole
-		// seconds, and was due a tenth of its life before that.
+		used[secret] = true
+		// The response came after the request; it was stored with its end cut to whole
+		// seconds, and was due a tenth of its lifetime before that.
 		due := before.Add(lifetime).Truncate(time.Second).Add(-lifetime / 10)
 		if !before.IsZero() && request.Time.Before(due) {
 			t.Errorf("refreshed at %v, the token of %v was due at %v", request.Time, before, due)
@@ -126,7 +126,7 @@ func checkRefreshes(t *testing.T, server *authtest.Server, lifetime time.Duratio
 }
 
 // The fleet test must notice a store that does not exclude.
-func TestFleetNoticesReuse(t *testing.T) {
+func TestFleet_NoticesReuse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{RotateRefreshTokens: true})
 	user := w.user(t, nil)

@@ -129,7 +129,7 @@ func (p *person) last(tb testing.TB) url.Values {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.logins) == 0 {
-		tb.Fatal("nobody has logged in")
+		tb.Fatal("no login has taken place")
 	}
 	return p.logins[len(p.logins)-1]
 }
@@ -140,7 +140,7 @@ func (p *person) become(username string) {
 	p.username = username
 }
 
-// world is a double, a client of it, a store and a person.
+// world is a test double, a client of it, a store and a person.
 type world struct {
 	*authtest.Server
 	client *globusauth.Client
@@ -276,7 +276,7 @@ func (brokenStore) Update(context.Context, tokens.Key, func(tokens.Set) (tokens.
 	return tokens.Set{}, errTest
 }
 
-// realClock is a client of the double that looks at the system's clock.
+// realClock is a client of the test double that looks at the system's clock.
 func realClock(tb testing.TB, w *world) *globusauth.Client {
 	tb.Helper()
 	client, err := globusauth.New(globusauth.Config{BaseURL: w.BaseURL(), HTTPClient: w.Client()})

@@ -59,7 +59,7 @@ func TestApp_PersonAndServiceInOneStore(t *testing.T) {
 
 // A login whose person is unknown is not destroyed by a service, and its refresh token not taken over;
 // a token of unknown identity without one is replaced.
-func TestService_UnknownIdentity(t *testing.T) {
+func TestNewService_UnknownIdentity(t *testing.T) {
 	t.Parallel()
 	for name, refresh := range map[string]string{"with a refresh token": "a-refresh-token", "without": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestService_UnknownIdentity(t *testing.T) {
 
 // A person's token that another program stores in the place of a service's own is noticed
 // when it is read, and is not overwritten.
-func TestService_TokenTakenOver(t *testing.T) {
+func TestNewService_TokenTakenOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	key := tokens.Key{ClientID: w.Ready().ConfidentialClientID, Address: w.client.Address()}

@@ -40,9 +40,9 @@ func (c child) refresh(endless bool) {
 	fmt.Println("done")
 }
 
-// A process that logs in and refreshes is killed at any instant of its life. What
+// A process that logs in and refreshes is killed at any instant. What
 // is stored always works, if the service takes the refresh token before the last
-// for a while. If it does not, a login is lost only when the answer of the service was on its way: then
+// for a while. If it does not, a login is lost only when the response of the service was on its way: then
 // the next process says that a login is needed, and the store takes it.
 func TestKill(t *testing.T) {
 	t.Parallel()

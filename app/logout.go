@@ -10,12 +10,12 @@ import (
 
 // LogoutOptions say what a logout is to do.
 type LogoutOptions struct {
-	// Sweep logs out of everything that is stored for the client in this
-	// namespace. Otherwise it is the tokens that hold scopes of the app.
+	// Sweep logs out of all resource servers that are stored for the client in this
+	// namespace. Otherwise the tokens that hold scopes of the app are revoked.
 	Sweep bool
 	// Forget removes also tokens that the service could not be told to revoke, and
 	// a store that is damaged (tokens.ErrUnreadable) or that others could use
-	// (tokens.ErrUnsafe). They stay valid until they expire, for anyone who has them.
+	// (tokens.ErrUnsafe). They stay valid until they expire, for anyone that has them.
 	Forget bool
 }
 

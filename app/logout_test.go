@@ -12,7 +12,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-func TestIdentityMismatch(t *testing.T) {
+func TestAppLogin_IdentityMismatch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)
@@ -41,7 +41,7 @@ func TestIdentityMismatch(t *testing.T) {
 	}
 }
 
-func TestLogout(t *testing.T) {
+func TestAppLogout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, func(c *app.Config) { c.Scopes = append(c.Scopes, scopes.GroupsAll) })
@@ -81,7 +81,7 @@ func TestLogout(t *testing.T) {
 }
 
 // Tokens that could not be revoked are kept, so that the next logout can.
-func TestLogoutWithoutTheService(t *testing.T) {
+func TestAppLogout_ServiceUnavailable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)

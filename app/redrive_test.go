@@ -21,16 +21,16 @@ type picky struct {
 	*httptest.Server
 
 	mu       sync.Mutex
-	answer   string // the refusal
+	refusal  string // the refusal
 	content  string // its content type
 	approved func(token string) bool
 	bodies   []string
 	tokens   []string
 }
 
-func newPicky(t *testing.T, answer string) *picky {
+func newPicky(t *testing.T, refusal string) *picky {
 	t.Helper()
-	p := &picky{answer: answer, content: "application/json", approved: func(string) bool { return false }}
+	p := &picky{refusal: refusal, content: "application/json", approved: func(string) bool { return false }}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -43,7 +43,7 @@ func newPicky(t *testing.T, answer string) *picky {
 		}
 		w.Header().Set("Content-Type", p.content)
 		w.WriteHeader(http.StatusForbidden)
-		_, _ = io.WriteString(w, p.answer)
+		_, _ = io.WriteString(w, p.refusal)
 	}))
 	t.Cleanup(p.Close)
 	return p
@@ -90,11 +90,11 @@ func send(t *testing.T, client *http.Client, body io.Reader, target string) (str
 	return string(text), resp.StatusCode, err
 }
 
-func TestRedrive(t *testing.T) {
+func TestAppHTTPClient_Redrive(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		answer string
-		want   url.Values
+		refusal string
+		want    url.Values
 	}{
 		"session": {gareSession, url.Values{"session_message": {"Log in as staff"}, "session_required_single_domain": {"example.edu"}, "prompt": {"login"}}},
 		"consent": {gareConsent, url.Values{"session_message": {"more"}}},
@@ -102,7 +102,7 @@ func TestRedrive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, authtest.Config{})
-			service := newPicky(t, test.answer)
+			service := newPicky(t, test.refusal)
 			service.after()
 			user := w.user(t, func(c *app.Config) { c.RedriveGAREs = true })
 			client, err := user.HTTPClient(t.Context(), scopes.TransferResourceServer, service.host())
@@ -137,8 +137,8 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
-// Where no login may or can be run, the answer is an error of its own type.
-func TestRefusalIsTyped(t *testing.T) {
+// Where no login may or can be run, the refusal is an error of its own type.
+func TestAppHTTPClient_RefusalIsTyped(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*app.Config)
@@ -178,7 +178,7 @@ func TestRefusalIsTyped(t *testing.T) {
 	}
 }
 
-func TestRedriveLoginFails(t *testing.T) {
+func TestAppHTTPClient_RedriveLoginFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, func(c *app.Config) { c.RedriveGAREs = true })
@@ -195,10 +195,10 @@ func TestRedriveLoginFails(t *testing.T) {
 }
 
 // Any other 403 comes as it was.
-func TestOtherRefusals(t *testing.T) {
+func TestAppHTTPClient_OtherRefusals(t *testing.T) {
 	t.Parallel()
 	long := `{"code":"Forbidden","pad":"` + strings.Repeat("x", 2<<20) + `"}`
-	for name, test := range map[string]struct{ answer, content string }{
+	for name, test := range map[string]struct{ refusal, content string }{
 		"no requirement": {`{"code":"Forbidden","message":"no"}`, "application/json"},
 		"HTML":           {gareSession, "text/html"},
 		"empty":          {"", "application/json"},
@@ -208,22 +208,22 @@ func TestOtherRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, authtest.Config{})
-			service := newPicky(t, test.answer)
+			service := newPicky(t, test.refusal)
 			service.content = test.content
 			client, err := w.user(t, func(c *app.Config) { c.RedriveGAREs = true }).HTTPClient(t.Context(), scopes.TransferResourceServer, service.host())
 			if err != nil {
 				t.Fatal(err)
 			}
 			text, status, err := send(t, client, nil, service.URL)
-			if err != nil || status != http.StatusForbidden || text != test.answer || w.person.count() != 1 {
-				t.Errorf("%d bytes of %d, %d, %v, %d logins", len(text), len(test.answer), status, err, w.person.count())
+			if err != nil || status != http.StatusForbidden || text != test.refusal || w.person.count() != 1 {
+				t.Errorf("%d bytes of %d, %d, %v, %d logins", len(text), len(test.refusal), status, err, w.person.count())
 			}
 		})
 	}
 }
 
 // Many requests that are refused at once: one login for all.
-func TestRedriveOnce(t *testing.T) {
+func TestAppHTTPClient_ConcurrentRedrives(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, func(c *app.Config) { c.RedriveGAREs = true })

@@ -15,7 +15,7 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-func TestService(t *testing.T) {
+func TestNewService_Tokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, nil)
@@ -42,7 +42,7 @@ func TestService(t *testing.T) {
 	}
 }
 
-func TestServiceAddScopes(t *testing.T) {
+func TestNewService_AddScopes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, func(c *app.Config) { c.NoLogin = true })
@@ -60,7 +60,7 @@ func TestServiceAddScopes(t *testing.T) {
 	}
 }
 
-func TestServiceConcurrently(t *testing.T) {
+func TestNewService_ConcurrentUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, nil)
@@ -78,7 +78,7 @@ func TestServiceConcurrently(t *testing.T) {
 	}
 }
 
-func TestServiceLogout(t *testing.T) {
+func TestNewService_Logout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, func(c *app.Config) { c.Scopes = append(c.Scopes, scopes.AuthOpenID) })
@@ -104,7 +104,7 @@ func TestServiceLogout(t *testing.T) {
 	}
 }
 
-func TestServiceWrongSecret(t *testing.T) {
+func TestNewService_WrongSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, func(c *app.Config) { c.ClientSecret = "wrong-SECRET" })
@@ -123,7 +123,7 @@ func TestServiceWrongSecret(t *testing.T) {
 
 // What a resource server demands, a service account asks for only if its program has named it, and
 // it keeps nothing of it.
-func TestServiceRedrive_OnlyNamedScopes(t *testing.T) {
+func TestNewService_RedriveOnlyNamedScopes(t *testing.T) {
 	t.Parallel()
 	const evil = `{"code":"ConsentRequired","required_scopes":["evil:all[urn:globus:auth:scope:transfer.api.globus.org:all]"]}`
 	for name, test := range map[string]struct {
@@ -173,7 +173,7 @@ func TestServiceRedrive_OnlyNamedScopes(t *testing.T) {
 }
 
 // A program that passes on what a service demands names what is missing.
-func TestServiceLogin_ForeignScopes(t *testing.T) {
+func TestNewService_LoginWithForeignScopes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, nil)
@@ -189,8 +189,8 @@ func TestServiceLogin_ForeignScopes(t *testing.T) {
 	}
 }
 
-// A token that a service rejects is replaced, and the request repeated.
-func TestServiceRejectedToken(t *testing.T) {
+// A token that a service rejects is replaced, and the request retried.
+func TestNewService_RejectedToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, func(c *app.Config) { c.Scopes = append(c.Scopes, scopes.AuthOpenID) })
@@ -198,7 +198,7 @@ func TestServiceRejectedToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Somebody else has revoked it.
+	// Another program has revoked it.
 	first := token(t, service.TokenSource(scopes.AuthResourceServer))
 	if err := w.service(t, func(c *app.Config) {
 		c.Store = tokens.NewMemory()
@@ -232,7 +232,7 @@ func TestServiceRejectedToken(t *testing.T) {
 
 // A stored token may hold a scope that its owner has deleted since. A service asks for
 // what is stored as well, and must not end for that.
-func TestServiceTokenSource_StoredScopeIsGone(t *testing.T) {
+func TestNewService_StoredScopeWasDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	key := tokens.Key{ClientID: w.Ready().ConfidentialClientID, Address: w.client.Address()}

@@ -67,7 +67,7 @@ func TestAppTokenSource_NarrowedByAnotherProgram(t *testing.T) {
 }
 
 // Services that share a store do not take scopes from each other either.
-func TestServiceLogin_KeepsScopesOfOtherPrograms(t *testing.T) {
+func TestNewService_KeepsScopesOfOtherPrograms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	one := w.service(t, func(c *app.Config) { c.Store, c.Scopes = w.store, scopes.List{scopes.AuthOpenID, scopes.AuthEmail} })
@@ -139,7 +139,7 @@ func TestAppLogin_ForgetsWhatAServiceDemanded(t *testing.T) {
 
 // A scope that was deleted at the service since another program asked for it stops one
 // login: the page of the service says so, and the next login asks without it.
-func TestAppLogin_AfterAFailureWithoutScopesOfOtherPrograms(t *testing.T) {
+func TestAppLogin_AfterAFailure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	token(t, w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.GroupsAll} }).TokenSource(scopes.GroupsResourceServer))
@@ -159,7 +159,7 @@ func TestAppLogin_AfterAFailureWithoutScopesOfOtherPrograms(t *testing.T) {
 	}
 }
 
-func TestAppRenewBefore(t *testing.T) {
+func TestAppTokenSource_RenewBefore(t *testing.T) {
 	t.Parallel()
 	const margin = 6 * time.Hour
 	w := newWorld(t, authtest.Config{})

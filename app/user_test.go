@@ -18,7 +18,7 @@ import (
 
 var errTest = errors.New("made by the test")
 
-func TestUser(t *testing.T) {
+func TestNewUser_Tokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)
@@ -52,7 +52,7 @@ func TestUser(t *testing.T) {
 	}
 }
 
-func TestReasonsForALogin(t *testing.T) {
+func TestAppLoginRequired_Reasons(t *testing.T) {
 	t.Parallel()
 	collection := scopes.CollectionDataAccess("11111111-1111-4111-8111-111111111111")
 	for name, test := range map[string]struct {
@@ -79,7 +79,7 @@ func TestReasonsForALogin(t *testing.T) {
 		"tokens of two people": {func(w *world, _ *app.Config) {
 			w.change(t, func(s *tokens.Token) {
 				if s.ResourceServer == scopes.TransferResourceServer {
-					s.IdentityID = "somebody-else"
+					s.IdentityID = "another"
 				}
 			})
 		}, app.ErrIdentityMismatch},
@@ -121,7 +121,7 @@ func TestReasonsForALogin(t *testing.T) {
 }
 
 // A dependency is looked up among the consents, and asked for by a login.
-func TestDependenciesAreConsentedTo(t *testing.T) {
+func TestAppLoginRequired_Dependencies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	ready := w.Ready()
@@ -162,7 +162,7 @@ func TestDependenciesAreConsentedTo(t *testing.T) {
 	token(t, other.TokenSource(scopes.TransferResourceServer))
 }
 
-func TestAddScopes(t *testing.T) {
+func TestAppAddScopes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)
@@ -191,7 +191,7 @@ func TestAddScopes(t *testing.T) {
 	}
 }
 
-func TestRevokedRefreshToken(t *testing.T) {
+func TestAppTokenSource_RevokedRefreshToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	token(t, w.user(t, nil).TokenSource(scopes.TransferResourceServer))
@@ -220,7 +220,7 @@ func TestRevokedRefreshToken(t *testing.T) {
 }
 
 // What is lost on the way back from the service is an error, and the next attempt works.
-func TestFaultsOfTheService(t *testing.T) {
+func TestAppTokenSource_FaultsOfTheService(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]authtest.Fault{
 		"5xx":       {Kind: authtest.FaultStatus, Status: http.StatusBadGateway},
@@ -253,7 +253,7 @@ func TestFaultsOfTheService(t *testing.T) {
 }
 
 // Many goroutines and one person: one login.
-func TestConcurrentUse(t *testing.T) {
+func TestApp_ConcurrentUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)
@@ -291,8 +291,8 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// Who waits for another's login waits no longer than its own context.
-func TestWaitingForALogin(t *testing.T) {
+// A caller that waits for another's login waits no longer than its own context.
+func TestAppLogin_WaitsForAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	w.person.hold = make(chan struct{})
@@ -310,7 +310,7 @@ func TestWaitingForALogin(t *testing.T) {
 	}
 }
 
-func TestLoginFails(t *testing.T) {
+func TestAppLogin_Fails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	w.person.refuse = errTest
@@ -324,7 +324,7 @@ func TestLoginFails(t *testing.T) {
 	}
 }
 
-func TestLoginOptions(t *testing.T) {
+func TestAppLogin_Options(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)
@@ -352,7 +352,7 @@ func TestLoginOptions(t *testing.T) {
 	}
 }
 
-func TestConfidentialUser(t *testing.T) {
+func TestNewUser_Confidential(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	ready := w.Ready()

@@ -63,8 +63,8 @@ func holders(want scopes.List, stored tokens.Set) ([]tokens.Token, error) {
 	return found, nil
 }
 
-// owner returns the identity whose tokens these are, "" if it is unknown. A client's own
-// tokens and those of people who logged in to it are never used for each other.
+// owner returns the identity that the tokens belong to, "" if it is unknown. A client's own
+// tokens and those of people that logged in to it are never used for each other.
 func (a *App) owner(set tokens.Set) (string, error) {
 	owner := ""
 	for _, token := range set.All() {

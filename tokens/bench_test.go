@@ -66,7 +66,7 @@ func BenchmarkValidToken(b *testing.B) {
 	})
 }
 
-func TestValidTokenDoesNotAllocate(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
+func TestRefreshingToken_DoesNotAllocate(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	_, _, source := loggedIn(t, nil)
 	ctx := t.Context()
 	want(t, source, "A0")
@@ -75,6 +75,6 @@ func TestValidTokenDoesNotAllocate(t *testing.T) { //nolint:paralleltest // Allo
 			t.Error(err)
 		}
 	}); allocs != 0 {
-		t.Errorf("%v allocations, want none", allocs)
+		t.Errorf("%v allocations, want 0", allocs)
 	}
 }

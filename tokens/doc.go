@@ -1,9 +1,9 @@
-// Package tokens holds access tokens: what a login gave, kept, renewed in time,
-// and sent only where they belong.
+// Package tokens stores access tokens, renews them in time, and sends them only to the
+// hosts they are meant for.
 //
 // # Values
 //
-// A [Token] is for one resource server; a [Set] is what one login gave, found by
+// A [Token] is for one resource server; a [Set] holds the tokens of one login, found by
 // resource server or by scope. Both are immutable, safe to share and safe to
 // print: their secrets show only in [Set.MarshalStorage]. [Salvage] makes a set of what is usable in a
 // response. [OAuth2] makes them usable where golang.org/x/oauth2 is expected.
@@ -11,8 +11,8 @@
 // # Stores
 //
 // A [Store] keeps sets. Its one operation that matters, Update, is exclusive and
-// durable, so that two processes never spend one refresh token. [Memory] is the
-// store for one process; filestore and sqlitestore, in packages of their own, last.
+// durable, so that two processes never use one refresh token. [Memory] is the
+// store for one process; packages filestore and sqlitestore are durable.
 //
 // # Sources
 //

@@ -18,7 +18,7 @@ type closeNoter struct {
 
 func (c *closeNoter) Close() error { c.closed = true; return nil }
 
-func TestTransportRefusesOtherHosts(t *testing.T) {
+func TestTransportRoundTrip_OtherHost(t *testing.T) {
 	t.Parallel()
 	service := newRecorder(t)
 	port := service.host()[strings.LastIndex(service.host(), ":"):]
@@ -52,7 +52,7 @@ func TestTransportRefusesOtherHosts(t *testing.T) {
 	}
 }
 
-func TestTransportSpeaksHTTPSElsewhereAndHTTPAtHome(t *testing.T) {
+func TestTransportRoundTrip_HTTPOnlyToLoopback(t *testing.T) {
 	t.Parallel()
 	for target, hosts := range map[string]string{
 		"https://API.Example.ORG/path": "api.example.org",
@@ -80,7 +80,7 @@ func TestTransportSpeaksHTTPSElsewhereAndHTTPAtHome(t *testing.T) {
 }
 
 // The hosts of the services are those the official Python SDK computes.
-func TestKnownServices(t *testing.T) {
+func TestNewTransport_KnownServices(t *testing.T) {
 	t.Parallel()
 	servers := map[string]string{
 		"auth": "auth.globus.org", "transfer": transfer, "groups": "groups.api.globus.org", "search": "search.api.globus.org",
@@ -114,7 +114,7 @@ func TestKnownServices(t *testing.T) {
 	}
 }
 
-func TestTransportHosts_AddToTheKnownOnes(t *testing.T) {
+func TestNewTransport_HostsAddToTheKnownOnes(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		server, environment string
@@ -157,7 +157,7 @@ func TestTransportHosts_AddToTheKnownOnes(t *testing.T) {
 	}
 }
 
-func TestNewTransportRefuses(t *testing.T) {
+func TestNewTransport_InvalidConfig(t *testing.T) {
 	t.Parallel()
 	good := tokens.TransportConfig{Source: &fixed{}, ResourceServer: transfer, Base: &http.Transport{}}
 	for want, change := range map[string]func(*tokens.TransportConfig){

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// Memory is a [Store] that ends with the process. It is safe for concurrent use.
+// Memory is a [Store] in the memory of the process. It is safe for concurrent use.
 type Memory struct {
 	mu sync.Mutex // guards entries and the sets and counts in them
 	// entries holds a key while something is stored or an update runs.

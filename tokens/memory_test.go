@@ -7,7 +7,7 @@ import (
 	"github.com/globusauth/globusauth/tokens/storetest"
 )
 
-func TestMemory(t *testing.T) {
+func TestMemory_IsAStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(*testing.T) tokens.Store { return tokens.NewMemory() })
 	storetest.RunShared(t, func(*testing.T) (a, b tokens.Store) {

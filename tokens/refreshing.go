@@ -35,7 +35,7 @@ type RefreshingConfig struct {
 	// ResourceServer names the token. Required.
 	ResourceServer string
 
-	// Refresh spends current.RefreshToken and returns the service's response. It is
+	// Refresh uses current.RefreshToken and returns the service's response. It is
 	// never called for a token without one. The context given to it ends after
 	// Timeout, not when the caller of Token gives up. Refresh must retry
 	// a failed request only if that cannot have used the refresh token; nothing
@@ -55,10 +55,10 @@ type RefreshingConfig struct {
 	// stored ones without an identity are replaced then.
 	IdentityID string
 
-	// OnChange, if set, is told of every token that takes the place of another:
-	// after it was stored, before anyone gets it. Tokens that another process
-	// renewed are told too, when they are noticed. It may be called
-	// from several goroutines; those who wait for the token wait for it as well.
+	// OnChange, if set, is called with every token that replaces another:
+	// after it was stored, before a caller gets it; also with tokens that another process
+	// has stored, when they are noticed. It may be called
+	// from several goroutines; callers that wait for the token wait for it as well.
 	OnChange func(Token)
 
 	// RenewBefore is how long before its end a token that can be renewed is renewed, so that
@@ -72,9 +72,9 @@ type RefreshingConfig struct {
 
 // Refreshing is a [Source] and [Renewer] that keeps one token of a [Store]
 // usable. It is safe for concurrent use, starts no goroutine that outlives a
-// renewal, and asks the service at most once at a time however many goroutines ask it:
+// renewal, and sends one request at a time however many goroutines use it:
 // the renewal happens inside [Store.Update], so that other processes take part.
-// The loser of a race gets the winner's token.
+// A process that comes second gets the token of the first.
 //
 // A caller that gives up does not disturb the others. When all have given up, a
 // renewal that has not yet asked the service is dropped; one that has is
@@ -186,7 +186,7 @@ func (r *Refreshing) Renew(ctx context.Context, rejected Token) (Token, error) {
 
 // Wait returns when no renewal is in flight any more: what the service has
 // returned is stored by then. A program calls it before it exits, after it has
-// stopped to ask for tokens, since a renewal whose response is not stored loses the login. It
+// stopped asking for tokens, since a renewal whose response is not stored loses the login. It
 // waits no longer than ctx, and then returns an error that wraps the context's.
 func (r *Refreshing) Wait(ctx context.Context) (err error) {
 	defer r.prefix(&err)

@@ -16,7 +16,7 @@ import (
 )
 
 // service stands for the token endpoint: every refresh rotates both tokens, and
-// a spent refresh token is refused.
+// a used refresh token is refused.
 type service struct {
 	mu       sync.Mutex
 	calls    int
@@ -112,13 +112,13 @@ func want(t *testing.T, source tokens.Source, access string) tokens.Token {
 	return token
 }
 
-func TestRefreshingRenewsInTime(t *testing.T) {
+func TestRefreshingToken_RenewsInTime(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ lifetime, good time.Duration }{
-		"usual life":     {48 * time.Hour, 48*time.Hour - 60*time.Second},
-		"a short life":   {100 * time.Second, 90 * time.Second},
-		"ten minutes":    {10 * time.Minute, 9 * time.Minute},
-		"a minute of it": {time.Minute, 54 * time.Second},
+		"usual lifetime":   {48 * time.Hour, 48*time.Hour - 60*time.Second},
+		"a short lifetime": {100 * time.Second, 90 * time.Second},
+		"ten minutes":      {10 * time.Minute, 9 * time.Minute},
+		"a minute of it":   {time.Minute, 54 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,7 +143,7 @@ func TestRefreshingRenewsInTime(t *testing.T) {
 	}
 }
 
-func TestRefreshingKeepsTheRestOfTheSet(t *testing.T) {
+func TestRefreshingToken_KeepsTheRestOfTheSet(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, store, source := loggedIn(t, nil)
@@ -156,7 +156,7 @@ func TestRefreshingKeepsTheRestOfTheSet(t *testing.T) {
 	})
 }
 
-func TestRejectedForGood(t *testing.T) {
+func TestRefreshingRenew_RejectedForGood(t *testing.T) {
 	t.Parallel()
 	for _, refreshable := range []bool{true, false} {
 		t.Run(fmt.Sprintf("refreshable=%v", refreshable), func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestRejectedForGood(t *testing.T) {
 						t.Fatalf("error %v, want ErrLoginRequired", err)
 					}
 				}
-				// Its time has not come, but everybody knows that it is dead.
+				// Its time has not come, but it is known to be rejected.
 				if _, err := source.Token(t.Context()); !errors.Is(err, tokens.ErrLoginRequired) {
 					t.Fatalf("error %v, want ErrLoginRequired", err)
 				}
@@ -187,7 +187,7 @@ func TestRejectedForGood(t *testing.T) {
 	}
 }
 
-func TestTokenThatCannotBeRenewedServesToItsEnd(t *testing.T) {
+func TestRefreshingToken_NotRenewable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, store, source := loggedIn(t, nil)
@@ -203,7 +203,7 @@ func TestTokenThatCannotBeRenewedServesToItsEnd(t *testing.T) {
 	})
 }
 
-func TestNothingStored(t *testing.T) {
+func TestRefreshingToken_NothingStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, source := loggedIn(t, nil)
@@ -219,7 +219,7 @@ func TestNothingStored(t *testing.T) {
 	})
 }
 
-func TestClockThatJumps(t *testing.T) {
+func TestRefreshingToken_ClockJumps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var shift atomic.Int64
@@ -266,7 +266,7 @@ func TestRefreshingToken_LoginMadeWhileTheClockWasAhead(t *testing.T) {
 	}
 }
 
-func TestRefreshingRenewBefore(t *testing.T) {
+func TestRefreshingToken_RenewBefore(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	for name, row := range map[string]struct{ lifetime, before, good time.Duration }{

@@ -13,7 +13,7 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-func TestInvalidGrantIsFinal(t *testing.T) {
+func TestRefreshingToken_InvalidGrantIsFinal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, source := loggedIn(t, nil)
@@ -27,7 +27,7 @@ func TestInvalidGrantIsFinal(t *testing.T) {
 			time.Sleep(time.Hour)
 		}
 		if s.count() != 1 {
-			t.Errorf("the dead refresh token was sent %d times", s.count())
+			t.Errorf("the refused refresh token was sent %d times", s.count())
 		}
 		if got := stored(t, store); got.RefreshToken != "R0" {
 			t.Errorf("the store was changed: %v", got)
@@ -38,7 +38,7 @@ func TestInvalidGrantIsFinal(t *testing.T) {
 	})
 }
 
-func TestInvalidGrantBecauseSomebodyWithoutALockWasFaster(t *testing.T) {
+func TestRefreshingToken_InvalidGrantByAnotherProgram(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, _ := loggedIn(t, nil)
@@ -51,7 +51,7 @@ func TestInvalidGrantBecauseSomebodyWithoutALockWasFaster(t *testing.T) {
 		}
 		time.Sleep(49 * time.Hour)
 		s.calls = 7
-		foreign.next = mustSet(t, s.issue()) // the service has rotated, and the other program stores the answer in a moment
+		foreign.next = mustSet(t, s.issue()) // the service has rotated, and the other program stores the response in a moment
 		want(t, source, "A7")
 		if s.count() != 8 {
 			t.Errorf("%d refreshes, want 1", s.count()-7)
@@ -76,7 +76,7 @@ func (f *foreignWriter) Update(ctx context.Context, key tokens.Key, fn func(toke
 	return set, err
 }
 
-func TestFailedRefreshIsNotRepeatedByItself(t *testing.T) {
+func TestRefreshingToken_FailureIsNotRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, source := loggedIn(t, nil)
@@ -95,7 +95,7 @@ func TestFailedRefreshIsNotRepeatedByItself(t *testing.T) {
 	})
 }
 
-func TestOldTokenServesWhileRenewalFails(t *testing.T) {
+func TestRefreshingToken_OldTokenWhileRenewalFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _, source := loggedIn(t, nil)
@@ -120,7 +120,7 @@ func TestOldTokenServesWhileRenewalFails(t *testing.T) {
 	})
 }
 
-func TestStoreThatCannotBeReadDoesNotFailAGoodToken(t *testing.T) {
+func TestRefreshingToken_UnreadableStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, _ := loggedIn(t, nil)
@@ -169,7 +169,7 @@ func (f *faultyStore) Update(ctx context.Context, key tokens.Key, fn func(tokens
 	return next, f.save
 }
 
-func TestAnswerThatCannotBeStoredIsNotLost(t *testing.T) {
+func TestRefreshingToken_ResponseCannotBeStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, _ := loggedIn(t, nil)
@@ -181,10 +181,10 @@ func TestAnswerThatCannotBeStoredIsNotLost(t *testing.T) {
 		time.Sleep(49 * time.Hour)
 		for range 3 {
 			if _, err := source.Token(t.Context()); !errors.Is(err, faulty.save) {
-				t.Fatalf("error %v, want the store's: nobody may use what is not stored", err)
+				t.Fatalf("error %v, want the store's: no caller gets what is not stored", err)
 			}
 		}
-		faulty.save = nil // somebody made room
+		faulty.save = nil // there is room again
 		want(t, source, "A1")
 		if s.count() != 1 || stored(t, store).RefreshToken != "R1" {
 			t.Errorf("%d refreshes, stored %v", s.count(), stored(t, store))
@@ -192,7 +192,7 @@ func TestAnswerThatCannotBeStoredIsNotLost(t *testing.T) {
 	})
 }
 
-func TestAnswerThatCouldNotBeStoredGivesWayToALogin(t *testing.T) {
+func TestRefreshingToken_UnstoredResponseGivesWayToALogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, _ := loggedIn(t, nil)
@@ -212,7 +212,7 @@ func TestAnswerThatCouldNotBeStoredGivesWayToALogin(t *testing.T) {
 	})
 }
 
-func TestAnswerThatCouldNotBeStoredGivesWayToALoginThatIsDueItself(t *testing.T) {
+func TestRefreshingToken_UnstoredResponseGivesWayToADueLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, _ := loggedIn(t, nil)
@@ -236,7 +236,7 @@ func TestAnswerThatCouldNotBeStoredGivesWayToALoginThatIsDueItself(t *testing.T)
 	})
 }
 
-func TestGrant(t *testing.T) {
+func TestRefreshingToken_Grant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		grants := 0
@@ -260,12 +260,12 @@ func TestGrant(t *testing.T) {
 		}
 		set, err := store.Load(t.Context(), testKey())
 		if _, found := set.ByResourceServer("also"); err != nil || !found {
-			t.Errorf("the other token of the answer was not stored: %v", err)
+			t.Errorf("the other token of the response was not stored: %v", err)
 		}
 	})
 }
 
-func TestGrantAfterTheRefreshTokenDied(t *testing.T) {
+func TestRefreshingToken_GrantAfterInvalidGrant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		grants := 0
@@ -281,22 +281,22 @@ func TestGrantAfterTheRefreshTokenDied(t *testing.T) {
 		time.Sleep(49 * time.Hour)
 		want(t, source, "G1")
 		if got := stored(t, store); got.RefreshToken != "" {
-			t.Errorf("the dead refresh token was kept: %q", got.RefreshToken)
+			t.Errorf("the refused refresh token was kept: %q", got.RefreshToken)
 		}
 		time.Sleep(time.Hour)
 		want(t, source, "G2")
 		if s.count() != 1 {
-			t.Errorf("the dead refresh token was sent %d times", s.count())
+			t.Errorf("the refused refresh token was sent %d times", s.count())
 		}
 	})
 }
 
-func TestAnswerWithoutTheTokenIsAnError(t *testing.T) {
+func TestRefreshingToken_ResponseWithoutTheToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
 			c.Refresh = func(context.Context, tokens.Token) (tokens.Set, error) {
-				return tokens.NewSet(tokens.Token{AccessToken: "x", ResourceServer: "somebody else"})
+				return tokens.NewSet(tokens.Token{AccessToken: "x", ResourceServer: "another"})
 			}
 		})
 		time.Sleep(49 * time.Hour)
@@ -309,7 +309,7 @@ func TestAnswerWithoutTheTokenIsAnError(t *testing.T) {
 	})
 }
 
-func TestOnChangeMayUseTheSource(t *testing.T) {
+func TestRefreshingToken_OnChangeUsesTheSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var source *tokens.Refreshing
@@ -334,7 +334,7 @@ func TestOnChangeMayUseTheSource(t *testing.T) {
 	})
 }
 
-func TestNewRefreshingRefuses(t *testing.T) {
+func TestNewRefreshing_InvalidConfig(t *testing.T) {
 	t.Parallel()
 	good := tokens.RefreshingConfig{
 		Store: tokens.NewMemory(), Key: testKey(), ResourceServer: transfer,
@@ -359,7 +359,7 @@ func TestNewRefreshingRefuses(t *testing.T) {
 	}
 }
 
-func TestPrintedSourceHoldsNoSecret(t *testing.T) {
+func TestRefreshingFormat_HasNoSecret(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := tokens.NewMemory()
@@ -401,7 +401,7 @@ func TestPrintedSourceHoldsNoSecret(t *testing.T) {
 	})
 }
 
-func TestPrintedSourceHoldsNoSecret_AResponseThatCouldNotBeStored(t *testing.T) {
+func TestRefreshingFormat_UnstoredResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{

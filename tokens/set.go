@@ -11,7 +11,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// Set is what one login gave: at most one token per resource server. The zero
+// Set holds the tokens of one login: at most one per resource server. The zero
 // Set is empty.
 //
 // A Set is an immutable value and safe for concurrent use. Like [Token] it hides
@@ -40,7 +40,7 @@ func NewSet(list ...Token) (Set, error) {
 // rest becomes its [Set.Problems], after those given: a token without a resource server
 // or a usable access token is left out, as is a second one for the same resource server;
 // of a field that [NewSet] would refuse only the field is left out. Salvage never
-// fails, because what the response replaces may be revoked already.
+// fails, because what the response replaces may already be revoked.
 func Salvage(list []Token, problems ...error) Set {
 	problems = slices.Clone(problems)
 	usable := make([]Token, 0, len(list))

@@ -23,7 +23,7 @@ func threeTokens(tb testing.TB) tokens.Set {
 	)
 }
 
-func TestByResourceServer(t *testing.T) {
+func TestSetByResourceServer(t *testing.T) {
 	t.Parallel()
 	set := threeTokens(t)
 	for _, token := range set.All() {
@@ -42,7 +42,7 @@ func TestByResourceServer(t *testing.T) {
 	}
 }
 
-func TestAllIsSortedAndItsOwn(t *testing.T) {
+func TestSetAll_IsSortedAndACopy(t *testing.T) {
 	t.Parallel()
 	set := threeTokens(t)
 	first := set.All()
@@ -59,7 +59,7 @@ func TestAllIsSortedAndItsOwn(t *testing.T) {
 	}
 }
 
-func TestByScopes(t *testing.T) {
+func TestSetByScopes(t *testing.T) {
 	t.Parallel()
 	set := threeTokens(t)
 	for name, row := range map[string]struct {
@@ -90,7 +90,7 @@ func TestByScopes(t *testing.T) {
 	}
 }
 
-func TestIDToken(t *testing.T) {
+func TestSetIDToken(t *testing.T) {
 	t.Parallel()
 	if raw, found := threeTokens(t).IDToken(); raw != "i.d.t" || !found {
 		t.Errorf("IDToken() = %q, %v", raw, found)
@@ -100,7 +100,7 @@ func TestIDToken(t *testing.T) {
 	}
 }
 
-func TestMerge(t *testing.T) {
+func TestSetMerge(t *testing.T) {
 	t.Parallel()
 	old := fullToken()
 	other := tokens.Token{AccessToken: "other", ResourceServer: "other", Scope: "x"}
@@ -127,9 +127,9 @@ func TestMerge(t *testing.T) {
 				IdentityID: old.IdentityID, IDToken: old.IDToken, Requested: old.Requested,
 			},
 		},
-		"somebody else": {
-			next: tokens.Token{AccessToken: "new", ResourceServer: transfer, IdentityID: "somebody-else"},
-			want: tokens.Token{AccessToken: "new", ResourceServer: transfer, IdentityID: "somebody-else"},
+		"another": {
+			next: tokens.Token{AccessToken: "new", ResourceServer: transfer, IdentityID: "another"},
+			want: tokens.Token{AccessToken: "new", ResourceServer: transfer, IdentityID: "another"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-func TestWithout(t *testing.T) {
+func TestSetWithout(t *testing.T) {
 	t.Parallel()
 	set := threeTokens(t)
 	got := set.Without(transfer, "odd", "unknown")
@@ -165,7 +165,7 @@ func TestWithout(t *testing.T) {
 	}
 }
 
-func TestNewSetRefuses(t *testing.T) {
+func TestNewSet_InvalidTokens(t *testing.T) {
 	t.Parallel()
 	with := func(change func(*tokens.Token)) []tokens.Token {
 		token := fullToken()
@@ -185,7 +185,7 @@ func TestNewSetRefuses(t *testing.T) {
 		"ID token":           {with(func(t *tokens.Token) { t.IDToken = "\x7f" }), "ID token"},
 		"server not UTF-8":   {with(func(t *tokens.Token) { t.ResourceServer = "\xff" }), "not printable"},
 		"identity control":   {with(func(t *tokens.Token) { t.IdentityID = "a\x00" }), "not printable"},
-		"negative life":      {with(func(t *tokens.Token) { t.Lifetime = -1 }), "negative lifetime"},
+		"negative lifetime":  {with(func(t *tokens.Token) { t.Lifetime = -1 }), "negative lifetime"},
 		"before the epoch":   {with(func(t *tokens.Token) { t.Expiry = time.Unix(-1, 0) }), "1970"},
 		"year 10000":         {with(func(t *tokens.Token) { t.Expiry = time.Unix(253402300800, 0) }), "9999"},
 		"twice":              {[]tokens.Token{fullToken(), fullToken()}, "two tokens"},
@@ -279,7 +279,7 @@ func TestSetProblems_AreOfTheResponseAlone(t *testing.T) {
 	}
 }
 
-func TestNewSetCopiesAndKeepsSeconds(t *testing.T) {
+func TestNewSet_CopiesAndKeepsSeconds(t *testing.T) {
 	t.Parallel()
 	list := []tokens.Token{fullToken()}
 	list[0].Expiry = time.Now() // with a monotonic reading and a zone

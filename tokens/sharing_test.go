@@ -24,7 +24,7 @@ func holdUpdate(t *testing.T, store tokens.Store, wait func()) {
 	}
 }
 
-func TestThousandGoroutinesOneRefresh(t *testing.T) {
+func TestRefreshingToken_ThousandGoroutines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _, source := loggedIn(t, nil)
@@ -45,9 +45,9 @@ func TestThousandGoroutinesOneRefresh(t *testing.T) {
 	})
 }
 
-func TestCancelledWaitersDoNotDisturbTheLast(t *testing.T) {
+func TestRefreshingToken_OtherCallersGiveUp(t *testing.T) {
 	t.Parallel()
-	for _, moment := range []string{"before the service is asked", "while it answers"} {
+	for _, moment := range []string{"before the service is asked", "while it responds"} {
 		t.Run(moment, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestCancelledWaitersDoNotDisturbTheLast(t *testing.T) {
 	}
 }
 
-func TestRefreshThatWasSentIsFinishedAndStored(t *testing.T) {
+func TestRefreshingToken_CallerGivesUpAfterSending(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, source := loggedIn(t, nil)
@@ -99,13 +99,13 @@ func TestRefreshThatWasSentIsFinishedAndStored(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if got := stored(t, store); got.RefreshToken != "R1" || s.count() != 1 {
-			t.Errorf("stored %q after %d refreshes: the answer was lost", got.RefreshToken, s.count())
+			t.Errorf("stored %q after %d refreshes: the response was lost", got.RefreshToken, s.count())
 		}
 		want(t, source, "A1")
 	})
 }
 
-func TestRefreshNobodyWaitsForIsNotSent(t *testing.T) {
+func TestRefreshingToken_AllCallersGiveUpBeforeSending(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, source := loggedIn(t, nil)
@@ -122,13 +122,13 @@ func TestRefreshNobodyWaitsForIsNotSent(t *testing.T) {
 		close(unblock)
 		synctest.Wait()
 		if s.count() != 0 {
-			t.Errorf("%d refreshes for nobody", s.count())
+			t.Errorf("%d refreshes without a caller", s.count())
 		}
 		want(t, source, "A1")
 	})
 }
 
-func TestRefreshIsBoundedInTime(t *testing.T) {
+func TestRefreshingToken_TimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _, source := loggedIn(t, nil)
@@ -142,13 +142,13 @@ func TestRefreshIsBoundedInTime(t *testing.T) {
 	})
 }
 
-func TestRenew(t *testing.T) {
+func TestRefreshingRenew_OncePerRejectedToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _, source := loggedIn(t, nil)
 		first := want(t, source, "A0")
 		var wg sync.WaitGroup
-		for range 100 { // all were answered 401 with the same token
+		for range 100 { // all got status 401 with the same token
 			wg.Go(func() {
 				if token, err := source.Renew(t.Context(), first); err != nil || token.AccessToken != "A1" {
 					t.Errorf("got %v, %v", token, err)
@@ -177,7 +177,7 @@ func TestRefreshingRenew_NeverReturnsTheRejectedToken(t *testing.T) {
 	})
 }
 
-func TestRenewWhileAReadIsUnderWay(t *testing.T) {
+func TestRefreshingRenew_WhileTheStoreIsRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, _ := loggedIn(t, nil)
@@ -205,7 +205,7 @@ func (s *slowStore) Load(ctx context.Context, key tokens.Key) (tokens.Set, error
 	return s.Memory.Load(ctx, key)
 }
 
-func TestChangesByOtherProcessesAreNoticed(t *testing.T) {
+func TestRefreshingToken_ChangedByAnotherProcess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var changes []string
@@ -232,7 +232,7 @@ func TestChangesByOtherProcessesAreNoticed(t *testing.T) {
 	})
 }
 
-func TestLogoutWhileTheTokenIsDueIsRespected(t *testing.T) {
+func TestRefreshingToken_LogoutWhileDue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, source := loggedIn(t, nil)
@@ -247,7 +247,7 @@ func TestLogoutWhileTheTokenIsDueIsRespected(t *testing.T) {
 	})
 }
 
-func TestForget(t *testing.T) {
+func TestRefreshingForget_AfterALogout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, store, source := loggedIn(t, nil)
@@ -263,7 +263,7 @@ func TestForget(t *testing.T) {
 	})
 }
 
-func TestForgetWhileARenewalIsUnderWay(t *testing.T) {
+func TestRefreshingForget_DuringARenewal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, store, source := loggedIn(t, nil)
@@ -283,7 +283,7 @@ func TestForgetWhileARenewalIsUnderWay(t *testing.T) {
 }
 
 // Two sources stand for two processes.
-func TestTwoSourcesOneRefresh(t *testing.T) {
+func TestRefreshingToken_TwoSources(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, first := loggedIn(t, nil)
@@ -301,7 +301,7 @@ func TestTwoSourcesOneRefresh(t *testing.T) {
 		if next, err := second.Renew(t.Context(), token); err != nil || next.AccessToken != "A1" || s.count() != 1 {
 			t.Errorf("a late rejection of the old token gave %v, %v, %d refreshes", next, err, s.count())
 		}
-		token = want(t, first, "A1") // now both are answered 401
+		token = want(t, first, "A1") // now both get status 401
 		for _, source := range []*tokens.Refreshing{first, second} {
 			wg.Go(func() {
 				if next, err := source.Renew(t.Context(), token); err != nil || next.AccessToken != "A2" {
@@ -316,7 +316,7 @@ func TestTwoSourcesOneRefresh(t *testing.T) {
 	})
 }
 
-func TestCancelledContext(t *testing.T) {
+func TestRefreshingToken_CancelledContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, _, source := loggedIn(t, nil)
@@ -396,7 +396,7 @@ func (l lockless) Update(ctx context.Context, key tokens.Key, fn func(tokens.Set
 	return fn(current)
 }
 
-func TestForgetWhileARenewalFails(t *testing.T) {
+func TestRefreshingForget_DuringAFailingRenewal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, store, source := loggedIn(t, nil)
@@ -417,7 +417,7 @@ func TestForgetWhileARenewalFails(t *testing.T) {
 	})
 }
 
-func TestForget_DropsAResponseThatCouldNotBeStored(t *testing.T) {
+func TestRefreshingForget_UnstoredResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		grants := 0

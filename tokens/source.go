@@ -5,9 +5,8 @@ import (
 	"errors"
 )
 
-// ErrLoginRequired says that a token cannot be renewed without a new login: there
-// is none stored, it has no refresh token, or the service refused the refresh
-// token for good.
+// ErrLoginRequired says that a new login is required: no token is stored, it cannot
+// be refreshed, or the service refused the refresh token for good.
 var ErrLoginRequired = errors.New("a new login is needed")
 
 // ErrIdentityMismatch says that tokens belong to another identity than the one
@@ -21,10 +20,10 @@ type Source interface {
 	Token(ctx context.Context) (Token, error)
 }
 
-// Renewer is a [Source] that can replace a token before its time, for when a
-// service has rejected with 401.
+// Renewer is a [Source] that can replace a token before it is due, after a
+// service has rejected it with status 401.
 type Renewer interface {
-	// Renew returns a token other than rejected: the one another caller has
-	// put in its place already, or a new one.
+	// Renew returns a token other than rejected: a new one, or the one that another
+	// caller has obtained meanwhile.
 	Renew(ctx context.Context, rejected Token) (Token, error)
 }

@@ -22,7 +22,7 @@ func readFixture(tb testing.TB, name string, into any) {
 	}
 }
 
-func TestStorageFormKeepsEveryField(t *testing.T) {
+func TestSetMarshalStorage_KeepsEveryField(t *testing.T) {
 	t.Parallel()
 	var token tokens.Token
 	fill(t, &token)
@@ -44,7 +44,7 @@ func TestStorageFormKeepsEveryField(t *testing.T) {
 	}
 }
 
-func TestEmptySetRoundTrips(t *testing.T) {
+func TestSetMarshalStorage_Empty(t *testing.T) {
 	t.Parallel()
 	data, err := tokens.Set{}.MarshalStorage()
 	if err != nil || string(data) != "{}" {
@@ -55,9 +55,9 @@ func TestEmptySetRoundTrips(t *testing.T) {
 	}
 }
 
-// What the official Python SDK wrote is read, and the members it writes are
+// What the official Python SDK wrote is read, and the fields it writes are
 // written the same way.
-func TestStorageFormIsThePythonSDKs(t *testing.T) {
+func TestUnmarshalStorage_PythonSDK(t *testing.T) {
 	t.Parallel()
 	var fixture struct {
 		V2 struct {
@@ -108,9 +108,9 @@ func canonical(t *testing.T, value any) string {
 	return string(data)
 }
 
-func TestUnmarshalStorageRefuses(t *testing.T) {
+func TestUnmarshalStorage_Invalid(t *testing.T) {
 	t.Parallel()
-	entry := func(members string) string { return `{"rs":{` + members + `}}` }
+	entry := func(fields string) string { return `{"rs":{` + fields + `}}` }
 	const rest = `,"resource_server":"rs","scope":"s"`
 	for name, row := range map[string]struct{ data, want string }{
 		"empty":             {"", "not valid JSON"},

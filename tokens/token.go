@@ -12,8 +12,8 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// Token is one access token: what one resource server accepts, until when, and
-// how to get the next one. One type serves the whole module.
+// Token is an access token for one resource server, with its scopes, its expiry and the
+// refresh token that gets the next one.
 //
 // A Token is an immutable value: copies share nothing that can be changed, so it
 // may be passed between goroutines freely. It hides its secrets when printed

@@ -61,7 +61,7 @@ func TestOAuth2_HasEveryField(t *testing.T) {
 	}
 }
 
-func TestScopesIsAListOfItsOwn(t *testing.T) {
+func TestTokenScopes_IsACopy(t *testing.T) {
 	t.Parallel()
 	token := tokens.Token{Scope: " openid  email\tprofile"}
 	first := token.Scopes()
@@ -84,7 +84,7 @@ type owner struct {
 	hidden tokens.Set
 }
 
-func TestNoOutputHoldsASecret(t *testing.T) {
+func TestTokenFormat_HasNoSecret(t *testing.T) {
 	t.Parallel()
 	token := fullToken()
 	set := mustSet(t, token)
@@ -151,7 +151,7 @@ func check(t *testing.T, what, output string) {
 	}
 }
 
-func TestPlainJSONCannotBeReadBack(t *testing.T) {
+func TestTokenMarshalText_CannotBeReadBack(t *testing.T) {
 	t.Parallel()
 	token := fullToken()
 	for name, value := range map[string]any{"token": token, "set": mustSet(t, token)} {

@@ -54,7 +54,7 @@ type recorder struct {
 	mu      sync.Mutex
 	headers []string
 	bodies  []string
-	accept  string // the header it answers 200 to; any, if empty
+	accept  string // the header it accepts; any, if empty
 	target  string // where it redirects to, if anywhere
 	status  int
 }
@@ -124,7 +124,7 @@ func expect(t *testing.T, what string, got, want []string) {
 	}
 }
 
-func TestTransportAddsTheToken(t *testing.T) {
+func TestTransportRoundTrip_AddsTheToken(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ kind, want string }{
 		"none":       {"", "Bearer A"},
@@ -147,7 +147,7 @@ func TestTransportAddsTheToken(t *testing.T) {
 	}
 }
 
-func TestTransportLeavesTheRequestAlone(t *testing.T) {
+func TestTransportRoundTrip_DoesNotChangeTheRequest(t *testing.T) {
 	t.Parallel()
 	service := newRecorder(t)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, service.URL, nil)
@@ -167,7 +167,7 @@ func TestTransportLeavesTheRequestAlone(t *testing.T) {
 	expect(t, "headers", headers, []string{"Bearer A"})
 }
 
-func TestTokenDoesNotFollowARedirectElsewhere(t *testing.T) {
+func TestTransportRoundTrip_RedirectElsewhere(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestTokenDoesNotFollowARedirectElsewhere(t *testing.T) {
 	}
 }
 
-func TestTokenFollowsARedirectAmongItsHosts(t *testing.T) {
+func TestTransportRoundTrip_RedirectAmongItsHosts(t *testing.T) {
 	t.Parallel()
 	service, other := newRecorder(t), newRecorder(t)
 	service.target = other.URL
@@ -199,7 +199,7 @@ func TestTokenFollowsARedirectAmongItsHosts(t *testing.T) {
 
 // A header that the caller set survives net/http's redirect to the same
 // host name on another port; the transport drops it.
-func TestCopiedHeaderIsDroppedOnRedirect(t *testing.T) {
+func TestTransportRoundTrip_CopiedHeaderOnRedirect(t *testing.T) {
 	t.Parallel()
 	service, elsewhere := newRecorder(t), newRecorder(t)
 	service.target = elsewhere.URL
@@ -221,7 +221,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestRejectedTokenIsRenewedOnce(t *testing.T) {
+func TestTransportRoundTrip_RejectedToken(t *testing.T) {
 	t.Parallel()
 	service := newRecorder(t)
 	service.accept = "Bearer B"
@@ -238,14 +238,14 @@ func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 	service.accept = "Bearer C" // and now nothing helps
 	status, text, err = send(t, c, http.MethodGet, service.URL, nil)
 	if err != nil || status != 401 || text != "who are you?" {
-		t.Fatalf("%d %q %v: want the service's own answer", status, text, err)
+		t.Fatalf("%d %q %v: want the service's own response", status, text, err)
 	}
 	if source.renewed != 2 {
 		t.Errorf("renewed %d times, want once per request", source.renewed)
 	}
 }
 
-func TestRejectedTokenIsRenewedForTheNextRequestIfTheBodyIsGone(t *testing.T) {
+func TestTransportRoundTrip_RejectedWithABodyThatCannotBeReadAgain(t *testing.T) {
 	t.Parallel()
 	service := newRecorder(t)
 	service.accept = "Bearer B"
@@ -262,7 +262,7 @@ func TestRejectedTokenIsRenewedForTheNextRequestIfTheBodyIsGone(t *testing.T) {
 }
 
 // Not every transport winds a body back by itself, as that of net/http does.
-func TestRepeatedBodyStartsAnew(t *testing.T) {
+func TestTransportRoundTrip_RetriedBodyStartsAnew(t *testing.T) {
 	t.Parallel()
 	var bodies []string
 	transport, err := tokens.NewTransport(tokens.TransportConfig{
@@ -282,7 +282,7 @@ func TestRepeatedBodyStartsAnew(t *testing.T) {
 	expect(t, "bodies", bodies, []string{"body", "body"})
 }
 
-func TestFailedRenewalLeavesTheAnswer(t *testing.T) {
+func TestTransportRoundTrip_RenewalFails(t *testing.T) {
 	t.Parallel()
 	service := newRecorder(t)
 	service.accept = "nothing"
@@ -301,7 +301,7 @@ func TestFailedRenewalLeavesTheAnswer(t *testing.T) {
 	}
 }
 
-func TestSourceThatFails(t *testing.T) {
+func TestTransportRoundTrip_SourceFails(t *testing.T) {
 	t.Parallel()
 	service := newRecorder(t)
 	body := &closeNoter{Reader: bytes.NewReader(nil)}
