@@ -74,7 +74,17 @@ func TestSnapshotGoesOn(t *testing.T) {
 	restarted.want(restarted.do("GET", "/v2/api/identities/x/consents", "", nil), 503)
 }
 
-// Whoever saves the state looks at the count before the snapshot.
+func TestServerSnapshot_KeepsSessionsWithoutABrowser(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, authtest.Config{})
+	issued := p.server.Issue(authtest.Grant{User: "alice@example.edu", Client: p.ready.ConfidentialClientID, Scopes: []string{"openid"}, MFA: true})
+	restarted := newPeer(t, authtest.Config{World: new(p.server.Snapshot())})
+	if got := fmt.Sprint(restarted.introspected(issued[0].AccessToken, "")["session_info"]); !strings.Contains(got, "mfa") {
+		t.Errorf("session %s", got)
+	}
+}
+
+// A program that saves the state looks at the count before the snapshot.
 func TestServerChanges_CountsWhatASnapshotShows(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
