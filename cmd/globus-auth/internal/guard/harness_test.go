@@ -147,7 +147,7 @@ func send(tb testing.TB, address, text string) (status int, body []byte) {
 	if _, err := io.WriteString(connection, strings.ReplaceAll(text, "\n", "\r\n")); err != nil {
 		tb.Fatal(err)
 	}
-	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	response, err := http.ReadResponse(bufio.NewReader(connection), &http.Request{Method: strings.Fields(text)[0]})
 	if err != nil {
 		tb.Fatal(err)
 	}

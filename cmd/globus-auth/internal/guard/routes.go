@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -50,10 +51,15 @@ func newTable(routes []Route) (*table, error) {
 		if err := t.register(route.Pattern, i); err != nil {
 			return nil, routeError(route, err)
 		}
-		if alias := route.withSlash(); alias != "" && !configured[target+"/"] && !configured[strings.TrimSuffix(alias, "{$}")] && !configured[alias] {
-			if err := t.register(alias, i); err != nil {
-				return nil, routeError(route, fmt.Errorf("its path with a slash at the end belongs to another route too; end the pattern with a slash: %w", err))
-			}
+	}
+	for i, route := range routes {
+		alias := route.withSlash()
+		_, target := split(route.Pattern)
+		if alias == "" || configured[alias] || configured[strings.TrimSuffix(alias, "{$}")] || configured[target+"/"] {
+			continue
+		}
+		if err := t.register(alias, i); err != nil {
+			return nil, routeError(route, fmt.Errorf("with a slash at its end, the path belongs to another route too; end the pattern with a slash: %w", err))
 		}
 	}
 	return t, nil
@@ -77,11 +83,15 @@ func (r *Route) withSlash() string {
 	return r.Pattern + "/{$}"
 }
 
+// registeredAt is the part of ServeMux's messages about the source of this program.
+var registeredAt = regexp.MustCompile(` \(registered at [^)]*\)`)
+
 // register adds a pattern; ServeMux panics if it is invalid or conflicts with another.
 func (t *table) register(pattern string, route int) (err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
-			err = fmt.Errorf("%v", problem)
+			text, _, _ := strings.Cut(fmt.Sprint(problem), "\n")
+			err = errors.New(registeredAt.ReplaceAllString(text, ""))
 		}
 	}()
 	t.mux.Handle(pattern, http.NotFoundHandler())
