@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"slices"
 	"strconv"
@@ -96,6 +97,20 @@ func (s *Server) must(err error) {
 // returns the URL that the browser is sent to in the end, with the code or the
 // error in its query. The error is for a request that ends on a page instead.
 func (s *Server) Login(ctx context.Context, username, authorizeURL string) (*url.URL, error) {
+	return s.login(ctx, username, authorizeURL, nil)
+}
+
+// Browser returns [Server.Login] for one user whose browser keeps its session: identities
+// that sign in one after the other, as authorization requests ask for them, add up in it. The function is a
+// login.Func, and is safe for concurrent use.
+func (s *Server) Browser(username string) func(ctx context.Context, authorizeURL string) (*url.URL, error) {
+	jar, _ := cookiejar.New(nil) // never fails
+	return func(ctx context.Context, authorizeURL string) (*url.URL, error) {
+		return s.login(ctx, username, authorizeURL, jar)
+	}
+}
+
+func (s *Server) login(ctx context.Context, username, authorizeURL string, jar http.CookieJar) (*url.URL, error) {
 	parsed, err := url.Parse(authorizeURL)
 	if err != nil {
 		return nil, errors.New("authtest: log in: the authorization URL cannot be parsed")
@@ -115,6 +130,7 @@ func (s *Server) Login(ctx context.Context, username, authorizeURL string) (*url
 	}
 	request.Header.Set("Accept", "*/*")
 	client := s.Client()
+	client.Jar = jar
 	defer client.CloseIdleConnections()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	response, err := client.Do(request)
@@ -169,6 +185,7 @@ type Grant struct {
 	Refresh bool          // whether refresh tokens come with them
 	Age     time.Duration // how long ago they were issued
 	MFA     bool          // whether the person signed in with a second factor
+	Session []string      // further identities in the session: usernames or IDs, linked to User
 }
 
 // Issued is a token that [Server.Issue] made.
@@ -213,7 +230,13 @@ func (e *engine) issueByHand(g Grant) ([]Issued, error) {
 	i := issue{client: c, identity: person, offline: g.Refresh, grant: e.newGrant()}
 	if person.client == nil {
 		i.session = e.newSession()
-		e.authenticate(i.session, person, g.MFA)
+		for _, name := range append(slices.Clone(g.Session), person.ID) {
+			identity := e.findIdentity(name)
+			if identity == nil || !identity.linkedWith(person) {
+				return nil, fmt.Errorf("authtest: issue: %q is no identity linked to %q", name, person.Username)
+			}
+			e.authenticate(i.session, identity, g.MFA)
+		}
 	}
 	for _, r := range roots {
 		i.consents = append(i.consents, e.approve(person, c, r, g.Refresh, person.client != nil, nil))

@@ -183,3 +183,16 @@ func FuzzAPIFromRequest(f *testing.F) {
 		}
 	})
 }
+
+// TestCallerInfo_LinkedIdentityOfTheSession says which linked identity met the rules about the session.
+func TestCallerInfo_LinkedIdentityOfTheSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	linked := w.alice.Linked[0]
+	handler := w.api(t, resourceserver.Config{}).Protect(http.HandlerFunc(hello), resourceserver.SessionDomains("lab.example.org"))
+	token := w.token(authtest.Grant{User: w.alice.Username, Session: []string{linked.Username}})
+	response, body := call(t, handler, "Bearer "+token)
+	if response.Code != http.StatusOK || body["session_identity"] != linked.ID {
+		t.Errorf("%d %v, want the identity %s", response.Code, body, linked.ID)
+	}
+}

@@ -2,10 +2,8 @@ package resourceserver_test
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"testing"
 	"time"
 
@@ -60,9 +58,7 @@ func TestAPIProtect_AppMeetsEveryDemandInOneLogin(t *testing.T) {
 			})
 			user, err := app.NewUser(app.Config{
 				Client: auth, ClientID: w.Ready().NativeClientID, Name: "test", Scopes: scopes.List{jobs},
-				Store: tokens.NewMemory(), RedriveGAREs: true, Login: login.Func(func(ctx context.Context, link string) (*url.URL, error) {
-					return w.Login(ctx, w.alice.Username, link)
-				}),
+				Store: tokens.NewMemory(), RedriveGAREs: true, Login: login.Func(w.Browser(w.alice.Username)),
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -8,8 +8,6 @@
 package apptest
 
 import (
-	"context"
-	"net/url"
 	"testing"
 
 	"github.com/globusauth/globusauth"
@@ -38,8 +36,6 @@ func Config(tb testing.TB, server *authtest.Server, username string) app.Config 
 	tb.Helper()
 	return app.Config{
 		Client: Client(tb, server), ClientID: server.Ready().NativeClientID, Name: "test",
-		Store: tokens.NewMemory(), Login: login.Func(func(ctx context.Context, link string) (*url.URL, error) {
-			return server.Login(ctx, username, link)
-		}),
+		Store: tokens.NewMemory(), Login: login.Func(server.Browser(username)),
 	}
 }
