@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// mismatch is one thing in which our request differs from the recorded one.
+// mismatch is one difference between our request and the recorded one.
 type mismatch struct {
 	aspect   string // "query all", "Accept", "body /client/links"
 	recorded string
@@ -24,7 +24,7 @@ func (m mismatch) String() string {
 	return fmt.Sprintf("%s: recorded %s, ours %s", m.aspect, m.recorded, m.ours)
 }
 
-// compare finds in what a request differs by meaning from a recorded one.
+// compare returns the differences in meaning between a request and a recorded one.
 // What was not recorded is not compared.
 func compare(rec record, x exchange) []mismatch {
 	var found []mismatch
@@ -113,7 +113,7 @@ func unite[V any](a, b map[string]V) map[string]V {
 	return all
 }
 
-// compareJSON keeps absent, null and empty apart.
+// compareJSON distinguishes absent, null and empty.
 func compareJSON(pointer string, recorded, ours any) []mismatch {
 	recordedObject, ok := recorded.(map[string]any)
 	oursObject, ok2 := ours.(map[string]any)

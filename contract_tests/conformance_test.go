@@ -20,10 +20,10 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// uuidFormat is looser than RFC 9562: the service has IDs of no version.
+// uuidFormat is looser than RFC 9562: some IDs of the service have no version.
 const uuidFormat = `^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`
 
-// conformance checks requests and answers against the spec.
+// conformance checks requests and responses against the spec.
 type conformance struct {
 	doc     *openapi3.T
 	router  routers.Router
@@ -47,7 +47,7 @@ func loadSpec() (*conformance, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc.Servers = nil // any host will do
+	doc.Servers = nil // any host is valid
 	doc.SetStringFormatValidator("uuid", openapi3.NewRegexpFormatValidator(uuidFormat))
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
@@ -58,7 +58,7 @@ func loadSpec() (*conformance, error) {
 	return &conformance{doc, router, options}, nil
 }
 
-// operations returns the IDs of the operations that the client offers, sorted.
+// operations returns the sorted IDs of the operations that the client offers.
 func (c *conformance) operations() []string {
 	var ids []string
 	for _, item := range c.doc.Paths.Map() {
@@ -72,7 +72,7 @@ func (c *conformance) operations() []string {
 	return ids
 }
 
-// exchange is one request with its answer, and what the spec says against it.
+// exchange is one request with its response, and how both violate the spec.
 type exchange struct {
 	operation    string // its ID; empty when the spec has none
 	route        *routers.Route
@@ -82,8 +82,8 @@ type exchange struct {
 	header       http.Header
 	body         []byte
 	ofRequest    []string // problems
-	ofAnswer     []string
-	undocumented []string // members of the answer that the spec does not name
+	ofResponse   []string
+	undocumented []string // fields of the response that the spec does not name
 }
 
 // request checks a request whose body was read before.
@@ -116,8 +116,8 @@ func (c *conformance) request(req *http.Request, body []byte) exchange {
 	return x
 }
 
-// answer checks what came back.
-func (c *conformance) answer(ctx context.Context, x *exchange, status int, header http.Header, body []byte) {
+// response checks a response.
+func (c *conformance) response(ctx context.Context, x *exchange, status int, header http.Header, body []byte) {
 	x.status, x.header, x.body = status, header, body
 	if x.route == nil {
 		return
@@ -129,9 +129,9 @@ func (c *conformance) answer(ctx context.Context, x *exchange, status int, heade
 	}
 	input.SetBodyBytes(body)
 	if err := openapi3filter.ValidateResponse(ctx, input); err != nil {
-		x.ofAnswer = append(x.ofAnswer, oneLine(err))
+		x.ofResponse = append(x.ofResponse, oneLine(err))
 	}
-	if schema := answerSchema(x.route.Operation, status); schema != nil && status < http.StatusBadRequest {
+	if schema := responseSchema(x.route.Operation, status); schema != nil && status < http.StatusBadRequest {
 		var value any
 		if json.Unmarshal(body, &value) == nil {
 			x.undocumented = unnamed(schema, value, "")
@@ -139,8 +139,8 @@ func (c *conformance) answer(ctx context.Context, x *exchange, status int, heade
 	}
 }
 
-// answerSchema returns the schema of a JSON answer, nil where there is none.
-func answerSchema(op *openapi3.Operation, status int) *openapi3.Schema {
+// responseSchema returns the schema of a JSON response, nil if there is none.
+func responseSchema(op *openapi3.Operation, status int) *openapi3.Schema {
 	ref := op.Responses.Status(status)
 	if ref == nil {
 		ref = op.Responses.Default()
@@ -151,7 +151,7 @@ func answerSchema(op *openapi3.Operation, status int) *openapi3.Schema {
 	return ref.Value.Content.Get("application/json").Schema.Value
 }
 
-// authenticated wants the header that a security scheme means.
+// authenticated checks the header of a security scheme.
 func authenticated(_ context.Context, input *openapi3filter.AuthenticationInput) error {
 	header := input.RequestValidationInput.Request.Header.Get("Authorization")
 	if !strings.HasPrefix(header, schemeOf(input.SecuritySchemeName)) {
@@ -168,7 +168,7 @@ func schemeOf(security string) string {
 }
 
 // undeclaredAuthorization finds credentials that the operation does not take.
-// The library is content when one alternative is none.
+// The library accepts any if the operation also works without.
 func undeclaredAuthorization(route *routers.Route, req *http.Request) []string {
 	header := req.Header.Get("Authorization")
 	if header == "" {
@@ -187,8 +187,8 @@ func undeclaredAuthorization(route *routers.Route, req *http.Request) []string {
 	return []string{"the operation takes no " + scheme + " credentials"}
 }
 
-// undeclaredQuery finds what the library lets pass: parameters that the spec
-// does not have, and repeated ones where a list is joined with commas.
+// undeclaredQuery finds what the library accepts: unknown parameters, and
+// duplicates where a list is joined with commas.
 func undeclaredQuery(route *routers.Route, req *http.Request) []string {
 	var problems []string
 	query, err := url.ParseQuery(req.URL.RawQuery)
@@ -204,7 +204,7 @@ func undeclaredQuery(route *routers.Route, req *http.Request) []string {
 		case parameter == nil:
 			problems = append(problems, "undeclared query parameter "+name)
 		case len(values) > 1 && (parameter.Explode == nil || !*parameter.Explode):
-			problems = append(problems, "repeated query parameter "+name)
+			problems = append(problems, "duplicate query parameter "+name)
 		}
 	}
 	slices.Sort(problems)
@@ -218,7 +218,7 @@ func undeclaredBody(route *routers.Route, req *http.Request, body []byte) []stri
 	mediaType, _, _ := strings.Cut(req.Header.Get("Content-Type"), ";")
 	content := route.Operation.RequestBody.Value.Content.Get(mediaType)
 	if content == nil {
-		return nil // ValidateRequest says so
+		return nil // ValidateRequest reports it
 	}
 	var problems []string
 	if mediaType == "application/x-www-form-urlencoded" {
@@ -228,10 +228,10 @@ func undeclaredBody(route *routers.Route, req *http.Request, body []byte) []stri
 		}
 		for name, values := range form {
 			if content.Schema.Value.Properties[name] == nil {
-				problems = append(problems, "undeclared form member "+name)
+				problems = append(problems, "undeclared form parameter "+name)
 			}
 			if len(values) > 1 {
-				problems = append(problems, "repeated form member "+name)
+				problems = append(problems, "duplicate form parameter "+name)
 			}
 		}
 		slices.Sort(problems)
@@ -242,12 +242,12 @@ func undeclaredBody(route *routers.Route, req *http.Request, body []byte) []stri
 		return []string{"malformed body: " + err.Error()}
 	}
 	for _, pointer := range unnamed(content.Schema.Value, value, "") {
-		problems = append(problems, "undeclared body member "+pointer)
+		problems = append(problems, "undeclared body field "+pointer)
 	}
 	return problems
 }
 
-// unnamed lists the members of a document that its schema does not name.
+// unnamed lists the fields of a document that its schema does not name.
 func unnamed(schema *openapi3.Schema, value any, pointer string) []string {
 	if schema == nil {
 		return nil
@@ -258,14 +258,14 @@ func unnamed(schema *openapi3.Schema, value any, pointer string) []string {
 		if free := schema.AdditionalProperties.Has; free != nil && *free {
 			return nil
 		}
-		for name, member := range value {
+		for name, field := range value {
 			at := pointer + "/" + name
-			next := memberSchema(schema, name)
+			next := fieldSchema(schema, name)
 			if next == nil {
 				found = append(found, at)
 				continue
 			}
-			found = append(found, unnamed(next, member, at)...)
+			found = append(found, unnamed(next, field, at)...)
 		}
 	case []any:
 		items := itemSchema(schema)
@@ -277,8 +277,8 @@ func unnamed(schema *openapi3.Schema, value any, pointer string) []string {
 	return found
 }
 
-// memberSchema finds the schema of a member, in combined schemas too.
-func memberSchema(schema *openapi3.Schema, name string) *openapi3.Schema {
+// fieldSchema finds the schema of a field, in combined schemas too.
+func fieldSchema(schema *openapi3.Schema, name string) *openapi3.Schema {
 	if ref := schema.Properties[name]; ref != nil {
 		return ref.Value
 	}
@@ -286,7 +286,7 @@ func memberSchema(schema *openapi3.Schema, name string) *openapi3.Schema {
 		return schema.AdditionalProperties.Schema.Value
 	}
 	for _, part := range slices.Concat(schema.AllOf, schema.OneOf, schema.AnyOf) {
-		if found := memberSchema(part.Value, name); found != nil {
+		if found := fieldSchema(part.Value, name); found != nil {
 			return found
 		}
 	}
@@ -321,15 +321,14 @@ func oneLine(err error) string {
 	return strings.ReplaceAll(text, "\n", " ")
 }
 
-// validating is an http.RoundTripper that checks everything that passes through
-// it against the spec, and hands each exchange to seen. Safe for concurrent use
-// if seen is.
+// validating is an http.RoundTripper that checks every exchange against the spec
+// and passes it to seen. It is safe for concurrent use if seen is.
 type validating struct {
 	spec *conformance
 	next http.RoundTripper
 	seen func(exchange)
-	// aliases are replaced in paths and bodies of requests before they are
-	// checked; what is sent stays as it is.
+	// aliases are replaced in the checked path and body, not in those that are
+	// sent.
 	aliases map[string]string
 }
 
@@ -353,7 +352,7 @@ func (v *validating) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	v.spec.answer(req.Context(), &x, resp.StatusCode, resp.Header, body)
+	v.spec.response(req.Context(), &x, resp.StatusCode, resp.Header, body)
 	v.seen(x)
 	return resp, nil
 }

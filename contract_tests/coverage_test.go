@@ -10,16 +10,16 @@ import (
 	"github.com/globusauth/globusauth"
 )
 
-// TestEveryOperationIsCovered runs all calls once more and wants every operation
-// of the spec requested, every one answered, and every operation of the client
-// among them.
-func TestEveryOperationIsCovered(t *testing.T) {
+// TestContracts_CoverEveryOperation runs all calls again. Every operation of the
+// spec must be requested and succeed, and every operation of the client must be in
+// the spec.
+func TestContracts_CoverEveryOperation(t *testing.T) {
 	t.Parallel()
-	requested, answered := map[string]bool{}, map[string]bool{}
-	note := func(w *world) {
+	requested, succeeded := map[string]bool{}, map[string]bool{}
+	note := func(w *mocked) {
 		for _, x := range w.exchanges {
 			requested[x.operation] = true
-			answered[x.operation] = answered[x.operation] || (x.status >= 200 && x.status < 400)
+			succeeded[x.operation] = succeeded[x.operation] || (x.status >= 200 && x.status < 400)
 		}
 	}
 	for _, table := range []struct {
@@ -33,17 +33,17 @@ func TestEveryOperationIsCovered(t *testing.T) {
 	} {
 		for _, rec := range table.records {
 			if call := table.calls[rec.label]; call != nil && !rec.refused {
-				w := newWorld(t, rec)
+				w := newMocked(t, rec)
 				_ = call(w)
 				note(w)
 			}
 		}
 	}
-	for _, rec := range answerRecords(t) {
+	for _, rec := range responseRecords(t) {
 		name, _, _ := strings.Cut(rec.label, "/")
-		if ask := answerCalls[name]; ask != nil && notOffered[rec.label] == "" {
-			w := newWorld(t, rec)
-			_, _ = ask(w, rec)
+		if call := responseCalls[name]; call != nil && notOffered[rec.label] == "" {
+			w := newMocked(t, rec)
+			_, _ = call(w, rec)
 			note(w)
 		}
 	}
@@ -53,8 +53,8 @@ func TestEveryOperationIsCovered(t *testing.T) {
 		if !requested[id] {
 			t.Errorf("no contract test makes a request of %s", id)
 		}
-		if !answered[id] {
-			t.Errorf("no contract test reads an answer of %s", id)
+		if !succeeded[id] {
+			t.Errorf("no contract test reads a response of %s", id)
 		}
 	}
 	methods := clientOperations()

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// notOffered are recorded requests that our client cannot make, and why.
+// notOffered are recorded requests that our client does not make, with the reason.
 var notOffered = map[string]string{
 	"AuthClient.get_client(both)":  "reading by ID and searching by host name are two methods",
-	"oauth2_token/validate_active": "the answer of POST /v2/oauth2/token/validate, which is not in the spec",
+	"oauth2_token/validate_active": "the response of POST /v2/oauth2/token/validate, which is not in the spec",
 	"oauth2 validate":              "POST /v2/oauth2/token/validate is deprecated and not in the spec: introspect",
 }
 
-// javaScriptDifferences are where we mean to differ from the JavaScript SDK.
+// javaScriptDifferences are intended differences from the JavaScript SDK.
 var javaScriptDifferences = []difference{
 	{
 		regexp.MustCompile(`^(next |client |clients (next )?(create|get|getAll|update|remove)$|policies|projects|scopes|oauth2 userinfo)`),
@@ -28,12 +28,11 @@ var javaScriptDifferences = []difference{
 	{
 		labels("clients create", "clients next create"),
 		mismatch{"body /client/links", "{}", absent},
-		"links without a link say nothing",
+		"empty links are left out",
 	},
 }
 
-// authorizeDifferences are where we mean to differ from the URLs of the Python
-// SDK.
+// authorizeDifferences are intended differences from the URLs of the Python SDK.
 var authorizeDifferences = []difference{
 	{
 		labels("authorize: native full"),
@@ -43,12 +42,12 @@ var authorizeDifferences = []difference{
 	{
 		labels("authorize: native mfa false"),
 		mismatch{"query session_required_mfa", "False", absent},
-		"what is not required is not sent",
+		"false is not sent",
 	},
 }
 
-// placeholders are what the JavaScript SDK's tests write for IDs. They are
-// sent as recorded, and replaced before the spec is asked.
+// placeholders are the IDs in the JavaScript SDK's tests. They are sent as recorded,
+// and replaced before the request is checked against the spec.
 var placeholders = map[string]string{
 	"my-fake-project-uuid":    "00000000-0000-4000-8000-000000000001",
 	"admin-id-1":              "00000000-0000-4000-8000-000000000002",
@@ -74,17 +73,17 @@ const (
 	bearer = "Bearer " + userToken
 )
 
-// pythonDifferences are where we mean to differ from the Python SDK.
+// pythonDifferences are intended differences from the Python SDK.
 var pythonDifferences = []difference{
 	{
 		labels("AuthClient.get_openid_configuration (with authorizer)"),
 		mismatch{"Authorization", bearer, absent},
-		"the document is public; a token goes where it is needed",
+		"the document is public: no token is sent",
 	},
 	{
 		labels("AuthClient.get_consents()"),
 		mismatch{"query all", "False", absent},
-		"what is not asked for is not sent",
+		"false is not sent",
 	},
 	{
 		labels("AuthClient.get_consents(all=True)"),
@@ -94,12 +93,12 @@ var pythonDifferences = []difference{
 	{
 		labels("ConfidentialAppAuthClient.oauth2_token_introspect(include=list)"),
 		mismatch{"form include", "identity_set and session_info", "identity_set,session_info"},
-		"lists in forms are one string; the repetition is an accident of the SDK's form encoder",
+		"lists in forms are one string; the SDK's form encoder sends the parameter twice",
 	},
 	{
 		labels("NativeAppAuthClient.oauth2_exchange_code_for_tokens"),
 		mismatch{"form code_verifier", strings.Repeat("a", 43), zeroVerifier},
-		"the verifier is drawn, never given",
+		"the verifier is always random",
 	},
 	{
 		labels("ConfidentialAppAuthClient.oauth2_exchange_code_for_tokens"),
@@ -120,30 +119,30 @@ var pythonDifferences = []difference{
 		labels("AuthClient.create_client(no type)", "AuthClient.create_client(both types)", "AuthClient.create_client(one link)",
 			"ConfidentialAppAuthClient.create_child_client(no type)"),
 		mismatch{"requests", "none", "POST /v2/api/clients"},
-		"the service decides on combinations of members",
+		"the service decides on combinations of fields",
 	},
 	{
 		labels("AuthClient.update_client(one link only)", "AuthClient.update_client(one link null, other str)"),
 		mismatch{"requests", "none", "PUT /v2/api/clients/" + id1},
-		"the service decides on combinations of members",
+		"the service decides on combinations of fields",
 	},
 }
 
-// offSpec are problems with the spec that a record has by its nature.
+// offSpec are the expected violations of the spec by recorded requests.
 var offSpec = map[string][]string{
 	"ConfidentialAppAuthClient.oauth2_token_introspect(query_params)": {"undeclared query parameter foo"},
-	"AuthLoginClient.oauth2_token(form dict)":                         {"undeclared form member a"},
+	"AuthLoginClient.oauth2_token(form dict)":                         {"undeclared form parameter a"},
 	"authorize: native full":                                          {"undeclared query parameter foo"},
-	// A test's suffix, which the service's documents rule out.
+	// The SDK's test uses a suffix that the service does not allow.
 	"client scopes create":      {"at /scope/scope_suffix: string doesn't match the regular expression \"^[a-z0-9_]+$\""},
 	"client scopes next create": {"at /scope/scope_suffix: string doesn't match the regular expression \"^[a-z0-9_]+$\""},
 }
 
-// conforms reports what the spec says against an exchange, but for what is
-// listed in offSpec, which must occur.
+// conforms returns the violations of the spec, except those in offSpec. The latter
+// must occur.
 func conforms(label string, x exchange) []string {
 	var problems []string
-	found := slices.Concat(x.ofRequest, x.ofAnswer)
+	found := slices.Concat(x.ofRequest, x.ofResponse)
 	for _, problem := range found {
 		if !slices.Contains(offSpec[label], problem) {
 			problems = append(problems, "spec: "+problem)
@@ -151,7 +150,7 @@ func conforms(label string, x exchange) []string {
 	}
 	for _, problem := range offSpec[label] {
 		if !slices.Contains(found, problem) {
-			problems = append(problems, "listed as against the spec, but is not: "+problem)
+			problems = append(problems, "listed in offSpec, but does not occur: "+problem)
 		}
 	}
 	return problems

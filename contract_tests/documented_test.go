@@ -14,15 +14,15 @@ const (
 	dataAccess = scopes.Scope("https://auth.globus.org/scopes/" + id1 + "/data_access")
 )
 
-// authorizeCalls make the requests of a browser that follows a login's URL.
+// authorizeCalls make the requests of a browser that opens a login's URL.
 var authorizeCalls = map[string]call{
-	"authorize: native minimal": func(w *world) error {
+	"authorize: native minimal": func(w *mocked) error {
 		return only(w.public.Authorize(w.ctx, nativeParams(func(p *gen.AuthorizeParams) {
 			p.Scope, p.State, p.AccessType = "openid email", "_default", gen.AccessTypeOnline
 			p.RedirectURI, p.PrefillNamedGrant = "https://auth.globus.org/v2/web/auth-code", ""
 		})))
 	},
-	"authorize: native full": func(w *world) error {
+	"authorize: native full": func(w *mocked) error {
 		return only(w.public.Authorize(w.ctx, nativeParams(func(p *gen.AuthorizeParams) {
 			p.SessionRequiredIdentities = []string{id1, "bob@example.org"}
 			p.SessionRequiredSingleDomain = []string{"a.edu", "b.edu"}
@@ -30,22 +30,22 @@ var authorizeCalls = map[string]call{
 			p.SessionRequiredMFA, p.SessionMessage, p.Prompt = true, "Please & thanks", gen.PromptLogin
 		}), globusauth.WithQuery("foo", "bar baz")))
 	},
-	"authorize: native mfa false": func(w *world) error {
+	"authorize: native mfa false": func(w *mocked) error {
 		return only(w.public.Authorize(w.ctx, nativeParams(func(p *gen.AuthorizeParams) { p.SessionRequiredMFA = false })))
 	},
-	"authorize: native single values": func(w *world) error {
+	"authorize: native single values": func(w *mocked) error {
 		return only(w.public.Authorize(w.ctx, nativeParams(func(p *gen.AuthorizeParams) {
 			p.SessionRequiredIdentities, p.SessionRequiredPolicies = []string{id1}, []string{id2}
 			p.SessionRequiredSingleDomain = []string{"a.edu"}
 		})))
 	},
-	"authorize: confidential": func(w *world) error {
+	"authorize: confidential": func(w *mocked) error {
 		return only(w.public.Authorize(w.ctx, portalParams("s", gen.AccessTypeOffline)))
 	},
-	"authorize: confidential minimal": func(w *world) error {
+	"authorize: confidential minimal": func(w *mocked) error {
 		return only(w.public.Authorize(w.ctx, portalParams("_default", gen.AccessTypeOnline)))
 	},
-	"authorize: confidential minimal + prompt": func(w *world) error {
+	"authorize: confidential minimal + prompt": func(w *mocked) error {
 		params := portalParams("_default", gen.AccessTypeOffline)
 		params.Prompt = gen.PromptLogin
 		return only(w.public.Authorize(w.ctx, params))
@@ -69,27 +69,27 @@ func portalParams(state string, access gen.AccessType) *gen.AuthorizeParams {
 	}
 }
 
-func TestAuthorizeRequests(t *testing.T) {
+func TestClient_AuthorizeRequests(t *testing.T) {
 	t.Parallel()
 	replay(t, authorizeRecords(t), authorizeCalls, authorizeDifferences)
 }
 
 // documentedCalls make the requests that no SDK makes.
 var documentedCalls = map[string]call{
-	"userinfo by POST": func(w *world) error { return only(w.user.PostUserinfo(w.ctx)) },
-	"one identity with its provider": func(w *world) error {
+	"userinfo by POST": func(w *mocked) error { return only(w.user.PostUserinfo(w.ctx)) },
+	"one identity with its provider": func(w *mocked) error {
 		params := gen.GetIdentityParams{Include: []gen.IdentityInclude{gen.IdentityIncludeIdentityProvider}}
 		return only(w.user.GetIdentity(w.ctx, id1, &params))
 	},
-	"clients of a project": func(w *world) error {
+	"clients of a project": func(w *mocked) error {
 		return only(w.user.GetClients(w.ctx, &gen.GetClientsParams{ProjectID: id1}))
 	},
-	"a client reads its own record": func(w *world) error { return only(w.app.GetClient(w.ctx, clientID)) },
-	"the page that shows a code": func(w *world) error {
+	"a client reads its own record": func(w *mocked) error { return only(w.app.GetClient(w.ctx, clientID)) },
+	"the page that shows a code": func(w *mocked) error {
 		params := gen.AuthCodePageParams{Code: "CODE", State: "STATE"}
 		return wantPage(w.public.AuthCodePage(w.ctx, &params, globusauth.WithHeader("Accept", "text/html")))
 	},
-	"the page that ends a session": func(w *world) error {
+	"the page that ends a session": func(w *mocked) error {
 		params := gen.LogoutPageParams{Client: clientID, RedirectURI: "https://portal.example.org/", RedirectName: "Example portal"}
 		return wantPage(w.public.LogoutPage(w.ctx, &params, globusauth.WithHeader("Accept", "text/html")))
 	},
@@ -102,7 +102,7 @@ func wantPage(page *globusauth.Response, err error) error {
 	return err
 }
 
-func TestDocumentedRequests(t *testing.T) {
+func TestClient_DocumentedRequests(t *testing.T) {
 	t.Parallel()
 	replay(t, pythonRecords(t, "documented_requests.json"), documentedCalls, nil)
 }

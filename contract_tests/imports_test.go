@@ -16,10 +16,10 @@ import (
 
 const module = "github.com/globusauth/globusauth"
 
-// heavy is what an import of a light package must not compile in. A name
-// covers what is below it too.
+// heavy is what a light package must not import, directly or indirectly. A name
+// includes all packages below it.
 var heavy = []string{
-	// Test libraries and what a test double is made of.
+	// Test libraries and the test double.
 	"testing", "net/http/httptest", "github.com/jarcoal/httpmock", "github.com/getkin/kin-openapi", "go.uber.org/goleak",
 	"github.com/google/go-cmp", "pgregory.net/rapid", "github.com/stretchr/testify",
 	module + "/authtest", module + "/internal/server", module + "/tokens/storetest",
@@ -31,13 +31,11 @@ var heavy = []string{
 	"github.com/oapi-codegen/oapi-codegen", "github.com/oapi-codegen/runtime", "go.yaml.in/yaml", "gopkg.in/yaml.v3", "gopkg.in/yaml.v2",
 }
 
-// light are the packages with a promise about their weight. The other packages
-// of the module have one heavy thing each, which is their purpose.
+// light are the packages without heavy dependencies. Each other package of the
+// module needs one.
 var light = []string{".", "./flows", "./tokens", "./idtoken", "./scopes", "./apierror", "./consents", "./gen", "./unixtime"}
 
-// TestImportWeight wants a plain import of the packages that everyone needs to
-// stay small.
-func TestImportWeight(t *testing.T) {
+func TestImports_LightPackages(t *testing.T) {
 	t.Parallel()
 	for _, pkg := range light {
 		deps := goList(t, "-deps", "-f", "{{.ImportPath}}", pkg)
@@ -46,19 +44,19 @@ func TestImportWeight(t *testing.T) {
 		}
 		for _, dep := range deps {
 			if found := covering(heavy, dep); found != "" {
-				t.Errorf("%s compiles in %s (ruled out by %s)", pkg, dep, found)
+				t.Errorf("%s imports %s (excluded by %s)", pkg, dep, found)
 			}
 		}
 	}
 }
 
-// TestImportWeight_AuthtestLeavesTheEmulatorOut wants the dashboard, the control API
-// and the reference out of other people's tests.
-func TestImportWeight_AuthtestLeavesTheEmulatorOut(t *testing.T) {
+// TestImports_AuthtestWithoutEmulator keeps the dashboard, the control API and the
+// reference out of users' tests.
+func TestImports_AuthtestWithoutEmulator(t *testing.T) {
 	t.Parallel()
 	for _, dep := range goList(t, "-deps", "-f", "{{.ImportPath}}", "./authtest") {
 		if dep == module+"/internal/emulator" || dep == module+"/docs/api" || dep == module+"/spec" {
-			t.Errorf("authtest compiles in %s", dep)
+			t.Errorf("authtest imports %s", dep)
 		}
 	}
 }
@@ -73,10 +71,8 @@ func covering(names []string, path string) string {
 	return ""
 }
 
-// TestHeavyNames wants each name on the list to mean a package that exists, in
-// what this module uses or the standard library: a typing error would let
-// everything pass.
-func TestHeavyNames(t *testing.T) {
+// TestImports_HeavyNamesExist finds typing errors in heavy.
+func TestImports_HeavyNamesExist(t *testing.T) {
 	t.Parallel()
 	deps := goList(t, "-deps", "-test", "-e", "-f", "{{.ImportPath}}", "./...")
 	required := requiredModules(t)
@@ -84,22 +80,20 @@ func TestHeavyNames(t *testing.T) {
 		if !slices.ContainsFunc(deps, func(dep string) bool { return covering([]string{name}, dep) != "" }) &&
 			!slices.ContainsFunc(required, func(path string) bool { return covering([]string{name}, path) != "" }) &&
 			!slices.Contains(elsewhere, name) {
-			t.Errorf("nothing is called %s", name)
+			t.Errorf("no package or module %s", name)
 		}
 	}
 }
 
-// elsewhere are modules that this one does not use and must not begin to.
+// elsewhere are modules that this one must not use, and does not.
 var elsewhere = []string{
 	"github.com/oapi-codegen/oapi-codegen", "gopkg.in/yaml.v3", "gopkg.in/yaml.v2", "github.com/stretchr/testify",
 }
 
-// mayImportTesting are the packages made for other people's tests.
+// mayImportTesting are the packages for users' tests.
 var mayImportTesting = []string{"authtest", "authtest/apptest", "tokens/storetest"}
 
-// TestImportsOfTesting wants package testing in test files only, but for the
-// packages made for tests.
-func TestImportsOfTesting(t *testing.T) {
+func TestImports_TestingOnlyInTests(t *testing.T) {
 	t.Parallel()
 	found := map[string]bool{}
 	for _, file := range sourceFiles(t, "..") {
@@ -121,7 +115,7 @@ func TestImportsOfTesting(t *testing.T) {
 	}
 }
 
-// sourceFiles lists the module's Go files but for tests, relative to root.
+// sourceFiles lists the module's Go files except tests, relative to root.
 func sourceFiles(t *testing.T, root string) []string {
 	t.Helper()
 	var files []string
@@ -185,8 +179,9 @@ func goList(t *testing.T, args ...string) []string {
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
-// TestGeneratorStaysOut wants the generator in no module that importers see.
-func TestGeneratorStaysOut(t *testing.T) {
+// TestImports_NoGeneratorInGoMod keeps the generator out of the module graph of
+// importers.
+func TestImports_NoGeneratorInGoMod(t *testing.T) {
 	t.Parallel()
 	for _, path := range requiredModules(t) {
 		if covering([]string{"github.com/oapi-codegen/oapi-codegen"}, path) != "" {

@@ -17,8 +17,7 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-// TestEmulatorExamples tries the examples that run the emulator.
-func TestEmulatorExamples(t *testing.T) {
+func TestEmulator_Examples(t *testing.T) {
 	t.Parallel()
 	command := buildCommand(t)
 	t.Run("github-actions", func(t *testing.T) {
@@ -31,8 +30,8 @@ func TestEmulatorExamples(t *testing.T) {
 	})
 }
 
-// workflowExample runs the steps of the example for GitHub Actions around one
-// that asks the emulator something.
+// workflowExample runs the steps of the example for GitHub Actions and sends a
+// request between them.
 func workflowExample(t *testing.T, command string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "examples", "github-actions", "tests.yaml"))
@@ -71,11 +70,11 @@ func workflowExample(t *testing.T, command string) {
 			}
 			return string(output)
 		}
-		t.Fatalf("there is no step %q", name)
+		t.Fatalf("no step %q", name)
 		return ""
 	}
-	t.Cleanup(func() { // should the last step not be reached
-		stop := exec.Command("bash", "-c", `kill "$(cat "$0")" 2>/dev/null`, filepath.Join(temp, "emulator.pid")) //nolint:noctx // The test's context is over.
+	t.Cleanup(func() { // in case the last step is not reached
+		stop := exec.Command("bash", "-c", `kill "$(cat "$0")" 2>/dev/null`, filepath.Join(temp, "emulator.pid")) //nolint:noctx // The test's context has ended.
 		_ = stop.Run()
 	})
 	step("Start the emulator")
@@ -97,7 +96,7 @@ func workflowExample(t *testing.T, command string) {
 	}
 	getJSON(t, ready.BaseURL+"_authtest/ready", &asked)
 	if asked.NativeClientID != ready.NativeClientID {
-		t.Errorf("another emulator answers: %v", asked)
+		t.Errorf("another emulator responds: %v", asked)
 	}
 	getJSON(t, ready.BaseURL+".well-known/openid-configuration", &map[string]any{})
 	if log := step("Stop the emulator"); !strings.Contains(log, "operation=getOpenIDConfiguration") {
@@ -105,8 +104,8 @@ func workflowExample(t *testing.T, command string) {
 	}
 }
 
-// containerExample holds the container file against the command. Its build is
-// that of every release: no C, and nothing but the binary.
+// containerExample checks that the container file builds a static binary and runs
+// the command with valid flags.
 func containerExample(t *testing.T, command string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "examples", "container", "Containerfile"))
@@ -124,13 +123,13 @@ func containerExample(t *testing.T, command string) {
 		}
 	}
 	if !bytes.Contains(text, []byte("RUN CGO_ENABLED=0 go build -ldflags=-s -o /globus-auth ./cmd/globus-auth\n")) || !bytes.Contains(text, []byte("\nFROM scratch\n")) {
-		t.Error("the binary does not stand alone")
+		t.Error("the binary is not static")
 	}
 	if len(entry) == 0 || entry[0] != "/globus-auth" || len(more) == 0 {
 		t.Fatalf("it runs %v %v", entry, more)
 	}
-	// A seed that is not there ends it before it listens anywhere, and after the
-	// flags were read.
+	// A missing seed ends the command after it has parsed the flags and before it
+	// listens.
 	args := slices.Concat(entry[1:], more, []string{"--seed", filepath.Join(t.TempDir(), "none.yaml")})
 	output, err := exec.CommandContext(t.Context(), command, args...).CombinedOutput()
 	if err == nil || !bytes.Contains(output, []byte("none.yaml")) {

@@ -20,18 +20,17 @@ import (
 
 const npmInstall = "npm ci --prefix contract_tests/js"
 
-// TestNode runs other people's clients in Node against the command that
-// everybody else would run. Each script has an emulator of its own and becomes
-// one subtest for each of its tests.
-func TestNode(t *testing.T) {
+// TestEmulator_NodeClients runs the JavaScript SDK and openid-client against the
+// command. Each script has its own emulator; each of its tests is a subtest.
+func TestEmulator_NodeClients(t *testing.T) {
 	t.Parallel()
 	checkNode(t)
 	command := buildCommand(t)
 	for _, script := range []struct {
 		name string
 		args []string // of the emulator
-		// used are operations that the script must have had an answer of, so
-		// that it cannot have talked to anything else.
+		// used are operations that must have succeeded on this emulator: the script
+		// cannot have called another server.
 		used []string
 	}{
 		{
@@ -46,17 +45,17 @@ func TestNode(t *testing.T) {
 			t.Parallel()
 			line := startEmulator(t, command, script.args...)
 			report(t, runScript(t, script.name, line, script.args))
-			answered := answeredOperations(t, line)
+			succeeded := succeededOperations(t, line)
 			for _, operation := range script.used {
-				if !answered[operation] {
-					t.Errorf("the emulator never answered %s", operation)
+				if !succeeded[operation] {
+					t.Errorf("no request of %s succeeded", operation)
 				}
 			}
 		})
 	}
 }
 
-// checkNode fails unless Node and the packages of package.json are there.
+// checkNode fails unless Node and the packages of package.json are installed.
 func checkNode(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
@@ -75,7 +74,7 @@ func checkNode(t *testing.T) {
 			t.Fatalf("%s is not installed; run %q", name, npmInstall)
 		}
 		if readJSONFile(t, path, &found); found.Version != version {
-			t.Fatalf("%s is installed in version %s, and %s is wanted; run %q", name, found.Version, version, npmInstall)
+			t.Fatalf("%s has version %s, want %s; run %q", name, found.Version, version, npmInstall)
 		}
 	}
 }
@@ -103,7 +102,7 @@ func buildCommand(t *testing.T) string {
 }
 
 // startEmulator runs the emulator until the test ends and returns its first
-// line. It must stop by itself, and without an error, when it is interrupted.
+// line. An interrupt must end it without an error.
 func startEmulator(t *testing.T, command string, args ...string) string {
 	t.Helper()
 	emulator := exec.Command(command, append([]string{"emulator", "--listen", "127.0.0.1:0"}, args...)...) //nolint:noctx // Cleanup ends it.
@@ -143,13 +142,13 @@ type scriptResult struct {
 	Error   string `json:"error"`
 }
 
-// report makes a subtest of every test that a script ran.
+// report runs a subtest for every test of a script.
 func report(t *testing.T, results []scriptResult) {
 	t.Helper()
 	for _, result := range results {
 		t.Run(result.Name, func(t *testing.T) {
 			if result.LeftOut {
-				t.Error("it was left out")
+				t.Error("the test was skipped")
 			}
 			if !result.Passed {
 				t.Error(result.Error)
@@ -158,7 +157,7 @@ func report(t *testing.T, results []scriptResult) {
 	}
 }
 
-// runScript runs a script of node:test and returns what became of its tests.
+// runScript runs a script of node:test and returns the results of its tests.
 func runScript(t *testing.T, name, ready string, args []string) []scriptResult {
 	t.Helper()
 	var known authtest.Ready
@@ -178,7 +177,7 @@ func runScript(t *testing.T, name, ready string, args []string) []scriptResult {
 	for decoder.More() {
 		var result scriptResult
 		if err := decoder.Decode(&result); err != nil {
-			t.Fatalf("%s wrote something else than results: %v", name, err)
+			t.Fatalf("%s wrote something other than results: %v", name, err)
 		}
 		failed = failed || !result.Passed
 		results = append(results, result)
@@ -189,8 +188,8 @@ func runScript(t *testing.T, name, ready string, args []string) []scriptResult {
 	return results
 }
 
-// answeredOperations asks the emulator which operations it has answered well.
-func answeredOperations(t *testing.T, ready string) map[string]bool {
+// succeededOperations returns the operations of which a request succeeded.
+func succeededOperations(t *testing.T, ready string) map[string]bool {
 	t.Helper()
 	var known authtest.Ready
 	if err := json.Unmarshal([]byte(ready), &known); err != nil {
@@ -200,13 +199,13 @@ func answeredOperations(t *testing.T, ready string) map[string]bool {
 		Operations map[string]map[string]int `json:"operations"`
 	}
 	getJSON(t, known.BaseURL+"_authtest/stats", &stats)
-	answered := map[string]bool{}
+	succeeded := map[string]bool{}
 	for operation, statuses := range stats.Operations {
 		for status := range statuses {
-			answered[operation] = answered[operation] || status < "400"
+			succeeded[operation] = succeeded[operation] || status < "400"
 		}
 	}
-	return answered
+	return succeeded
 }
 
 func getJSON(t *testing.T, url string, into any) {

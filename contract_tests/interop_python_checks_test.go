@@ -17,12 +17,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// list returns the objects of a member, which must be a list of objects.
+// list returns the objects of a field, which must be a list of objects.
 func (r pythonResult) list(name string) []map[string]any {
 	r.t.Helper()
 	items, ok := r.ok()[name].([]any)
 	if !ok {
-		r.t.Fatalf("%s is no list: %s", name, r.body)
+		r.t.Fatalf("%s is not a list: %s", name, r.body)
 	}
 	var objects []map[string]any
 	for _, item := range items {
@@ -44,8 +44,8 @@ func pythonCount(name string, want int) func(*pythonPeer, pythonResult) {
 	}
 }
 
-// pythonUsernames wants these identities. An IdentityMap finds a record by its
-// id and its username, letter for letter.
+// pythonUsernames checks the identities. An IdentityMap finds a record by its exact
+// ID or username.
 func pythonUsernames(want ...string) func(*pythonPeer, pythonResult) {
 	return func(p *pythonPeer, r pythonResult) {
 		p.t.Helper()
@@ -88,7 +88,7 @@ func pythonDiscovery(p *pythonPeer, r pythonResult) {
 	}
 }
 
-// pythonKey wants the first key to be one that PyJWT takes.
+// pythonKey checks that PyJWT accepts the first key.
 func pythonKey(p *pythonPeer, r pythonResult) {
 	p.t.Helper()
 	key := r.list("keys")[0]
@@ -111,7 +111,7 @@ func pythonUserinfo(p *pythonPeer, r pythonResult) {
 // pythonTime is what Python 3.9 reads: no Z, and three or six digits.
 var pythonTime = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6})?[+-]\d\d:\d\d$`)
 
-// pythonConsentList wants what ConsentForest loads without an error.
+// pythonConsentList checks that ConsentForest can load the list.
 func pythonConsentList(p *pythonPeer, r pythonResult) {
 	p.t.Helper()
 	consents := r.list("consents")
@@ -158,7 +158,7 @@ func pythonConsentList(p *pythonPeer, r pythonResult) {
 	}
 }
 
-// pythonGone wants what was deleted to be missed.
+// pythonGone checks that the object was deleted.
 func pythonGone(path string) func(*pythonPeer, pythonResult) {
 	return func(p *pythonPeer, r pythonResult) {
 		p.t.Helper()
@@ -167,12 +167,12 @@ func pythonGone(path string) func(*pythonPeer, pythonResult) {
 	}
 }
 
-// pythonInstance wants the shape that the Globus CLI reads. The SDK's own
-// recording nests it in a second "client".
+// pythonInstance checks the form that the Globus CLI reads. The SDK's recording
+// nests it in a second "client".
 func pythonInstance(p *pythonPeer, r pythonResult) {
 	p.t.Helper()
 	recorded, _ := pythonRecorded(p.t, "create_native_app_instance/default").(map[string]any)
-	sameMembers(p.t, "", recorded["client"], r.json)
+	sameFields(p.t, "", recorded["client"], r.json)
 	client, _ := r.ok()["client"].(map[string]any)
 	included, _ := r.ok()["included"].(map[string]any)
 	credential, _ := included["client_credential"].(map[string]any)
@@ -195,7 +195,7 @@ func pythonRevoked(p *pythonPeer, r pythonResult) {
 	}
 }
 
-// pythonToken wants what OAuthTokenResponse reads of one token.
+// pythonToken checks the fields that OAuthTokenResponse reads of a token.
 func pythonToken(t *testing.T, token map[string]any) {
 	t.Helper()
 	for _, name := range []string{"access_token", "scope", "resource_server", "token_type"} {
@@ -209,7 +209,7 @@ func pythonToken(t *testing.T, token map[string]any) {
 	}
 }
 
-// pythonTokens returns the tokens of an answer by resource server.
+// pythonTokens returns the tokens of a response by resource server.
 func pythonTokens(r pythonResult) map[string]map[string]any {
 	r.t.Helper()
 	tokens := map[string]map[string]any{}
@@ -239,8 +239,7 @@ func pythonExchanged(p *pythonPeer, r pythonResult) {
 	}
 }
 
-// decodeIDToken checks the signature as the SDK does: with the first key,
-// whatever it is.
+// decodeIDToken checks the signature as the SDK does: always with the first key.
 func (p *pythonPeer) decodeIDToken(value any) map[string]any {
 	p.t.Helper()
 	text, _ := value.(string)
@@ -259,8 +258,8 @@ func (p *pythonPeer) decodeIDToken(value any) map[string]any {
 	}
 	key := p.get("/jwk.json", "", "").list("keys")[0]
 	number := func(name string) *big.Int {
-		member, _ := key[name].(string)
-		value, err := decode(member)
+		text, _ := key[name].(string)
+		value, err := decode(text)
 		if err != nil {
 			p.t.Fatal(err)
 		}
@@ -288,8 +287,8 @@ func (p *pythonPeer) decodeIDToken(value any) map[string]any {
 	return claims
 }
 
-// pythonRefreshed wants one token with a refresh token: the SDK stores what it
-// gets, and stores nothing if there is none.
+// pythonRefreshed checks for one token with a refresh token: the SDK stores the
+// response as it is, even without one.
 func pythonRefreshed(p *pythonPeer, r pythonResult) {
 	p.t.Helper()
 	tokens := pythonTokens(r)
@@ -309,7 +308,7 @@ func pythonClientTokens(p *pythonPeer, r pythonResult) {
 	}
 }
 
-// pythonDependent wants a bare list of tokens.
+// pythonDependent checks for a bare list of tokens.
 func pythonDependent(offline bool) func(*pythonPeer, pythonResult) {
 	return func(p *pythonPeer, r pythonResult) {
 		p.t.Helper()
@@ -331,13 +330,13 @@ func pythonDependent(offline bool) func(*pythonPeer, pythonResult) {
 func pythonIntrospected(include ...string) func(*pythonPeer, pythonResult) {
 	return func(p *pythonPeer, r pythonResult) {
 		p.t.Helper()
-		said := r.ok()
-		if said["active"] != true || said["sub"] != id1 || said["scope"] != pythonScope {
-			p.t.Errorf("introspection: %v", said)
+		introspection := r.ok()
+		if introspection["active"] != true || introspection["sub"] != id1 || introspection["scope"] != pythonScope {
+			p.t.Errorf("introspection: %v", introspection)
 		}
 		for _, name := range []string{"identity_set", "session_info"} {
-			if _, there := said[name]; there != slices.Contains(include, name) {
-				p.t.Errorf("%s is there: %v", name, there)
+			if _, present := introspection[name]; present != slices.Contains(include, name) {
+				p.t.Errorf("%s is present: %v", name, present)
 			}
 		}
 	}

@@ -11,8 +11,7 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-// authorize opens a URL of the SDK, as a browser without pages, and returns
-// where it is sent.
+// authorize opens an authorization URL of the SDK and returns the redirect.
 func (p *pythonPeer) authorize(requestURI string) *url.URL {
 	p.t.Helper()
 	path, query, _ := strings.Cut(requestURI, "?")
@@ -36,9 +35,9 @@ func (p *pythonPeer) code(label string) string {
 	return ""
 }
 
-// TestPythonLoginsAgainstTheDouble opens every authorization URL that the
-// Python SDK was recorded with.
-func TestPythonLoginsAgainstTheDouble(t *testing.T) {
+// TestAuthtest_PythonAuthorizeURLs opens every recorded authorization URL of the
+// Python SDK.
+func TestAuthtest_PythonAuthorizeURLs(t *testing.T) {
 	t.Parallel()
 	var file struct {
 		CodeVerifier string `json:"code_verifier"`
@@ -74,7 +73,7 @@ func TestPythonLoginsAgainstTheDouble(t *testing.T) {
 			for server, token := range pythonTokens(r) {
 				offline := asked.Get("access_type") == "offline"
 				if (token["refresh_token"] != nil) != offline {
-					t.Errorf("%s: refresh token %v, and access_type is %s", server, token["refresh_token"], asked.Get("access_type"))
+					t.Errorf("%s: refresh token %v with access_type %s", server, token["refresh_token"], asked.Get("access_type"))
 				}
 			}
 			if strings.Contains(asked.Get("scope"), "openid") {
@@ -84,8 +83,8 @@ func TestPythonLoginsAgainstTheDouble(t *testing.T) {
 	}
 }
 
-// TestPythonWire holds the rest of what the SDK needs from a server.
-func TestPythonWire(t *testing.T) {
+// TestAuthtest_PythonSDK checks what else the SDK needs from a server.
+func TestAuthtest_PythonSDK(t *testing.T) {
 	t.Parallel()
 	const transfer = "urn:globus:auth:scope:transfer.api.globus.org:all"
 	basic := map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":"+clientSecret))}
@@ -102,7 +101,7 @@ func TestPythonWire(t *testing.T) {
 		}
 		return p.form(form.Encode(), nil)
 	}
-	t.Run("a token for every service, with the scopes that were asked for", func(t *testing.T) {
+	t.Run("a token for every service, with the requested scopes", func(t *testing.T) {
 		t.Parallel()
 		r := login(newPythonPeer(t, "native"), "openid profile email "+transfer)
 		tokens := pythonTokens(r)
@@ -121,7 +120,7 @@ func TestPythonWire(t *testing.T) {
 			t.Errorf("scope %v", got)
 		}
 	})
-	t.Run("a refresh token works again and again", func(t *testing.T) {
+	t.Run("a refresh token works several times", func(t *testing.T) {
 		t.Parallel()
 		p := newPythonPeer(t, "native")
 		token := pythonTokens(login(p, "openid "+transfer))["transfer.api.globus.org"]
@@ -145,7 +144,7 @@ func TestPythonWire(t *testing.T) {
 			depths = append(depths, len(path))
 		}
 		if !slices.Contains(depths, 2) {
-			t.Errorf("no consent below another: %s", r.body)
+			t.Errorf("no dependent consent: %s", r.body)
 		}
 		p.get("/v2/api/identities/"+id1+"/consents", "all=True", token).refusedWith(http.StatusForbidden, "FORBIDDEN")
 	})
@@ -160,27 +159,27 @@ func TestPythonWire(t *testing.T) {
 	t.Run("errors", func(t *testing.T) {
 		t.Parallel()
 		p := newPythonPeer(t, "native")
-		p.get("/v2/oauth2/userinfo", "", "dead").refusedWith(http.StatusUnauthorized, "UNAUTHORIZED")
+		p.get("/v2/oauth2/userinfo", "", "unknown").refusedWith(http.StatusUnauthorized, "UNAUTHORIZED")
 		p.get("/v2/api/projects", "", "").refusedWith(http.StatusUnauthorized, "UNAUTHORIZED")
 		p.get("/v2/api/policies/"+pythonTool, "", p.token()).refusedWith(http.StatusNotFound, "NOT_FOUND")
 		p.get("/v2/nowhere", "", p.token()).refusedWith(http.StatusNotFound, "NOT_FOUND")
-		p.form("refresh_token=dead&grant_type=refresh_token&client_id="+clientID, nil).
+		p.form("refresh_token=unknown&grant_type=refresh_token&client_id="+clientID, nil).
 			oauthError(http.StatusBadRequest, "invalid_grant")
 		p.form("grant_type=x&client_id="+clientID, nil).oauthError(http.StatusBadRequest, "unsupported_grant_type")
 		p.form("grant_type=client_credentials&scope=openid", basic).refusedWith(http.StatusUnauthorized, "UNAUTHORIZED")
 	})
-	t.Run("a consent that is missing", func(t *testing.T) {
+	t.Run("missing consent", func(t *testing.T) {
 		t.Parallel()
 		p := newPythonPeer(t, "Confidential")
-		token := p.double.Issue(authtest.Grant{User: pythonUser, Client: pythonTool, Scopes: []string{pythonScope}})[0].AccessToken
-		if p.double.RevokeConsents(pythonUser, "a") != 1 {
+		token := p.server.Issue(authtest.Grant{User: pythonUser, Client: pythonTool, Scopes: []string{pythonScope}})[0].AccessToken
+		if p.server.RevokeConsents(pythonUser, "a") != 1 {
 			t.Fatal("no consent to revoke")
 		}
 		r := p.form("grant_type=urn%3Aglobus%3Aauth%3Agrant_type%3Adependent_token&token="+token, basic)
 		r.refusedWith(http.StatusForbidden, "DEPENDENT_CONSENT_REQUIRED")
-		sameMembers(t, "", pythonRecorded(t, "oauth2_token_extra/dependent_consent_required"), r.json)
+		sameFields(t, "", pythonRecorded(t, "oauth2_token_extra/dependent_consent_required"), r.json)
 	})
-	t.Run("a name in another letter case is found under its own", func(t *testing.T) {
+	t.Run("a username in another letter case is found", func(t *testing.T) {
 		t.Parallel()
 		p := newPythonPeer(t, "native")
 		r := p.get("/v2/api/identities", "usernames="+strings.ToUpper("a@b.c")+"&provision=false", p.token())

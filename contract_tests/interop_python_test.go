@@ -14,12 +14,12 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-// pythonOutcome says what a recorded request has to be answered with.
+// pythonOutcome is the expected response to a recorded request.
 type pythonOutcome struct {
-	// like names the recorded answers, "file/case", whose members the answer
-	// must have, no more and no less, in the same types.
+	// like names a recorded response, "file/case". The response must have exactly its
+	// fields, of the same types.
 	like string
-	// envelope holds what was sent, which has to come back.
+	// envelope names the object that must contain the values that were sent.
 	envelope string
 	check    func(p *pythonPeer, r pythonResult)
 	refused  string // code of an errors document, with status
@@ -116,9 +116,9 @@ var pythonOutcomes = map[string]pythonOutcome{
 	"ConfidentialAppAuthClient.oauth2_token_introspect(query_params)": {check: pythonIntrospected()},
 }
 
-// TestPythonRequestsAgainstTheDouble sends every request that the Python SDK
-// was recorded with, header for header and byte for byte but for the tokens.
-func TestPythonRequestsAgainstTheDouble(t *testing.T) {
+// TestAuthtest_PythonRequests sends every recorded request of the Python SDK
+// unchanged except for the tokens.
+func TestAuthtest_PythonRequests(t *testing.T) {
 	t.Parallel()
 	var file struct {
 		Records []pythonRequest `json:"records"`
@@ -134,7 +134,7 @@ func TestPythonRequestsAgainstTheDouble(t *testing.T) {
 			t.Parallel()
 			outcome, ok := pythonOutcomes[record.Label]
 			if !ok {
-				t.Fatal("nothing says what the answer must be")
+				t.Fatal("no expected response for this record")
 			}
 			p := newPythonPeer(t, record.Label)
 			outcome.judge(p, record, p.send(p.filledIn(record)))
@@ -147,7 +147,7 @@ func TestPythonRequestsAgainstTheDouble(t *testing.T) {
 	}
 }
 
-// filledIn replaces the made-up tokens of a record by real ones.
+// filledIn replaces the tokens of a record by issued ones.
 func (p *pythonPeer) filledIn(r pythonRequest) pythonRequest {
 	p.t.Helper()
 	headers := map[string]string{}
@@ -165,7 +165,7 @@ func (p *pythonPeer) filledIn(r pythonRequest) pythonRequest {
 	if strings.HasPrefix(r.Label, "Confidential") {
 		scope = pythonScope
 	}
-	issued := p.double.Issue(authtest.Grant{User: pythonUser, Client: clientID, Scopes: []string{scope}, Refresh: true})[0]
+	issued := p.server.Issue(authtest.Grant{User: pythonUser, Client: clientID, Scopes: []string{scope}, Refresh: true})[0]
 	replace := []string{"refresh_token=rt", "refresh_token=" + issued.RefreshToken, "token=tok", "token=" + issued.AccessToken}
 	if strings.Contains(r.RawForm, "code=CODE") {
 		label := "native minimal"
@@ -188,21 +188,21 @@ func (o pythonOutcome) judge(p *pythonPeer, sent pythonRequest, r pythonResult) 
 		r.oauthError(o.status, o.oauth)
 		return
 	case o.like == "" && o.envelope == "" && o.check == nil:
-		p.t.Fatal("nothing is asked of the answer")
+		p.t.Fatal("the expected response is empty")
 	}
 	if o.like != "" {
-		sameMembers(p.t, "", pythonRecorded(p.t, o.like), r.json)
+		sameFields(p.t, "", pythonRecorded(p.t, o.like), r.json)
 	}
 	if o.envelope != "" {
-		cameBack(p.t, o.envelope, sent.JSON, r.ok())
+		echoed(p.t, o.envelope, sent.JSON, r.ok())
 	}
 	if o.check != nil {
 		o.check(p, r)
 	}
 }
 
-// cameBack wants every member that was sent in the answer, with its value.
-func cameBack(t *testing.T, envelope string, sent json.RawMessage, answer map[string]any) {
+// echoed checks that the response has every field that was sent, with its value.
+func echoed(t *testing.T, envelope string, sent json.RawMessage, response map[string]any) {
 	t.Helper()
 	var request map[string]map[string]any
 	decoder := json.NewDecoder(strings.NewReader(string(sent)))
@@ -210,9 +210,9 @@ func cameBack(t *testing.T, envelope string, sent json.RawMessage, answer map[st
 	if err := decoder.Decode(&request); err != nil {
 		t.Fatal(err)
 	}
-	got, ok := answer[envelope].(map[string]any)
+	got, ok := response[envelope].(map[string]any)
 	if !ok || got["id"] == "" {
-		t.Fatalf("no %s in %v", envelope, answer)
+		t.Fatalf("no %s in %v", envelope, response)
 	}
 	for name, want := range request[envelope] {
 		if name == "scope_suffix" {
@@ -227,7 +227,7 @@ func cameBack(t *testing.T, envelope string, sent json.RawMessage, answer map[st
 	}
 }
 
-// pythonRecorded reads a recorded answer, "file/case".
+// pythonRecorded reads a recorded response, "file/case".
 func pythonRecorded(t *testing.T, name string) any {
 	t.Helper()
 	file, label, _ := strings.Cut(name, "/")
@@ -236,11 +236,11 @@ func pythonRecorded(t *testing.T, name string) any {
 	if text[0] == '{' {
 		text = slices.Concat(json.RawMessage("["), text, json.RawMessage("]"))
 	}
-	var entries []answerEntry
+	var entries []responseEntry
 	if err := json.Unmarshal(text, &entries); err != nil {
 		t.Fatal(err)
 	}
-	at := slices.IndexFunc(entries, func(e answerEntry) bool { return e.Case == label })
+	at := slices.IndexFunc(entries, func(e responseEntry) bool { return e.Case == label })
 	if at < 0 {
 		t.Fatalf("%s.json has no case %s", file, label)
 	}
@@ -253,9 +253,9 @@ func pythonRecorded(t *testing.T, name string) any {
 
 var uuidName = regexp.MustCompile(`^[0-9a-f-]{36}$`)
 
-// sameMembers compares names and types, not values. Null goes with anything,
-// and of lists the first elements are compared.
-func sameMembers(t *testing.T, at string, recorded, got any) {
+// sameFields compares names and types, not values. Null matches anything,
+// and only the first elements of lists are compared.
+func sameFields(t *testing.T, at string, recorded, got any) {
 	t.Helper()
 	switch recorded := recorded.(type) {
 	case map[string]any:
@@ -267,14 +267,14 @@ func sameMembers(t *testing.T, at string, recorded, got any) {
 			return
 		}
 		for name, value := range recorded {
-			if member, there := object[name]; there {
-				sameMembers(t, at+"/"+name, value, member)
+			if field, ok := object[name]; ok {
+				sameFields(t, at+"/"+name, value, field)
 			} else if !uuidName.MatchString(name) {
 				t.Errorf("%s/%s is missing", at, name)
 			}
 		}
 		for name := range object {
-			if _, there := recorded[name]; !there && !uuidName.MatchString(name) {
+			if _, ok := recorded[name]; !ok && !uuidName.MatchString(name) {
 				t.Errorf("%s/%s was not recorded", at, name)
 			}
 		}
@@ -284,15 +284,15 @@ func sameMembers(t *testing.T, at string, recorded, got any) {
 			t.Errorf("%s is %v, recorded is a list", at, got)
 		}
 		if len(recorded) > 0 && len(list) > 0 {
-			sameMembers(t, at+"/0", recorded[0], list[0])
+			sameFields(t, at+"/0", recorded[0], list[0])
 		}
 	case string:
 		if _, ok := got.(string); !ok && got != nil {
-			t.Errorf("%s is %v, recorded is a text", at, got)
+			t.Errorf("%s is %v, recorded is a string", at, got)
 		}
 	case bool:
 		if _, ok := got.(bool); !ok && got != nil {
-			t.Errorf("%s is %v, recorded is a truth value", at, got)
+			t.Errorf("%s is %v, recorded is a boolean", at, got)
 		}
 	case float64:
 		if _, ok := got.(json.Number); !ok && got != nil {

@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// difference is a mismatch that is meant: with the value that was recorded,
-// ours, and why. It must occur in every record that it names.
+// difference is an intended mismatch, with its reason. It must occur in every record
+// that it names.
 type difference struct {
 	records  *regexp.Regexp
 	mismatch mismatch
 	reason   string
 }
 
-// replay makes our request for every record and compares. It fails for a
-// record without a call, a call without a record, a mismatch that is not
-// listed, and a listed one that does not occur.
+// replay makes our request for every record and compares. It fails for a record
+// without a call, a call without a record, a mismatch that is not listed, and a
+// listed mismatch that does not occur.
 func replay(t *testing.T, records []record, calls map[string]call, meant []difference) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -29,17 +29,17 @@ func replay(t *testing.T, records []record, calls map[string]call, meant []diffe
 		t.Run(rec.label, func(t *testing.T) {
 			t.Parallel()
 			reason, not := notOffered[rec.label]
-			make, ok := calls[rec.label]
+			call, ok := calls[rec.label]
 			switch {
 			case not && ok:
-				t.Fatalf("there is a call, and it is listed as not offered: %s", reason)
+				t.Fatalf("the record has a call, but is in notOffered: %s", reason)
 			case not:
 				return
 			case !ok:
 				t.Fatal("no call for this record")
 			}
-			w := newWorld(t, rec)
-			if err := make(w); err != nil {
+			w := newMocked(t, rec)
+			if err := call(w); err != nil {
 				t.Fatalf("call: %v", err)
 			}
 			for _, problem := range judge(rec, w.exchanges, meant) {
@@ -62,7 +62,7 @@ func replay(t *testing.T, records []record, calls map[string]call, meant []diffe
 	}
 }
 
-// judge says what is wrong with what was sent for a record.
+// judge returns the problems of the requests that were sent for a record.
 func judge(rec record, exchanges []exchange, meant []difference) []string {
 	var problems []string
 	var found []mismatch
@@ -88,11 +88,11 @@ func judge(rec record, exchanges []exchange, meant []difference) []string {
 	}
 	for _, m := range expected {
 		if !slices.Contains(found, m) {
-			problems = append(problems, "listed as a difference, but there is none: "+m.String())
+			problems = append(problems, "listed as a difference, but does not occur: "+m.String())
 		}
 	}
 	for _, x := range exchanges {
-		problems = append(problems, manners(x)...)
+		problems = append(problems, commonProblems(x)...)
 		problems = append(problems, conforms(rec.label, x)...)
 	}
 	return problems

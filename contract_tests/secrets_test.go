@@ -42,7 +42,7 @@ const secretMark = "S3CR3T-S3CR3T-S3CR3T"
 // secretField matches the names of fields that hold a secret as text.
 var secretField = regexp.MustCompile(`(?i)^(access|refresh|id|raw)?_?token$|secret$|password$|verifier$|^nonce$|^code$|^body$|^header$`)
 
-// notSecret are the types that only look as if they held a secret.
+// notSecret are the types that match secretField but hold no secret.
 var notSecret = map[string]string{
 	"gen/groups.Failure":         "its code is the name of an error",
 	"resourceserver.DeniedError": "its code is the name of an error",
@@ -54,9 +54,9 @@ var notSecret = map[string]string{
 	"gen.AuthCodePageParams":     "a part of an address that the browser shows",
 }
 
-// TestExportedTypes_ShowNoSecret wants every exported type that holds a secret, also
-// somewhere inside, to be printed, logged and encoded without it, alone and within
-// other values. A new type fails until it is entered here.
+// TestExportedTypes_ShowNoSecret checks that no exported type prints, logs or encodes
+// a secret that it contains, alone or within other values. A new type fails until it
+// is entered here.
 func TestExportedTypes_ShowNoSecret(t *testing.T) {
 	t.Parallel()
 	values := map[string]any{}
@@ -100,8 +100,8 @@ func typeName(t reflect.Type) string {
 	return strings.TrimPrefix(strings.TrimPrefix(t.PkgPath(), module), "/") + "." + t.Name()
 }
 
-// secretHolders returns a value of every exported type with a secret, all its
-// secrets being secretMark.
+// secretHolders returns a value of every exported type with a secret. All secrets are
+// secretMark.
 func secretHolders(t *testing.T) []any {
 	t.Helper()
 	must := func(value any, err error) any {
@@ -198,7 +198,7 @@ var marks = func() *regexp.Regexp {
 }()
 
 // shown returns every printed, logged and encoded form of a value, alone and within
-// other values. What an encoder refuses has none.
+// other values. An encoder may refuse.
 func shown(value any) []string {
 	typed := reflect.ValueOf(value)
 	list := reflect.MakeSlice(reflect.SliceOf(typed.Type()), 1, 1)
@@ -230,9 +230,8 @@ func shown(value any) []string {
 	return forms
 }
 
-// exportedSecrets lists the exported types of the packages that programs use
-// that hold a secret somewhere, by name. The test double's are left out: its secrets
-// are made for tests, which print them.
+// exportedSecrets lists the exported types that contain a secret, of the packages
+// that programs use. Those of the test double are not included: tests print them.
 func exportedSecrets(t *testing.T) []string {
 	t.Helper()
 	exports := map[string]string{}
@@ -275,7 +274,7 @@ func holdsSecret(t types.Type, seen map[types.Type]bool) bool {
 		return holdsSecret(u.Elem(), seen)
 	case *types.Map:
 		return holdsSecret(u.Elem(), seen)
-	case *types.Signature: // a function that returns one keeps one
+	case *types.Signature: // a function that returns a secret holds it
 		for result := range u.Results().Variables() {
 			if u.Params().Len() == 0 && holdsSecret(result.Type(), seen) {
 				return true

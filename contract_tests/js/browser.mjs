@@ -1,5 +1,5 @@
-// Drives the pages of the emulator with Chromium, the way a person would: at the
-// size of a desk and of a phone, in light and in dark, and without JavaScript.
+// Drives the pages of the emulator with Chromium: in desktop and phone size, in light
+// and dark mode, and without JavaScript.
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
@@ -34,8 +34,8 @@ before(async () => {
       `--log-net-log=${join(profile, "net.json")}`,
     ],
   });
-  app = await listen((request, response) => response.end("<!DOCTYPE html><html lang=en><title>App</title><link rel=icon href='data:,'><h1>The program has the answer</h1>"));
-  // A portal whose callback sends the browser on to another origin.
+  app = await listen((request, response) => response.end("<!DOCTYPE html><html lang=en><title>App</title><link rel=icon href='data:,'><h1>The program has the response</h1>"));
+  // A portal whose callback redirects to another origin.
   elsewhere = await listen((request, response) => {
     response.writeHead(302, { Location: `http://localhost:${app.address().port}/portal?${request.url.split("?")[1]}` });
     response.end();
@@ -56,7 +56,7 @@ async function listen(handler) {
 
 const callback = (server = app) => `http://localhost:${server.address().port}/callback`;
 
-// A person with a browser of their own, and what must not happen to it.
+// A user with a separate browser, and the events that must not happen in it.
 class Person {
   static async at(size, options = {}) {
     const person = new Person();
@@ -136,9 +136,9 @@ class Person {
   // callback returns what came back to the program.
   async callback(path = "/callback") {
     await this.page.waitForURL((url) => url.pathname === path);
-    const answer = new URL(this.page.url()).searchParams;
-    assert.equal(answer.get("state"), this.query.state);
-    return answer;
+    const response = new URL(this.page.url()).searchParams;
+    assert.equal(response.get("state"), this.query.state);
+    return response;
   }
 
   async exchange(code) {
@@ -203,9 +203,9 @@ for (const size of Object.keys(sizes)) {
     await person.authorize("openid");
     await person.button("bob@example.edu").click();
     await person.button("Deny").click();
-    const answer = await person.callback();
-    assert.equal(answer.get("error"), "access_denied");
-    assert.equal(answer.get("code"), null);
+    const response = await person.callback();
+    assert.equal(response.get("error"), "access_denied");
+    assert.equal(response.get("code"), null);
     await person.leave();
   });
 
@@ -252,7 +252,7 @@ for (const size of Object.keys(sizes)) {
     assert.equal(await person.link("Return to Example portal").count(), 1);
     await person.authorize("openid");
     await person.heading("Sign in");
-    await person.open("/v2/oauth2/authorize?client_id=nobody", 400);
+    await person.open("/v2/oauth2/authorize?client_id=unknown", 400);
     await person.sees("Something went wrong", "error");
     await person.leave();
   });

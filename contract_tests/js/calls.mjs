@@ -3,7 +3,7 @@
 const isClass = (value) =>
   typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 
-const members = (prototype) =>
+const methods = (prototype) =>
   Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor");
 
 // functionsOf lists what can be called in a namespace: "a.b" for a function,
@@ -11,7 +11,7 @@ const members = (prototype) =>
 export function functionsOf(value, path) {
   if (isClass(value)) {
     const statics = Object.getOwnPropertyNames(value).filter((name) => typeof value[name] === "function");
-    return [path, ...members(value.prototype).map((name) => `${path}#${name}`), ...statics.map((name) => `${path}.${name}`)];
+    return [path, ...methods(value.prototype).map((name) => `${path}#${name}`), ...statics.map((name) => `${path}.${name}`)];
   }
   if (typeof value === "function") return [path];
   if (typeof value !== "object" || value === null) return [];

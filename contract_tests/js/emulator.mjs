@@ -1,5 +1,4 @@
-// What a script knows of the emulator that runs for it, and what a person at a
-// browser would do there.
+// The script's emulator: its addresses and credentials, and helpers for requests.
 import assert from "node:assert/strict";
 
 export const ready = JSON.parse(process.env.EMULATOR);
@@ -8,33 +7,33 @@ export const base = ready.base_url;
 export const basic = (id, secret) => `Basic ${Buffer.from(`${id}:${secret}`).toString("base64")}`;
 export const portal = basic(ready.confidential_client_id, ready.confidential_client_secret);
 
-// follow opens an authorization URL, as whoever is signed in or the first user,
-// and returns where the browser is sent.
+// follow opens an authorization URL as the given user, or the user who is signed in,
+// or the first user, and returns the redirect.
 export async function follow(url, user) {
   url = new URL(url);
   if (user) url.searchParams.set("login_hint", user);
-  const answer = await fetch(url, { redirect: "manual" });
-  const text = await answer.text();
-  assert.equal(answer.status, 302, text);
-  return new URL(answer.headers.get("location"));
+  const response = await fetch(url, { redirect: "manual" });
+  const text = await response.text();
+  assert.equal(response.status, 302, text);
+  return new URL(response.headers.get("location"));
 }
 
 // control calls the emulator's own API.
 export async function control(method, path, body) {
-  const answer = await fetch(new URL(`/_authtest/${path}`, base), {
+  const response = await fetch(new URL(`/_authtest/${path}`, base), {
     method,
     headers: { "Content-Type": "application/json" },
     body: body && JSON.stringify(body),
   });
-  assert.equal(answer.status, 200, `${method} ${path}: ${await answer.clone().text()}`);
-  return answer.json();
+  assert.equal(response.status, 200, `${method} ${path}: ${await response.clone().text()}`);
+  return response.json();
 }
 
-// json reads an answer and wants its status.
+// json reads a response and checks its status.
 export async function json(promise, status = 200) {
-  const answer = await promise;
-  const text = await answer.text();
-  assert.equal(answer.status, status, text);
-  assert.match(answer.headers.get("content-type"), /^application\/json\b/);
+  const response = await promise;
+  const text = await response.text();
+  assert.equal(response.status, status, text);
+  assert.match(response.headers.get("content-type"), /^application\/json\b/);
   return JSON.parse(text);
 }

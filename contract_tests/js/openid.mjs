@@ -1,5 +1,5 @@
-// openid-client, a certified OpenID Connect client, against the emulator. All it
-// is told is the issuer, the client and where introspection is, which the
+// openid-client, a certified OpenID Connect client, against the emulator. It is
+// configured with the issuer, the client and the introspection endpoint, which the
 // service does not announce.
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -27,8 +27,7 @@ const native = () => configure(ready.native_client_id, openid.None());
 const portal = (secret = ready.confidential_client_secret) =>
   configure(ready.confidential_client_id, openid.ClientSecretBasic(secret));
 
-// start sends a browser to sign in and returns where it lands, with what has to
-// be checked there.
+// start signs a user in and returns the redirect, with the values to check.
 async function start(config, { user = alice, redirect_uri = loopback, ...more } = {}) {
   const checks = {
     pkceCodeVerifier: openid.randomPKCECodeVerifier(), expectedState: openid.randomState(), expectedNonce: openid.randomNonce(),
@@ -45,7 +44,7 @@ async function login(config, options) {
   return openid.authorizationCodeGrant(config, callback, checks);
 }
 
-// because is what the library says is wrong below what it throws.
+// because returns the cause of an error that the library throws.
 const because = (pattern) => (caught) => {
   assert.match(String(caught.cause?.message ?? caught.cause?.claim ?? caught.cause?.attribute ?? caught.message), pattern, caught.stack);
   return true;
@@ -129,7 +128,7 @@ test("a wrong verifier is refused", async () => {
     refused("invalid_grant", 400));
 });
 
-test("a code is good once, and its second use ends what the first gave", async () => {
+test("the second use of a code revokes the tokens of the first", async () => {
   const config = await native();
   const { callback, checks } = await start(config);
   const tokens = await openid.authorizationCodeGrant(config, callback, checks);
@@ -138,7 +137,7 @@ test("a code is good once, and its second use ends what the first gave", async (
   await assert.rejects(openid.fetchUserInfo(config, tokens.access_token, tokens.claims().sub));
 });
 
-test("a code is good for the client and the redirect URI that asked for it", async () => {
+test("a code is valid only for its client and redirect URI", async () => {
   const config = await native();
   const first = await start(config);
   await assert.rejects(openid.authorizationCodeGrant(await portal(), first.callback, first.checks), refused("invalid_grant", 400));
@@ -241,6 +240,6 @@ test("after the keys were rotated, two are published, the new one first, and nei
   assert.deepEqual(keys.map((key) => [key.kid, key.alg, key.use]), [[undefined, "RS512", "sig"], [undefined, "RS512", "sig"]]);
   assert.notEqual(keys[0].n, old.n);
   assert.equal(keys[1].n, old.n);
-  // This library does not try one key after the other.
+  // This library does not try several keys.
   await assert.rejects(login(await native()), /multiple applicable keys found, a "kid"/);
 });

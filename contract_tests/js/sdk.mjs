@@ -1,5 +1,4 @@
-// The service calls of @globus/sdk, which only knows that Globus Auth is where
-// GLOBUS_SDK_SERVICE_URL_AUTH says.
+// The service calls of @globus/sdk with GLOBUS_SDK_SERVICE_URL_AUTH.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { createRequire } from "node:module";
@@ -20,7 +19,7 @@ const transferAll = "urn:globus:auth:scope:transfer.api.globus.org:all";
 const authScope = (name) => `urn:globus:auth:scope:auth.globus.org:${name}`;
 const bearer = (token) => ({ Authorization: `Bearer ${token.access_token}` });
 
-// code logs somebody in and returns what has to be exchanged.
+// code logs a user in and returns the request that exchanges the code.
 async function code(scope, more = {}) {
   const verifier = pkce.generateCodeVerifier();
   const state = pkce.generateState();
@@ -47,7 +46,7 @@ async function login(scope, more) {
   return json(auth.oauth2.token.exchange({ payload }));
 }
 
-// errorsDocument wants the errors of the API as the service writes them.
+// errorsDocument checks an errors document of the API.
 async function errorsDocument(promise, status, expected) {
   const document = await json(promise, status);
   assert.equal(document.errors.length, 1);
@@ -55,7 +54,7 @@ async function errorsDocument(promise, status, expected) {
   assert.equal(error.status, String(status));
   assert.equal(error.code, expected);
   assert.match(error.id, /^[0-9a-f-]{36}$/);
-  for (const member of ["title", "detail"]) assert.ok(error[member].length > 0, member);
+  for (const field of ["title", "detail"]) assert.ok(error[field].length > 0, field);
   return document;
 }
 
@@ -87,8 +86,8 @@ test("client information is sent, and a browser may send it", async () => {
   for (const header of ["authorization", "content-type", "x-globus-client-info"]) {
     assert.ok(preflight.headers.get("access-control-allow-headers").toLowerCase().includes(header), header);
   }
-  const answer = await fetch(`${base}v2/oauth2/userinfo`, { headers: { Origin: "https://portal.example.edu" } });
-  assert.equal(answer.headers.get("access-control-allow-origin"), "*");
+  const response = await fetch(`${base}v2/oauth2/userinfo`, { headers: { Origin: "https://portal.example.edu" } });
+  assert.equal(response.headers.get("access-control-allow-origin"), "*");
 });
 
 test("oauth2.token.exchange gives a token for every resource server", async () => {
@@ -212,7 +211,7 @@ test("identities.get and getAll", async () => {
   assert.deepEqual(included.identity_providers.map((p) => p.id), [identity.identity_provider]);
   const byID = await json(auth.identities.getAll({ headers, query: { ids: [alice.identity_id, bob.identity_id] } }));
   assert.deepEqual(byID.identities.map((i) => i.username).sort(), [alice.username, bob.username].sort());
-  const byName = await json(auth.identities.getAll({ headers, query: { usernames: [bob.username, "nobody@example.edu"] } }));
+  const byName = await json(auth.identities.getAll({ headers, query: { usernames: [bob.username, "unknown@example.edu"] } }));
   assert.deepEqual(byName.identities.map((i) => i.id), [bob.identity_id]);
   await errorsDocument(auth.identities.get("00000000-0000-4000-8000-00000000dead", { headers }), 404, "NOT_FOUND");
   await errorsDocument(auth.identities.getAll({ headers }), 400, "INVALID_PARAMETERS");
@@ -238,7 +237,7 @@ test("identities.consents.getAll and the helpers for consents", async () => {
   assert.equal(auth.utils.hasConsentForScope(consents, child), false); // consented to below the parent only
 });
 
-test("errors: what a new login can cure", async () => {
+test("errors: requirements that a new login meets", async () => {
   const token = await login(`openid ${authScope("manage_projects")}`);
   const project = (t) => globus.request( // a change, which administrators sign in for
     { service: "AUTH", scope: undefined, method: "PUT", path: `/v2/api/projects/${ready.project_id}` },
@@ -259,7 +258,7 @@ test("errors: what a new login can cure", async () => {
   assert.equal((await json(project(cured))).project.id, ready.project_id);
 });
 
-test("errors: a consent that is missing", async () => {
+test("errors: missing consent", async () => {
   const token = await login(ready.dependent_grant.scope, { login_hint: bob.username });
   const dependent = () => auth.oauth2.token.token({
     payload: { grant_type: "urn:globus:auth:grant_type:dependent_token", token: token.access_token },

@@ -1,5 +1,5 @@
-// The AuthorizationManager of @globus/sdk: login, tokens and what it does about
-// errors. It is made for browsers; of those it needs an address bar and a store.
+// The AuthorizationManager of @globus/sdk: login, tokens and errors. It is made for
+// browsers and needs an address bar and a storage.
 import assert from "node:assert/strict";
 import test, { beforeEach } from "node:test";
 import * as globus from "@globus/sdk";
@@ -8,7 +8,7 @@ import { TokenManager } from "@globus/sdk/core/authorization/TokenManager";
 import { base, control, follow, json, ready } from "./emulator.mjs";
 import { functionsOf, watch, watchObject } from "./calls.mjs";
 
-// Storage keeps its entries as members, as a browser's does: the SDK lists them.
+// Storage keeps its entries as properties, as a browser does: the SDK lists them.
 class Storage {
   getItem(key) { return Object.hasOwn(this, key) ? this[key] : null; }
   setItem(key, value) { this[key] = String(value); }
@@ -106,7 +106,7 @@ test("a token for every service", async () => {
   assert.equal(tokens.gcs(collection).scope, ready.dependent.child);
   assert.equal(tokens.getAll().length, 8);
   assert.equal(Tokens.isTokenExpired(tokens.transfer), false);
-  assert.equal(Tokens.isTokenExpired(tokens.transfer, 172800 * 1000), true); // it lives for 48 hours
+  assert.equal(Tokens.isTokenExpired(tokens.transfer, 172800 * 1000), true); // its lifetime is 48 hours
   const { transfer } = tokens;
   tokens.remove(transfer);
   assert.equal(tokens.transfer, null);
@@ -127,16 +127,16 @@ test("refreshToken and refreshTokens", async () => {
     ["fulfilled", "auth.globus.org"], ["fulfilled", "transfer.api.globus.org"],
   ]);
   assert.notEqual(tokens.auth.access_token, before.auth.access_token);
-  assert.equal(tokens.transfer.refresh_token, before.transfer.refresh_token); // every answer carries one
+  assert.equal(tokens.transfer.refresh_token, before.transfer.refresh_token); // every response has one
   assert.equal(await manager.refreshToken({ ...before.transfer, refresh_token: "unknown" }), null);
 });
 
-test("a token that died is renewed by the call that it fails", async () => {
+test("a rejected token is renewed by the call that it fails", async () => {
   await login();
   const dead = tokens.auth;
   await control("POST", "tokens/expire", { token: dead.access_token });
-  const answer = await json(globus.auth.identities.get(alice.identity_id, {}, { manager }));
-  assert.equal(answer.identity.username, alice.username);
+  const response = await json(globus.auth.identities.get(alice.identity_id, {}, { manager }));
+  assert.equal(response.identity.username, alice.username);
   assert.notEqual(tokens.auth.access_token, dead.access_token);
 });
 
@@ -178,7 +178,7 @@ test("includeConsentedScopes brings tokens that were consented to before", async
   assert.equal(tokens.transfer.resource_server, "transfer.api.globus.org");
 });
 
-test("an error at the authorization endpoint is told", async () => {
+test("an error at the authorization endpoint is reported", async () => {
   await manager.login({ additionalParams: { response_type: "token" } });
   await visit();
   await assert.rejects(manager.handleCodeRedirect(), /response type 'code'/);

@@ -15,8 +15,8 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-// commandRequest is a request of Globus' own command-line client, and what it
-// needs to get back.
+// commandRequest is a request of Globus' own command-line client, and the response
+// that it needs.
 type commandRequest struct {
 	Label, Method, Path string
 	Query, Form         map[string]string
@@ -28,9 +28,9 @@ type commandRequest struct {
 	Keep                map[string]string // name to path in the response, or to a parameter of Location
 }
 
-// TestGlobusCommandLineClient_AgainstTheDouble sends what Globus' own
-// command-line client was seen to send, from its login to its logout.
-func TestGlobusCommandLineClient_AgainstTheDouble(t *testing.T) {
+// TestAuthtest_GlobusCommandLineClient sends the recorded requests of Globus' own
+// command-line client, from its login to its logout.
+func TestAuthtest_GlobusCommandLineClient(t *testing.T) {
 	t.Parallel()
 	var file struct{ Requests []commandRequest }
 	readFixture(t, "globus_cli_requests.json", &file)

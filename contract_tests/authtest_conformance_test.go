@@ -17,11 +17,11 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// tour calls every operation of a double, everything that passes being held
-// against the spec.
+// tour calls every operation of an authtest server. Every request and response is
+// checked against the spec.
 type tour struct {
 	t      *testing.T
-	ctx    context.Context //nolint:containedctx // of one test
+	ctx    context.Context //nolint:containedctx // The context of one test.
 	ready  authtest.Ready
 	public *globusauth.Client
 	user   *globusauth.Client
@@ -85,7 +85,7 @@ func (tr *tour) signIn(login flows.Login, err error) tokens.Set {
 	return must2(tr)(set, err)
 }
 
-// must2 is must for calls that stand alone.
+// must2 is must for calls that return tokens.
 func must2(tr *tour) func(tokens.Set, error) tokens.Set {
 	return func(set tokens.Set, err error) tokens.Set {
 		tr.t.Helper()
@@ -111,8 +111,7 @@ func (tr *tour) portal() flows.Config {
 	}
 }
 
-// TestDoubleConforms takes the tour.
-func TestDoubleConforms(t *testing.T) {
+func TestAuthtest_ConformsToSpec(t *testing.T) {
 	t.Parallel()
 	tr := newTour(t)
 	tr.discovery()
@@ -121,20 +120,20 @@ func TestDoubleConforms(t *testing.T) {
 	tr.administration()
 	tr.pages()
 
-	answered := map[string]bool{}
+	succeeded := map[string]bool{}
 	for _, x := range tr.exchanges {
-		answered[x.operation] = answered[x.operation] || x.status < http.StatusBadRequest
+		succeeded[x.operation] = succeeded[x.operation] || x.status < http.StatusBadRequest
 		where := fmt.Sprintf("%s %s, status %d", x.request.Method, x.request.URL.Path, x.status)
-		for _, problem := range slices.Concat(x.ofRequest, x.ofAnswer) {
+		for _, problem := range slices.Concat(x.ofRequest, x.ofResponse) {
 			t.Errorf("%s: %s", where, problem)
 		}
-		for _, member := range x.undocumented {
-			t.Errorf("%s: the spec does not name %s", where, member)
+		for _, field := range x.undocumented {
+			t.Errorf("%s: the spec does not name %s", where, field)
 		}
 	}
 	for _, id := range theSpec(t).operations() {
-		if !answered[id] {
-			t.Errorf("the tour never gets an answer of %s", id)
+		if !succeeded[id] {
+			t.Errorf("no call of %s succeeds", id)
 		}
 	}
 }
@@ -163,7 +162,7 @@ func (tr *tour) people() {
 	if len(info.IdentitySet) < 2 {
 		tr.t.Errorf("userinfo has %d identities, want the linked ones", len(info.IdentitySet))
 	}
-	found, err := tr.user.GetIdentities(tr.ctx, &gen.GetIdentitiesParams{Usernames: []string{tr.ready.Users[0].Username, "nobody@example.edu"}})
+	found, err := tr.user.GetIdentities(tr.ctx, &gen.GetIdentitiesParams{Usernames: []string{tr.ready.Users[0].Username, "unknown@example.edu"}})
 	must(tr, "identities by username", found, err)
 	include := []gen.IdentityInclude{gen.IdentityIncludeIdentityProvider}
 	params := gen.GetIdentitiesParams{Usernames: []string{"new@example.edu"}, Provision: true}
@@ -195,13 +194,13 @@ func (tr *tour) grants() {
 	token, err := set.ByScopes(portal.Scopes...)
 	must(tr, "the portal's token", token, err)
 	options := flows.IntrospectOptions{IdentitySet: true, IdentitySetDetail: true, SessionInfo: true, Policies: []string{tr.ready.PolicyID}}
-	said, err := portal.Introspect(tr.ctx, token.AccessToken, options)
-	must(tr, "introspect", said, err)
-	if !said.Active || len(said.IdentitySetDetail) == 0 || len(said.PolicyEvaluations) != 1 {
-		tr.t.Errorf("introspection: active %v, %d identities, %d policies", said.Active, len(said.IdentitySetDetail), len(said.PolicyEvaluations))
+	introspection, err := portal.Introspect(tr.ctx, token.AccessToken, options)
+	must(tr, "introspect", introspection, err)
+	if !introspection.Active || len(introspection.IdentitySetDetail) == 0 || len(introspection.PolicyEvaluations) != 1 {
+		tr.t.Errorf("introspection: active %v, %d identities, %d policies", introspection.Active, len(introspection.IdentitySetDetail), len(introspection.PolicyEvaluations))
 	}
-	said, err = portal.Introspect(tr.ctx, "no-token-at-all", flows.IntrospectOptions{})
-	must(tr, "introspect an unknown token", said, err)
+	introspection, err = portal.Introspect(tr.ctx, "no-token-at-all", flows.IntrospectOptions{})
+	must(tr, "introspect an unknown token", introspection, err)
 	dependent := must2(tr)(portal.DependentTokens(tr.ctx, token.AccessToken, flows.DependentOptions{RefreshTokens: true}))
 	if got := len(dependent.All()); got != len(tr.ready.DependentGrant.Expect) {
 		tr.t.Errorf("%d dependent tokens, want %d", got, len(tr.ready.DependentGrant.Expect))
@@ -294,12 +293,12 @@ func (tr *tour) clients(project string) {
 	tr.scopes(id)
 
 	child := gen.ClientCreate{Name: "Child", PublicClient: value(false)}
-	born, err := tr.app.CreateClient(tr.ctx, gen.CreateClientBody{Client: child})
-	must(tr, "create child client", born, err)
+	childClient, err := tr.app.CreateClient(tr.ctx, gen.CreateClientBody{Client: child})
+	must(tr, "create child client", childClient, err)
 	instance := gen.ClientCreate{Name: "Instance", TemplateID: tr.ready.TemplateID}
-	made, err := tr.public.CreateClient(tr.ctx, gen.CreateClientBody{Client: instance})
-	must(tr, "create instance", made, err)
-	if made.Included.ClientCredential.Secret == "" {
+	created, err := tr.public.CreateClient(tr.ctx, gen.CreateClientBody{Client: instance})
+	must(tr, "create instance", created, err)
+	if created.Included.ClientCredential.Secret == "" {
 		tr.t.Error("the instance has no secret")
 	}
 	got, err = tr.user.DeleteClient(tr.ctx, id)
@@ -321,8 +320,8 @@ func (tr *tour) credentials(client string) {
 			tr.t.Error("a listed credential shows its secret")
 		}
 	}
-	gone, err := tr.user.DeleteClientCredential(tr.ctx, client, created.Credential.ID)
-	must(tr, "delete credential", gone, err)
+	deleted, err := tr.user.DeleteClientCredential(tr.ctx, client, created.Credential.ID)
+	must(tr, "delete credential", deleted, err)
 }
 
 func (tr *tour) scopes(client string) {
@@ -381,43 +380,43 @@ func authorizeParams(t *testing.T, text string) *gen.AuthorizeParams {
 	}
 }
 
-// TestDoubleRefusesAsDescribed makes requests that fail. What the spec says of
-// such requests does not count, what it says of the answers does.
-func TestDoubleRefusesAsDescribed(t *testing.T) {
+// TestAuthtest_ErrorResponsesConformToSpec makes requests that fail. Only the
+// responses must conform.
+func TestAuthtest_ErrorResponsesConformToSpec(t *testing.T) {
 	t.Parallel()
 	tr := newTour(t)
 	set := tr.signIn(tr.native().Start())
 	token, _ := set.ByResourceServer(scopes.AuthResourceServer)
-	stranger := tr.public.WithCredentials(globusauth.Bearer("not-a-token"))
+	invalid := tr.public.WithCredentials(globusauth.Bearer("not-a-token"))
 	user := tr.public.WithCredentials(globusauth.Bearer(token.AccessToken))
-	impostor := tr.public.WithCredentials(globusauth.Basic(tr.ready.ConfidentialClientID, "wrong"))
-	const nobody = "00000000-0000-4000-8000-00000000dead"
+	wrongSecret := tr.public.WithCredentials(globusauth.Basic(tr.ready.ConfidentialClientID, "wrong"))
+	const unknown = "00000000-0000-4000-8000-00000000dead"
 	for _, test := range []struct {
 		name   string
 		call   func() error
 		status int
 	}{
-		{"unknown token", func() error { return only(stranger.GetProjects(t.Context())) }, http.StatusUnauthorized},
-		{"unknown token at userinfo", func() error { return only(stranger.GetUserinfo(t.Context())) }, http.StatusUnauthorized},
+		{"unknown token", func() error { return only(invalid.GetProjects(t.Context())) }, http.StatusUnauthorized},
+		{"unknown token at userinfo", func() error { return only(invalid.GetUserinfo(t.Context())) }, http.StatusUnauthorized},
 		{"wrong secret", func() error {
-			return only(impostor.Introspect(t.Context(), gen.IntrospectRequest{Token: "x"}))
+			return only(wrongSecret.Introspect(t.Context(), gen.IntrospectRequest{Token: "x"}))
 		}, http.StatusUnauthorized},
-		{"no project", func() error { return only(user.GetProject(t.Context(), nobody)) }, http.StatusNotFound},
-		{"no policy", func() error { return only(user.GetPolicy(t.Context(), nobody)) }, http.StatusNotFound},
-		{"no client", func() error { return only(user.GetClient(t.Context(), nobody)) }, http.StatusNotFound},
-		{"no scope", func() error { return only(user.GetScope(t.Context(), nobody)) }, http.StatusNotFound},
-		{"no identity", func() error { return only(user.GetIdentity(t.Context(), nobody, nil)) }, http.StatusNotFound},
-		{"dead code", func() error {
+		{"no project", func() error { return only(user.GetProject(t.Context(), unknown)) }, http.StatusNotFound},
+		{"no policy", func() error { return only(user.GetPolicy(t.Context(), unknown)) }, http.StatusNotFound},
+		{"no client", func() error { return only(user.GetClient(t.Context(), unknown)) }, http.StatusNotFound},
+		{"no scope", func() error { return only(user.GetScope(t.Context(), unknown)) }, http.StatusNotFound},
+		{"no identity", func() error { return only(user.GetIdentity(t.Context(), unknown, nil)) }, http.StatusNotFound},
+		{"unknown code", func() error {
 			return only(tr.public.Token(t.Context(), gen.TokenRequest{
-				GrantType: gen.GrantTypeAuthorizationCode, ClientID: tr.ready.NativeClientID, Code: "dead",
+				GrantType: gen.GrantTypeAuthorizationCode, ClientID: tr.ready.NativeClientID, Code: "unknown",
 				CodeVerifier: strings.Repeat("v", 43), RedirectURI: "http://127.0.0.1:45678/callback",
 			}))
 		}, http.StatusBadRequest},
-		{"no such grant", func() error {
+		{"unsupported grant", func() error {
 			return only(tr.public.Token(t.Context(), gen.TokenRequest{GrantType: "password", ClientID: tr.ready.NativeClientID}))
 		}, http.StatusBadRequest},
 		{"both lists", func() error {
-			params := gen.GetIdentityProvidersParams{IDs: []string{nobody}, Domains: []string{"example.edu"}}
+			params := gen.GetIdentityProvidersParams{IDs: []string{unknown}, Domains: []string{"example.edu"}}
 			return only(user.GetIdentityProviders(t.Context(), &params))
 		}, http.StatusBadRequest},
 		{"client of both types", func() error {
@@ -440,7 +439,7 @@ func TestDoubleRefusesAsDescribed(t *testing.T) {
 			if x.status != test.status {
 				t.Errorf("%s: status %d, want %d: %s", test.name, x.status, test.status, x.body)
 			}
-			for _, problem := range x.ofAnswer {
+			for _, problem := range x.ofResponse {
 				t.Errorf("%s: %s: %s", test.name, problem, x.body)
 			}
 		}

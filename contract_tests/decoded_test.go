@@ -33,10 +33,10 @@ var withSecrets = jsonv2.JoinMarshalers(
 	}),
 )
 
-// checkKept writes the decoded value as JSON again and wants every member of
-// the recorded answer that the spec names in it, with its value. Null, empty
-// and absent read alike; times are compared as times.
-func checkKept(t *testing.T, rec record, decoded any) {
+// checkDecoded encodes the decoded value and checks that no field of the recorded
+// response that the spec names is lost. Null, empty and absent are equal; times are
+// compared as times.
+func checkDecoded(t *testing.T, rec record, decoded any) {
 	t.Helper()
 	text, err := jsonv2.Marshal(decoded, jsonv1.DefaultOptionsV1(), jsonv2.WithMarshalers(withSecrets))
 	if err != nil {
@@ -46,16 +46,16 @@ func checkKept(t *testing.T, rec record, decoded any) {
 	if err := json.Unmarshal(text, &ours); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(rec.answer.JSON, &recorded); err != nil {
+	if err := json.Unmarshal(rec.response.JSON, &recorded); err != nil {
 		t.Fatal(err)
 	}
 	route, _, err := theSpec(t).router.FindRoute(requestOf(t, rec))
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := answerSchema(route.Operation, rec.answer.Status)
+	schema := responseSchema(route.Operation, rec.response.Status)
 	if _, isList := recorded.([]any); isList {
-		// The dependent grant answers a bare list, which is read as other_tokens.
+		// The dependent grant returns a bare list, which is read as other_tokens.
 		object, ok := ours.(map[string]any)
 		if !ok {
 			t.Fatalf("got %s", text)
@@ -65,40 +65,40 @@ func checkKept(t *testing.T, rec record, decoded any) {
 	if slices.Contains(nested, rec.label) {
 		object, ok := recorded.(map[string]any)
 		if !ok {
-			t.Fatalf("recorded is not nested: %s", rec.answer.JSON)
+			t.Fatalf("recorded is not nested: %s", rec.response.JSON)
 		}
 		recorded = object["client"]
 	}
-	k := keeper{}
-	k.kept(schema, recorded, ours, "")
-	if k.compared == 0 && !empty(recorded) {
+	c := comparison{}
+	c.fields(schema, recorded, ours, "")
+	if c.compared == 0 && !empty(recorded) {
 		t.Error("nothing was compared")
 	}
-	for _, problem := range k.problems {
+	for _, problem := range c.problems {
 		t.Error(problem)
 	}
 }
 
-// nested are answers that hold the whole document once more under "client". The
-// recording is a slip, which the client reads all the same.
+// nested are responses with the whole document again under "client": a mistake of
+// the recording, which the client accepts.
 var nested = []string{
 	"create_native_app_instance/default", "create_native_app_instance/template_id_str",
 	"create_native_app_instance/template_id_uuid", "create_native_app_instance/name",
 }
 
-type keeper struct {
+type comparison struct {
 	compared int
 	problems []string
 }
 
-func (k *keeper) lost(pointer string, recorded, ours any) {
-	k.problems = append(k.problems, fmt.Sprintf("at %s: recorded %s, we have %s", pointer, jsonText(recorded), jsonText(ours)))
+func (c *comparison) lost(pointer string, recorded, ours any) {
+	c.problems = append(c.problems, fmt.Sprintf("at %s: recorded %s, got %s", pointer, jsonText(recorded), jsonText(ours)))
 }
 
-func (k *keeper) kept(schema *openapi3.Schema, recorded, ours any, pointer string) {
+func (c *comparison) fields(schema *openapi3.Schema, recorded, ours any, pointer string) {
 	if empty(recorded) {
 		if !empty(ours) {
-			k.lost(pointer, recorded, ours)
+			c.lost(pointer, recorded, ours)
 		}
 		return
 	}
@@ -106,67 +106,67 @@ func (k *keeper) kept(schema *openapi3.Schema, recorded, ours any, pointer strin
 	case map[string]any:
 		object, ok := ours.(map[string]any)
 		if !ok {
-			k.lost(pointer, recorded, ours)
+			c.lost(pointer, recorded, ours)
 			return
 		}
 		free := schema.AdditionalProperties.Has != nil && *schema.AdditionalProperties.Has
-		for name, member := range recorded {
+		for name, field := range recorded {
 			at := pointer + "/" + name
-			next := memberSchema(schema, name)
+			next := fieldSchema(schema, name)
 			switch {
 			case next != nil:
-				k.kept(next, member, object[name], at)
+				c.fields(next, field, object[name], at)
 			case free:
-				k.same(member, object[name], at)
+				c.same(field, object[name], at)
 			}
 		}
 	case []any:
 		items, ok := ours.([]any)
 		if !ok || len(items) != len(recorded) {
-			k.lost(pointer, recorded, ours)
+			c.lost(pointer, recorded, ours)
 			return
 		}
 		for i := range recorded {
-			k.kept(itemSchema(schema), recorded[i], items[i], fmt.Sprintf("%s/%d", pointer, i))
+			c.fields(itemSchema(schema), recorded[i], items[i], fmt.Sprintf("%s/%d", pointer, i))
 		}
 	case string:
 		if schema.Format == "date-time" {
-			k.sameTime(recorded, ours, pointer)
+			c.sameTime(recorded, ours, pointer)
 			return
 		}
-		k.same(recorded, ours, pointer)
+		c.same(recorded, ours, pointer)
 	default:
-		k.same(recorded, ours, pointer)
+		c.same(recorded, ours, pointer)
 	}
 }
 
-func (k *keeper) same(recorded, ours any, pointer string) {
-	k.compared++
+func (c *comparison) same(recorded, ours any, pointer string) {
+	c.compared++
 	a, isNumber := recorded.(float64)
 	b, ok := ours.(float64)
 	if isNumber && ok && math.Abs(a-b) < 1e-6 { // unixtime keeps microseconds
 		return
 	}
 	if !reflect.DeepEqual(recorded, ours) {
-		k.lost(pointer, recorded, ours)
+		c.lost(pointer, recorded, ours)
 	}
 }
 
-func (k *keeper) sameTime(recorded string, ours any, pointer string) {
-	k.compared++
+func (c *comparison) sameTime(recorded string, ours any, pointer string) {
+	c.compared++
 	text, _ := ours.(string)
 	want, err := time.Parse(time.RFC3339Nano, recorded)
 	if err != nil {
-		k.problems = append(k.problems, fmt.Sprintf("at %s: recorded %v", pointer, err))
+		c.problems = append(c.problems, fmt.Sprintf("at %s: recorded %v", pointer, err))
 		return
 	}
 	got, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || !got.Equal(want) {
-		k.lost(pointer, recorded, ours)
+		c.lost(pointer, recorded, ours)
 	}
 }
 
-// empty says whether a value reads as the zero value of its field.
+// empty reports whether a value decodes to the zero value of its field.
 func empty(value any) bool {
 	switch value := value.(type) {
 	case nil:
@@ -180,8 +180,8 @@ func empty(value any) bool {
 	case []any:
 		return len(value) == 0
 	case map[string]any:
-		for _, member := range value {
-			if !empty(member) {
+		for _, field := range value {
+			if !empty(field) {
 				return false
 			}
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/globusauth/globusauth"
 )
 
-// What the recorded requests were made with.
+// The values of the recorded requests.
 const (
 	baseURL      = "https://auth.globus.org"
 	clientID     = "7fb58e00-839d-44e3-8047-10a502612dca"
@@ -25,32 +25,31 @@ const (
 	id2          = "22222222-2222-4222-8222-222222222222"
 )
 
-// world is what one record is replayed in: our client over a mocked transport
-// that answers the recorded request and no other.
-type world struct {
-	t      *testing.T
-	ctx    context.Context //nolint:containedctx // of one test
-	public *globusauth.Client
-	user   *globusauth.Client // with a person's token
-	app    *globusauth.Client // with a confidential client's secret
-	// respond replaces the answer to what follows.
-	respond   *recordedAnswer
+// mocked is our client over a mocked transport, which responds to the recorded
+// request only.
+type mocked struct {
+	t         *testing.T
+	ctx       context.Context //nolint:containedctx // The context of one test.
+	public    *globusauth.Client
+	user      *globusauth.Client // with a person's token
+	app       *globusauth.Client // with a confidential client's secret
+	response  *recordedResponse
 	exchanges []exchange
 }
 
-// newWorld answers with what was recorded, else with the first example of the
+// newMocked responds with the recorded response, or with the first example of the
 // spec.
-func newWorld(t *testing.T, rec record) *world {
+func newMocked(t *testing.T, rec record) *mocked {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), respond: rec.answer}
+	w := &mocked{t: t, ctx: t.Context(), response: rec.response}
 	mock := httpmock.NewMockTransport()
 	responder := func(req *http.Request) (*http.Response, error) {
-		answer := w.respond
-		if answer == nil {
-			answer = exampleAnswer(t, theSpec(t), req)
+		response := w.response
+		if response == nil {
+			response = exampleResponse(t, theSpec(t), req)
 		}
-		resp := httpmock.NewBytesResponse(answer.Status, answer.bytes())
-		for name, value := range answer.Headers {
+		resp := httpmock.NewBytesResponse(response.Status, response.bytes())
+		for name, value := range response.Headers {
 			resp.Header.Set(name, value)
 		}
 		return resp, nil
@@ -74,34 +73,34 @@ func newWorld(t *testing.T, rec record) *world {
 	return w
 }
 
-func (w *world) answerWith(text string) {
-	w.respond = &recordedAnswer{
+func (w *mocked) respondWith(text string) {
+	w.response = &recordedResponse{
 		Status: http.StatusOK, Headers: map[string]string{"Content-Type": "application/json"}, JSON: json.RawMessage(text),
 	}
 }
 
-// exampleAnswer makes the answer that the spec shows for a request.
-func exampleAnswer(t *testing.T, spec *conformance, req *http.Request) *recordedAnswer {
+// exampleResponse returns the spec's example response to a request.
+func exampleResponse(t *testing.T, spec *conformance, req *http.Request) *recordedResponse {
 	t.Helper()
 	route, _, err := spec.router.FindRoute(req)
 	if err != nil {
 		t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
 	}
-	answer := &recordedAnswer{Status: http.StatusOK, Headers: map[string]string{}}
+	response := &recordedResponse{Status: http.StatusOK, Headers: map[string]string{}}
 	ok := route.Operation.Responses.Status(http.StatusOK)
 	for mediaType, content := range ok.Value.Content {
-		answer.Headers["Content-Type"] = mediaType
+		response.Headers["Content-Type"] = mediaType
 		example := firstExample(content.Examples)
 		if mediaType == "application/json" {
-			answer.JSON, err = json.Marshal(example)
+			response.JSON, err = json.Marshal(example)
 		} else {
-			answer.Body, _ = example.(string)
+			response.Body, _ = example.(string)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	return answer
+	return response
 }
 
 func firstExample(examples openapi3.Examples) any {
@@ -116,8 +115,8 @@ func firstExample(examples openapi3.Examples) any {
 // clientInfo is the grammar of X-Globus-Client-Info.
 var clientInfo = regexp.MustCompile(`^product=globusauth-go,version=[^,;=]+(;product=[^,;=]+(,version=[^,;=]+)?)*$`)
 
-// manners are what holds of each of our requests, whatever was recorded.
-func manners(x exchange) []string {
+// commonProblems checks what holds for each of our requests.
+func commonProblems(x exchange) []string {
 	var problems []string
 	if got := x.request.Header.Get("X-Globus-Client-Info"); !clientInfo.MatchString(got) {
 		problems = append(problems, "X-Globus-Client-Info is "+got)
@@ -137,7 +136,7 @@ func manners(x exchange) []string {
 	return problems
 }
 
-// requestOf is the bare request of a record, to find its operation.
+// requestOf returns the request of a record without its body, to find its operation.
 func requestOf(t *testing.T, rec record) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), rec.method, baseURL+rec.path, http.NoBody)

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	pythonTool  = "99999999-9999-4999-8999-999999999999" // what the user's token is issued to
+	pythonTool  = "99999999-9999-4999-8999-999999999999" // the client of the user's token
 	pythonUser  = "alice@a.edu"
 	pythonOwner = "33333333-3333-4333-8333-333333333333" // of the recorded scopes
 	pythonScope = "https://auth.globus.org/scopes/" + clientID + "/jobs"
 )
 
-// pythonWorld is a world in which the recorded requests are about something
-// that exists: most records call everything id1 and id2.
+// pythonWorld has the objects of the recorded requests. Most records use id1 and id2
+// for all of them.
 func pythonWorld(label string) authtest.World {
 	aboutClient := strings.Contains(label, "_client") || strings.Contains(label, "create_scope") || strings.Contains(label, "native_app_instance")
 	native := strings.HasPrefix(label, "NativeApp") || strings.HasPrefix(label, "AuthLogin") || strings.HasPrefix(label, "native")
@@ -29,7 +29,7 @@ func pythonWorld(label string) authtest.World {
 		ID: id1, Username: pythonUser, Name: "Alice", Email: pythonUser,
 		Linked: []authtest.User{{Username: "bob@example.org", Name: "Bob"}},
 	}
-	if aboutClient { // a client that can act on its own is an identity, too
+	if aboutClient { // a confidential client is an identity, too
 		user.ID = "44444444-4444-4444-8444-444444444444"
 	}
 	world := authtest.World{
@@ -64,17 +64,17 @@ func pythonWorld(label string) authtest.World {
 		}
 		world.Clients = append(world.Clients, client)
 	}
-	if !strings.Contains(label, "delete_project") { // only an empty one can be deleted
+	if !strings.Contains(label, "delete_project") { // only an empty project can be deleted
 		world.Policies = []authtest.Policy{{ID: id1, Project: id1, Name: "One"}, {ID: id2, Project: id1, Name: "Two"}}
 	}
 	return world
 }
 
-// pythonPeer sends what the Python SDK sends to a double that answers as
+// pythonPeer sends the requests of the Python SDK to a test double with the base URL
 // https://auth.globus.org.
 type pythonPeer struct {
 	t      *testing.T
-	double *authtest.Server
+	server *authtest.Server
 	url    string
 	client *http.Client
 }
@@ -82,31 +82,31 @@ type pythonPeer struct {
 func newPythonPeer(t *testing.T, label string) *pythonPeer {
 	t.Helper()
 	world := pythonWorld(label)
-	double, err := authtest.NewServer(authtest.Config{World: &world, BaseURL: baseURL})
+	server, err := authtest.NewServer(authtest.Config{World: &world, BaseURL: baseURL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener := httptest.NewServer(double.Handler())
+	listener := httptest.NewServer(server.Handler())
 	t.Cleanup(listener.Close)
 	client := &http.Client{
 		Transport:     &http.Transport{DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(client.CloseIdleConnections)
-	return &pythonPeer{t: t, double: double, url: listener.URL, client: client}
+	return &pythonPeer{t: t, server: server, url: listener.URL, client: client}
 }
 
-// token makes a token of the user for Globus Auth.
+// token issues a token of the user for Globus Auth.
 func (p *pythonPeer) token() string {
 	p.t.Helper()
 	const auth = "urn:globus:auth:scope:auth.globus.org:"
-	return p.double.Issue(authtest.Grant{
+	return p.server.Issue(authtest.Grant{
 		User: pythonUser, Client: pythonTool,
 		Scopes: []string{"openid", "profile", "email", auth + "manage_projects", auth + "view_identities", auth + "view_consents", auth + "view_identity_set"},
 	})[0].AccessToken
 }
 
-// pythonRequest is a recorded request, to the byte.
+// pythonRequest is a recorded request.
 type pythonRequest struct {
 	Label    string            `json:"label"`
 	Method   string            `json:"method"`
@@ -118,7 +118,7 @@ type pythonRequest struct {
 	Raised   string            `json:"raised"`
 }
 
-// pythonResult is an answer with its decoded body.
+// pythonResult is a response with its decoded body.
 type pythonResult struct {
 	t      *testing.T
 	status int
@@ -160,11 +160,11 @@ func (p *pythonPeer) send(r pythonRequest) pythonResult {
 	}
 	result := pythonResult{t: p.t, status: resp.StatusCode, header: resp.Header, body: text}
 	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" {
-		p.t.Errorf("Content-Encoding %q, and identity was asked for", encoding)
+		p.t.Errorf("Content-Encoding %q, want identity", encoding)
 	}
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
 		decoder := json.NewDecoder(bytes.NewReader(text))
-		decoder.UseNumber() // to tell integers from floats
+		decoder.UseNumber() // to distinguish integers from floats
 		if err := decoder.Decode(&result.json); err != nil {
 			p.t.Fatalf("%v: %s", err, text)
 		}
@@ -193,7 +193,7 @@ func (p *pythonPeer) get(path, rawQuery, token string) pythonResult {
 	return p.send(pythonRequest{Method: http.MethodGet, Path: path, RawQuery: rawQuery, Headers: headers})
 }
 
-// ok ends the test unless the answer is a success with a JSON object.
+// ok ends the test unless the response is a success with a JSON object.
 func (r pythonResult) ok() map[string]any {
 	r.t.Helper()
 	object, isObject := r.json.(map[string]any)
@@ -203,8 +203,8 @@ func (r pythonResult) ok() map[string]any {
 	return object
 }
 
-// refusedWith wants an error that the Python SDK can take apart: its code,
-// request ID and messages come from here.
+// refusedWith checks an error from which the Python SDK reads the code, the request
+// ID and the messages.
 func (r pythonResult) refusedWith(status int, code string) {
 	r.t.Helper()
 	object, _ := r.json.(map[string]any)
@@ -213,19 +213,19 @@ func (r pythonResult) refusedWith(status int, code string) {
 		r.t.Fatalf("status %d, want %d with errors: %s", r.status, status, r.body)
 	}
 	for _, item := range errors {
-		members, _ := item.(map[string]any)
+		fields, _ := item.(map[string]any)
 		for _, name := range []string{"status", "id", "code", "detail", "title"} {
-			if text, _ := members[name].(string); text == "" {
-				r.t.Errorf("errors[].%s is %v, want a text", name, members[name])
+			if text, _ := fields[name].(string); text == "" {
+				r.t.Errorf("errors[].%s is %v, want a string", name, fields[name])
 			}
 		}
-		if members["code"] != code {
-			r.t.Errorf("code %v, want %s", members["code"], code)
+		if fields["code"] != code {
+			r.t.Errorf("code %v, want %s", fields["code"], code)
 		}
 	}
 }
 
-// oauthError wants an error of RFC 6749.
+// oauthError checks an error of RFC 6749.
 func (r pythonResult) oauthError(status int, code string) {
 	r.t.Helper()
 	object, _ := r.json.(map[string]any)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// record is one request as another client sent it, or as the service is known
-// to take it, with the answer where one was recorded.
+// record is one request as another client sent it, or as the service documents it,
+// with the response where one was recorded.
 type record struct {
 	label   string // unique within its table
 	method  string
@@ -21,8 +21,8 @@ type record struct {
 	body    body
 	refused bool // the other client refused to send it
 
-	args   json.RawMessage // what the other client was called with
-	answer *recordedAnswer
+	args     json.RawMessage // arguments of the other client's call
+	response *recordedResponse
 }
 
 type bodyKind int
@@ -40,14 +40,14 @@ type body struct {
 	form url.Values
 }
 
-type recordedAnswer struct {
+type recordedResponse struct {
 	Status  int               `json:"status"`
 	Headers map[string]string `json:"headers"`
 	JSON    json.RawMessage   `json:"json"`
-	Body    string            `json:"body"` // what is not JSON
+	Body    string            `json:"body"` // a body that is not JSON
 }
 
-func (a recordedAnswer) bytes() []byte {
+func (a recordedResponse) bytes() []byte {
 	if a.JSON == nil {
 		return []byte(a.Body)
 	}
@@ -76,8 +76,7 @@ func (p pairs) values() url.Values {
 	return values
 }
 
-// pythonRecords reads recordings of the Python SDK, and what is written in
-// their format.
+// pythonRecords reads recordings of the Python SDK, and other files in their format.
 func pythonRecords(t *testing.T, name string) []record {
 	t.Helper()
 	var file struct {
@@ -102,7 +101,7 @@ func pythonRecords(t *testing.T, name string) []record {
 			for key, value := range r.Headers {
 				rec.headers.Set(key, value)
 			}
-			rec.body = someBody(t, r.JSON, r.Form.values())
+			rec.body = parseBody(t, r.JSON, r.Form.values())
 		}
 		records = append(records, rec)
 	}
@@ -161,14 +160,14 @@ func javaScriptRecords(t *testing.T) []record {
 		for key, value := range r.Request.Form {
 			form.Set(key, value)
 		}
-		rec.body = someBody(t, r.Request.JSON, form)
+		rec.body = parseBody(t, r.Request.JSON, form)
 		records = append(records, rec)
 	}
 	return records
 }
 
-// answerRecords reads every file of requests with their answers.
-func answerRecords(t *testing.T) []record {
+// responseRecords reads every file of requests with their responses.
+func responseRecords(t *testing.T) []record {
 	t.Helper()
 	var names []string
 	for _, pattern := range []string{"create_*", "update_*", "delete_*", "get_*", "oauth2_*", "*_extra", "userinfo", "openid_configuration", "jwk"} {
@@ -178,7 +177,7 @@ func answerRecords(t *testing.T) []record {
 		}
 		for _, name := range found {
 			if pattern == "*_extra" && strings.HasPrefix(filepath.Base(name), "oauth2_") {
-				continue // found already
+				continue // already found
 			}
 			names = append(names, filepath.Base(name))
 		}
@@ -190,7 +189,7 @@ func answerRecords(t *testing.T) []record {
 		if text[0] != '[' {
 			text = append(append(json.RawMessage{'['}, text...), ']')
 		}
-		var entries []answerEntry
+		var entries []responseEntry
 		if err := json.Unmarshal(text, &entries); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -201,7 +200,7 @@ func answerRecords(t *testing.T) []record {
 	return records
 }
 
-type answerEntry struct {
+type responseEntry struct {
 	Name    string `json:"name"`
 	Case    string `json:"case"`
 	Request struct {
@@ -211,15 +210,15 @@ type answerEntry struct {
 		JSON   json.RawMessage   `json:"json"`
 		Form   map[string]string `json:"form"`
 	} `json:"request"`
-	Response recordedAnswer  `json:"response"`
-	Metadata json.RawMessage `json:"metadata"`
+	Response recordedResponse `json:"response"`
+	Metadata json.RawMessage  `json:"metadata"`
 }
 
-func (e answerEntry) record(t *testing.T) record {
+func (e responseEntry) record(t *testing.T) record {
 	t.Helper()
 	rec := record{
 		label: e.Name + "/" + e.Case, method: e.Request.Method, path: e.Request.Path,
-		answer: &e.Response, args: e.Metadata,
+		response: &e.Response, args: e.Metadata,
 	}
 	var wrapped struct {
 		Args json.RawMessage `json:"args"`
@@ -237,14 +236,14 @@ func (e answerEntry) record(t *testing.T) record {
 	for key, value := range e.Request.Form {
 		form.Set(key, value)
 	}
-	rec.body = someBody(t, e.Request.JSON, form)
+	rec.body = parseBody(t, e.Request.JSON, form)
 	if rec.body.kind == bodyNone && rec.method != http.MethodGet && rec.method != http.MethodDelete {
 		rec.body.kind = bodyUnknown
 	}
 	return rec
 }
 
-func someBody(t *testing.T, text json.RawMessage, form url.Values) body {
+func parseBody(t *testing.T, text json.RawMessage, form url.Values) body {
 	t.Helper()
 	switch {
 	case len(text) > 0 && string(text) != "null":
