@@ -8,8 +8,8 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-// TestServerBrowser_SessionsAddUp signs two linked identities in, one after the other: in one browser both are in the
-// session, in two browsers one each.
+// TestServerBrowser_SessionsAddUp signs a user in twice, the second time with a linked identity: one browser has one session
+// with both, another browser has a session of its own.
 func TestServerBrowser_SessionsAddUp(t *testing.T) {
 	t.Parallel()
 	server := authtest.New(t)
@@ -29,7 +29,7 @@ func TestServerBrowser_SessionsAddUp(t *testing.T) {
 	}{
 		{func() (*url.URL, error) { return one(t.Context(), authorize("physics.example.edu")) }, []int{1}},
 		{func() (*url.URL, error) { return one(t.Context(), authorize("lab.example.org")) }, []int{2}},
-		{func() (*url.URL, error) { return other(t.Context(), authorize("lab.example.org")) }, []int{1, 2}},
+		{func() (*url.URL, error) { return other(t.Context(), authorize("lab.example.org")) }, []int{2, 2}},
 	} {
 		callback, err := step.browser()
 		if err != nil || callback.Query().Get("code") == "" {
