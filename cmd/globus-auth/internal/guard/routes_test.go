@@ -52,6 +52,7 @@ routes:
 		{"GET", "/admin/..", token, 400},
 		{"GET", "/admin//", token, 400},
 		{"GET", "/a%2F..%2Fadmin", token, 400},
+		{"GET", "/jobs%2F1", token, 400},
 		{"GET", `/a\..\admin`, token, 400},
 		{"GET", "/a%5cadmin", token, 400},
 		{"GET", "/admin;a=b", token, 400},

@@ -22,7 +22,7 @@ const (
 // upgraded connections (websockets) are closed. It closes the listeners.
 func (g *Guard) Serve(ctx context.Context, requests, admin net.Listener) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
+	defer stop() // ends upgraded connections
 	front := g.server(running, g.Handler())
 	back := g.server(running, g.Admin(func() bool { return ctx.Err() == nil }))
 	back.ReadTimeout, back.WriteTimeout = headerTimeout, headerTimeout
@@ -54,7 +54,6 @@ func (g *Guard) Serve(ctx context.Context, requests, admin net.Listener) error {
 	if front.Shutdown(grace) != nil {
 		g.log.WarnContext(ctx, "guard: requests in flight were cut off", slog.Duration("after", stopTimeout))
 	}
-	stop() // ends upgraded connections
 	_, _ = front.Close(), back.Close()
 	if g.transport != nil {
 		g.transport.CloseIdleConnections()
