@@ -18,36 +18,27 @@ const drawDepth = 64
 // forest is an empty string.
 func (f *Forest) String() string {
 	var b strings.Builder
-	type line struct {
-		at     int
-		indent string // of what is below
-		lead   string
-		depth  int
-	}
-	var stack []line
-	for _, root := range slices.Backward(f.roots) {
-		stack = append(stack, line{at: root, depth: 1})
-	}
-	for len(stack) > 0 {
-		current := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		b.WriteString(current.lead)
-		b.WriteString(f.describe(current.at))
-		b.WriteByte('\n')
-		children := f.nodes[current.at].children
-		if len(children) > 0 && current.depth == drawDepth {
-			fmt.Fprintf(&b, "%s└── ... %d more below\n", current.indent, f.count(children))
-			continue
-		}
-		for i, child := range slices.Backward(children) {
-			next := line{at: child, indent: current.indent + "│   ", lead: current.indent + "├── ", depth: current.depth + 1}
-			if i == len(children)-1 {
-				next.indent, next.lead = current.indent+"    ", current.indent+"└── "
-			}
-			stack = append(stack, next)
-		}
+	for _, root := range f.roots {
+		f.draw(&b, root, 1, "", "")
 	}
 	return b.String()
+}
+
+// draw draws one tree: lead is what stands before its first line, indent before the others.
+func (f *Forest) draw(b *strings.Builder, at, depth int, lead, indent string) {
+	fmt.Fprintf(b, "%s%s\n", lead, f.describe(at))
+	children := f.nodes[at].children
+	if len(children) > 0 && depth == drawDepth {
+		fmt.Fprintf(b, "%s└── ... %d more below\n", indent, f.count(children))
+		return
+	}
+	for i, child := range children {
+		if i < len(children)-1 {
+			f.draw(b, child, depth+1, indent+"├── ", indent+"│   ")
+		} else {
+			f.draw(b, child, depth+1, indent+"└── ", indent+"    ")
+		}
+	}
 }
 
 func (f *Forest) describe(at int) string {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/globusauth/globusauth/gen"
 )
@@ -113,33 +112,10 @@ func (f *Forest) measure() error {
 	}
 	for i := range f.nodes {
 		if f.nodes[i].height == 0 {
-			return f.cycleError(i)
+			return fmt.Errorf("consents: build forest: %w: by the dependency paths, consent %d is below itself or below one that is", ErrCycle, f.nodes[i].consent.ID)
 		}
 	}
 	return nil
-}
-
-// cycleError describes the cycle that the parents of a node end in.
-func (f *Forest) cycleError(at int) error {
-	for range f.nodes { // after so many steps up it must be on the cycle
-		at = f.nodes[at].parent
-	}
-	const most = 8
-	var ids []string
-	length := 0
-	for i := at; ; i = f.nodes[i].parent {
-		if length < most {
-			ids = append(ids, fmt.Sprint(f.nodes[i].consent.ID))
-		}
-		if length++; f.nodes[i].parent == at {
-			break
-		}
-	}
-	if length > most {
-		ids = append(ids, fmt.Sprintf("... %d more ...", length-most))
-	}
-	ids = append(ids, fmt.Sprint(f.nodes[at].consent.ID))
-	return fmt.Errorf("consents: build forest: %w: %s, by their dependency paths", ErrCycle, strings.Join(ids, " depends on "))
 }
 
 // Trees returns the roots, sorted by consent ID. The slice is the caller's.

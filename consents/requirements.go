@@ -32,9 +32,8 @@ func (m Missing) String() string {
 // package comment for what that means. An empty list is met by any forest. The
 // error is that of [scopes.Parse] for an element.
 func (f *Forest) Meets(required scopes.List) (bool, error) {
-	met := true
-	err := f.compare(required, func(_ int, _ *matcher, _ scopes.Node, s shortfall) { met = met && s.count == 0 })
-	return err == nil && met, err
+	missing, err := f.Missing(required)
+	return err == nil && len(missing) == 0, err
 }
 
 // Missing returns what is required and not consented to, in the order of the
@@ -43,40 +42,30 @@ func (f *Forest) Meets(required scopes.List) (bool, error) {
 // a missing scope nothing more is reported. The error is that of [scopes.Parse]
 // for an element.
 func (f *Forest) Missing(required scopes.List) ([]Missing, error) {
-	var missing []Missing
-	err := f.compare(required, func(element int, m *matcher, scope scopes.Node, s shortfall) {
-		for _, path := range m.paths(nil, s, scope, nil) {
-			missing = append(missing, Missing{Element: element, Path: path})
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return missing, nil
-}
-
-// compare tells what the forest lacks of every scope that is required.
-func (f *Forest) compare(required scopes.List, tell func(element int, m *matcher, scope scopes.Node, s shortfall)) error {
 	roots := make(map[string][]int)
 	for _, root := range f.roots {
 		name := f.nodes[root].consent.ScopeName
 		roots[name] = append(roots[name], root)
 	}
+	var missing []Missing
 	for i, element := range required {
 		graph, err := scopes.Parse(string(element))
 		if err != nil {
-			return fmt.Errorf("consents: required scope %d of the list: %w", i, err)
+			return nil, fmt.Errorf("consents: required scope %d of the list: %w", i, err)
 		}
 		m := &matcher{forest: f, needs: make(map[string]need)}
 		seen := make(map[string]bool) // a scope and the same as optional are one here
 		for _, scope := range graph.Roots() {
-			if !seen[scope.Name()] {
-				seen[scope.Name()] = true
-				tell(i, m, scope, m.match(roots[scope.Name()], scope))
+			if seen[scope.Name()] {
+				continue
+			}
+			seen[scope.Name()] = true
+			for _, path := range m.paths(nil, m.match(roots[scope.Name()], scope), scope, nil) {
+				missing = append(missing, Missing{Element: i, Path: path})
 			}
 		}
 	}
-	return nil
+	return missing, nil
 }
 
 // matcher compares trees with the scopes of one graph. It looks at every consent

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/uuid"
 )
 
 // call is the lookup of one key. It is in one of the map's lists, in a batch, or
@@ -279,7 +281,7 @@ func (m *Map) learn(b *batch, k key, e *entry) {
 		return
 	}
 	// A username in the form of an ID would stand for another identity.
-	if isID(e.identity.ID) {
+	if uuid.Valid(e.identity.ID) {
 		m.store(b, lower(e.identity.ID), e)
 	}
 	if k, err := parseKey(e.identity.Username); err == nil && k.kind == username {
@@ -294,7 +296,7 @@ func (m *Map) store(b *batch, text string, e *entry) {
 	if known := m.cached(text); known != nil && !known.missing {
 		// A record that came meanwhile is newer than its absence. A username stays with
 		// the identity that it found, also when another one of that name is looked up by ID.
-		if e.missing || b.kind == identityID && !isID(text) && lower(known.identity.ID) != lower(e.identity.ID) {
+		if e.missing || b.kind == identityID && !uuid.Valid(text) && lower(known.identity.ID) != lower(e.identity.ID) {
 			return
 		}
 	}

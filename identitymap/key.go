@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/globusauth/globusauth/internal/uuid"
 )
 
 // kind tells the two kinds of keys apart. They never share a request.
@@ -21,41 +23,18 @@ type key struct {
 	kind kind
 }
 
-const (
-	idLength          = 36
-	maxUsernameLength = 1024
-)
+const maxUsernameLength = 1024
 
 // parseKey returns the canonical form of a key. It does not allocate when text
 // is canonical already.
 func parseKey(text string) (key, error) {
-	if isID(text) {
+	if uuid.Valid(text) {
 		return key{lower(text), identityID}, nil
 	}
 	if reason := notUsername(text); reason != "" {
 		return key{}, &invalidKeyError{reason}
 	}
 	return key{lower(text), username}, nil
-}
-
-// isID reports whether text has the form of RFC 9562.
-func isID(text string) bool {
-	if len(text) != idLength {
-		return false
-	}
-	for i := range len(text) {
-		c := text[i]
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case c-'0' <= 9, c|0x20 >= 'a' && c|0x20 <= 'f':
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // notUsername returns why text cannot be a username, or nothing.

@@ -15,6 +15,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/uuid"
 )
 
 // Map finds identities by username and by ID. Make one with [New].
@@ -128,7 +129,7 @@ func (m *Map) Add(key string) bool {
 // response. The error is about an identity without an ID, or with a username
 // that is invalid.
 func (m *Map) Put(identity Identity) error {
-	if !isID(identity.ID) {
+	if !uuid.Valid(identity.ID) {
 		return &KeyError{identity.ID, errors.New("cannot be stored: an identity needs its ID")}
 	}
 	texts := []string{lower(identity.ID)}

@@ -33,39 +33,6 @@ func TestGraphString_EqualGraphs(t *testing.T) {
 	}
 }
 
-func TestGraphContains_Table(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		a, b string
-		want bool
-	}{
-		{"a", "", true},
-		{"", "a", false},
-		{"a b", "b", true},
-		{"a[b]", "a", true},
-		{"a", "a[b]", false},
-		{"a[b]", "b", false},
-		{"a", "*a", true},
-		{"*a", "a", false},
-		{"*a", "*a", true},
-		{"*a a", "a", true},
-		{"a[b]", "a[*b]", true},
-		{"a[*b]", "a[b]", false},
-		{"a[b[c d] e]", "a[b[*d]]", true},
-		{"a[b[c] d]", "a[c]", false},
-		{"a[b] b[c]", "a[b[c]]", true},
-		{"a b[c]", "a[b]", false},
-		{"c[a] d[b]", "c[b]", false},
-		{"c[a] d[b]", "d[b] c", true},
-		{"a b", "a b c", false},
-	}
-	for _, test := range tests {
-		if got := mustParse(t, test.a).Contains(mustParse(t, test.b)); got != test.want {
-			t.Errorf("%q contains %q: %v", test.a, test.b, got)
-		}
-	}
-}
-
 func TestGraphString_Canonical(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{

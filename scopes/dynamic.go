@@ -3,6 +3,8 @@ package scopes
 import (
 	"net/url"
 	"strings"
+
+	"github.com/globusauth/globusauth/internal/uuid"
 )
 
 // CollectionDataAccess returns the scope to reach the data of a mapped
@@ -37,7 +39,7 @@ func FlowUser(flowID string) Scope {
 // are compared exactly. Anything else is quoted: an ID from outside can then
 // neither add a scope nor pass validation.
 func safeID(id string) string {
-	if isUUID(id) {
+	if uuid.Valid(id) {
 		return strings.ToLower(id)
 	}
 	return quoted(id)
@@ -45,22 +47,3 @@ func safeID(id string) string {
 
 // quoted escapes text and puts it in quotes, which no scope name may hold.
 func quoted(text string) string { return `"` + url.PathEscape(text) + `"` }
-
-func isUUID(id string) bool {
-	if len(id) != 36 {
-		return false
-	}
-	for i := range len(id) {
-		switch i {
-		case 8, 13, 18, 23:
-			if id[i] != '-' {
-				return false
-			}
-		default:
-			if !strings.ContainsRune("0123456789abcdefABCDEF", rune(id[i])) {
-				return false
-			}
-		}
-	}
-	return true
-}

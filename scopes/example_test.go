@@ -68,10 +68,3 @@ func ExampleMerge() {
 	fmt.Println(merged, err)
 	// Output: openid transfer[data groups] <nil>
 }
-
-func ExampleGraph_Contains() {
-	granted, _ := scopes.Parse("openid transfer[data groups]")
-	needed, _ := scopes.Parse("transfer[*data]")
-	fmt.Println(granted.Contains(needed), needed.Contains(granted))
-	// Output: true false
-}

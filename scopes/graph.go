@@ -2,6 +2,7 @@ package scopes
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -10,7 +11,6 @@ import (
 // roots visits at most as many nodes as its text has bytes, at most 64 deep. The
 // zero Graph is empty.
 type Graph struct {
-	index map[string]int32
 	names []string
 	start []int32 // edges of node n are edges[start[n+1]:start[n+2]], roots edges[:start[1]]
 	edges []edge
@@ -70,7 +70,7 @@ func (g *Graph) out(from int32) []edge {
 // finish makes the graph: edges grouped by where they start, each once, checked
 // for cycles and size.
 func (b *builder) finish() (*Graph, error) {
-	g := &Graph{index: b.index, names: b.names}
+	g := &Graph{names: b.names}
 	g.group(b.edges)
 	if err := b.measure(g); err != nil {
 		return nil, err
@@ -121,92 +121,79 @@ func (g *Graph) group(edges []edge) {
 	g.start, g.edges = start, sorted[:kept]
 }
 
-// measure walks the graph depth first, without recursion, and computes for every
-// node how deep and how long it is in full.
+// measure says how large the graph is when it is written out in full, and refuses
+// one with a cycle or beyond the limits.
 func (b *builder) measure(g *Graph) error {
-	const (
-		unknown = iota // not reached yet
-		open           // on the way from the root to here
-		done
-	)
-	groups := len(g.names) + 1
-	state := make([]uint8, groups)
-	depth := make([]int32, groups)
-	size := make([]int64, groups)
-	next := make([]int32, groups)
-	copy(next, g.start)
-	stack := []int32{0}
-	state[0] = open
-	for len(stack) > 0 {
-		at := stack[len(stack)-1]
-		if next[at] < g.start[at+1] {
-			e := g.edges[next[at]]
-			next[at]++
-			switch to := e.to + 1; state[to] {
-			case open:
-				return b.fail(ErrCycle, int(e.element), int(e.offset), "%s", g.describeCycle(stack, to))
-			case unknown:
-				state[to] = open
-				stack = append(stack, to)
-			}
-			continue
-		}
-		stack = stack[:len(stack)-1]
-		state[at] = done
-		for i, e := range g.out(at) {
-			depth[at] = max(depth[at], depth[e.to+1]+1)
-			size[at] += size[e.to+1]
-			if i > 0 {
-				size[at]++ // the space
-			}
-			if e.optional {
-				size[at]++
-			}
-			if depth[at] > maxDepth {
-				return b.fail(ErrTooLarge, int(e.element), int(e.offset),
-					"a chain of more than %d scopes that depend on each other", maxDepth)
-			}
-		}
-		if at > 0 {
-			if size[at] > 0 {
-				size[at] += 2 // the brackets
-			}
-			size[at] += int64(len(g.names[at-1]))
-		}
-		if size[at] > maxText {
-			where := edge{element: -1}
-			if out := g.out(at); len(out) > 0 {
-				where = out[0]
-			}
-			return b.fail(ErrTooLarge, int(where.element), int(where.offset),
-				"written out in full, with shared dependencies repeated at every place, this is longer than %d bytes", maxText)
-		}
+	m := measurer{builder: b, graph: g, sizes: make([]size, len(g.names)+1)}
+	if err := m.visit(0, edge{element: -1}); err != nil {
+		return err
 	}
-	g.size = int(size[0])
+	g.size = m.sizes[0].length
 	return nil
 }
 
-// describeCycle writes the cycle that the edge from the top of the stack to node
-// closes, in the grammar of scopes.
-func (g *Graph) describeCycle(stack []int32, to int32) string {
-	from := len(stack) - 1
-	for stack[from] != to {
-		from--
+// size is how large a scope is with its dependencies: the zero value before it is known.
+type size struct {
+	length, depth int
+}
+
+// measurer visits every scope once, depth first.
+type measurer struct {
+	*builder
+
+	graph *Graph
+	sizes []size
+	path  []int32 // from the top level to the scope that is being visited
+}
+
+func (m *measurer) visit(at int32, by edge) error {
+	if len(m.path) > maxDepth {
+		return m.tooDeep(by)
 	}
-	cycle := stack[from:]
-	name := func(n int32) string { return shorten(g.names[n-1]) }
+	m.path = append(m.path, at)
+	var s size
+	out := m.graph.out(at)
+	if at > 0 {
+		s.length = len(m.graph.names[at-1]) + 2*min(len(out), 1) // the brackets
+	}
+	for i, e := range out {
+		to := e.to + 1
+		if start := slices.Index(m.path, to); start >= 0 {
+			return m.fail(ErrCycle, int(e.element), int(e.offset), "%s", m.describeCycle(m.path[start:]))
+		}
+		if m.sizes[to].length == 0 {
+			if err := m.visit(to, e); err != nil {
+				return err
+			}
+		}
+		if s.depth = max(s.depth, m.sizes[to].depth+1); s.depth > maxDepth {
+			return m.tooDeep(e)
+		}
+		s.length += m.sizes[to].length + min(i, 1) + btoi(e.optional) // a space before all but the first
+		if s.length > maxText {
+			return m.fail(ErrTooLarge, int(e.element), int(e.offset),
+				"written out in full, with shared dependencies repeated at every place, this is longer than %d bytes", maxText)
+		}
+	}
+	m.path = m.path[:len(m.path)-1]
+	m.sizes[at] = s
+	return nil
+}
+
+func (m *measurer) tooDeep(e edge) error {
+	return m.fail(ErrTooLarge, int(e.element), int(e.offset), "a chain of more than %d scopes that depend on each other", maxDepth)
+}
+
+// describeCycle writes a cycle in the grammar of scopes.
+func (m *measurer) describeCycle(cycle []int32) string {
 	const most = 4
-	var b strings.Builder
-	fmt.Fprintf(&b, "the cycle is ")
+	var names []string
 	for _, n := range cycle[:min(len(cycle), most)] {
-		b.WriteString(name(n) + "[")
+		names = append(names, shorten(m.graph.names[n-1]))
 	}
-	closing := min(len(cycle), most)
 	if len(cycle) > most {
-		fmt.Fprintf(&b, "... %d more ...[", len(cycle)-most)
-		closing++
+		names = append(names, fmt.Sprintf("... %d more ...", len(cycle)-most))
 	}
-	b.WriteString(name(to) + strings.Repeat("]", closing))
-	b.WriteString("; remove one of these dependencies")
-	return b.String()
+	names = append(names, names[0])
+	return "the cycle is " + strings.Join(names, "[") + strings.Repeat("]", len(names)-1) + "; remove one of these dependencies"
 }
