@@ -144,7 +144,8 @@ func secretHolders(t *testing.T) []any {
 	web := login.WebConfig{Flow: portal}
 	protection := resourceserver.Config{OAuth: portal}
 	return []any{
-		protection, must(resourceserver.New(protection)), resourceserver.CallerInfo{},
+		protection, must(resourceserver.New(protection)),
+		resourceserver.CallerInfo{},
 		config, client,
 		globusauth.Response{StatusCode: 200, Header: http.Header{"Location": {secretMark}}, Body: []byte(secretMark)},
 		apierror.FromResponse("do it", 400, http.Header{"X": {secretMark}}, []byte(secretMark)),

@@ -1,4 +1,4 @@
-// Package examples_test runs every example against the double.
+// Package examples_test runs every example against the test double.
 package examples_test
 
 import (
@@ -19,37 +19,37 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// The tool logs in once, by a code that the person copies; the second run and the job of
-// cron use what is stored; after the logout there is nothing.
+// The first run logs in with a code that the user copies. Later runs use the stored
+// tokens, until the logout.
 func TestTool(t *testing.T) {
 	t.Parallel()
-	double := authtest.New(t)
-	transfer := service(t, double, `{"DATA":[{"label":"survey data","status":"SUCCEEDED"},{"label":"backup","status":"ACTIVE"}]}`)
-	env := []string{"CLIENT_ID=" + double.Ready().NativeClientID, "HOME=" + t.TempDir(), "LOCALAPPDATA=" + t.TempDir()}
+	server := authtest.New(t)
+	transfer := service(t, server, `{"DATA":[{"label":"survey data","status":"SUCCEEDED"},{"label":"backup","status":"ACTIVE"}]}`)
+	env := []string{"CLIENT_ID=" + server.Ready().NativeClientID, "HOME=" + t.TempDir(), "LOCALAPPDATA=" + t.TempDir()}
 	tool := func(args ...string) *exec.Cmd {
-		return command(t, double, env, "tool", append([]string{"-no-browser", "-url", transfer.URL}, args...)...)
+		return command(t, server, env, "tool", append([]string{"-no-browser", "-url", transfer.URL}, args...)...)
 	}
 
 	var stderr bytes.Buffer
 	before := tool("-cron")
 	before.Stderr = &stderr
 	if before.Run() == nil {
-		t.Error("the job of cron succeeded without a login")
+		t.Error("the cron job succeeded without a login")
 	}
 	wantText(t, stderr.String(), "log in first", "a new login is needed")
 
 	const want = "SUCCEEDED survey data\nACTIVE backup\n"
-	if got := logIn(t, double, tool()); got != want {
+	if got := logIn(t, server, tool()); got != want {
 		t.Errorf("first run: got %q", got)
 	}
 	if got := succeed(t, tool("-cron")); got != want {
 		t.Errorf("second run: got %q", got)
 	}
-	double.Advance(72 * time.Hour) // the access token ends in the eyes of the service alone
+	server.Advance(72 * time.Hour) // the access token expires at the service only
 	if got := succeed(t, tool("-cron")); got != want {
 		t.Errorf("run after an expiry: got %q", got)
 	}
-	if grants := double.Stats().Grants; grants["authorization_code"]["ok"] != 1 || grants["refresh_token"]["ok"] != 1 {
+	if grants := server.Stats().Grants; grants["authorization_code"]["ok"] != 1 || grants["refresh_token"]["ok"] != 1 {
 		t.Errorf("got %v, want one login and one refresh", grants)
 	}
 	refused := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -66,32 +66,32 @@ func TestTool(t *testing.T) {
 	wantText(t, stderr.String(), "403")
 	succeed(t, tool("-logout"))
 	if tool("-cron").Run() == nil {
-		t.Error("the job of cron succeeded after the logout")
+		t.Error("the cron job succeeded after the logout")
 	}
 }
 
-// A tool that is ended while a refresh token is being spent does not lose the login.
-func TestTool_EndedDuringARefresh(t *testing.T) {
+// A signal during a refresh with a rotated refresh token does not lose the login.
+func TestTool_SignalDuringRefresh(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGTERM")
 	}
-	double := authtest.NewWith(t, authtest.Config{RotateRefreshTokens: true})
-	transfer := service(t, double, `{"DATA":[]}`)
-	env := []string{"CLIENT_ID=" + double.Ready().NativeClientID, "HOME=" + t.TempDir()}
+	server := authtest.NewWith(t, authtest.Config{RotateRefreshTokens: true})
+	transfer := service(t, server, `{"DATA":[]}`)
+	env := []string{"CLIENT_ID=" + server.Ready().NativeClientID, "HOME=" + t.TempDir()}
 	tool := func(args ...string) *exec.Cmd {
-		return command(t, double, env, "tool", append([]string{"-no-browser", "-url", transfer.URL}, args...)...)
+		return command(t, server, env, "tool", append([]string{"-no-browser", "-url", transfer.URL}, args...)...)
 	}
-	logIn(t, double, tool())
-	double.Advance(72 * time.Hour)
-	double.Inject(authtest.Fault{Kind: authtest.FaultSlowBody, Latency: time.Second, Operation: "token", Times: 1})
+	logIn(t, server, tool())
+	server.Advance(72 * time.Hour)
+	server.Inject(authtest.Fault{Kind: authtest.FaultSlowBody, Latency: time.Second, Operation: "token", Times: 1})
 	ended := tool("-cron")
 	if err := ended.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for double.Stats().Grants["refresh_token"]["ok"] == 0 {
+	for server.Stats().Grants["refresh_token"]["ok"] == 0 {
 		if t.Context().Err() != nil {
-			t.Fatal("the tool refreshes nothing")
+			t.Fatal("the tool does not refresh")
 		}
 		runtime.Gosched()
 	}
@@ -102,9 +102,8 @@ func TestTool_EndedDuringARefresh(t *testing.T) {
 	succeed(t, tool("-cron"))
 }
 
-// logIn plays the person: it opens the link that the program prints, and types the
-// code.
-func logIn(t *testing.T, double *authtest.Server, cmd *exec.Cmd) string {
+// logIn opens the link that the program prints, and enters the code.
+func logIn(t *testing.T, server *authtest.Server, cmd *exec.Cmd) string {
 	t.Helper()
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
@@ -122,8 +121,8 @@ func logIn(t *testing.T, double *authtest.Server, cmd *exec.Cmd) string {
 	var seen strings.Builder
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		seen.WriteString(lines.Text() + "\n")
-		if at := strings.Index(lines.Text(), double.BaseURL()); at >= 0 {
-			target, err := double.Login(t.Context(), "alice@example.edu", lines.Text()[at:])
+		if at := strings.Index(lines.Text(), server.BaseURL()); at >= 0 {
+			target, err := server.Login(t.Context(), "alice@example.edu", lines.Text()[at:])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,21 +135,21 @@ func logIn(t *testing.T, double *authtest.Server, cmd *exec.Cmd) string {
 	return stdout.String()
 }
 
-// A person signs in to the portal, is greeted by name, and signs out.
+// A user signs in, is shown by name, and signs out.
 func TestPortal(t *testing.T) {
 	t.Parallel()
-	double := authtest.New(t)
+	server := authtest.New(t)
 	address := freeAddress(t)
 	site := "http://" + address
-	client := double.AddClient(authtest.Client{Name: "Portal", Secret: "portal-secret-of-this-test", RedirectURIs: []string{site + "/callback"}})
+	client := server.AddClient(authtest.Client{Name: "Portal", Secret: "portal-secret-of-this-test", RedirectURIs: []string{site + "/callback"}})
 	env := []string{"CLIENT_ID=" + client.ID, "CLIENT_SECRET=portal-secret-of-this-test"}
-	serve(t, command(t, double, env, "portal", "-listen", address, "-redirect-uri", site+"/callback"), address)
+	serve(t, command(t, server, env, "portal", "-listen", address, "-redirect-uri", site+"/callback"), address)
 
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	browser := double.Client()
+	browser := server.Client()
 	browser.Jar = jar
 	wantText(t, get(t, browser, site+"/", "").body, "Sign in with Globus")
 	page := get(t, browser, site+"/login?next=/", "")
@@ -168,12 +167,12 @@ func TestPortal(t *testing.T) {
 
 func TestService(t *testing.T) {
 	t.Parallel()
-	double := authtest.New(t)
-	out := succeed(t, command(t, double, credentials(double.Ready()), "service", "alice@example.edu", "nobody@example.edu"))
-	wantText(t, out, "alice@example.edu "+double.Ready().Users[0].IdentityID, "nobody@example.edu is unknown\n")
+	server := authtest.New(t)
+	out := succeed(t, command(t, server, credentials(server.Ready()), "service", "alice@example.edu", "unknown@example.edu"))
+	wantText(t, out, "alice@example.edu "+server.Ready().Users[0].IdentityID, "unknown@example.edu is unknown\n")
 
 	var stderr bytes.Buffer
-	bad := command(t, double, []string{"CLIENT_ID=" + double.Ready().ConfidentialClientID, "CLIENT_SECRET=wrong"}, "service", "alice@example.edu")
+	bad := command(t, server, []string{"CLIENT_ID=" + server.Ready().ConfidentialClientID, "CLIENT_SECRET=wrong"}, "service", "alice@example.edu")
 	bad.Stderr = &stderr
 	if bad.Run() == nil {
 		t.Error("a wrong secret was accepted")
@@ -183,24 +182,24 @@ func TestService(t *testing.T) {
 
 func TestResourceServer(t *testing.T) {
 	t.Parallel()
-	double := authtest.New(t)
-	api := double.AddClient(authtest.Client{Name: "API", Secret: "api-secret-of-this-test", Scopes: []authtest.Scope{
+	server := authtest.New(t)
+	api := server.AddClient(authtest.Client{Name: "API", Secret: "api-secret-of-this-test", Scopes: []authtest.Scope{
 		{Suffix: "jobs", DependsOn: []authtest.Dependency{{Scope: string(scopes.GroupsViewMyGroups)}}},
 		{Suffix: "other"},
 	}})
 	const operators = "7d3c2b1a-0f9e-4d8c-b7a6-5e4d3c2b1a09"
-	if err := double.Add(authtest.World{Groups: []authtest.Group{{ID: operators, Name: "Operators", Members: []string{"alice@example.edu"}}}}); err != nil {
+	if err := server.Add(authtest.World{Groups: []authtest.Group{{ID: operators, Name: "Operators", Members: []string{"alice@example.edu"}}}}); err != nil {
 		t.Fatal(err)
 	}
 	issue := func(user, scope string, age time.Duration) string {
-		return double.Issue(authtest.Grant{User: user, Client: double.Ready().NativeClientID, Scopes: []string{scope}, Age: age})[0].AccessToken
+		return server.Issue(authtest.Grant{User: user, Client: server.Ready().NativeClientID, Scopes: []string{scope}, Age: age})[0].AccessToken
 	}
 	const alice, bob = "alice@example.edu", "bob@example.edu"
 	jobs, other := api.Scopes[0].Scope, api.Scopes[1].Scope
 	good := issue(alice, jobs, 0)
 	address := freeAddress(t)
 	env := []string{"CLIENT_ID=" + api.ID, "CLIENT_SECRET=api-secret-of-this-test", "JOBS_SCOPE=" + jobs, "OPERATORS=" + operators, "LISTEN=" + address}
-	serve(t, command(t, double, env, "resourceserver"), address)
+	serve(t, command(t, server, env, "resourceserver"), address)
 
 	for _, test := range []struct {
 		name, path, token string
@@ -220,7 +219,7 @@ func TestResourceServer(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := get(t, double.Client(), "http://"+address+test.path, test.token)
+			got := get(t, server.Client(), "http://"+address+test.path, test.token)
 			if got.status != test.status {
 				t.Errorf("got status %d, want %d", got.status, test.status)
 			}
@@ -229,25 +228,25 @@ func TestResourceServer(t *testing.T) {
 	}
 }
 
-// The administration makes the project as it should be; a second run finds nothing to
-// do, a third changes one value.
+// The first run creates everything, the second changes nothing, the third changes one
+// value.
 func TestAdministration(t *testing.T) {
 	t.Parallel()
-	double := authtest.New(t)
-	ready := double.Ready()
-	token := double.Issue(authtest.Grant{User: "alice@example.edu", Client: ready.NativeClientID, Scopes: []string{string(scopes.AuthManageProjects)}})[0].AccessToken
+	server := authtest.New(t)
+	ready := server.Ready()
+	token := server.Issue(authtest.Grant{User: "alice@example.edu", Client: ready.NativeClientID, Scopes: []string{string(scopes.AuthManageProjects)}})[0].AccessToken
 	administration := func(args ...string) string {
-		return succeed(t, command(t, double, []string{"ACCESS_TOKEN=" + token}, "administration", append([]string{"-project", ready.ProjectID}, args...)...))
+		return succeed(t, command(t, server, []string{"ACCESS_TOKEN=" + token}, "administration", append([]string{"-project", ready.ProjectID}, args...)...))
 	}
 	out := administration()
 	wantText(t, out, "policy created: laboratory\n", "client created: laboratory API\n", "first [redacted]}\n", "/read\n")
 	if got := strings.Count(out, "scope created: "); got != 1 {
 		t.Errorf("got %d scopes, want 1:\n%s", got, out)
 	}
-	for _, client := range double.Snapshot().Clients {
+	for _, client := range server.Snapshot().Clients {
 		for _, credential := range client.Credentials {
 			if strings.Contains(out, credential.Secret) {
-				t.Error("the output holds a secret")
+				t.Error("the output contains a secret")
 			}
 		}
 	}
@@ -256,7 +255,7 @@ func TestAdministration(t *testing.T) {
 	}
 	wantText(t, administration("-timeout", "600"), "policy updated: timeout 600\n")
 	wantText(t, administration("-timeout", "0"), "policy updated: timeout 0\n")
-	policies := double.Snapshot().Policies
+	policies := server.Snapshot().Policies
 	if last := policies[len(policies)-1]; last.Timeout != nil || len(last.Include) != 1 {
 		t.Errorf("got %+v, want no timeout and one domain", last)
 	}

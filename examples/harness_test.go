@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,17 +19,17 @@ import (
 	_ "github.com/globusauth/globusauth/identitymap" // the programs use it
 )
 
-// bin is where the programs are built, by the first test that needs one.
+// bin is the directory of the programs, which the first test builds.
 var (
 	bin   string
 	built sync.Once
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(inFolder(m))
+	os.Exit(runInTemporaryDirectory(m))
 }
 
-func inFolder(m *testing.M) int {
+func runInTemporaryDirectory(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "examples")
 	if err != nil {
 		panic(err)
@@ -42,8 +41,7 @@ func inFolder(m *testing.M) int {
 
 func build(t *testing.T) {
 	t.Helper()
-	// Files that a test reads are what go test looks at to see whether an old result is
-	// still good.
+	// go test reuses a cached result only if the files that the test read are unchanged.
 	sources, err := filepath.Glob("*/*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -60,15 +58,15 @@ func build(t *testing.T) {
 	}
 }
 
-// command prepares a program with an environment that points to the double.
-func command(t *testing.T, double *authtest.Server, env []string, name string, args ...string) *exec.Cmd {
+// command prepares a program that uses the server.
+func command(t *testing.T, server *authtest.Server, env []string, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	built.Do(func() { build(t) })
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, name), args...)
-	cmd.Env = append(os.Environ(), append(env, "GLOBUS_SDK_SERVICE_URL_AUTH="+double.BaseURL())...)
+	cmd.Env = append(os.Environ(), append(env, "GLOBUS_SDK_SERVICE_URL_AUTH="+server.BaseURL())...)
 	return cmd
 }
 
@@ -89,7 +87,7 @@ func credentials(ready authtest.Ready) []string {
 	return []string{"CLIENT_ID=" + ready.ConfidentialClientID, "CLIENT_SECRET=" + ready.ConfidentialClientSecret}
 }
 
-// freeAddress is one where a program can listen.
+// freeAddress returns a loopback address with a free port.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -100,7 +98,7 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// serve starts a program that listens, and waits until it does.
+// serve starts a program and waits until it listens.
 func serve(t *testing.T, cmd *exec.Cmd, address string) {
 	t.Helper()
 	var output bytes.Buffer
@@ -128,16 +126,16 @@ func serve(t *testing.T, cmd *exec.Cmd, address string) {
 	}
 }
 
-// answer is what came back, redirects followed.
-type answer struct {
+// response is the response after all redirects.
+type response struct {
 	status int
 	header http.Header
 	url    string
 	body   string
 }
 
-// get asks with a token, unless it is empty.
-func get(t *testing.T, client *http.Client, address, token string) answer {
+// get sends the token unless it is empty.
+func get(t *testing.T, client *http.Client, address, token string) response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -149,7 +147,7 @@ func get(t *testing.T, client *http.Client, address, token string) answer {
 	return do(t, client, req)
 }
 
-func do(t *testing.T, client *http.Client, req *http.Request) answer {
+func do(t *testing.T, client *http.Client, req *http.Request) response {
 	t.Helper()
 	resp, err := client.Do(req)
 	if err != nil {
@@ -160,7 +158,7 @@ func do(t *testing.T, client *http.Client, req *http.Request) answer {
 	if _, err := body.ReadFrom(resp.Body); err != nil {
 		t.Fatal(err)
 	}
-	return answer{resp.StatusCode, resp.Header, resp.Request.URL.String(), body.String()}
+	return response{resp.StatusCode, resp.Header, resp.Request.URL.String(), body.String()}
 }
 
 func wantText(t *testing.T, got string, want ...string) {
@@ -172,14 +170,13 @@ func wantText(t *testing.T, got string, want ...string) {
 	}
 }
 
-// service answers as another Globus service does, to tokens that the double has issued.
-// Its wrong tokens are named.
-func service(t *testing.T, double *authtest.Server, body string, wrong ...string) *httptest.Server {
+// service is another Globus service, which accepts all tokens of the server.
+func service(t *testing.T, server *authtest.Server, body string) *httptest.Server {
 	t.Helper()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		for _, issued := range double.Snapshot().State.Access {
-			if issued.Value == token && !slices.Contains(wrong, token) {
+		for _, issued := range server.Snapshot().State.Access {
+			if issued.Value == token {
 				_, _ = w.Write([]byte(body))
 				return
 			}

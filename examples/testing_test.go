@@ -13,7 +13,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// newUser is an app whose person is alice, in a world of its own.
+// newUser returns an app of the user alice, and its server.
 func newUser(t *testing.T) (*authtest.Server, *app.App) {
 	t.Helper()
 	server := authtest.New(t)
@@ -27,7 +27,7 @@ func newUser(t *testing.T) (*authtest.Server, *app.App) {
 	return server, user
 }
 
-func TestTokenIsRenewedInTime(t *testing.T) {
+func TestTokenSource_RenewsExpiredToken(t *testing.T) {
 	t.Parallel()
 	server, user := newUser(t)
 	source := user.TokenSource(scopes.TransferResourceServer)
@@ -35,7 +35,7 @@ func TestTokenIsRenewedInTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Advance(49 * time.Hour) // access tokens live for 48
+	server.Advance(49 * time.Hour) // an access token is valid for 48
 	after, err := source.Token(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestTokenIsRenewedInTime(t *testing.T) {
 	}
 }
 
-func TestServiceIsDown(t *testing.T) {
+func TestTokenSource_ServiceUnavailable(t *testing.T) {
 	t.Parallel()
 	server, user := newUser(t)
 	server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Operation: "token", Status: 503, Times: 1})
@@ -62,7 +62,7 @@ func TestServiceIsDown(t *testing.T) {
 	}
 }
 
-func TestRequests(t *testing.T) {
+func TestAuthClient_SendsRequest(t *testing.T) {
 	t.Parallel()
 	server, user := newUser(t)
 	if _, err := user.AuthClient().GetUserinfo(t.Context()); err != nil {
@@ -71,7 +71,7 @@ func TestRequests(t *testing.T) {
 	server.AssertRequested(authtest.Request{Operation: "getUserinfo"})
 }
 
-func TestServiceIsBusy(t *testing.T) {
+func TestClient_RetriesAfter429(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server, err := authtest.NewServer(authtest.Config{BaseURL: "https://auth.test"}) // no network

@@ -37,17 +37,17 @@ func ensureClient(ctx context.Context, auth *globusauth.Client, projectID string
 	if err != nil {
 		return err
 	}
-	fmt.Println(credential.Credential) // prints no secret; credential.Credential.Secret is it, this once
+	fmt.Println(credential.Credential) // redacted; only this response has credential.Credential.Secret
 	return createScope(ctx, auth, created.Client.ID)
 }
 
-// createScope makes a scope that lets the client read its callers' groups.
+// createScope creates a scope that depends on reading the callers' groups.
 func createScope(ctx context.Context, auth *globusauth.Client, clientID string) error {
 	groups, err := auth.GetScopes(ctx, &gen.GetScopesParams{ScopeStrings: []string{string(scopes.GroupsViewMyGroups)}})
 	if err != nil {
 		return err
 	}
-	var dependencies []gen.DependentScope // by ID, not by name
+	var dependencies []gen.DependentScope
 	for _, scope := range groups.Scopes {
 		dependencies = append(dependencies, gen.DependentScope{Scope: scope.ID})
 	}
@@ -58,11 +58,11 @@ func createScope(ctx context.Context, auth *globusauth.Client, clientID string) 
 	if err != nil {
 		return err
 	}
-	made := response.Scopes // the service returns one of the two
-	if len(made) == 0 {
-		made = []gen.Scope{response.Scope}
+	created := response.Scopes // the service returns one of the two
+	if len(created) == 0 {
+		created = []gen.Scope{response.Scope}
 	}
-	for _, scope := range made {
+	for _, scope := range created {
 		fmt.Println("scope created:", scope.ScopeString)
 	}
 	return nil

@@ -1,5 +1,5 @@
-// Command administration makes a project look as written here, however often it runs: one
-// policy, one client with a scope and a secret.
+// Command administration creates or updates a policy, and a client with a scope and a
+// secret, in a project.
 package main
 
 import (
@@ -36,7 +36,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	// A token of a person who administers the project, with the scope manage_projects.
+	// A token of an administrator of the project, with the scope manage_projects.
 	config.Credentials = globusauth.Bearer(os.Getenv("ACCESS_TOKEN"))
 	auth, err := globusauth.New(config)
 	if err != nil {
@@ -53,7 +53,7 @@ const policyName, clientName = "laboratory", "laboratory API"
 func ensurePolicy(ctx context.Context, auth *globusauth.Client, projectID string, timeout int) error {
 	limit := nullable.NewNullableWithValue(timeout)
 	if timeout == 0 {
-		limit = nullable.NewNullNullable[int]() // null: no limit; not the same as 0, or as leaving it out
+		limit = nullable.NewNullNullable[int]() // null clears the limit
 	}
 	list, err := auth.GetPolicies(ctx)
 	if err != nil {
@@ -80,7 +80,7 @@ func ensurePolicy(ctx context.Context, auth *globusauth.Client, projectID string
 		fmt.Println("policy unchanged:", policy.DisplayName)
 		return nil
 	}
-	// What an update leaves out stays as it is.
+	// An update leaves absent fields unchanged.
 	updated, err := auth.UpdatePolicy(ctx, policy.ID, gen.UpdatePolicyBody{Policy: gen.PolicyUpdate{
 		AuthenticationAssuranceTimeout: limit,
 	}})

@@ -1,4 +1,4 @@
-// Command portal is a web site that people sign in to with Globus.
+// Command portal is a web site with a sign-in with Globus.
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("portal", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:8000", "address to listen on")
-	redirectURI := flags.String("redirect-uri", "http://127.0.0.1:8000/callback", "as it is registered")
+	redirectURI := flags.String("redirect-uri", "http://127.0.0.1:8000/callback", "registered redirect URI")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -76,20 +76,20 @@ func run(ctx context.Context, args []string) error {
 	})
 	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
-	context.AfterFunc(ctx, func() { ended <- server.Shutdown(context.WithoutCancel(ctx)) }) // a login that is on its way is finished
+	context.AfterFunc(ctx, func() { ended <- server.Shutdown(context.WithoutCancel(ctx)) }) // waits for logins in progress
 	if err := server.ListenAndServe(); ctx.Err() == nil {
 		return err
 	}
 	return <-ended
 }
 
-// welcome may turn a person away by an error.
+// welcome refuses a login by returning an error.
 func welcome(claims *idtoken.Claims) error {
 	slog.Info("logged in", "identity", claims.Sub)
 	return nil
 }
 
-// username asks Globus Auth who is signed in; "" if no user is.
+// username returns the name of the user who is signed in, or "".
 func username(ctx context.Context, auth *globusauth.Client, set tokens.Set) string {
 	token, ok := set.ByResourceServer(scopes.AuthResourceServer)
 	if !ok {

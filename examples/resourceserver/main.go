@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// run serves the API. JOBS_SCOPE is the scope of the API that callers need, OPERATORS a group.
+// run serves the API. JOBS_SCOPE is the scope that callers need, OPERATORS the ID of a group.
 func run(ctx context.Context) error {
 	config, err := globusauth.FromEnvironment()
 	if err != nil {

@@ -1,5 +1,4 @@
-// Command service resolves usernames as a service account. It has a token whenever it
-// needs one, for as long as it runs.
+// Command service looks up usernames as a service account.
 package main
 
 import (
@@ -43,8 +42,8 @@ func run(ctx context.Context, usernames []string) error {
 	if err != nil {
 		return err
 	}
-	defer service.Close(ctx) // waits for a renewal that is on its way
-	// Not needed, but shows at the start whether the secret is right.
+	defer service.Close(ctx) // waits for a renewal in progress
+	// Optional: a wrong secret fails here, not at the first call.
 	if err := service.Login(ctx, app.LoginOptions{}); err != nil {
 		return err
 	}

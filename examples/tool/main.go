@@ -1,5 +1,5 @@
-// Command tool lists a person's Transfer tasks. The first run logs in, later ones use
-// what is stored.
+// Command tool lists a user's Transfer tasks. The first run logs in, later runs use the
+// stored tokens.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	err := run(ctx, os.Args[1:])
 	if errors.Is(err, tokens.ErrLoginRequired) {
-		fmt.Fprintln(os.Stderr, "tool: log in first: run it once in a terminal, without -cron")
+		fmt.Fprintln(os.Stderr, "tool: log in first: run the tool in a terminal, without -cron")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tool:", err)
@@ -38,10 +38,10 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("tool", flag.ContinueOnError)
 	clientID := flags.String("client-id", os.Getenv("CLIENT_ID"), "ID of the native client")
-	address := flags.String("url", "https://transfer.api.globus.org/v0.10/task_list", "what to ask Transfer")
-	noBrowser := flags.Bool("no-browser", false, "print the link, read the code")
-	cron := flags.Bool("cron", false, "never log in: fail instead")
-	logout := flags.Bool("logout", false, "revoke and forget the tokens")
+	address := flags.String("url", "https://transfer.api.globus.org/v0.10/task_list", "URL of the task list")
+	noBrowser := flags.Bool("no-browser", false, "print the link and read the code")
+	cron := flags.Bool("cron", false, "fail instead of logging in")
+	logout := flags.Bool("logout", false, "revoke and delete the tokens")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string) error {
 	config := app.Config{
 		Client: auth, ClientID: *clientID, Name: "my-tool",
 		Scopes:  scopes.List{scopes.TransferAll},
-		Getenv:  os.Getenv, // to notice SSH and missing desktops
+		Getenv:  os.Getenv, // to detect SSH sessions and missing desktops
 		NoLogin: *cron,
 	}
 	if *noBrowser {
@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer user.Close(ctx) // waits for a renewal that is on its way
+	defer user.Close(ctx) // waits for a renewal in progress
 	if *logout {
 		return user.Logout(ctx, app.LogoutOptions{Sweep: true})
 	}
