@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,10 +19,12 @@ type Guard struct {
 	config  Config
 	api     *resourceserver.API
 	log     *slog.Logger
-	signer  *signer // nil without assertions
+	signer  *signer     // nil without assertions
+	tls     *tls.Config // nil without TLS
 	metrics metrics
 
 	transport   *http.Transport // to upstream
+	confined    bool            // upstream has a path, which requests must not leave
 	bodyTimeout time.Duration
 
 	next  http.Handler // for allowed requests
@@ -55,6 +58,13 @@ func newGuard(config Config, oauth flows.Config) (*Guard, error) {
 			return nil, err
 		}
 	}
+	if config.TLS != nil {
+		certificate, err := tls.LoadX509KeyPair(config.TLS.CertificateFile, config.TLS.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls: %w", err)
+		}
+		g.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	}
 	g.next = http.HandlerFunc(g.allow)
 	if config.Upstream != "" {
 		g.transport = newTransport(time.Duration(config.UpstreamTimeout))
@@ -82,13 +92,16 @@ func (g *Guard) Handler() http.Handler {
 
 // check passes a request to g.next if its caller meets the rules of the route.
 func (g *Guard) check(w http.ResponseWriter, r *http.Request, method, target string) {
-	handler := g.every
-	if g.table != nil {
-		var err error
-		if handler, err = g.table.find(method, target); err != nil {
-			g.api.Deny(w, r, err)
-			return
-		}
+	handler, err := g.every, error(nil)
+	switch {
+	case g.table != nil:
+		handler, err = g.table.find(method, target)
+	case g.confined:
+		_, err = canonical(method, target)
+	}
+	if err != nil {
+		g.api.Deny(w, r, err)
+		return
 	}
 	handler.ServeHTTP(w, r)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ func (g *Guard) proxy() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.confined = strings.Trim(target.Path, "/") != ""
 	reverse := &httputil.ReverseProxy{
 		Transport: g.transport, BufferPool: &bufferPool{},
 		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelError), ErrorHandler: g.failed,
@@ -72,9 +74,6 @@ func newTransport(timeout time.Duration) *http.Transport {
 
 // failed is the response if upstream does not respond.
 func (g *Guard) failed(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		return // The client left, or the guard ends.
-	}
 	denial := &resourceserver.DeniedError{Status: http.StatusBadGateway, Code: "BadGateway", Message: "the program behind the guard does not respond"}
 	var network net.Error
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -82,8 +81,10 @@ func (g *Guard) failed(w http.ResponseWriter, r *http.Request, err error) {
 	} else if errors.As(err, &network) && network.Timeout() || errors.Is(err, os.ErrDeadlineExceeded) {
 		denial.Status, denial.Code = http.StatusGatewayTimeout, "GatewayTimeout"
 	}
-	g.metrics.Denied(denial.Status, "upstream")
-	g.log.ErrorContext(r.Context(), "guard: upstream failed", slog.Int("status", denial.Status), slog.Any("cause", err))
+	if r.Context().Err() == nil { // Otherwise the client left, or the guard ends.
+		g.metrics.Denied(denial.Status, "upstream")
+		g.log.ErrorContext(r.Context(), "guard: upstream failed", slog.Int("status", denial.Status), slog.Any("cause", err))
+	}
 	denial.ServeHTTP(w, r)
 }
 

@@ -105,6 +105,32 @@ func TestGuard_NoRouteMatches(t *testing.T) {
 	}
 }
 
+// TestGuardProxy_StaysBelowUpstream wants no request to leave the path of upstream, and other paths unchanged.
+func TestGuardProxy_StaysBelowUpstream(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	upstream := program(t)
+	whole, part := w.serve(t, "upstream: "+upstream.URL+"\n"), w.serve(t, "upstream: "+upstream.URL+"/base/\n")
+	token := bearer(w.token(jobs))
+	for target, wants := range map[string][2]string{
+		"/a":              {"/a", "/base/a"},
+		"/a;b=c/d%2Fe//f": {"/a;b=c/d%2Fe//f", ""},
+		"/../secret":      {"/../secret", ""},
+		"/%2e%2e/secret":  {"/%2e%2e/secret", ""},
+	} {
+		for i, front := range []*running{whole, part} {
+			status, body := send(t, front.url, "GET "+target+" HTTP/1.1\nHost: api\n"+token+"\n")
+			if wants[i] == "" {
+				if status != http.StatusBadRequest {
+					t.Errorf("%s: status %d: %s", target, status, body)
+				}
+			} else if got := decode(t, body).Target; got != wants[i] {
+				t.Errorf("%s: upstream received %s, want %s", target, got, wants[i])
+			}
+		}
+	}
+}
+
 // TestGuard_Rules wants each key of the file to be a rule.
 func TestGuard_Rules(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,16 +25,9 @@ func (g *Guard) Serve(ctx context.Context, requests, admin net.Listener) error {
 	front := g.server(running, g.Handler())
 	back := g.server(running, g.Admin(func() bool { return ctx.Err() == nil }))
 	back.ReadTimeout, back.WriteTimeout = headerTimeout, headerTimeout
-	if g.config.TLS != nil {
-		certificate, err := tls.LoadX509KeyPair(g.config.TLS.CertificateFile, g.config.TLS.KeyFile)
-		if err != nil {
-			return errors.Join(fmt.Errorf("guard: tls: %w", err), requests.Close(), admin.Close())
-		}
-		front.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
-	}
 	failed := make(chan error, 2)
 	go func() {
-		if g.config.TLS != nil {
+		if front.TLSConfig = g.tls; g.tls != nil {
 			failed <- front.ServeTLS(requests, "", "")
 		} else {
 			failed <- front.Serve(requests)
