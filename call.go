@@ -72,8 +72,8 @@ func call[T any](c *Client, op operation, req *http.Request, buildErr error, opt
 	if err != nil {
 		return nil, x.malformed(response, err)
 	}
-	if len(odd) > 0 {
-		c.logger.WarnContext(req.Context(), "globusauth: fields of an unexpected type in a response are ignored", "operation", op.id, "fields", odd)
+	if odd != "" {
+		c.logger.WarnContext(req.Context(), "globusauth: unexpected parts of a response are ignored", "operation", op.id, "first", odd)
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package globusauth
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -16,16 +17,16 @@ import (
 
 // decode reads a response as encoding/json does (it accepts duplicate names, invalid
 // UTF-8 and names in another letter case) at about twice its speed, and unifies the
-// forms that the service uses for one document. Fields of an unexpected type read as
-// absent and are named in odd. A document whose values take more than limit bytes of
-// memory is [ErrResponseTooLarge].
-func decode(data []byte, out any, limit int64) (odd []string, err error) {
+// forms that the service uses for one document. A document whose values take more than
+// limit bytes of memory is [ErrResponseTooLarge]. Values of an unexpected type read as
+// null does; odd says where the first one is.
+func decode(data []byte, out any, limit int64) (odd string, err error) {
 	if tokens, ok := out.(*gen.TokenResponse); ok {
 		// Text that a proxy adds must not lose the tokens.
 		if document, rest, whole := firstDocument(data); whole {
 			data = document
 			if len(rest) > 0 {
-				defer func() { odd = append(odd, "what follows the document") }()
+				defer func() { odd = cmp.Or(odd, "what follows the document") }()
 			}
 		}
 		if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
@@ -37,9 +38,11 @@ func decode(data []byte, out any, limit int64) (odd []string, err error) {
 	switch out.(type) {
 	case *gen.ProjectResponse, *gen.ProjectList:
 		hooks = append(hooks, json.UnmarshalFromFunc(identityOrID))
+	case *gen.Introspection:
+		hooks = append(hooks, json.UnmarshalFromFunc(oneAudience))
 	}
 	if odd, err = unmarshal(data, out, limit, hooks...); err != nil {
-		return nil, err
+		return "", err
 	}
 	switch document := out.(type) {
 	case *gen.ScopeResponse:
@@ -100,6 +103,18 @@ func identityOrID(dec *jsontext.Decoder, identity *gen.Identity) error {
 	return err
 }
 
+// oneAudience reads an audience that is one string (RFC 7662 section 2.2).
+func oneAudience(dec *jsontext.Decoder, list *[]string) error {
+	if dec.PeekKind() != '"' || dec.StackDepth() != 1 || dec.StackPointer() != "/aud" {
+		return errors.ErrUnsupported
+	}
+	token, err := dec.ReadToken()
+	if err == nil {
+		*list = []string{token.String()}
+	}
+	return err
+}
+
 const (
 	// unmetered is the length of a body that needs no budget.
 	unmetered = 64 << 10
@@ -129,7 +144,7 @@ func budget(limit int64) *json.Unmarshalers {
 }
 
 // unmarshal reads strictly, which is fast, and leniently where that fails.
-func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (odd []string, err error) {
+func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (odd string, err error) {
 	long := len(data) > unmetered
 	if long && !utf8.Valid(data) { // a run of invalid bytes becomes one U+FFFD, not one for each byte
 		data = bytes.ToValidUTF8(data, []byte("\ufffd"))
@@ -142,22 +157,44 @@ func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (
 			json.WithUnmarshalers(json.JoinUnmarshalers(hooks...)))
 	}
 	err = read(hooks...)
-	semantic, _ := errors.AsType[*json.SemanticError](err)
-	tooLarge := errors.Is(err, ErrResponseTooLarge)
-	if semantic != nil && semantic.JSONPointer != "" && !tooLarge {
-		l := lenient{document: reflect.TypeOf(out).Elem()}
-		reflect.ValueOf(out).Elem().SetZero()
-		err = read(append(hooks, json.UnmarshalFromFunc(oneAudience), json.UnmarshalFromFunc(l.read))...)
-		odd, tooLarge = l.odd, errors.Is(err, ErrResponseTooLarge)
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.JSONPointer != "" && !errors.Is(err, ErrResponseTooLarge) {
+		for name := range semantic.JSONPointer.Tokens() { // only the first is always a name in the spec
+			odd = name
+			break
+		}
+		err = read(append(hooks, json.UnmarshalFromFunc(lenient))...)
 	}
 	// The library's own texts can quote the document, which may contain tokens.
 	switch syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); {
 	case err == nil:
 		return odd, nil
-	case tooLarge:
-		return nil, fmt.Errorf("%w: its values take more than %d bytes", ErrResponseTooLarge, limit)
+	case errors.Is(err, ErrResponseTooLarge):
+		return "", fmt.Errorf("%w: its values take more than %d bytes", ErrResponseTooLarge, limit)
 	case ok:
-		return nil, fmt.Errorf("not valid JSON at byte %d", syntactic.ByteOffset)
+		return "", fmt.Errorf("not valid JSON at byte %d", syntactic.ByteOffset)
 	}
-	return nil, errors.New("the document has another type than the operation returns")
+	return "", errors.New("the document has another type than the operation returns")
+}
+
+// lenient reads a value as null does if it has another type than the spec gives it.
+// It is called for every value before the decoder reads it.
+func lenient(dec *jsontext.Decoder, pointer any) error {
+	value := reflect.ValueOf(pointer).Elem()
+	container := jsontext.Kind(0)
+	if _, custom := pointer.(json.Unmarshaler); !custom {
+		switch value.Kind() { //nolint:exhaustive // no other type of package gen has elements
+		case reflect.Struct, reflect.Map:
+			container = '{'
+		case reflect.Slice:
+			container = '['
+		}
+	}
+	if kind := dec.PeekKind(); kind == container || value.Kind() == reflect.Interface {
+		return errors.ErrUnsupported // the decoder reads it, and calls lenient for its elements
+	}
+	raw, err := dec.ReadValue()
+	if err == nil && json.Unmarshal(raw, pointer, jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false)) != nil {
+		value.SetZero()
+	}
+	return err
 }
