@@ -105,15 +105,15 @@ func TestLoginFinish_KeepsWhatIsUsable(t *testing.T) {
 		"a further token without a name": {change: object{"other_tokens": []object{{"access_token": "x"}}}, lifetime: time.Minute, problem: "no resource server"},
 		"a further token is a number": {
 			change: object{"other_tokens": []object{tokenEntry(object{"access_token": 7, "resource_server": "b"}), tokenEntry(object{"resource_server": "c"})}}, lifetime: time.Minute,
-			servers: "c transfer.api.globus.org", problem: "no access token", warning: "/other_tokens/0/access_token",
+			servers: "c transfer.api.globus.org", problem: "no access token", warning: "other_tokens",
 		},
 		"a further token of another type": {
 			change: object{"other_tokens": []object{tokenEntry(object{"token_type": "mac", "resource_server": "b"}), tokenEntry(object{"resource_server": "c"})}}, lifetime: time.Minute,
 			servers: "c transfer.api.globus.org", problem: "only Bearer is known",
 		},
-		"a further token is a text":          {change: object{"other_tokens": []any{"x", tokenEntry(object{"resource_server": "c"})}}, lifetime: time.Minute, servers: "c transfer.api.globus.org", problem: "no resource server", warning: "/other_tokens/0"},
+		"a further token is a text":          {change: object{"other_tokens": []any{"x", tokenEntry(object{"resource_server": "c"})}}, lifetime: time.Minute, servers: "c transfer.api.globus.org", problem: "no resource server", warning: "other_tokens"},
 		"the first of two for one service":   {change: object{"other_tokens": []object{tokenEntry(object{"access_token": "second", "scope": "z"})}}, lifetime: time.Minute, problem: "two tokens"},
-		"other_tokens is an object":          {change: object{"other_tokens": object{}}, lifetime: time.Minute, warning: "/other_tokens"},
+		"other_tokens is an object":          {change: object{"other_tokens": object{}}, lifetime: time.Minute, warning: "other_tokens"},
 		"the top token is of another type":   {change: object{"token_type": "mac", "other_tokens": []object{tokenEntry(object{"resource_server": "c"})}}, servers: "c", problem: "only Bearer is known"},
 		"token_type in lower case":           {change: object{"token_type": "bearer"}, lifetime: time.Minute},
 		"id_token is a number, not required": {change: object{"id_token": 7}, lifetime: time.Minute, warning: "/id_token"},
