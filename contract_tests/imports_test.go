@@ -90,8 +90,8 @@ var elsewhere = []string{
 	"github.com/oapi-codegen/oapi-codegen", "gopkg.in/yaml.v3", "gopkg.in/yaml.v2", "github.com/stretchr/testify",
 }
 
-// mayImportTesting are the packages for users' tests.
-var mayImportTesting = []string{"authtest", "authtest/apptest", "tokens/storetest"}
+// mayImportTesting are the packages for tests: of users, and of several packages here.
+var mayImportTesting = []string{"authtest", "authtest/apptest", "tokens/internal/fleettest", "tokens/storetest"}
 
 func TestImports_TestingOnlyInTests(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,4 @@
-package storetest_test
+package fleettest
 
 import (
 	"encoding/json"
@@ -11,17 +11,13 @@ import (
 	"time"
 )
 
-// clock is a clock that goes fast from a given start.
-func clock(start time.Time) func() time.Time {
-	return func() time.Time { return start.Add(speed * time.Since(start)) }
-}
-
 // issuer is a token endpoint that rotates refresh tokens.
 type issuer struct {
 	*httptest.Server
 
 	now   func() time.Time
-	grace bool // the previous refresh token gets the current response again
+	grace bool          // the previous refresh token gets the current response again
+	delay time.Duration // of each response
 
 	mu        sync.Mutex
 	count     int
@@ -41,6 +37,7 @@ func newIssuer(t *testing.T, now func() time.Time, grace bool) *issuer {
 }
 
 func (s *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer wait(s.delay)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sent := r.PostFormValue("refresh_token")

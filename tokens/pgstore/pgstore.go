@@ -1,0 +1,91 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/internal/lease"
+)
+
+// Config names the tables. The zero value is ready.
+type Config struct {
+	// Prefix begins the names of the tables: PREFIX_tokens and PREFIX_sessions. One
+	// dot separates a schema from it. Empty means "globusauth".
+	Prefix string
+}
+
+const (
+	defaultPrefix = "globusauth"
+	maxIdentifier = 63 // PostgreSQL cuts longer names
+)
+
+// table returns a table's name, quoted.
+func (c Config) table(name string) (string, error) {
+	prefix := c.Prefix
+	if prefix == "" {
+		prefix = defaultPrefix
+	}
+	parts := strings.Split(prefix, ".")
+	parts[len(parts)-1] += "_" + name
+	for _, part := range parts {
+		if part == "" || part[0] == '_' || len(part) > maxIdentifier-len("_expiry") || strings.ContainsRune(part, 0) {
+			return "", fmt.Errorf("the Prefix %q is invalid: it is a name of up to 40 bytes, with a schema and a dot before it or not", c.Prefix)
+		}
+	}
+	if len(parts) > 2 {
+		return "", fmt.Errorf("the Prefix %q has more than one dot", c.Prefix)
+	}
+	return pgx.Identifier(parts).Sanitize(), nil
+}
+
+func prefix(verb string, err *error) {
+	if *err != nil {
+		*err = fmt.Errorf("pgstore: %s: %w", verb, *err)
+	}
+}
+
+// Store is a [tokens.Store] in PostgreSQL. It is safe for concurrent use. It holds
+// nothing that must be closed.
+type Store struct{ shared *lease.Store }
+
+var _ tokens.Store = (*Store)(nil)
+
+// New returns the store in a database, which may be used for other things too. The
+// caller closes the pool. New sends nothing.
+func New(pool *pgxpool.Pool, config Config) (*Store, error) { return open(pool, config, 0) }
+
+func open(pool *pgxpool.Pool, config Config, length time.Duration) (_ *Store, err error) {
+	defer prefix("new", &err)
+	table, err := config.table("tokens")
+	if err == nil && pool == nil {
+		err = errors.New("the pool is nil")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Store{lease.New(lease.Kind{Package: "pgstore", Backend: newBackend(pool, table), Lease: length})}, nil
+}
+
+// Load returns what is stored under key. See [tokens.Store].
+func (s *Store) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
+	return s.shared.Load(ctx, key)
+}
+
+// Update replaces what is stored under key by what fn makes of it. See [tokens.Store].
+// While fn runs, no connection is held.
+func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
+	return s.shared.Update(ctx, key, fn)
+}
+
+// Delete removes what is stored under key, also what cannot be read. See [tokens.Store].
+func (s *Store) Delete(ctx context.Context, key tokens.Key) error { return s.shared.Delete(ctx, key) }
+
+// Keys returns the keys under which something is stored. See [tokens.Store].
+func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) { return s.shared.Keys(ctx) }
