@@ -100,7 +100,7 @@ func TestLoginFinish_KeepsWhatIsUsable(t *testing.T) {
 		"expires_in is a millennium":     {change: object{"expires_in": 31_536_000_000}, problem: "expires_in"},
 		"expires_in exceeds an int":      {change: object{"expires_in": raw("1e30")}, warning: "expires_in"},
 		"a tab in scope":                 {change: object{"scope": "a\tb"}, lifetime: time.Minute, scope: "a b"},
-		"scope is a list":                {change: object{"scope": []string{"a"}}, lifetime: time.Minute, scope: "-", warning: "/scope"},
+		"scope is a list":                {change: object{"scope": []string{"a"}}, lifetime: time.Minute, scope: "-", warning: "scope"},
 		"a line end in a refresh token":  {change: object{"refresh_token": "a\nb"}, lifetime: time.Minute, problem: "refresh token"},
 		"a further token without a name": {change: object{"other_tokens": []object{{"access_token": "x"}}}, lifetime: time.Minute, problem: "no resource server"},
 		"a further token is a number": {
@@ -116,7 +116,7 @@ func TestLoginFinish_KeepsWhatIsUsable(t *testing.T) {
 		"other_tokens is an object":          {change: object{"other_tokens": object{}}, lifetime: time.Minute, warning: "other_tokens"},
 		"the top token is of another type":   {change: object{"token_type": "mac", "other_tokens": []object{tokenEntry(object{"resource_server": "c"})}}, servers: "c", problem: "only Bearer is known"},
 		"token_type in lower case":           {change: object{"token_type": "bearer"}, lifetime: time.Minute},
-		"id_token is a number, not required": {change: object{"id_token": 7}, lifetime: time.Minute, warning: "/id_token"},
+		"id_token is a number, not required": {change: object{"id_token": 7}, lifetime: time.Minute, warning: "id_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
