@@ -19,8 +19,8 @@ import (
 
 // BenchmarkGetIdentities is one call with 100 IDs over loopback, beside a bare
 // net/http call that encoding/json decodes into the same structs. They take
-// turns, so that both see the same weather; "x-floor" is the median of the
-// ratios of their times.
+// turns, so that both run under the same load; "x-floor" is the median ratio of
+// their times.
 func BenchmarkGetIdentities(b *testing.B) {
 	const people = 100
 	ids := make([]string, people)

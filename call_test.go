@@ -128,7 +128,7 @@ type sourceFunc struct {
 
 func (s sourceFunc) Token(context.Context) (tokens.Token, error) { return s.token, s.err }
 
-// renewing hands out token-1, token-2, ... one more with each renewal.
+// renewing returns token-1, and the next token after each renewal.
 type renewing struct {
 	renewals atomic.Int64
 	rejected atomic.Value
@@ -430,7 +430,7 @@ func TestCallOptions(t *testing.T) {
 			if info := r.Header.Get("X-Globus-Client-Info"); !strings.HasPrefix(info, "product=globusauth-go,version=") || !strings.HasSuffix(info, ";product=my tool,version=1.2") {
 				t.Errorf("X-Globus-Client-Info is %q", info)
 			}
-			w.Header().Set("X-Answer", "yes")
+			w.Header().Set("X-Value", "yes")
 			respond(w, http.StatusCreated, `{}`)
 		})
 		if err := call(client); err != nil {
@@ -487,7 +487,7 @@ func TestCallOptions(t *testing.T) {
 			_, err := c.GetProjects(t.Context(), globusauth.WithResponse(&resp))
 			return err
 		})
-		if resp.StatusCode != http.StatusCreated || resp.Header.Get("X-Answer") != "yes" || string(resp.Body) != "{}" {
+		if resp.StatusCode != http.StatusCreated || resp.Header.Get("X-Value") != "yes" || string(resp.Body) != "{}" {
 			t.Errorf("got %+v", resp)
 		}
 	})

@@ -63,7 +63,7 @@ func TestIntrospect_FieldsOfUnexpectedTypes(t *testing.T) {
 		}
 	}
 	for name, test := range map[string]struct {
-		set    string // a path in the document and the value that is put there
+		set    string // a path in the document and its new value
 		change func(*gen.Introspection)
 		field  string // that the warning names
 	}{
@@ -127,8 +127,7 @@ func TestIntrospect_FieldsOfUnexpectedTypes(t *testing.T) {
 	}
 }
 
-// Of two values for one name the last counts, also if it does not fit: what came
-// before it must not stand.
+// The last of duplicate fields counts, also if its type is unexpected.
 func TestIntrospect_OddDuplicates(t *testing.T) {
 	t.Parallel()
 	client, _ := returns(t, http.StatusOK, `{"active":true,"active":"false","policy_evaluations":{"p":{"evaluation":true},"p":false},"aud":["a"],"aud":0,"session_info":{"session_id":"i"},"session_info":0}`)
@@ -138,7 +137,7 @@ func TestIntrospect_OddDuplicates(t *testing.T) {
 	}
 }
 
-// Every operation reads a document all of whose values have another type.
+// Every operation decodes a document in which every value has another type.
 func TestOperations_FieldsOfUnexpectedTypes(t *testing.T) {
 	t.Parallel()
 	operations := reflect.TypeFor[*globusauth.Client]()
@@ -187,8 +186,7 @@ func TestOperations_FieldsOfUnexpectedTypes(t *testing.T) {
 	}
 }
 
-// A warning is bounded and holds nothing of the document but names of the spec,
-// whatever the names of its maps.
+// A warning is bounded and contains only names of the spec.
 func TestDecode_WarningsNameFieldsOfTheSpecOnly(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("S3CR3T", 200_000)
@@ -205,7 +203,7 @@ func TestDecode_WarningsNameFieldsOfTheSpecOnly(t *testing.T) {
 	}
 }
 
-// A hostile document costs no more than its size.
+// The cost of a hostile document is linear in its size.
 func TestDecode_ManyOddValuesBelowALongName(t *testing.T) {
 	t.Parallel()
 	long, many := strings.Repeat("k", 4<<20), strings.Repeat(`"amr":"x",`, 100_000)
@@ -219,7 +217,7 @@ func TestDecode_ManyOddValuesBelowALongName(t *testing.T) {
 	}
 }
 
-// A success whose status says everything needs no document (RFC 7009 section 2.2).
+// A success without content needs no document (RFC 7009 section 2.2).
 func TestOperations_SuccessWithoutDocument(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(context.Context, *globusauth.Client) error{
@@ -271,8 +269,8 @@ func TestOperations_SuccessWithoutDocument(t *testing.T) {
 	}
 }
 
-// Whatever a service returns, what is read is what the strict decoder reads, where
-// that reads it; and what is lenient never makes a token active.
+// The lenient decoder returns what the strict one does, if that succeeds, and never
+// makes a token active.
 func FuzzDecode(f *testing.F) {
 	for _, body := range []string{
 		`{"active":true,"aud":"a"}`, `{"active":"true"}`, `{"active":true,"exp":"1"}`, `{"active":true,"session_info":{"authentications":[]}}`,
@@ -304,13 +302,13 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// A token response that arrived whole is kept, whatever is around it and however the connection ends.
+// A complete token response is kept, whatever surrounds it and however the connection ends.
 func TestClientToken_WholeResponse(t *testing.T) {
 	t.Parallel()
 	const document = `{"access_token":"SECRET-a","resource_server":"rs"}`
 	for name, test := range map[string]struct {
 		body   string
-		length int // that was announced; -1: chunked, without the last chunk
+		length int // Content-Length; -1: chunked, without the last chunk
 		fails  bool
 		log    string
 	}{

@@ -51,8 +51,8 @@ func TestClientNow(t *testing.T) {
 	}
 }
 
-// One verifier for each client ID, however many ask for it and through whichever
-// copy, so that keys are fetched once.
+// All copies of a client share one verifier for each client ID, which fetches the keys
+// once.
 func TestClientIDTokenVerifier_IsShared(t *testing.T) {
 	t.Parallel()
 	client, err := globusauth.New(globusauth.Config{})
@@ -87,8 +87,7 @@ func TestClientIDTokenVerifier_IsShared(t *testing.T) {
 	}
 }
 
-// The options of the configuration reach the verifier of every client ID, as copies, and
-// wrong ones are found by New.
+// Every verifier has a copy of the configured options, and New checks them.
 func TestConfigIDTokens_ReachTheVerifier(t *testing.T) {
 	t.Parallel()
 	public, private, err := ed25519.GenerateKey(nil)

@@ -24,8 +24,7 @@ import (
 
 const marker = "S3CR3T"
 
-// Every operation, with every secret marked, against every failure: no error,
-// no log and no printed value may contain the mark.
+// No error, log or printed value of any operation contains a secret, whatever fails.
 func TestClient_NoSecretInErrorsAndLogs(t *testing.T) {
 	t.Parallel()
 	echo := func(req *http.Request) string { // a server that echoes the request
@@ -72,9 +71,9 @@ func TestClient_NoSecretInErrorsAndLogs(t *testing.T) {
 		},
 		"page": func(req *http.Request) (int, string, error) { return 502, "<html>" + echo(req), nil },
 		"malformed success": func(req *http.Request) (int, string, error) {
-			return 200, `{"access_token":"` + marker + `-answer`, nil
+			return 200, `{"access_token":"` + marker + `-response`, nil
 		},
-		"wrong types": func(req *http.Request) (int, string, error) { return 200, `["` + marker + `-answer"]`, nil },
+		"wrong types": func(req *http.Request) (int, string, error) { return 200, `["` + marker + `-response"]`, nil },
 		"redirect that cannot be read": func(req *http.Request) (int, string, error) {
 			return 302, ":%zz?refresh_token=" + url.QueryEscape(echo(req)), nil
 		},
@@ -89,7 +88,7 @@ func TestClient_NoSecretInErrorsAndLogs(t *testing.T) {
 		},
 		"page of a network": func(req *http.Request) (int, string, error) { return 200, "<html>" + echo(req), nil },
 		"success": func(req *http.Request) (int, string, error) {
-			return 200, `{"access_token":"` + marker + `-answer"}`, nil
+			return 200, `{"access_token":"` + marker + `-response"}`, nil
 		},
 	}
 	secret := func(name string) string { return marker + "-" + name + "-value<&\"" }
@@ -159,8 +158,8 @@ func TestClient_NoSecretInErrorsAndLogs(t *testing.T) {
 	}
 }
 
-// callEverything calls each exported operation once, all strings it can find
-// in the arguments being secrets, and returns the errors.
+// callEverything calls each exported operation once, with secrets in all strings of
+// the arguments, and returns the errors.
 func callEverything(t *testing.T, client *globusauth.Client, secret func(string) string) []error {
 	t.Helper()
 	var failed []error
@@ -218,7 +217,7 @@ func TestResponse_ShowsNoSecret(t *testing.T) {
 		if err := errors.Join(json.NewEncoder(&out).Encode(value), xml.NewEncoder(&out).Encode(value)); err != nil {
 			t.Fatal(err)
 		}
-		slog.New(slog.NewJSONHandler(&out, nil)).Info("answer", "response", value)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("value", "response", value)
 	}
 	got := out.String()
 	for _, form := range []string{marker, fmt.Sprintf("%x", marker), base64.StdEncoding.EncodeToString(response.Body)} {

@@ -19,8 +19,8 @@ import (
 	"github.com/globusauth/globusauth/gen"
 )
 
-// A few kilobytes of gzip must not become gigabytes: no response takes more than 64 MiB,
-// garbage included.
+// No response allocates more than 64 MiB, garbage included: a few kilobytes of gzip must
+// not become gigabytes.
 //
 //nolint:paralleltest // measures what the process allocates
 func TestClient_MemoryOfHostileResponses(t *testing.T) {
@@ -45,8 +45,8 @@ func TestClient_MemoryOfHostileResponses(t *testing.T) {
 		return b.String() + `"last":` + value
 	}
 	list := func(element string) string { return strings.Repeat(element+",", size/(len(element)+1)) + element }
-	const ordinary = `{"id":"46bd0f56-e24f-11e5-a510-131bef46955c","username":"somebody@example.edu","name":"Person Number One","email":` +
-		`"somebody@mail.example.edu","organization":"Department of Examples, Example University","status":"used",` +
+	const ordinary = `{"id":"46bd0f56-e24f-11e5-a510-131bef46955c","username":"person@example.edu","name":"Person Number One","email":` +
+		`"person@mail.example.edu","organization":"Department of Examples, Example University","status":"used",` +
 		`"identity_provider":"41143743-f3c8-4d60-bbdb-eeecaba85bd9","identity_type":"login"}`
 	for _, test := range []struct {
 		name   string
@@ -101,7 +101,7 @@ func TestClient_MemoryOfHostileResponses(t *testing.T) {
 	}
 }
 
-// What is not the body is bounded as well: 9 MiB of header fields became 257 MiB.
+// Headers are bounded as well: 9 MiB of them became 257 MiB.
 func TestClient_LongResponseHeaders(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

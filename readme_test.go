@@ -12,21 +12,21 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// The quick start of the README, with the test double in place of Globus Auth.
-func TestReadme(t *testing.T) {
-	double := authtest.New(t)
-	t.Setenv("GLOBUS_SDK_SERVICE_URL_AUTH", double.BaseURL())
-	ctx, clientID := t.Context(), double.Ready().NativeClientID
+// TestReadme_QuickStart runs the code of the README against the test double.
+func TestReadme_QuickStart(t *testing.T) {
+	server := authtest.New(t)
+	t.Setenv("GLOBUS_SDK_SERVICE_URL_AUTH", server.BaseURL())
+	ctx, clientID := t.Context(), server.Ready().NativeClientID
 	out := &strings.Builder{}
-	readLine := func() string { // the person opens the link, logs in, and copies the code
-		target, err := double.Login(ctx, "alice@example.edu", regexp.MustCompile(`http\S+`).FindString(out.String()))
+	readLine := func() string { // the user opens the link, logs in, and copies the code
+		target, err := server.Login(ctx, "alice@example.edu", regexp.MustCompile(`http\S+`).FindString(out.String()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return target.Query().Get("code")
 	}
 
-	config, err := globusauth.FromEnvironment() // production, unless it says otherwise
+	config, err := globusauth.FromEnvironment() // production by default
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprintln(out, "Open", login.URL(), "and paste the code:")
-	set, _, err := login.FinishCode(ctx, readLine()) // state, PKCE, nonce, signature: all checked here
+	set, _, err := login.FinishCode(ctx, readLine()) // checks state, PKCE, nonce and signature
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ import (
 	"github.com/globusauth/globusauth/gen"
 )
 
-// script is a network that responds to each request with the next entry, then always
-// with the last, in virtual time.
+// script is a network in virtual time that responds to each request with the next
+// entry, and repeats the last.
 type script struct {
 	steps []any // an int status, an *http.Response maker, or an error
 	times []time.Time

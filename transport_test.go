@@ -255,7 +255,7 @@ func TestClientToken_Timeout(t *testing.T) {
 	}
 }
 
-// The page with which a network asks people to log in, and proxies their errors.
+// Login pages of networks, and error pages of proxies.
 func TestClientGetJWKS_LoginPageOfNetwork(t *testing.T) {
 	t.Parallel()
 	const page = "<html>Welcome to the hotel</html>"

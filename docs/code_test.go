@@ -49,8 +49,8 @@ func blocks(document string) []block {
 }
 
 // occurs reports whether the lines of a document follow one another in a source.
-// Neither indentation nor empty lines count. A line "..." stands for any lines. Where the
-// source handles an error in three lines, the document may leave that out.
+// Neither indentation nor empty lines count. A line "..." matches any lines. The
+// document may omit three lines that handle an error.
 func occurs(code, source []string) bool {
 	code, source = trimmed(code), trimmed(source)
 	for start := range source {
@@ -90,8 +90,8 @@ func trimmed(lines []string) []string {
 	return kept
 }
 
-// Code in the documents is code of a file that is compiled and tested.
-func TestCode(t *testing.T) {
+// Code in the documents is from a file that is compiled and tested.
+func TestGuides_CodeIsCompiled(t *testing.T) {
 	t.Parallel()
 	documents, err := filepath.Glob("guides/*.md")
 	if err != nil || len(documents) < 6 {
@@ -124,8 +124,7 @@ func TestCode(t *testing.T) {
 	}
 }
 
-// The comparison notices what it must.
-func TestCodeComparison(t *testing.T) {
+func TestOccurs(t *testing.T) {
 	t.Parallel()
 	source := strings.Split("\ta := one()\n\n\tif err != nil {\n\t\treturn err\n\t}\n\tb := two()\n\tc := three()\n", "\n")
 	for _, test := range []struct {
@@ -158,8 +157,7 @@ var (
 	inlineCode = regexp.MustCompile("`[^`\n]+`")
 )
 
-// Links between documents lead somewhere.
-func TestLinks(t *testing.T) {
+func TestDocuments_LinksExist(t *testing.T) {
 	t.Parallel()
 	var documents []string
 	for _, pattern := range []string{"*.md", "*/*.md", "../*.md"} {
@@ -179,7 +177,7 @@ func TestLinks(t *testing.T) {
 		for _, match := range link.FindAllStringSubmatch(text, -1) {
 			seen++
 			if _, err := os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(match[1]))); err != nil {
-				t.Errorf("%s: the link to %s leads nowhere", name, match[1])
+				t.Errorf("%s: %s does not exist", name, match[1])
 			}
 		}
 	}

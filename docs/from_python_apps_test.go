@@ -19,8 +19,8 @@ import (
 	"github.com/globusauth/globusauth/tokens/sqlitestore"
 )
 
-// fromPythonApps goes on with the table of fromPython. A call of use without arguments is
-// for what has no counterpart; the comment then says why.
+// fromPythonApps continues the table of fromPython. A call of use without arguments means that there is no
+// counterpart; the comment then has the reason.
 func fromPythonApps(
 	ctx context.Context, user *app.App, store tokens.Store, key tokens.Key, set tokens.Set, tok tokens.Token, merge func(tokens.Set) (tokens.Set, error),
 	manager login.Manager, flow flows.Config, requirement apierror.Requirement, failure *apierror.Error,
@@ -45,13 +45,13 @@ func fromPythonApps(
 	use(user.HTTPClient(ctx, scopes.TransferResourceServer))
 	// GlobusApp.add_scope_requirements
 	use(user.AddScopes(scopes.TransferAll))
-	// GlobusApp.scope_requirements: the program has named them itself, in `app.Config` and `user.AddScopes`
+	// GlobusApp.scope_requirements: the program names them in `app.Config` and `user.AddScopes`
 	use()
 	// GlobusApp.get_client_retry_checks: `user.HTTPClient` then does it
 	use(app.Config{RedriveGAREs: true})
 	// GlobusApp.close: and waits for renewals that were sent
 	use(user.Close(ctx))
-	// GlobusApp.token_storage: checked; what is stored is in the program's own `tokens.Store`
+	// GlobusApp.token_storage: checked; the program's `tokens.Store` has the stored ones
 	use(user.Tokens(ctx))
 	// GlobusAppConfig
 	use(app.Config{})
@@ -61,11 +61,11 @@ func fromPythonApps(
 	use(app.Config{RedirectURI: text})
 	// GlobusAppConfig.token_storage
 	use(app.Config{Store: store})
-	// GlobusAppConfig.request_refresh_tokens: they are asked for unless this is set
+	// GlobusAppConfig.request_refresh_tokens: requested unless this is set
 	use(app.Config{NoRefreshTokens: true})
 	// GlobusAppConfig.auto_redrive_gares
 	use(app.Config{RedriveGAREs: true})
-	// GlobusAppConfig.token_validation_error_handler: only Login logs in; otherwise the call that needs a token does
+	// GlobusAppConfig.token_validation_error_handler: only Login logs in; by default the call that needs a token does
 	use(app.Config{NoLogin: true})
 	// GlobusAppConfig.id_token_decoder: the configuration of the `app.Config`'s Client
 	use(globusauth.Config{IDTokens: idtoken.Options{Leeway: time.Minute}})
@@ -81,11 +81,11 @@ func fromPythonApps(
 	use(errors.Is(err, tokens.ErrLoginRequired))
 
 	// ## Token storages
-	// A storage is a `tokens.Store` of whole sets. Its one way to change something is exclusive across processes.
+	// A storage is a `tokens.Store` of whole sets. `Update` is exclusive across processes.
 
-	// TokenStorage: `tokens/storetest` tests one of your own
+	// TokenStorage: `tokens/storetest` tests a custom store
 	use(tokens.Store(nil))
-	// TokenStorage.store_token_response: merge returns what `set.Merge` makes of the stored and the new set
+	// TokenStorage.store_token_response: merge returns `set.Merge` of the stored and the new set
 	use(store.Update(ctx, key, merge))
 	// TokenStorage.store_token_data_by_resource_server
 	use(store.Update(ctx, key, merge))
@@ -93,7 +93,7 @@ func fromPythonApps(
 	use(store.Load(ctx, key))
 	// TokenStorage.get_token_data
 	use(set.ByResourceServer(scopes.TransferResourceServer))
-	// TokenStorage.remove_token_data: within `store.Update`; all of a login, `store.Delete`
+	// TokenStorage.remove_token_data: within `store.Update`; for a whole login, `store.Delete`
 	use(set.Without(scopes.TransferResourceServer))
 	// TokenStorage.close: stores keep nothing open between calls
 	use()
@@ -101,9 +101,9 @@ func fromPythonApps(
 	use(filestore.New(filestore.Config{Path: text, ClientID: id}))
 	// FileTokenStorage.for_globus_app: or `sqlitestore.New`
 	use(filestore.New(filestore.Config{AppName: "my-tool"}))
-	// FileTokenStorage.file_exists: a file that is missing is an empty store
+	// FileTokenStorage.file_exists: a missing file is an empty store
 	use()
-	// FileTokenStorage.user_only_umask: files are always for their owner alone
+	// FileTokenStorage.user_only_umask: files are always private
 	use()
 	// JSONTokenStorage: the same files, formats 1.0 and 2.0
 	use(filestore.New(filestore.Config{Path: text, ClientID: id}))
@@ -117,7 +117,7 @@ func fromPythonApps(
 	use(user.Tokens(ctx))
 	// ValidatingTokenStorage.identity_id
 	use(tok.IdentityID)
-	// TokenStorageData: fields that are unknown here are kept in the file
+	// TokenStorageData: unknown fields are kept in the file
 	use(tokens.Token{})
 	// TokenStorageData.to_dict: of a set, with every secret
 	use(set.MarshalStorage())
@@ -131,9 +131,9 @@ func fromPythonApps(
 	use(errors.Is(err, app.ErrIdentityMismatch))
 	// ScopeRequirementsValidator: with dependent scopes, by consents
 	use(errors.Is(err, app.ErrUnmetScopes))
-	// TokenDataValidator.before_store: a `tokens.Store` of your own around another one checks in its Update
+	// TokenDataValidator.before_store: a custom `tokens.Store` that wraps another can check in Update
 	use()
-	// TokenDataValidator.after_retrieve: a `tokens.Store` of your own around another one checks in its Load
+	// TokenDataValidator.after_retrieve: a custom `tokens.Store` that wraps another can check in Load
 	use()
 	// TokenValidationError
 	use(errors.Is(err, tokens.ErrLoginRequired))
@@ -153,7 +153,7 @@ func fromPythonApps(
 	use(filestore.New(filestore.Config{Path: text, ClientID: id}))
 	// SQLiteAdapter: its files are read
 	use(sqlitestore.New(sqlitestore.Config{Path: text, ClientID: id}))
-	// SQLiteAdapter.store_config: a token store holds tokens; keep a program's settings in a file of its own
+	// SQLiteAdapter.store_config: a token store holds tokens; keep settings in another file
 	use()
 	// MemoryAdapter
 	use(tokens.NewMemory())
@@ -165,31 +165,31 @@ func fromPythonApps(
 	use(login.Manager(nil))
 	// LoginFlowManager.run_login_flow
 	use(manager.Login(ctx, flow))
-	// LoginFlowManager.for_globus_app: an app names itself and the machine at the consent
+	// LoginFlowManager.for_globus_app: the consent page shows the name of the app and the machine
 	use(app.Config{Name: "my-tool"})
 	// CommandLineLoginFlowManager
 	use(login.CommandLine{})
 	// CommandLineLoginFlowManager.print_authorize_url
 	use(login.CommandLine{Out: out})
-	// CommandLineLoginFlowManager.prompt_for_code: other ways to ask are a `login.Manager` of your own
+	// CommandLineLoginFlowManager.prompt_for_code: for another prompt, write a `login.Manager`
 	use(login.CommandLine{In: in})
 	// CommandLineLoginFlowEOFError
 	use(errors.Is(err, login.ErrNoInput))
 	// LocalServerLoginFlowManager: `server_address` is Address; the page is built in
 	use(login.Loopback{})
-	// LocalServerLoginError: what the server reported is an `*apierror.Error`
+	// LocalServerLoginError: an error of the server is an `*apierror.Error`
 	use(errors.Is(err, login.ErrTimeout))
-	// LocalServerEnvironmentalLoginError: no error; the login goes on there
+	// LocalServerEnvironmentalLoginError: no error; the login continues there
 	use(login.Loopback{Fallback: login.CommandLine{}})
-	// LocalServerLoginFlowManager.background_local_server: the server lives within one Login, which returns when nothing listens any more
+	// LocalServerLoginFlowManager.background_local_server: the server runs only during one Login
 	use()
 
 	// ## Requirements of services (GARE)
-	// Whatever form a service sends, an `*apierror.Error` has it as `apierror.AuthorizationParameters`.
+	// An `*apierror.Error` has all forms of requirements as `apierror.AuthorizationParameters`.
 
 	// GARE
 	use(apierror.Requirement{})
-	// GARE.from_dict: of any form that services send
+	// GARE.from_dict: any form
 	use(apierror.Requirements(document))
 	// GARE.to_dict
 	use(json.Marshal(requirement))
@@ -203,7 +203,7 @@ func fromPythonApps(
 	use(len(apierror.Requirements(document)) > 0)
 }
 
-// mentionedOfApps holds what the notes of that part name.
+// mentionedOfApps contains the names in the notes of that part.
 func mentionedOfApps(user *app.App, store tokens.Store, set tokens.Set) {
 	use(user.TokenSource, store.Delete, set.Merge, login.Func(nil))
 }

@@ -21,9 +21,9 @@ import (
 
 func use(...any) {}
 
-// fromPython is the table of from-python.md: each call of use is a row. What stands in its
-// parentheses is the Go call, which the compiler checks; the comment above names
-// the Python call and, behind a colon, adds a note. It is never run.
+// fromPython is the table of from-python.md: each call of use is a row. Its argument is the
+// Go call, which the compiler checks. The comment above names the Python call and, after a
+// colon, adds a note. The function is never run.
 func fromPython(
 	ctx context.Context, auth *globusauth.Client, native flows.Config, portal flows.Config, login flows.Login,
 	verifier *idtoken.Verifier, people *identitymap.Map, forest *consents.Forest,
@@ -50,7 +50,7 @@ func fromPython(
 	use(auth.GetProjects(ctx))
 	// AuthClient.create_project
 	use(auth.CreateProject(ctx, gen.CreateProjectBody{Project: project}))
-	// AuthClient.update_project: what is not set stays; `nullable.NewNullNullable` clears
+	// AuthClient.update_project: unset fields are unchanged; `nullable.NewNullNullable` clears
 	use(auth.UpdateProject(ctx, id, gen.UpdateProjectBody{Project: gen.ProjectUpdate{DisplayName: nullable.NewNullableWithValue("new")}}))
 	// AuthClient.delete_project
 	use(auth.DeleteProject(ctx, id))
@@ -95,7 +95,7 @@ func fromPython(
 
 	// ## Login clients
 	// `NativeAppAuthClient(...)` is a `flows.Config`, `ConfidentialAppAuthClient(...)` one with a `ClientSecret`. Neither keeps a
-	// login: `Start` returns it. State, nonce and PKCE are made and checked without being asked for.
+	// login: `Start` returns it. State, nonce and PKCE are always generated and checked.
 
 	// NativeAppAuthClient.oauth2_start_flow: `state` and `verifier` are always random
 	use(native.Start())
@@ -115,7 +115,7 @@ func fromPython(
 	use(login.Finish(ctx, callback))
 	// AuthLoginClient.oauth2_refresh_token
 	use(portal.Refresh(ctx, tok))
-	// NativeAppAuthClient.oauth2_refresh_token: for good, `native.Source`
+	// NativeAppAuthClient.oauth2_refresh_token: for continuous use, `native.Source`
 	use(native.Refresh(ctx, tok))
 	// AuthLoginClient.oauth2_revoke_token
 	use(native.Revoke(ctx, accessToken))
@@ -123,31 +123,31 @@ func fromPython(
 	use(auth.Token(ctx, gen.TokenRequest{GrantType: "password"}))
 	// NativeAppAuthClient.create_native_app_instance: without credentials
 	use(auth.CreateClient(ctx, gen.CreateClientBody{Client: gen.ClientCreate{TemplateID: id, Name: "laptop"}}))
-	// ConfidentialAppAuthClient.oauth2_client_credentials_tokens: for good, `portal.ClientCredentialsSource`
+	// ConfidentialAppAuthClient.oauth2_client_credentials_tokens: for continuous use, `portal.ClientCredentialsSource`
 	use(portal.ClientCredentials(ctx))
 	// ConfidentialAppAuthClient.oauth2_get_dependent_tokens
 	use(portal.DependentTokens(ctx, accessToken, flows.DependentOptions{Scopes: want, RefreshTokens: true}))
-	// ConfidentialAppAuthClient.oauth2_token_introspect: and policies, which the SDK has not
+	// ConfidentialAppAuthClient.oauth2_token_introspect: also policies, which the SDK does not have
 	use(portal.Introspect(ctx, accessToken, flows.IntrospectOptions{IdentitySet: true, SessionInfo: true}))
 	// ConfidentialAppAuthClient.create_child_client: `auth` with the parent's credentials
 	use(auth.WithCredentials(globusauth.Basic(id, secret)).CreateClient(ctx, gen.CreateClientBody{Client: client}))
 
 	// ## Tokens
-	// A token response is a `tokens.Set`, whichever grant it comes from.
+	// A token response is a `tokens.Set`, for every grant.
 
 	// OAuthTokenResponse.by_resource_server
 	use(set.ByResourceServer(scopes.TransferResourceServer))
 	// OAuthTokenResponse.by_scopes
 	use(set.ByScopes(scopes.TransferAll))
-	// OAuthTokenResponse.data: with every secret; printing a set shows none
+	// OAuthTokenResponse.data: with all secrets; printing a set shows none
 	use(set.MarshalStorage())
-	// OAuthTokenResponse.decode_id_token: `Finish` has verified it; this is for one that came another way
+	// OAuthTokenResponse.decode_id_token: `Finish` verifies it; this is for other ID tokens
 	use(verifier.Verify(ctx, raw, idtoken.Expect{Nonce: nonce, AccessToken: accessToken}))
 	// OAuthDependentTokenResponse
 	use(set.All())
 
 	// ## ID tokens
-	// An `IDTokenDecoder` is an `idtoken.Verifier`. It checks issuer, nonce and `at_hash` too, and fetches keys that were replaced.
+	// An `IDTokenDecoder` is an `idtoken.Verifier`. It checks issuer, nonce and `at_hash` too, and fetches new keys.
 
 	// IDTokenDecoder
 	use(auth.IDTokenVerifier(id))
@@ -212,7 +212,7 @@ func fromPython(
 	use(globusauth.Basic(id, secret))
 	// AccessTokenAuthorizer
 	use(globusauth.Bearer(accessToken))
-	// RefreshTokenAuthorizer: `on_refresh` is `OnChange`; the new token is stored before anyone gets it
+	// RefreshTokenAuthorizer: `on_refresh` is `OnChange`; the new token is stored before it is used
 	use(native.Source(tokens.RefreshingConfig{Store: store, ResourceServer: scopes.TransferResourceServer}))
 	// ClientCredentialsAuthorizer
 	use(portal.ClientCredentialsSource(tokens.RefreshingConfig{Store: store, ResourceServer: scopes.TransferResourceServer}))

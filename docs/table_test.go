@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write from-python.md anew")
 
 const intro = `# From the Python SDK
 
-What the authentication part of globus-sdk-python does, and the same in Go; where there is no counterpart, the note says why. Every Go
+The calls of globus-sdk-python for authentication, and their counterparts in Go. A note has the reason where there is none. Every Go
 call takes a context and returns an error beside its result. The Go column is compiled: it is taken from ` + "`from_python_test.go`" + ` and
 ` + "`from_python_apps_test.go`" + `, which write this file with ` + "`go test ./docs -update`" + `.
 `
@@ -25,7 +25,7 @@ call takes a context and returns an error beside its result. The Go column is co
 // named is a Go name within back quotes.
 var named = regexp.MustCompile("`\\*?([a-z]+\\.[A-Z]\\w*)")
 
-// none stands where there is no counterpart.
+// none marks a row without a counterpart.
 const none = "-"
 
 // row is one row of the table.
@@ -43,7 +43,7 @@ func rows(t *testing.T) (table []row, document string) {
 	}
 	for _, found := range named.FindAllStringSubmatch(b.String(), -1) {
 		if name := found[1]; !compiled[name] {
-			t.Errorf("%s is named and nowhere compiled", name)
+			t.Errorf("%s is named but not compiled", name)
 		}
 	}
 	return table, b.String()
@@ -80,7 +80,7 @@ func readTable(t *testing.T, name string, document *strings.Builder, compiled ma
 		call := expression.X.(*ast.CallExpr)
 		line := files.Position(call.Pos()).Line
 		if function, ok := call.Fun.(*ast.Ident); !ok || function.Name != "use" {
-			code[line] = text(call.Pos(), call.End()) // A call without a result stands for itself.
+			code[line] = text(call.Pos(), call.End()) // A call without a result is the row's code.
 		} else if len(call.Args) == 0 {
 			code[line] = none
 		} else {
@@ -124,9 +124,8 @@ func readTable(t *testing.T, name string, document *strings.Builder, compiled ma
 	return table
 }
 
-// The document holds the calls that were compiled, and every method of the Python
-// SDK has one.
-func TestFromPython(t *testing.T) {
+// The document has the compiled calls, and a row for every method of the Python SDK.
+func TestFromPython_MatchesCode(t *testing.T) {
 	t.Parallel()
 	table, want := rows(t)
 	if *update {
@@ -139,7 +138,7 @@ func TestFromPython(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Error("from-python.md is not what from_python_test.go says; run: go test ./docs -update")
+		t.Error("from-python.md differs from from_python_test.go; run: go test ./docs -update")
 	}
 	recorded, err := os.ReadFile("testdata/python_methods.txt")
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// uuidFormat is looser than RFC 9562: the service has IDs of no version, such
+// uuidFormat is looser than RFC 9562: the service has IDs without a version, such
 // as 00000000-0000-0000-0000-000000000001.
 const uuidFormat = `^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
 
@@ -97,8 +97,7 @@ func TestDocument_IsValid(t *testing.T) {
 	}
 }
 
-// It breaks the document in memory, one value at a time: the check of examples
-// must name the reason.
+// Each case changes one value of the document in memory; the error must name the reason.
 func TestDocument_ValidationNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	value := func(doc *openapi3.T, name string) map[string]any {
