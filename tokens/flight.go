@@ -6,46 +6,41 @@ import (
 	"time"
 )
 
-// flight is one renewal that any number of callers wait for. (Package singleflight cannot
-// drop a call when all its callers have given up.)
+// flight is one renewal that any number of callers wait for. The context of the caller that
+// began it can end it until the service is asked; then it runs to its end, whether or not a
+// caller waits. (Package singleflight has no such moment.)
 type flight struct {
 	rejected string // the access token to replace, if any
 	done     chan struct{}
-	cancel   context.CancelFunc
-
-	// Guarded by Refreshing.mu.
-	waiting int
-	sent    bool // the service has been asked: must be finished
 
 	// Written before done is closed.
-	token Token
-	err   error
+	sent      bool // the service has been asked
+	abandoned bool // by the caller that began it, before that
+	token     Token
+	err       error
 }
 
 // wait joins or starts a renewal and waits for it as long as ctx allows.
 func (r *Refreshing) wait(ctx context.Context, rejected string) (_ Token, err error) {
 	defer r.prefix(&err)
-	for {
-		if err := ctx.Err(); err != nil {
-			return Token{}, err
-		}
+	for ctx.Err() == nil {
 		f, token := r.join(ctx, rejected)
 		if f == nil {
 			return token, nil
 		}
 		select {
 		case <-f.done:
-		case <-ctx.Done():
-			if token, good := r.leave(f, rejected); good {
-				return token, nil
+			unaware := f.err == nil && f.token.AccessToken == rejected && f.rejected != rejected
+			if !f.abandoned && !unaware {
+				return f.token, f.err
 			}
-			return Token{}, ctx.Err()
+		case <-ctx.Done():
 		}
-		if f.err == nil && f.token.AccessToken == rejected && f.rejected != rejected {
-			continue // this flight did not know that the token was rejected
-		}
-		return f.token, f.err
 	}
+	if token, good := r.stillGood(rejected); good {
+		return token, nil
+	}
+	return Token{}, ctx.Err()
 }
 
 // join returns the running renewal or a new one. It returns a token instead if memory holds one by
@@ -60,19 +55,10 @@ func (r *Refreshing) join(ctx context.Context, rejected string) (*flight, Token)
 		return nil, token
 	}
 	if r.flight == nil {
-		// Values such as trace IDs stay; the end of one caller's context must not end
-		// what others wait for.
-		shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		r.flight = &flight{
-			rejected: rejected,
-			done:     make(chan struct{}),
-			cancel:   cancel,
-			err:      errors.New("the renewal ended without a response"),
-		}
+		r.flight = &flight{rejected: rejected, done: make(chan struct{}), err: errors.New("the renewal ended without a response")}
 		r.running[r.flight] = struct{}{}
-		go r.run(shared, r.flight)
+		go r.run(ctx, r.flight)
 	}
-	r.flight.waiting++
 	return r.flight, Token{}
 }
 
@@ -85,25 +71,19 @@ func (r *Refreshing) stillGood(rejected string) (Token, bool) {
 	return held.token, true
 }
 
-// leave drops the renewal when no caller waits for it any more and it has not yet
-// reached the service. It returns the token in memory if that is still good.
-func (r *Refreshing) leave(f *flight, rejected string) (Token, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	f.waiting--
-	if f.waiting == 0 && !f.sent {
-		f.cancel()
+func (r *Refreshing) run(ctx context.Context, f *flight) {
+	defer func() { // also if Refresh ends the goroutine
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.detach(f)
+		delete(r.running, f)
+		close(f.done)
+	}()
+	token, renewed, err := r.renew(ctx, f)
+	f.abandoned = err != nil && !f.sent && ctx.Err() != nil
+	if r.settle(f, token, renewed, err) && r.config.OnChange != nil {
+		r.config.OnChange(f.token)
 	}
-	return r.stillGood(rejected)
-}
-
-// send marks the point of no return, unless no caller waits any more.
-func (r *Refreshing) send(ctx context.Context, f *flight) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	f.sent = ctx.Err() == nil
-	return ctx.Err()
 }
 
 // detach makes the next caller start a renewal of its own. It reports whether callers
@@ -116,21 +96,6 @@ func (r *Refreshing) detach(f *flight) bool {
 	return true
 }
 
-func (r *Refreshing) run(ctx context.Context, f *flight) {
-	defer f.cancel()
-	defer func() { // also if Refresh ends the goroutine
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.detach(f)
-		delete(r.running, f)
-		close(f.done)
-	}()
-	token, renewed, err := r.renew(ctx, f)
-	if r.settle(f, token, renewed, err) && r.config.OnChange != nil {
-		r.config.OnChange(f.token)
-	}
-}
-
 // settle decides what the callers of a renewal get, and what is given out of memory from now
 // on. It reports whether the token is another. Callers do not join the renewal any
 // more, so that OnChange may use the source.
@@ -140,7 +105,7 @@ func (r *Refreshing) settle(f *flight, token Token, renewed bool, err error) (ch
 	now, before := r.config.Now(), r.held.Load()
 	next := hold(token, now, recheck, r.endOf(token))
 	switch {
-	case !r.detach(f): // memory belongs to later renewals
+	case !r.detach(f) || f.abandoned: // memory belongs to later renewals
 		if err == nil {
 			f.token = token
 		}

@@ -76,10 +76,10 @@ type RefreshingConfig struct {
 // the renewal happens inside [Store.Update], so that other processes take part.
 // A process that comes second gets the token of the first.
 //
-// A caller that gives up does not disturb the others. When all have given up, a
-// renewal that has not yet asked the service is dropped; one that has is
-// finished and stored, since its refresh token is already used: a program calls
-// [Refreshing.Wait] before it exits.
+// A caller that gives up does not disturb the others. A renewal that has not yet
+// asked the service ends with the context of the caller that began it, and another
+// waiting caller begins anew; one that has is finished and stored, since its refresh
+// token is already used: a program calls [Refreshing.Wait] before it exits.
 //
 // Where a renewal fails while the old token is still accepted, the old token is
 // given out until it ends, with a new attempt every 5 seconds. A refusal with
@@ -104,7 +104,7 @@ type state struct {
 
 	mu       sync.Mutex           // guards what follows
 	flight   *flight              // the renewal that callers join, if one runs
-	running  map[*flight]struct{} // that one, and those that callers have left or Forget has cut off
+	running  map[*flight]struct{} // that one, and those that Forget has cut off
 	unsaved  response             // could not be stored; it is stored before the service is asked again
 	refused  refusal
 	rejected string // an access token that a service rejected, and that cannot be renewed

@@ -70,7 +70,7 @@ func (f *foreignWriter) Update(ctx context.Context, key tokens.Key, fn func(toke
 	set, err := f.Memory.Update(ctx, key, fn)
 	if err != nil && !f.changed {
 		f.changed = true
-		_, updateErr := f.Memory.Update(ctx, key, func(tokens.Set) (tokens.Set, error) { return f.next, nil })
+		_, updateErr := f.Memory.Update(context.WithoutCancel(ctx), key, func(tokens.Set) (tokens.Set, error) { return f.next, nil })
 		err = errors.Join(err, updateErr)
 	}
 	return set, err

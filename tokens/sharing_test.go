@@ -86,6 +86,75 @@ func TestRefreshingToken_OtherCallersGiveUp(t *testing.T) {
 	}
 }
 
+// The caller that began a renewal gives up; another one still waits.
+func TestRefreshingToken_FirstCallerGivesUp(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		locked bool                              // the first gives up before the service is asked
+		store  func(*tokens.Memory) tokens.Store // nil means the Memory
+		fail   error
+		want   string // the other caller's token
+	}{
+		{name: "before the service is asked", locked: true, want: "A1"},
+		{name: "and the store does not notice", locked: true, want: "A1", store: func(m *tokens.Memory) tokens.Store { return deafStore{m} }},
+		{name: "while it responds", want: "A1"},
+		{name: "while it fails", fail: errors.New("service unavailable"), want: "A0"},
+		{name: "while another program is faster", want: "A7", store: func(m *tokens.Memory) tokens.Store { return &foreignWriter{Memory: m} }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				unblock := make(chan struct{})
+				s, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
+					if memory, ok := c.Store.(*tokens.Memory); ok && test.store != nil {
+						c.Store = test.store(memory)
+					}
+					if foreign, ok := c.Store.(*foreignWriter); ok {
+						foreign.next = mustSet(t, tokens.Token{AccessToken: "A7", RefreshToken: "R7", ResourceServer: transfer})
+					}
+				})
+				if test.want == "A7" {
+					s.refresh = "R7"
+				}
+				s.fail(test.fail)
+				time.Sleep(48*time.Hour - 30*time.Second) // due, still accepted
+				if test.locked {
+					go holdUpdate(t, store, func() { <-unblock })
+				}
+				synctest.Wait()
+				ctx, cancel := context.WithCancel(t.Context())
+				var both sync.WaitGroup
+				both.Go(func() {
+					if token, err := source.Token(ctx); !errors.Is(err, context.Canceled) {
+						t.Errorf("the first got %v, %v", token, err)
+					}
+				})
+				synctest.Wait()
+				both.Go(func() {
+					want(t, source, test.want)
+				})
+				synctest.Wait()
+				cancel()
+				synctest.Wait()
+				close(unblock)
+				both.Wait()
+				if s.count() != 1 {
+					t.Errorf("%d refreshes, want 1", s.count())
+				}
+			})
+		})
+	}
+}
+
+// deafStore waits for the lock longer than its caller does.
+type deafStore struct{ *tokens.Memory }
+
+func (d deafStore) Update(ctx context.Context, key tokens.Key, fn func(tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
+	return d.Memory.Update(context.WithoutCancel(ctx), key, fn)
+}
+
 func TestRefreshingToken_CallerGivesUpAfterSending(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -107,25 +176,31 @@ func TestRefreshingToken_CallerGivesUpAfterSending(t *testing.T) {
 
 func TestRefreshingToken_AllCallersGiveUpBeforeSending(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, store, source := loggedIn(t, nil)
-		s.delay = 0
-		time.Sleep(49 * time.Hour)
-		unblock := make(chan struct{})
-		go holdUpdate(t, store, func() { <-unblock })
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := source.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatalf("error %v, want the context's", err)
-		}
-		close(unblock)
-		synctest.Wait()
-		if s.count() != 0 {
-			t.Errorf("%d refreshes without a caller", s.count())
-		}
-		want(t, source, "A1")
-	})
+	for _, deaf := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
+				if memory, ok := c.Store.(*tokens.Memory); ok && deaf {
+					c.Store = deafStore{memory}
+				}
+			})
+			s.delay = 0
+			time.Sleep(49 * time.Hour)
+			unblock := make(chan struct{})
+			go holdUpdate(t, store, func() { <-unblock })
+			synctest.Wait()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := source.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("error %v, want the context's", err)
+			}
+			close(unblock)
+			synctest.Wait()
+			if s.count() != 0 {
+				t.Errorf("deaf %v: %d refreshes without a caller", deaf, s.count())
+			}
+			want(t, source, "A1")
+		})
+	}
 }
 
 func TestRefreshingToken_TimesOut(t *testing.T) {
