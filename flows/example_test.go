@@ -18,16 +18,16 @@ import (
 // world is a Globus Auth in this process, what is in it, and a client of it. A
 // program has globusauth.New(globusauth.Config{}) in its place.
 func world() (auth *globusauth.Client, ready authtest.Ready, stop func()) {
-	double, err := authtest.NewServer(authtest.Config{})
+	emulated, err := authtest.NewServer(authtest.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	server := httptest.NewServer(double.Handler())
+	server := httptest.NewServer(emulated.Handler())
 	auth, err = globusauth.New(globusauth.Config{BaseURL: server.URL, HTTPClient: server.Client()})
 	if err != nil {
 		log.Fatal(err)
 	}
-	return auth, double.Ready(), server.Close
+	return auth, emulated.Ready(), server.Close
 }
 
 // A person logs in to a command-line program by copying a code.
@@ -46,11 +46,11 @@ func Example() {
 		log.Fatal(err)
 	}
 	// Print login.URL(). The person opens it, logs in, and copies the code:
-	answer, err := browse(auth, login.URL())
+	callback, err := browse(auth, login.URL())
 	if err != nil {
 		log.Fatal(err)
 	}
-	set, _, err := login.FinishCode(ctx, answer.Get("code"))
+	set, _, err := login.FinishCode(ctx, callback.Get("code"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -175,18 +175,18 @@ func ExampleConfig_DependentTokens() {
 	// groups.api.globus.org
 }
 
-// callersToken logs somebody in to the native client for one scope.
+// callersToken logs a user in to the native client for one scope.
 func callersToken(ctx context.Context, auth *globusauth.Client, ready authtest.Ready, scope scopes.Scope) string {
 	native := flows.Config{Auth: auth, ClientID: ready.NativeClientID, Scopes: scopes.List{scope}}
 	login, err := native.Start()
 	if err != nil {
 		log.Fatal(err)
 	}
-	answer, err := browse(auth, login.URL())
+	callback, err := browse(auth, login.URL())
 	if err != nil {
 		log.Fatal(err)
 	}
-	set, _, err := login.Finish(ctx, answer)
+	set, _, err := login.Finish(ctx, callback)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func callersToken(ctx context.Context, auth *globusauth.Client, ready authtest.R
 	return token.AccessToken
 }
 
-// A service answers that it wants more; the next login asks for that.
+// A service requires more; the next login requests it.
 func ExampleWithAuthorization() {
 	auth, err := globusauth.New(globusauth.Config{})
 	if err != nil {
@@ -205,9 +205,9 @@ func ExampleWithAuthorization() {
 	}
 	native := flows.Config{Auth: auth, ClientID: "00000000-0000-4000-8000-000000000001", Scopes: scopes.List{scopes.TransferAll}}
 
-	answer := apierror.FromResponse("list directory", 403, map[string][]string{"Content-Type": {"application/json"}},
+	refused := apierror.FromResponse("list directory", 403, map[string][]string{"Content-Type": {"application/json"}},
 		[]byte(`{"code": "AuthorizationRequired", "authorization_parameters": {"session_required_mfa": true, "session_message": "A second factor, please."}}`))
-	if failure, ok := errors.AsType[*apierror.Error](error(answer)); ok && failure.Authorization != nil {
+	if failure, ok := errors.AsType[*apierror.Error](error(refused)); ok && failure.Authorization != nil {
 		login, err := native.Start(flows.WithAuthorization(*failure.Authorization))
 		fmt.Println(login.URL() != "", err)
 	}

@@ -136,7 +136,7 @@ func TestLoginFinish_RefusesCallback(t *testing.T) {
 				t.Errorf("error %v\nwant %v with %q", err, test.want, test.text)
 			}
 			if _, ok := errors.AsType[*apierror.Error](err); ok {
-				t.Error("what the callback claims was taken for the server's answer")
+				t.Error("the error of an unverified callback is an *apierror.Error of the server")
 			}
 			if len(set.All()) != 0 || len(p.received()) != 0 {
 				t.Errorf("%d tokens, %d requests; want none", len(set.All()), len(p.received()))
@@ -215,8 +215,8 @@ func TestLoginFinish_ReportsTheServersError(t *testing.T) {
 		login := start(t, p.confidential(t))
 		callback := with(p.authorize(t, login), url.Values{"code": {""}, "error": {code}, "error_description": {"The person said\r\nno."}})
 		_, _, err := login.Finish(t.Context(), callback)
-		answer, ok := errors.AsType[*apierror.Error](err)
-		if !errors.Is(err, want) || !ok || answer.StatusCode != 0 || answer.Code != code {
+		failure, ok := errors.AsType[*apierror.Error](err)
+		if !errors.Is(err, want) || !ok || failure.StatusCode != 0 || failure.Code != code {
 			t.Errorf("%s: %v", code, err)
 		}
 		if !strings.Contains(err.Error(), "The person said no.") {
@@ -258,7 +258,7 @@ func TestLoginFinish_NeverRepeatsTheExchange(t *testing.T) {
 	portal := p.confidential(t)
 	login := start(t, portal)
 	callback := p.authorize(t, login)
-	p.answer = func(received) (int, any) {
+	p.respond = func(received) (int, any) {
 		return http.StatusServiceUnavailable, object{"error": "temporarily_unavailable"}
 	}
 	if _, _, err := login.Finish(t.Context(), callback); !errors.Is(err, apierror.ErrServer) {

@@ -20,10 +20,10 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// answers sends every request one answer, without a network.
-type answers func(req *http.Request) (status int, body []byte)
+// responder responds to every request, without a network.
+type responder func(req *http.Request) (status int, body []byte)
 
-func (a answers) RoundTrip(req *http.Request) (*http.Response, error) {
+func (a responder) RoundTrip(req *http.Request) (*http.Response, error) {
 	status, body := a(req)
 	return &http.Response{
 		StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}},
@@ -31,11 +31,11 @@ func (a answers) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// offline is a client of a service that answers as it is told.
-func offline(tb testing.TB, answer answers) *globusauth.Client {
+// offline is a client of a service with the given responses.
+func offline(tb testing.TB, respond responder) *globusauth.Client {
 	tb.Helper()
 	client, err := globusauth.New(globusauth.Config{
-		HTTPClient: &http.Client{Transport: answer}, Retry: globusauth.RetryPolicy{MaxRetries: -1},
+		HTTPClient: &http.Client{Transport: respond}, Retry: globusauth.RetryPolicy{MaxRetries: -1},
 		Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
 	})
 	if err != nil {
@@ -44,7 +44,7 @@ func offline(tb testing.TB, answer answers) *globusauth.Client {
 	return client
 }
 
-// hanging is a client of a service that returns one body and never answers at one path,
+// hanging is a client of a service that returns one body and never responds at one path,
 // and how many requests waited there at once.
 func hanging(tb testing.TB, path string, body any) (client *globusauth.Client, waiting *atomic.Int64) {
 	tb.Helper()
@@ -62,7 +62,7 @@ func hanging(tb testing.TB, path string, body any) (client *globusauth.Client, w
 	}), waiting
 }
 
-// recordedBodies adds the bodies of the recorded answers to the seeds.
+// recordedBodies adds the bodies of the recorded responses to the seeds.
 func recordedBodies(f *testing.F) {
 	f.Helper()
 	files, err := filepath.Glob("testdata/oauth2_*.json")
@@ -84,7 +84,7 @@ func recordedBodies(f *testing.F) {
 	}
 }
 
-// Whatever the token endpoint answers, there are either usable tokens or an error
+// Whatever the token endpoint returns, there are either usable tokens or an error
 // of one line.
 func FuzzTokenResponse(f *testing.F) {
 	recordedBodies(f)

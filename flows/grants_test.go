@@ -19,7 +19,7 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// recording is a recorded answer.
+// recording is a recorded response.
 type recording struct {
 	Case     string
 	Response struct {
@@ -28,14 +28,14 @@ type recording struct {
 	}
 }
 
-// recorded makes the provider answer as was recorded.
+// recorded makes the provider return a recorded response.
 func (p *provider) recorded(tb testing.TB, file, name string) {
 	tb.Helper()
 	var all []recording
 	readJSON(tb, file, &all)
 	for _, r := range all {
 		if r.Case == name {
-			p.answer = func(received) (int, any) { return r.Response.Status, string(r.Response.JSON) }
+			p.respond = func(received) (int, any) { return r.Response.Status, string(r.Response.JSON) }
 			return
 		}
 	}
@@ -49,7 +49,7 @@ func TestBasicVectors(t *testing.T) {
 	}
 	readJSON(t, "vectors.json", &vectors)
 	p := newProvider(t)
-	p.answer = func(received) (int, any) { return http.StatusOK, object{"active": false} }
+	p.respond = func(received) (int, any) { return http.StatusOK, object{"active": false} }
 	for _, v := range vectors.Basic {
 		portal := p.confidential(t)
 		portal.ClientID, portal.ClientSecret = v.User, v.Password
@@ -65,11 +65,11 @@ func TestBasicVectors(t *testing.T) {
 	}
 }
 
-// The caller's client may have credentials of its own. They are somebody else's.
+// Credentials of the caller's client are another client's.
 func TestOtherCredentialsAreNotSent(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	p.answer = refreshed(nil)
+	p.respond = refreshed(nil)
 	native, portal := p.native(t), p.confidential(t)
 	native.Auth = native.Auth.WithCredentials(globusauth.Basic("another", "another-SECRET"))
 	portal.Auth = portal.Auth.WithCredentials(globusauth.Bearer("another-SECRET"))
@@ -108,16 +108,16 @@ func TestRevoke(t *testing.T) {
 		status int
 		body   string
 	}{{http.StatusOK, ""}, {http.StatusOK, "{}"}, {http.StatusOK, "null"}, {http.StatusOK, `"revoked"`}, {http.StatusNoContent, ""}} {
-		p.answer = func(received) (int, any) { return response.status, response.body }
+		p.respond = func(received) (int, any) { return response.status, response.body }
 		if err := p.native(t).Revoke(t.Context(), "tok"); err != nil {
 			t.Errorf("status %d with body %q: %v", response.status, response.body, err)
 		}
 	}
-	p.answer = func(received) (int, any) { return http.StatusOK, object{"active": true} }
+	p.respond = func(received) (int, any) { return http.StatusOK, object{"active": true} }
 	if err := p.native(t).Revoke(t.Context(), "tok"); !errors.Is(err, globusauth.ErrMalformedResponse) {
-		t.Errorf("a token that lives on: %v", err)
+		t.Errorf("a token that is still active: %v", err)
 	}
-	p.answer = func(received) (int, any) { return http.StatusUnauthorized, object{"error": "invalid_client"} }
+	p.respond = func(received) (int, any) { return http.StatusUnauthorized, object{"error": "invalid_client"} }
 	if err := p.confidential(t).Revoke(t.Context(), "tok"); !errors.Is(err, apierror.ErrInvalidClient) {
 		t.Errorf("a wrong secret: %v", err)
 	}
@@ -146,7 +146,7 @@ func TestClientCredentials(t *testing.T) {
 	}
 	claims := p.claims("")
 	claims["sub"] = clientID
-	p.answer = func(received) (int, any) {
+	p.respond = func(received) (int, any) {
 		return http.StatusOK, object{
 			"access_token": "access-SECRET-auth", "resource_server": "auth.globus.org", "scope": "openid", "expires_in": 60, "token_type": "Bearer",
 			"id_token": sign(signingKey(), object{"alg": "RS512"}, claims), "other_tokens": []object{},
@@ -198,18 +198,18 @@ func TestDependentTokens(t *testing.T) {
 	if _, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{}); !errors.Is(err, apierror.ErrInvalidGrant) {
 		t.Errorf("a dead token: %v", err)
 	}
-	p.answer = func(received) (int, any) {
+	p.respond = func(received) (int, any) {
 		return http.StatusForbidden, object{
 			"error": "dependent_consent_required", "errors": []object{{"unapproved_scopes": []string{string(scopes.GroupsViewMyGroups)}}},
 		}
 	}
 	_, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{})
-	answer, ok := errors.AsType[*apierror.Error](err)
-	if !errors.Is(err, apierror.ErrConsentRequired) || !ok || !cmp.Equal(answer.Authorization.RequiredScopes, []string{string(scopes.GroupsViewMyGroups)}) {
+	failure, ok := errors.AsType[*apierror.Error](err)
+	if !errors.Is(err, apierror.ErrConsentRequired) || !ok || !cmp.Equal(failure.Authorization.RequiredScopes, []string{string(scopes.GroupsViewMyGroups)}) {
 		t.Errorf("no consent: %v", err)
 	}
 	// What such an error demands is what a login can ask for.
-	login := start(t, p.native(t), flows.WithAuthorization(*answer.Authorization))
+	login := start(t, p.native(t), flows.WithAuthorization(*failure.Authorization))
 	if !strings.Contains(query(t, login).Get("scope"), string(scopes.GroupsViewMyGroups)) {
 		t.Errorf("scope %q", query(t, login).Get("scope"))
 	}
@@ -219,7 +219,7 @@ func TestDependentTokens(t *testing.T) {
 	if _, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{Scopes: scopes.List{"a b"}}); !errors.Is(err, scopes.ErrSyntax) {
 		t.Errorf("a malformed scope: %v", err)
 	}
-	p.answer = func(received) (int, any) {
+	p.respond = func(received) (int, any) {
 		return http.StatusOK, []object{{"access_token": "a", "resource_server": "r", "scope": "s", "expires_in": 1, "token_type": "bearer", "id_token": "forged"}}
 	}
 	set, err := server.DependentTokens(t.Context(), "tok", flows.DependentOptions{})

@@ -168,7 +168,7 @@ func TestLoginFinish_AllowsForClocksThatDiffer(t *testing.T) {
 	}
 }
 
-// An ID token that nobody asked for is not believed unseen either.
+// An ID token is verified even if it was not requested.
 func TestLoginFinish_VerifiesAnIDTokenThatWasNotAskedFor(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -182,10 +182,10 @@ func TestLoginFinish_VerifiesAnIDTokenThatWasNotAskedFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newProvider(t)
-			p.alter = func(p *provider, answer object) {
+			p.alter = func(p *provider, response object) {
 				claims := p.claims("")
 				maps.Copy(claims, test.claims)
-				answer["id_token"] = sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
+				response["id_token"] = sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
 			}
 			portal := p.confidential(t)
 			portal.Scopes = scopes.List{scopes.TransferAll}
@@ -200,16 +200,16 @@ func TestLoginFinish_VerifiesAnIDTokenThatWasNotAskedFor(t *testing.T) {
 func TestLoginFinish_FindsTheIDTokenWhereverItIs(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	p.alter = func(_ *provider, answer object) {
-		auth, transfer := object{}, answer["other_tokens"].([]object)[0]
-		for name, value := range answer {
+	p.alter = func(_ *provider, response object) {
+		auth, transfer := object{}, response["other_tokens"].([]object)[0]
+		for name, value := range response {
 			if name != "other_tokens" {
 				auth[name] = value
-				delete(answer, name)
+				delete(response, name)
 			}
 		}
-		maps.Copy(answer, transfer)
-		answer["other_tokens"] = []object{auth}
+		maps.Copy(response, transfer)
+		response["other_tokens"] = []object{auth}
 	}
 	login := start(t, p.confidential(t))
 	set, _, err := login.Finish(t.Context(), p.authorize(t, login))
@@ -224,10 +224,10 @@ func TestLoginFinish_FindsTheIDTokenWhereverItIs(t *testing.T) {
 func TestLoginFinish_RefusesIDTokensOfTwoPeople(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	p.alter = func(p *provider, answer object) {
+	p.alter = func(p *provider, response object) {
 		claims := p.claims("")
-		claims["sub"], claims["at_hash"] = "somebody-else", tokenHash("access-SECRET-transfer")
-		other := answer["other_tokens"].([]object)[0]
+		claims["sub"], claims["at_hash"] = "another-identity", tokenHash("access-SECRET-transfer")
+		other := response["other_tokens"].([]object)[0]
 		claims["nonce"] = p.nonce
 		other["id_token"] = sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
 	}

@@ -69,7 +69,7 @@ func TestConfigIntrospect_Inactive(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	for _, body := range []any{object{"active": false}, object{"active": false, "sub": alice, "scope": "openid"}, object{"sub": alice, "scope": "openid"}, object{}} {
-		p.answer = func(received) (int, any) { return http.StatusOK, body }
+		p.respond = func(received) (int, any) { return http.StatusOK, body }
 		got, err := p.confidential(t).Introspect(t.Context(), "tok", flows.IntrospectOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -85,7 +85,7 @@ func TestConfigIntrospect_Inactive(t *testing.T) {
 func TestConfigIntrospect_OddFields(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	p.answer = func(received) (int, any) {
+	p.respond = func(received) (int, any) {
 		return http.StatusOK, object{
 			"active": true, "aud": clientID, "scope": "openid", "sub": alice, "name": 7, "exp": "tomorrow", "identity_set": "x",
 			"policy_evaluations": []string{}, "session_info": object{"session_id": "s", "authentications": []string{}},
@@ -99,7 +99,7 @@ func TestConfigIntrospect_OddFields(t *testing.T) {
 		t.Errorf("%v %s", err, diff)
 	}
 	for _, active := range []any{"true", 1, []bool{true}, object{"active": true}} {
-		p.answer = func(received) (int, any) { return http.StatusOK, object{"active": active, "scope": "openid"} }
+		p.respond = func(received) (int, any) { return http.StatusOK, object{"active": active, "scope": "openid"} }
 		if got, err = p.confidential(t).Introspect(t.Context(), "tok", flows.IntrospectOptions{}); err != nil || got.Active || got.HasScope(scopes.AuthOpenID) {
 			t.Errorf("active %v: %+v, %v", active, got, err)
 		}

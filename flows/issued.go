@@ -34,11 +34,11 @@ type issued struct {
 
 	request gen.TokenRequest
 	entries []gen.ResourceServerToken // the token at the top level first
-	secrets redact.Secrets            // what the request held, which a server can repeat
+	secrets redact.Secrets            // of the request, which a server can echo
 }
 
 // token calls the token endpoint. The further secrets are not shown either when the
-// server repeats them.
+// server echoes them.
 func (c client) token(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption, further ...string) (*issued, error) {
 	form.ClientID = c.formID()
 	secrets := append(further, form.Code, form.CodeVerifier, form.RefreshToken, form.Token, c.ClientSecret, c.ClientID+":"+c.ClientSecret)

@@ -29,7 +29,7 @@ func tokenEntry(changes object) object {
 	return entry
 }
 
-// finishWith is the end of a login without openid that the token endpoint answers as given.
+// finishWith is the end of a login without openid with the given response of the token endpoint.
 func finishWith(t *testing.T, response any) (*provider, tokens.Set, error) {
 	t.Helper()
 	p := newProvider(t)
@@ -37,7 +37,7 @@ func finishWith(t *testing.T, response any) (*provider, tokens.Set, error) {
 	portal.Scopes = scopes.List{scopes.TransferAll}
 	login := start(t, portal)
 	callback := p.authorize(t, login)
-	p.answer = func(received) (int, any) { return http.StatusOK, response }
+	p.respond = func(received) (int, any) { return http.StatusOK, response }
 	set, _, err := login.Finish(t.Context(), callback)
 	return p, set, err
 }
@@ -177,7 +177,7 @@ func TestLoginFinish_RevokesWhatARefusedLoginIssued(t *testing.T) {
 		"another key": {func(p *provider) {
 			p.idToken = func(_ *provider, claims object) string { return sign(otherKey(), object{"alg": "RS512"}, claims) }
 		}, idCheck("signature")},
-		"an odd ID token": {func(p *provider) { p.alter = func(_ *provider, answer object) { answer["id_token"] = []int{1} } }, flows.ErrIdentity},
+		"an odd ID token": {func(p *provider) { p.alter = func(_ *provider, response object) { response["id_token"] = []int{1} } }, flows.ErrIdentity},
 		"no keys":         {func(p *provider) { p.keysDown = true }, idtoken.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -216,7 +216,7 @@ func TestLoginFinish_RevokesAlthoughTheContextHasEnded(t *testing.T) {
 	}
 }
 
-// A service that does not answer holds up the error for ten seconds and no longer,
+// A service that does not respond delays the error for ten seconds and no longer,
 // whatever it had issued.
 func TestLoginFinish_RevocationIsBounded(t *testing.T) {
 	t.Parallel()

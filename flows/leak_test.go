@@ -62,22 +62,22 @@ func leakLogin(t *testing.T, config flows.Config) flows.Login {
 	return login
 }
 
-// leakAnswers are all the ways in which the service can fail: each repeats all that
+// leakResponses are all the ways in which the service can fail: each echoes all that
 // it was sent, wherever it can.
-func leakAnswers() map[string]func(received) (int, any) {
+func leakResponses() map[string]func(received) (int, any) {
 	echo := strings.Join(leakSecrets(), " ")
 	good := func(changes object) object {
-		answer := object{
+		response := object{
 			"access_token": leakAnswer, "refresh_token": leakAnswerRT, "resource_server": "transfer.api.globus.org",
 			"scope": "openid", "expires_in": 60, "token_type": "Bearer", "other_tokens": []object{}, "active": true,
 		}
-		maps.Copy(answer, changes)
-		return answer
+		maps.Copy(response, changes)
+		return response
 	}
 	always := func(status int, body any) func(received) (int, any) {
 		return func(received) (int, any) { return status, body }
 	}
-	// A server can repeat what it was sent, and for a code what it was asked before.
+	// A server can echo what it was sent, and for a code what was sent before.
 	sent := func(r received) string {
 		text := r.form.Encode() + " " + r.header.Get("Authorization")
 		if r.header.Get("Authorization") != "" {
@@ -103,27 +103,27 @@ func leakAnswers() map[string]func(received) (int, any) {
 				"session_message": sent(r), "required_scopes": []string{sent(r)}, "prompt": sent(r), "extra": sent(r),
 			}}
 		},
-		"fields that repeat": func(r received) (int, any) {
+		"fields that echo": func(r received) (int, any) {
 			if r.form.Get("grant_type") == "" {
 				return http.StatusOK, object{}
 			}
 			again := object{"token_type": sent(r), "resource_server": sent(r), "scope": sent(r) + "\n", "expires_in": -1}
 			return http.StatusOK, good(object{"resource_server": sent(r), "scope": sent(r), "other_tokens": []object{good(again), good(object{"resource_server": sent(r)})}})
 		},
-		"ID token that repeats": func(r received) (int, any) {
+		"ID token that echoes": func(r received) (int, any) {
 			return http.StatusOK, good(object{"id_token": sign(signingKey(), object{"alg": sent(r), "kid": sent(r)}, object{"nonce": sent(r), "iss": sent(r), "aud": sent(r)})})
 		},
-		"ID token whose claims repeat": func(r received) (int, any) {
+		"ID token whose claims echo": func(r received) (int, any) {
 			return http.StatusOK, good(object{"id_token": sign(signingKey(), object{"alg": "RS512"}, object{"nonce": sent(r), "iss": sent(r), "aud": sent(r)})})
 		},
-		"HTML that repeats":    func(r received) (int, any) { return http.StatusBadGateway, "<p>" + sent(r) + "</p>" },
+		"HTML that echoes":     func(r received) (int, any) { return http.StatusBadGateway, "<p>" + sent(r) + "</p>" },
 		"not JSON":             always(http.StatusOK, `{"access_token": "`+leakAnswer+`", `+echo),
 		"wrong types":          always(http.StatusOK, object{"access_token": []string{leakAnswer}, "active": leakAnswer, "scope": leakAnswer}),
 		"empty":                always(http.StatusOK, object{}),
 		"no access token":      always(http.StatusOK, good(object{"access_token": ""})),
 		"no resource server":   always(http.StatusOK, good(object{"resource_server": ""})),
 		"unknown type":         always(http.StatusOK, good(object{"token_type": "mac"})),
-		"odd life":             always(http.StatusOK, good(object{"expires_in": -1})),
+		"odd lifetime":         always(http.StatusOK, good(object{"expires_in": -1})),
 		"control characters":   always(http.StatusOK, good(object{"access_token": leakAnswer + "\r\n"})),
 		"one server twice":     always(http.StatusOK, good(object{"other_tokens": []object{good(nil)}})),
 		"another server":       always(http.StatusOK, good(object{"resource_server": "another"})),
@@ -233,9 +233,9 @@ func (l *leaky) search(where, text string) {
 func TestNoSecretInAnyOutput(t *testing.T) {
 	t.Parallel()
 	failed := map[string]int{}
-	for name, answer := range leakAnswers() {
+	for name, respond := range leakResponses() {
 		p := newProvider(t)
-		p.answer = answer
+		p.respond = respond
 		log := &bytes.Buffer{}
 		client, err := globusauth.New(globusauth.Config{
 			BaseURL: p.URL, HTTPClient: p.Client(), Now: p.clock.Now,

@@ -106,10 +106,10 @@ type provider struct {
 	requests []received
 	fetches  map[string]int // of discovery and keys
 
-	// answer, if set, replaces the answer of the token endpoint.
-	answer func(r received) (status int, body any)
-	// alter, if set, changes the answer of the code grant.
-	alter func(p *provider, answer object)
+	// respond, if set, replaces the response of the token endpoint.
+	respond func(r received) (status int, body any)
+	// alter, if set, changes the response of the code grant.
+	alter func(p *provider, response object)
 	nonce string // for alter
 	// keysDown makes the key endpoint fail.
 	keysDown bool
@@ -168,12 +168,12 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	got := received{path: r.URL.Path, query: r.URL.Query(), form: r.PostForm, header: r.Header.Clone()}
 	p.mu.Lock()
 	p.requests = append(p.requests, got)
-	answer := p.answer
+	respond := p.respond
 	p.mu.Unlock()
-	if answer == nil {
-		answer = p.exchange
+	if respond == nil {
+		respond = p.exchange
 	}
-	status, body := answer(got)
+	status, body := respond(got)
 	reply(w, status, body)
 }
 
@@ -205,7 +205,7 @@ func (p *provider) exchange(r received) (int, any) {
 		params.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]):
 		return http.StatusBadRequest, object{"error": "invalid_grant"}
 	}
-	answer := object{
+	response := object{
 		"access_token": "access-SECRET-auth", "token_type": "Bearer", "expires_in": 172800, "resource_server": "auth.globus.org",
 		"scope": "openid profile", "state": params.Get("state"),
 		"other_tokens": []object{{
@@ -214,20 +214,20 @@ func (p *provider) exchange(r received) (int, any) {
 		}},
 	}
 	if params.Get("access_type") == "offline" {
-		answer["refresh_token"] = "refresh-SECRET-auth"
-		answer["other_tokens"].([]object)[0]["refresh_token"] = "refresh-SECRET-transfer"
+		response["refresh_token"] = "refresh-SECRET-auth"
+		response["other_tokens"].([]object)[0]["refresh_token"] = "refresh-SECRET-transfer"
 	}
 	if params.Get("nonce") != "" {
 		claims := p.claims(params.Get("nonce"))
-		answer["id_token"] = sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
+		response["id_token"] = sign(signingKey(), object{"typ": "JWT", "alg": "RS512"}, claims)
 		if p.idToken != nil {
-			answer["id_token"] = p.idToken(p, claims)
+			response["id_token"] = p.idToken(p, claims)
 		}
 	}
 	if p.alter != nil {
-		p.alter(p, answer)
+		p.alter(p, response)
 	}
-	return http.StatusOK, answer
+	return http.StatusOK, response
 }
 
 // claims are those of a good ID token for the access token access-SECRET-auth.

@@ -23,20 +23,20 @@ var current = tokens.Token{
 	Scope: string(scopes.TransferAll), IdentityID: alice, IDToken: "id-token-of-the-login",
 }
 
-// refreshed is an answer to a refresh.
+// refreshed is a response to a refresh.
 func refreshed(changes object) func(received) (int, any) {
-	answer := object{
+	response := object{
 		"access_token": "access-SECRET-new", "token_type": "Bearer", "expires_in": 172800,
 		"resource_server": scopes.TransferResourceServer, "scope": string(scopes.TransferAll), "other_tokens": []object{},
 	}
-	maps.Copy(answer, changes)
-	return func(received) (int, any) { return http.StatusOK, answer }
+	maps.Copy(response, changes)
+	return func(received) (int, any) { return http.StatusOK, response }
 }
 
 func TestConfigRefresh_KeepsWhatTheAnswerLeavesOut(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	p.answer = refreshed(nil)
+	p.respond = refreshed(nil)
 	set, err := p.native(t).Refresh(t.Context(), current)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestConfigRefresh_KeepsWhatTheAnswerLeavesOut(t *testing.T) {
 	if got != want || len(set.All()) != 1 {
 		t.Errorf("%d tokens, got %v\nwant %v", len(set.All()), got, want)
 	}
-	p.answer = refreshed(object{"refresh_token": "refresh-SECRET-new"})
+	p.respond = refreshed(object{"refresh_token": "refresh-SECRET-new"})
 	if set, err = p.native(t).Refresh(t.Context(), current); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestConfigRefresh_KeepsWhatTheAnswerLeavesOut(t *testing.T) {
 		t.Error("the new refresh token was not taken")
 	}
 	// A program that kept the refresh token alone.
-	p.answer = refreshed(nil)
+	p.respond = refreshed(nil)
 	if set, err = p.native(t).Refresh(t.Context(), tokens.Token{RefreshToken: "refresh-SECRET-old"}); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestConfigRefresh_Refuses(t *testing.T) {
 	other := object{"access_token": "a", "resource_server": "groups.api.globus.org", "scope": "s", "expires_in": 60, "token_type": "Bearer"}
 	for name, test := range map[string]struct {
 		current tokens.Token
-		answer  func(received) (int, any)
+		respond func(received) (int, any)
 		want    error
 	}{
 		"nothing to refresh with": {tokens.Token{ResourceServer: "r", AccessToken: "a"}, nil, tokens.ErrLoginRequired},
@@ -89,7 +89,7 @@ func TestConfigRefresh_Refuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newProvider(t)
-			p.answer = test.answer
+			p.respond = test.respond
 			set, err := p.native(t).Refresh(t.Context(), test.current)
 			if !errors.Is(err, test.want) || !strings.HasPrefix(err.Error(), "flows: refresh token: ") {
 				t.Errorf("error %v, want %v", err, test.want)
@@ -97,14 +97,14 @@ func TestConfigRefresh_Refuses(t *testing.T) {
 			if len(set.All()) != 0 {
 				t.Errorf("tokens %v", set)
 			}
-			if test.answer == nil && len(p.received()) != 0 {
+			if test.respond == nil && len(p.received()) != 0 {
 				t.Error("a request was made")
 			}
 		})
 	}
 }
 
-// A refresh spends the refresh token: an ID token that comes with it and fails a check
+// A refresh uses the refresh token: an ID token that comes with it and fails a check
 // is left out and reported, and the tokens stay.
 func TestConfigRefresh_IDToken(t *testing.T) {
 	t.Parallel()
@@ -116,13 +116,13 @@ func TestConfigRefresh_IDToken(t *testing.T) {
 		kept     bool   // the ID token from before
 		problem  string // empty: none
 	}{
-		"good":                  {before: alice},
-		"good, of nobody known": {},
-		"no at_hash":            {before: alice, idToken: func(c object) any { delete(c, "at_hash"); return sign(signingKey(), header, c) }},
-		"another token's":       {before: alice, idToken: func(c object) any { c["at_hash"] = tokenHash("x"); return sign(signingKey(), header, c) }, kept: true, problem: "at_hash"},
-		"another audience":      {before: alice, idToken: func(c object) any { c["aud"] = "another"; return sign(signingKey(), header, c) }, kept: true, problem: "aud"},
-		"no iat":                {before: alice, idToken: func(c object) any { delete(c, "iat"); return sign(signingKey(), header, c) }, kept: true, problem: "iat: the token does not say"},
-		"another key":           {before: alice, idToken: func(c object) any { return sign(otherKey(), header, c) }, kept: true, problem: "signature"},
+		"good":                           {before: alice},
+		"good, without a known identity": {},
+		"no at_hash":                     {before: alice, idToken: func(c object) any { delete(c, "at_hash"); return sign(signingKey(), header, c) }},
+		"another token's":                {before: alice, idToken: func(c object) any { c["at_hash"] = tokenHash("x"); return sign(signingKey(), header, c) }, kept: true, problem: "at_hash"},
+		"another audience":               {before: alice, idToken: func(c object) any { c["aud"] = "another"; return sign(signingKey(), header, c) }, kept: true, problem: "aud"},
+		"no iat":                         {before: alice, idToken: func(c object) any { delete(c, "iat"); return sign(signingKey(), header, c) }, kept: true, problem: "iat: the token does not say"},
+		"another key":                    {before: alice, idToken: func(c object) any { return sign(otherKey(), header, c) }, kept: true, problem: "signature"},
 		"another identity, forged": {
 			before: alice, idToken: func(c object) any { c["sub"] = "mallory"; return sign(otherKey(), header, c) }, kept: true, problem: "signature",
 		},
@@ -143,7 +143,7 @@ func TestConfigRefresh_IDToken(t *testing.T) {
 			} else {
 				raw = test.idToken(claims)
 			}
-			p.answer = refreshed(object{"id_token": raw, "refresh_token": "refresh-SECRET-new"})
+			p.respond = refreshed(object{"id_token": raw, "refresh_token": "refresh-SECRET-new"})
 			before := current
 			before.IdentityID = test.before
 			set, err := p.native(t).Refresh(t.Context(), before)
@@ -180,9 +180,9 @@ func TestConfigRefresh_AnotherIdentity(t *testing.T) {
 			p := newProvider(t)
 			claims := p.claims("")
 			claims["at_hash"] = tokenHash("access-SECRET-new")
-			p.answer = refreshed(object{"id_token": sign(signingKey(), object{"alg": "RS512"}, claims), "refresh_token": rotated})
+			p.respond = refreshed(object{"id_token": sign(signingKey(), object{"alg": "RS512"}, claims), "refresh_token": rotated})
 			before := current
-			before.IdentityID = "somebody-else"
+			before.IdentityID = "another-identity"
 			set, err := p.native(t).Refresh(t.Context(), before)
 			if !errors.Is(err, flows.ErrIdentity) || !errors.Is(err, tokens.ErrLoginRequired) || len(set.All()) != 0 {
 				t.Errorf("%v, %v", set, err)
@@ -223,7 +223,7 @@ func TestConfigRefresh_OddResponses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newProvider(t)
-			p.answer = refreshed(test.change)
+			p.respond = refreshed(test.change)
 			set, err := p.native(t).Refresh(t.Context(), test.before)
 			if err != nil {
 				t.Fatal(err)
@@ -264,7 +264,7 @@ func TestConfigRefresh_OnlyTheRefreshTokenIsUsable(t *testing.T) {
 			t.Parallel()
 			p := newProvider(t)
 			change["refresh_token"] = "refresh-SECRET-new"
-			p.answer = refreshed(change)
+			p.respond = refreshed(change)
 			set, err := p.native(t).Refresh(t.Context(), current)
 			if !errors.Is(err, flows.ErrToken) || strings.Contains(err.Error(), "SECRET") {
 				t.Errorf("error %v, want %v", err, flows.ErrToken)
@@ -277,7 +277,7 @@ func TestConfigRefresh_OnlyTheRefreshTokenIsUsable(t *testing.T) {
 			if _, found := set.ByResourceServer("groups.api.globus.org"); found != (change["other_tokens"] != nil) || len(p.revoked()) != 0 {
 				t.Errorf("got %v, revoked %q", set, p.revoked())
 			}
-			p.answer = refreshed(object{"access_token": nil, "refresh_token": "a\nb"})
+			p.respond = refreshed(object{"access_token": nil, "refresh_token": "a\nb"})
 			if set, err := p.native(t).Refresh(t.Context(), current); !errors.Is(err, flows.ErrToken) {
 				t.Errorf("%v, %v", set, err)
 			} else if got, _ := set.ByResourceServer(current.ResourceServer); got != current {

@@ -108,7 +108,7 @@ func TestRequestsOfThePythonSDK(t *testing.T) {
 		t.Run(r.Label, func(t *testing.T) {
 			t.Parallel()
 			p := newProvider(t)
-			p.answer = func(r received) (int, any) {
+			p.respond = func(r received) (int, any) {
 				if r.path != "/v2/oauth2/token" {
 					return http.StatusOK, object{"active": false}
 				}

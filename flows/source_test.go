@@ -36,7 +36,7 @@ func stored(tb testing.TB, address string, token tokens.Token) *tokens.Memory {
 func TestSourceRefreshesOnceForAll(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	p.answer = refreshed(object{"refresh_token": "refresh-SECRET-new"})
+	p.respond = refreshed(object{"refresh_token": "refresh-SECRET-new"})
 	old := current
 	old.Expiry = p.clock.Now().Add(-time.Hour)
 	for name, from := range map[string]interface {
@@ -71,7 +71,7 @@ func TestSourceRefreshesOnceForAll(t *testing.T) {
 func TestSourceSaysWhenANewLoginIsNeeded(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	p.answer = func(received) (int, any) { return http.StatusBadRequest, object{"error": "invalid_grant"} }
+	p.respond = func(received) (int, any) { return http.StatusBadRequest, object{"error": "invalid_grant"} }
 	old := current
 	old.Expiry = p.clock.Now().Add(-time.Hour)
 	source, err := p.native(t).Source(tokens.RefreshingConfig{Store: stored(t, p.URL, old), ResourceServer: scopes.TransferResourceServer})
@@ -92,7 +92,7 @@ func TestClientCredentialsSourceNeverEnds(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	var issued atomic.Int64
-	p.answer = func(received) (int, any) {
+	p.respond = func(received) (int, any) {
 		return http.StatusOK, object{
 			"access_token": "access-SECRET-" + time.Unix(issued.Add(1), 0).UTC().Format("05"), "resource_server": scopes.TransferResourceServer,
 			"scope": string(scopes.TransferAll), "expires_in": 3600, "token_type": "Bearer", "other_tokens": []object{},
@@ -124,7 +124,7 @@ func TestClientCredentialsSourceNeverEnds(t *testing.T) {
 func TestClientCredentialsSource_APersonsTokens(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
-	p.answer = func(received) (int, any) { return http.StatusOK, tokenEntry(nil) }
+	p.respond = func(received) (int, any) { return http.StatusOK, tokenEntry(nil) }
 	service := p.confidential(t)
 	service.Scopes = scopes.List{scopes.TransferAll}
 	store := tokens.NewMemory()
@@ -154,8 +154,8 @@ func TestSourceRefuses(t *testing.T) {
 	native, portal := p.native(t), p.confidential(t)
 	good := tokens.RefreshingConfig{Store: tokens.NewMemory(), ResourceServer: "r"}
 	changed := func(change func(*tokens.RefreshingConfig)) tokens.RefreshingConfig { c := good; change(&c); return c }
-	nobody, scopeless := native, portal
-	nobody.ClientID, scopeless.Scopes = "", nil
+	anonymous, scopeless := native, portal
+	anonymous.ClientID, scopeless.Scopes = "", nil
 	secretless := portal
 	secretless.ClientSecret = ""
 	type source = func(config tokens.RefreshingConfig) (*tokens.Refreshing, error)
@@ -173,7 +173,7 @@ func TestSourceRefuses(t *testing.T) {
 		"another's key":      {portal.Source, changed(func(c *tokens.RefreshingConfig) { c.Key.ClientID = "another" }), "Key.ClientID"},
 		"no store":           {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Store = nil }), "Store is nil"},
 		"no resource server": {portal.ClientCredentialsSource, changed(func(c *tokens.RefreshingConfig) { c.ResourceServer = "" }), "ResourceServer is empty"},
-		"no client ID":       {nobody.Source, good, "ClientID is empty"},
+		"no client ID":       {anonymous.Source, good, "ClientID is empty"},
 		"no scopes":          {scopeless.ClientCredentialsSource, good, strings.TrimPrefix(scopes.ErrEmpty.Error(), "scopes: ")},
 		"no secret, service": {secretless.ClientCredentialsSource, good, "ClientSecret is empty"},
 	} {
@@ -225,7 +225,7 @@ func get(tb testing.TB, client *http.Client, target string) error {
 	return resp.Body.Close()
 }
 
-// An answer that redirects to another host is followed without the token, and a
+// A response that redirects to another host is followed without the token, and a
 // request to another host is not made at all.
 func TestHTTPClientSendsTheTokenToItsHostsOnly(t *testing.T) {
 	t.Parallel()
@@ -285,7 +285,7 @@ func TestHTTPClientHosts(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	api := newService(t, nil)
-	double := p.client(t)
+	client := p.client(t)
 	for name, test := range map[string]struct {
 		client *globusauth.Client
 		config tokens.TransportConfig
@@ -293,9 +293,9 @@ func TestHTTPClientHosts(t *testing.T) {
 		text   string // of the error, "" for none
 	}{
 		"known service":         {production(t), tokens.TransportConfig{ResourceServer: scopes.TransferResourceServer}, "https://auth.globus.org/", "only for transfer.api.globus.org:443"},
-		"Auth of this client":   {double, tokens.TransportConfig{ResourceServer: scopes.AuthResourceServer}, p.URL + "/jwk.json", ""},
-		"not the other Auth":    {double, tokens.TransportConfig{ResourceServer: scopes.AuthResourceServer}, "https://auth.globus.org/", "not meant for auth.globus.org:443"},
-		"hosts that were named": {double, tokens.TransportConfig{ResourceServer: scopes.AuthResourceServer, Hosts: []string{api.host()}}, api.URL, ""},
+		"Auth of this client":   {client, tokens.TransportConfig{ResourceServer: scopes.AuthResourceServer}, p.URL + "/jwk.json", ""},
+		"not the other Auth":    {client, tokens.TransportConfig{ResourceServer: scopes.AuthResourceServer}, "https://auth.globus.org/", "not meant for auth.globus.org:443"},
+		"hosts that were named": {client, tokens.TransportConfig{ResourceServer: scopes.AuthResourceServer, Hosts: []string{api.host()}}, api.URL, ""},
 	} {
 		test.config.Source = fixed(current)
 		client, err := flows.HTTPClient(test.client, test.config)
@@ -311,9 +311,9 @@ func TestHTTPClientHosts(t *testing.T) {
 		config tokens.TransportConfig
 	}{
 		"no client":       {nil, tokens.TransportConfig{Source: fixed(current), Hosts: []string{"a.example"}}},
-		"no source":       {double, tokens.TransportConfig{Hosts: []string{"a.example"}}},
-		"no hosts":        {double, tokens.TransportConfig{Source: fixed(current)}},
-		"unknown service": {double, tokens.TransportConfig{Source: fixed(current), ResourceServer: "11111111-1111-4111-8111-111111111111"}},
+		"no source":       {client, tokens.TransportConfig{Hosts: []string{"a.example"}}},
+		"no hosts":        {client, tokens.TransportConfig{Source: fixed(current)}},
+		"unknown service": {client, tokens.TransportConfig{Source: fixed(current), ResourceServer: "11111111-1111-4111-8111-111111111111"}},
 	} {
 		if _, err := flows.HTTPClient(test.client, test.config); err == nil || !strings.HasPrefix(err.Error(), "flows: HTTP client: ") {
 			t.Errorf("%s: %v", name, err)

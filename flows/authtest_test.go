@@ -17,8 +17,8 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// double is a whole Globus Auth in this process and a client of it.
-func double(tb testing.TB) (*authtest.Server, *globusauth.Client) {
+// newAuthtest starts a test double and returns it with a client.
+func newAuthtest(tb testing.TB) (*authtest.Server, *globusauth.Client) {
 	tb.Helper()
 	server := authtest.New(tb)
 	client, err := globusauth.New(globusauth.Config{BaseURL: server.BaseURL(), HTTPClient: server.Client(), Now: server.Now})
@@ -46,9 +46,9 @@ func browse(auth *globusauth.Client, target string) (url.Values, error) {
 }
 
 // What a native app does from the first login to the last.
-func TestNativeAgainstTheDouble(t *testing.T) {
+func TestConfig_PublicClientWithAuthtest(t *testing.T) {
 	t.Parallel()
-	server, client := double(t)
+	server, client := newAuthtest(t)
 	ready := server.Ready()
 	native := flows.Config{Auth: client, ClientID: ready.NativeClientID, Scopes: wanted, RefreshTokens: true, PrefillNamedGrant: "test"}
 	login := start(t, native, flows.WithParameter("login_hint", ready.Users[1].Username))
@@ -68,7 +68,7 @@ func TestNativeAgainstTheDouble(t *testing.T) {
 		t.Errorf("the same code again: %v", err)
 	}
 
-	// The spent code, seen twice, may have ended its tokens: log in again.
+	// The service may have revoked the tokens of a code that it saw twice: log in again.
 	login = start(t, native)
 	if callback, err = browse(client, login.URL()); err != nil {
 		t.Fatal(err)
@@ -110,9 +110,9 @@ func TestNativeAgainstTheDouble(t *testing.T) {
 }
 
 // What a portal that is a resource server as well does.
-func TestConfidentialAgainstTheDouble(t *testing.T) {
+func TestConfig_ConfidentialClientWithAuthtest(t *testing.T) {
 	t.Parallel()
-	server, client := double(t)
+	server, client := newAuthtest(t)
 	ready := server.Ready()
 	portal := flows.Config{
 		Auth: client, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret,
@@ -183,9 +183,9 @@ func TestConfidentialAgainstTheDouble(t *testing.T) {
 	}
 }
 
-func TestServiceAgainstTheDouble(t *testing.T) {
+func TestConfigClientCredentials_WithAuthtest(t *testing.T) {
 	t.Parallel()
-	server, client := double(t)
+	server, client := newAuthtest(t)
 	ready := server.Ready()
 	service := flows.Config{
 		Auth: client, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret,
@@ -219,16 +219,16 @@ func TestServiceAgainstTheDouble(t *testing.T) {
 		t.Errorf("a wrong secret: %v", err)
 	}
 	service.ClientSecret = ready.ConfidentialClientSecret
-	service.Scopes = scopes.List{"urn:globus:auth:scope:nobody.example:all"}
+	service.Scopes = scopes.List{"urn:globus:auth:scope:unknown.example:all"}
 	if _, err := service.ClientCredentials(t.Context()); !slices.ContainsFunc([]error{apierror.ErrInvalidScope, apierror.ErrBadRequest}, func(want error) bool { return errors.Is(err, want) }) {
 		t.Errorf("an unknown scope: %v", err)
 	}
 }
 
 // Keys that are replaced while logins go on.
-func TestLoginAcrossAKeyRotation(t *testing.T) {
+func TestLoginFinish_AfterKeyRotation(t *testing.T) {
 	t.Parallel()
-	server, client := double(t)
+	server, client := newAuthtest(t)
 	native := flows.Config{Auth: client, ClientID: server.Ready().NativeClientID, Scopes: wanted}
 	for range 2 {
 		login := start(t, native)
