@@ -21,6 +21,8 @@ func TestRead_Errors(t *testing.T) {
 		"unknown key of route": {start + "routes:\n  - pattern: /\n    optinal: true\n", "line 5: field optinal not found"},
 		"twice":                {start + "rules: {}\nrules: {}\n", `line 4: mapping key "rules" already defined`},
 		"no value":             {start + "rules:\n  groups:\n  #- a\n", "line 4: the value is empty"},
+		"null":                 {start + "rules:\n  groups: null\n", "line 4: the value is empty"},
+		"tilde":                {start + "rules: ~\n", "line 3: the value is empty"},
 		"empty list":           {start + "rules:\n  groups: []\n", "line 4: the list is empty"},
 		"no routes":            {start + "routes: []\n", "line 3: the list is empty"},
 		"empty item":           {start + "rules:\n  domains: [a, '']\n", "line 4: the value is empty"},
