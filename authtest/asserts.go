@@ -10,7 +10,7 @@ import (
 
 // AssertRequested ends the test unless a request was received that has the given
 // operation, and the values of the given query, form and header among its own;
-// empty members are not compared. The message says how each request of the
+// empty fields are not compared. The message says how each request of the
 // operation differs.
 func (s *Server) AssertRequested(want Request) {
 	var differences, operations []string

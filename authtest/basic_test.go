@@ -8,13 +8,13 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-func TestBasicCredentials(t *testing.T) {
+func TestBasicAuthorization_Credentials(t *testing.T) {
 	t.Parallel()
 	const id, secret = "a0000000-0000-4000-8000-0000000000b5", "a+b %2B/=é:"
 	world := authtest.DefaultWorld()
 	world.Clients = append(world.Clients, authtest.Client{ID: id, Name: "Odd secret", Secret: secret})
 	p := newPeer(t, authtest.Config{World: &world})
-	ask := func(authorization string) answer {
+	ask := func(authorization string) result {
 		return p.do("POST", "/v2/oauth2/token", authorization, url.Values{"grant_type": {"client_credentials"}, "scope": {"openid"}})
 	}
 	for name, authorization := range map[string]string{

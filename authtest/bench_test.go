@@ -28,7 +28,7 @@ type oneTest struct {
 
 func (o *oneTest) Cleanup(cleanup func()) { o.cleanup = cleanup }
 
-// send posts a client-credentials grant and reads the answer.
+// send posts a client-credentials grant and reads the response.
 func send(b *testing.B, client *http.Client, address, body, id, secret string) []byte {
 	b.Helper()
 	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, address, strings.NewReader(body))
@@ -37,19 +37,19 @@ func send(b *testing.B, client *http.Client, address, body, id, secret string) [
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.SetBasicAuth(id, secret)
-	answer, err := client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // Read to its end.
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		b.Fatalf("answer %d %s: %v", answer.StatusCode, text, err)
+	defer response.Body.Close() //nolint:errcheck // Read to its end.
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		b.Fatalf("status %d %s: %v", response.StatusCode, text, err)
 	}
 	return text
 }
 
-// BenchmarkClientCredentials compares the grant with a bare handler that answers
+// BenchmarkClientCredentials compares the grant with a bare handler that returns
 // the same bytes to the same request, both over the loopback interface. Half the
 // floor's rate is the aim.
 func BenchmarkClientCredentials(b *testing.B) {
@@ -92,10 +92,10 @@ func BenchmarkHandler(b *testing.B) {
 		request := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/v2/oauth2/token", strings.NewReader(body))
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		request.SetBasicAuth(ready.ConfidentialClientID, ready.ConfidentialClientSecret)
-		answer := httptest.NewRecorder()
-		s.Handler().ServeHTTP(answer, request)
-		if answer.Code != http.StatusOK {
-			b.Fatal(answer.Body)
+		response := httptest.NewRecorder()
+		s.Handler().ServeHTTP(response, request)
+		if response.Code != http.StatusOK {
+			b.Fatal(response.Body)
 		}
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-// TestEverythingAtOnce has a hundred clients do everything at the same time. The
+// TestServer_ConcurrentRequestsAndHelpers has a hundred clients do everything at the same time. The
 // race detector and the checks of every message do the rest.
-func TestEverythingAtOnce(t *testing.T) {
+func TestServer_ConcurrentRequestsAndHelpers(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{RotateRefreshTokens: true, RefreshTokenGrace: time.Minute})
 	const clients = 100

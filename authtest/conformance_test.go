@@ -13,7 +13,7 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-// recorded returns the recorded answer of a case.
+// recorded returns the recorded response of a case.
 func recorded(t *testing.T, file, name string) (status int, document any) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "recorded", file+".json"))
@@ -44,18 +44,18 @@ func recorded(t *testing.T, file, name string) (status int, document any) {
 	return 0, nil
 }
 
-// shape notes the type of every member of a document. Elements of a list share
-// one path, and null fits any type. IDs and URLs that are names of members count
+// shape records the type of every field of a document. Elements of a list share
+// one path, and null fits any type. IDs and URLs that are names of fields count
 // as one.
 func shape(into map[string]string, path string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
 		into[path] = "object"
-		for name, member := range v {
+		for name, field := range v {
 			if len(name) == 36 && strings.Count(name, "-") == 4 {
 				name = "{id}"
 			}
-			shape(into, path+"."+name, member)
+			shape(into, path+"."+name, field)
 		}
 	case []any:
 		into[path] = "list"
@@ -105,10 +105,9 @@ func differences(want, got any) []string {
 
 func parentOf(path string) string { return path[:max(strings.LastIndex(path, "."), 0)] }
 
-// TestConformance holds the double's answers against recorded ones: the same
-// status, the same members, the same types. The differences are listed, with the
-// reason.
-func TestConformance(t *testing.T) {
+// TestServer_RecordedResponses compares responses with recorded ones: the same status,
+// the same fields, the same types. The differences are listed, with the reason.
+func TestServer_RecordedResponses(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	alice := bearer(text(p.login("openid "+manage+" urn:globus:auth:scope:auth.globus.org:view_identities"), "access_token"))
@@ -116,47 +115,47 @@ func TestConformance(t *testing.T) {
 	all := "openid profile email urn:globus:auth:scope:auth.globus.org:view_identity_set"
 	person := bearer(text(p.login(all), "access_token"))
 	jobs := text(p.login(p.ready.DependentGrant.Scope), "access_token")
-	exchange := func(scope string) answer { return p.exchange(p.callback(p.authorizeQuery(scope)).Get("code")) }
-	tokenCall := func(form url.Values) answer {
+	exchange := func(scope string) result { return p.exchange(p.callback(p.authorizeQuery(scope)).Get("code")) }
+	tokenCall := func(form url.Values) result {
 		return p.do("POST", "/v2/oauth2/token", p.confidential(), form)
 	}
-	introspect := func(include, policies string) answer {
+	introspect := func(include, policies string) result {
 		return p.do("POST", "/v2/oauth2/token/introspect", p.confidential(), url.Values{
 			"token": {jobs}, "include": {include}, "authentication_policies": {policies},
 		})
 	}
 	clientPath := "/v2/api/clients/" + p.ready.ConfidentialClientID
-	newProject := func() answer {
+	newProject := func() result {
 		return p.do("POST", "/v2/api/projects", alice, object{"project": object{"display_name": "x", "contact_email": "x@y", "admin_ids": []string{me.IdentityID}}})
 	}
-	newPolicy := func() answer {
+	newPolicy := func() result {
 		return p.do("POST", "/v2/api/policies", alice, object{"policy": object{"project_id": p.ready.ProjectID, "display_name": "x", "description": "y"}})
 	}
-	newClient := func() answer {
+	newClient := func() result {
 		return p.do("POST", "/v2/api/clients", alice, object{"client": object{"name": "x", "project": p.ready.ProjectID, "public_client": true}})
 	}
-	newScope := func(suffix string) answer {
+	newScope := func(suffix string) result {
 		return p.do("POST", clientPath+"/scopes", alice, object{"scope": object{"name": "x", "description": "y", "scope_suffix": suffix}})
 	}
-	newCredential := func() answer {
+	newCredential := func() result {
 		return p.do("POST", clientPath+"/credentials", alice, object{"credential": object{"name": "x"}})
 	}
-	remove := func(created answer, kind, path string) answer {
+	remove := func(created result, kind, path string) result {
 		return p.do("DELETE", path+text(inner(t, created.json(t), kind), "id"), alice, nil)
 	}
 	const (
-		cacheKey     = "added .dependent_tokens_cache_id" // recorded in another answer
+		cacheKey     = "added .dependent_tokens_cache_id" // recorded in another response
 		noFQDN       = "added .scopes"                    // sources disagree: both forms are given
 		noPublic     = "added .client.public_client"      // the recorded child and typed clients leave it out, clients that are read have it
 		noChild      = "added .client.project"            // the recorded child client leaves it out, the record has it
 		noID         = "added .client.id"                 // the recorded creations leave out what the SDK did not send
 		noVisibility = "added .client.visibility"
-		fullSet      = "added .policy."                               // the recorded answer to a creation repeats the request only
+		fullSet      = "added .policy."                               // the recorded response to a creation has only the fields of the request
 		kidStyle     = "type .session_info.authentications.{id}.amr " // recorded as null and as a list
 	)
 	for _, test := range []struct {
 		file, name string
-		got        answer
+		got        result
 		allowed    []string // beginnings of differences that are meant
 	}{
 		{"openid_configuration", "default", p.do("GET", "/.well-known/openid-configuration", "", nil), nil},
@@ -178,7 +177,7 @@ func TestConformance(t *testing.T) {
 		{"identities_extra", "ok_openid_only", p.do("GET", "/v2/oauth2/userinfo", alice, nil), nil},
 		{"userinfo", "unauthorized", p.do("GET", "/v2/oauth2/userinfo", "", nil), nil},
 		{"get_identities", "globusid", p.do("GET", "/v2/api/identities?ids="+me.IdentityID, alice, nil), nil},
-		{"get_identities", "empty", p.do("GET", "/v2/api/identities?usernames=nobody%40example.edu&provision=false", alice, nil), nil},
+		{"get_identities", "empty", p.do("GET", "/v2/api/identities?usernames=unknown%40example.edu&provision=false", alice, nil), nil},
 		{"get_identities", "unauthorized", p.do("GET", "/v2/api/identities?ids="+me.IdentityID, "", nil), nil},
 		{"identities_extra", "included_identity_providers", p.do("GET", "/v2/api/identities?include=identity_provider&ids="+me.IdentityID, alice, nil), nil},
 		{"identities_extra", "client_identity", p.do("GET", "/v2/api/identities?ids="+p.ready.ConfidentialClientID, alice, nil), nil},
@@ -220,7 +219,7 @@ func TestConformance(t *testing.T) {
 			found := differences(want, got)
 			for _, each := range found {
 				if !slices.ContainsFunc(test.allowed, func(a string) bool { return strings.HasPrefix(each, a) }) {
-					t.Errorf("differs from the recorded answer: %s", each)
+					t.Errorf("differs from the recorded response: %s", each)
 				}
 			}
 			for _, allowed := range test.allowed {

@@ -13,7 +13,7 @@ import (
 	"github.com/globusauth/globusauth/idtoken"
 )
 
-func TestLogin(t *testing.T) {
+func TestServer_Login(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	response := p.login("openid profile email "+transferAll, "nonce", "n-1", "access_type", "offline")
@@ -44,7 +44,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-func TestReadyDocument(t *testing.T) {
+func TestServerReady_HasAllIDs(t *testing.T) {
 	t.Parallel()
 	s := authtest.New(t)
 	encoded, err := json.Marshal(s.Ready())
@@ -76,7 +76,7 @@ func TestReadyDocument(t *testing.T) {
 	}
 }
 
-func TestDependentGrant(t *testing.T) {
+func TestToken_DependentGrant(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	response := p.login(p.ready.DependentGrant.Scope)
@@ -99,7 +99,7 @@ func TestDependentGrant(t *testing.T) {
 	}
 }
 
-func TestClientCredentials(t *testing.T) {
+func TestToken_ClientCredentials(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	response := p.want(p.do("POST", "/v2/oauth2/token", p.confidential(), url.Values{
@@ -120,7 +120,7 @@ func TestClientCredentials(t *testing.T) {
 	}
 }
 
-func TestIntrospection(t *testing.T) {
+func TestIntrospect_Include(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	p := newPeer(t, authtest.Config{Now: func() time.Time { return now }})
@@ -136,7 +136,7 @@ func TestIntrospection(t *testing.T) {
 		t.Errorf("introspection = %v", active)
 	}
 	if set, _ := active["identity_set"].([]any); len(set) != 2 {
-		t.Errorf("identity_set = %v, want two: include is repeated", active["identity_set"])
+		t.Errorf("identity_set = %v, want two: include is sent twice", active["identity_set"])
 	}
 	if active["iat"] != float64(now.Unix()) || active["exp"] != float64(now.Add(48*time.Hour).Unix()) {
 		t.Errorf("iat, exp = %v, %v", active["iat"], active["exp"])

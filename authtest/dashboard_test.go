@@ -9,7 +9,7 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-func TestDashboardShows(t *testing.T) {
+func TestDashboard_Content(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	p := newPeer(t, authtest.Config{Now: func() time.Time { return now }})
@@ -34,7 +34,7 @@ func TestDashboardShows(t *testing.T) {
 	}
 }
 
-func TestDashboardButtons(t *testing.T) {
+func TestDashboard_Buttons(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	response := p.login("openid")
@@ -82,7 +82,7 @@ func TestDashboardButtons(t *testing.T) {
 	}
 }
 
-func TestDashboardRefuses(t *testing.T) {
+func TestDashboard_RefusedForms(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	p.login("openid")
@@ -122,7 +122,7 @@ func TestDashboardRefuses(t *testing.T) {
 	}
 }
 
-func TestDashboardOfALargeWorld(t *testing.T) {
+func TestDashboard_LargeWorld(t *testing.T) {
 	t.Parallel()
 	world := authtest.DefaultWorld()
 	for n := range 1000 {

@@ -32,7 +32,7 @@ func inner(t *testing.T, document object, name string) object {
 	return found
 }
 
-func TestDeveloperAPI(t *testing.T) {
+func TestDeveloperAPI_CreateReadUpdateDelete(t *testing.T) {
 	t.Parallel()
 	p, alice := developer(t)
 	me := p.ready.Users[0].IdentityID
@@ -97,7 +97,7 @@ func TestDeveloperAPI(t *testing.T) {
 	p.want(p.do("GET", "/v2/api/projects/"+id, alice, nil), 404)
 }
 
-func TestPolicies(t *testing.T) {
+func TestDeveloperAPI_Policies(t *testing.T) {
 	t.Parallel()
 	p, alice := developer(t)
 	created := inner(t, p.want(p.do("POST", "/v2/api/policies", alice, object{"policy": object{
@@ -125,7 +125,7 @@ func TestPolicies(t *testing.T) {
 	p.want(p.do("GET", path, alice, nil), 404)
 }
 
-func TestClientShapes(t *testing.T) {
+func TestDeveloperAPI_ClientTypes(t *testing.T) {
 	t.Parallel()
 	p, alice := developer(t)
 	instance := p.want(p.do("POST", "/v2/api/clients", "", object{"client": object{"template_id": p.ready.TemplateID, "name": "mine"}}), 200).json(t)
@@ -150,15 +150,15 @@ func TestClientShapes(t *testing.T) {
 	}
 }
 
-func TestDeveloperRefusals(t *testing.T) {
+func TestDeveloperAPI_InvalidRequests(t *testing.T) {
 	t.Parallel()
 	p, alice := developer(t)
 	bob := bearer(text(p.login("openid "+manage, "login_hint", "bob@example.edu"), "access_token"))
 	weak := bearer(text(p.login("openid"), "access_token"))
 	project := "/v2/api/projects/" + p.ready.ProjectID
-	newClient := func(members object) object {
+	newClient := func(fields object) object {
 		client := object{"name": "c", "project": p.ready.ProjectID, "public_client": true}
-		for name, value := range members {
+		for name, value := range fields {
 			if value == nil {
 				delete(client, name)
 			} else {
@@ -167,9 +167,9 @@ func TestDeveloperRefusals(t *testing.T) {
 		}
 		return object{"client": client}
 	}
-	newScope := func(members object) object {
+	newScope := func(fields object) object {
 		scope := object{"name": "n", "description": "d", "scope_suffix": "s"}
-		maps.Copy(scope, members)
+		maps.Copy(scope, fields)
 		return object{"scope": scope}
 	}
 	scopesPath := "/v2/api/clients/" + p.ready.ConfidentialClientID + "/scopes"
@@ -210,13 +210,13 @@ func TestDeveloperRefusals(t *testing.T) {
 			t.Parallel()
 			a := p.do(test.method, test.path, test.authorization, test.body)
 			if a.status != test.status || !strings.Contains(string(a.body), test.reason) {
-				t.Errorf("answer %d %s, want %d with %q", a.status, a.body, test.status, test.reason)
+				t.Errorf("status %d %s, want %d with %q", a.status, a.body, test.status, test.reason)
 			}
 		})
 	}
 }
 
-func TestWhatIsInUseStays(t *testing.T) {
+func TestDeveloperAPI_DeleteObjectInUse(t *testing.T) {
 	t.Parallel()
 	p, alice := developer(t)
 	owner := p.server.AddClient(authtest.Client{Name: "owner", Secret: "s", Project: p.ready.ProjectID, Scopes: []authtest.Scope{{Suffix: "a"}}})
@@ -225,18 +225,18 @@ func TestWhatIsInUseStays(t *testing.T) {
 	}}})
 	for _, path := range []string{"/v2/api/scopes/" + owner.Scopes[0].ID, "/v2/api/clients/" + owner.ID} {
 		if a := p.do("DELETE", path, alice, nil); a.status != 409 || !strings.Contains(string(a.body), user.Scopes[0].Scope) {
-			t.Errorf("%s: answer %d %s, want 409 with the scope that depends on it", path, a.status, a.body)
+			t.Errorf("%s: status %d %s, want 409 with the scope that depends on it", path, a.status, a.body)
 		}
 	}
 	circle := object{"scope": object{"dependent_scopes": []object{{"scope": user.Scopes[0].ID, "optional": true, "requires_refresh_token": false}}}}
 	if a := p.do("PUT", "/v2/api/scopes/"+owner.Scopes[0].ID, alice, circle); a.status != 400 || !strings.Contains(string(a.body), "circular") {
-		t.Errorf("circle: answer %d %s", a.status, a.body)
+		t.Errorf("circle: status %d %s", a.status, a.body)
 	}
 	p.want(p.do("DELETE", "/v2/api/scopes/"+user.Scopes[0].ID, alice, nil), 200)
 	p.want(p.do("DELETE", "/v2/api/clients/"+owner.ID, alice, nil), 200)
 }
 
-func TestAdministratorMustBeFresh(t *testing.T) {
+func TestDeveloperAPI_AdministratorNeedsRecentLogin(t *testing.T) {
 	t.Parallel()
 	p, alice := developer(t)
 	path := "/v2/api/projects/" + p.ready.ProjectID
@@ -250,6 +250,6 @@ func TestAdministratorMustBeFresh(t *testing.T) {
 	again := p.login("openid "+manage, "session_required_policies", policies[0].(string))
 	p.want(p.do("PUT", path, bearer(text(again, "access_token")), object{"project": object{"display_name": "x"}}), 200)
 	if status := p.do("GET", path, alice, nil).status; status != http.StatusOK {
-		t.Errorf("reading answers %d; only changes need a fresh sign-in", status)
+		t.Errorf("reading returns %d; only changes need a fresh sign-in", status)
 	}
 }

@@ -30,21 +30,21 @@ func Example() {
 		return
 	}
 	request.SetBasicAuth(ready.ConfidentialClientID, ready.ConfidentialClientSecret)
-	answer, err := listening.Client().Do(request)
+	response, err := listening.Client().Do(request)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer answer.Body.Close() //nolint:errcheck // Read to its end.
+	defer response.Body.Close() //nolint:errcheck // Read to its end.
 	var token struct {
 		ResourceServer string `json:"resource_server"`
 		ExpiresIn      int    `json:"expires_in"`
 	}
-	body, err := io.ReadAll(answer.Body)
+	body, err := io.ReadAll(response.Body)
 	if err == nil {
 		err = json.Unmarshal(body, &token)
 	}
-	fmt.Println(answer.StatusCode, token.ResourceServer, time.Duration(token.ExpiresIn)*time.Second, err)
+	fmt.Println(response.StatusCode, token.ResourceServer, time.Duration(token.ExpiresIn)*time.Second, err)
 	// Output: 200 transfer.api.globus.org 48h0m0s <nil>
 }
 

@@ -34,19 +34,19 @@ func grantOnce(t *testing.T, s *authtest.Server, client *http.Client) outcome {
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.SetBasicAuth(ready.ConfidentialClientID, ready.ConfidentialClientSecret)
-	answer, err := client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return outcome{err: err}
 	}
-	defer answer.Body.Close() //nolint:errcheck // Read below.
-	body, err := io.ReadAll(answer.Body)
+	defer response.Body.Close() //nolint:errcheck // Read below.
+	body, err := io.ReadAll(response.Body)
 	return outcome{
-		status: answer.StatusCode, contentType: answer.Header.Get("Content-Type"), retryAfter: answer.Header.Get("Retry-After"),
+		status: response.StatusCode, contentType: response.Header.Get("Content-Type"), retryAfter: response.Header.Get("Retry-After"),
 		body: string(body), err: err,
 	}
 }
 
-func TestFaults(t *testing.T) {
+func TestServerInject_Kinds(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		fault   authtest.Fault
@@ -92,7 +92,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestFaultRules(t *testing.T) {
+func TestServerInject_Rules(t *testing.T) {
 	t.Parallel()
 	statuses := func(s *authtest.Server, client *http.Client, n int) []int {
 		var list []int
@@ -157,7 +157,7 @@ func TestConfigTLS_ClientTrustsTheServer(t *testing.T) {
 	}
 }
 
-func TestKeyRotation(t *testing.T) {
+func TestServerRotateKeys_PublishesBothKeys(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{KeyIDs: true})
 	keys := func() []any {

@@ -11,7 +11,7 @@ import (
 )
 
 // groupRoutes adds the operations of Globus Groups that resource servers call, at the
-// same address as Globus Auth. Members have the role "member".
+// same address as Globus Auth. Users have the role "member".
 func (s *Server) groupRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /v2/groups/my_groups", s.surround("getMyGroups", func(w http.ResponseWriter, r *http.Request) {
 		s.engine.writeGroups(w, r, func(mine []groups.Group) (any, error) { return mine, nil })

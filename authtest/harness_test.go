@@ -49,7 +49,7 @@ func loadDescription(path string) (routers.Router, error) {
 	return legacy.NewRouter(doc)
 }
 
-// conforming holds every request and answer against the API's description.
+// conforming checks every request and response against the API's description.
 type conforming struct {
 	tb     testing.TB
 	base   http.RoundTripper
@@ -62,28 +62,28 @@ func (c conforming) RoundTrip(r *http.Request) (*http.Response, error) {
 		sent, _ = io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(sent))
 	}
-	answer, err := c.base.RoundTrip(r)
+	response, err := c.base.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(answer.Body)
-	_ = answer.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
 	if err != nil {
 		return nil, err
 	}
-	answer.Body = io.NopCloser(bytes.NewReader(body))
+	response.Body = io.NopCloser(bytes.NewReader(body))
 	router := c.router
 	if router == nil {
 		if router, err = description(); err != nil {
 			c.tb.Errorf("description: %v", err)
-			return answer, nil
+			return response, nil
 		}
 	}
 	asked := r.Clone(r.Context())
 	asked.URL.Host, asked.URL.Scheme, asked.Host = "", "", ""
 	route, params, err := router.FindRoute(asked)
 	if err != nil {
-		return answer, nil //nolint:nilerr // Not an operation of the description.
+		return response, nil //nolint:nilerr // Not an operation of the description.
 	}
 	asked.Body = io.NopCloser(bytes.NewReader(sent))
 	input := &openapi3filter.RequestValidationInput{
@@ -92,19 +92,19 @@ func (c conforming) RoundTrip(r *http.Request) (*http.Response, error) {
 			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, MultiError: true, IncludeResponseStatus: true,
 		},
 	}
-	if answer.StatusCode < 400 && !strings.Contains(answer.Header.Get("Location"), "error=") {
+	if response.StatusCode < 400 && !strings.Contains(response.Header.Get("Location"), "error=") {
 		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
-			c.tb.Errorf("%s %s was accepted, and the description forbids it: %v", r.Method, r.URL, err)
+			c.tb.Errorf("%s %s is invalid and was accepted: %v", r.Method, r.URL, err)
 		}
 	}
 	output := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: input, Status: answer.StatusCode, Header: answer.Header,
+		RequestValidationInput: input, Status: response.StatusCode, Header: response.Header,
 		Body: io.NopCloser(bytes.NewReader(body)), Options: input.Options,
 	}
 	if err := openapi3filter.ValidateResponse(r.Context(), output); err != nil {
-		c.tb.Errorf("%s %s: the answer %d is not as described: %v\n%s", r.Method, r.URL, answer.StatusCode, err, body)
+		c.tb.Errorf("%s %s: response %d is invalid: %v\n%s", r.Method, r.URL, response.StatusCode, err, body)
 	}
-	return answer, nil
+	return response, nil
 }
 
 // peer talks to a server the way a program does, with every message checked.
@@ -137,19 +137,19 @@ func emulate(tb testing.TB, config authtest.Config) (*authtest.Server, *http.Cli
 	return s, listener.Client()
 }
 
-// answer is what came back.
-type answer struct {
+// result is a response.
+type result struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
 // json decodes the body.
-func (a answer) json(tb testing.TB) map[string]any {
+func (a result) json(tb testing.TB) map[string]any {
 	tb.Helper()
 	var document map[string]any
 	if err := json.Unmarshal(a.body, &document); err != nil {
-		tb.Fatalf("the answer %d is not a JSON object: %v: %s", a.status, err, a.body)
+		tb.Fatalf("response %d is not a JSON object: %v: %s", a.status, err, a.body)
 	}
 	return document
 }
@@ -163,7 +163,7 @@ func bearer(token string) string { return "Bearer " + token }
 
 // do sends a request. The body is nil, url.Values for a form, a string as it is,
 // or anything else as JSON.
-func (p *peer) do(method, path, authorization string, body any) answer {
+func (p *peer) do(method, path, authorization string, body any) result {
 	p.tb.Helper()
 	var reader io.Reader
 	contentType := ""
@@ -200,11 +200,11 @@ func (p *peer) do(method, path, authorization string, body any) answer {
 	if err != nil {
 		p.tb.Fatalf("%s %s: %v", method, path, err)
 	}
-	return answer{status: response.StatusCode, header: response.Header, body: text}
+	return result{status: response.StatusCode, header: response.Header, body: text}
 }
 
-// want ends the test unless the answer has the status.
-func (p *peer) want(a answer, status int) answer {
+// want ends the test unless the response has the status.
+func (p *peer) want(a result, status int) result {
 	p.tb.Helper()
 	if a.status != status {
 		p.tb.Fatalf("status %d, want %d: %s", a.status, status, a.body)
@@ -237,7 +237,7 @@ func (p *peer) authorizeQuery(scope string, more ...string) url.Values {
 	return query
 }
 
-// callback returns the parameters that come back to the redirect URI.
+// callback returns the parameters of the redirect.
 func (p *peer) callback(query url.Values) url.Values {
 	p.tb.Helper()
 	a := p.want(p.do("GET", "/v2/oauth2/authorize?"+query.Encode(), "", nil), http.StatusFound)
@@ -251,14 +251,14 @@ func (p *peer) callback(query url.Values) url.Values {
 	return location.Query()
 }
 
-// login signs somebody in with the native client.
+// login signs a user in with the native client.
 func (p *peer) login(scope string, more ...string) map[string]any {
 	p.tb.Helper()
 	return p.want(p.exchange(p.callback(p.authorizeQuery(scope, more...)).Get("code")), http.StatusOK).json(p.tb)
 }
 
 // exchange redeems a code of the native client.
-func (p *peer) exchange(code string) answer {
+func (p *peer) exchange(code string) result {
 	p.tb.Helper()
 	return p.do("POST", "/v2/oauth2/token", "", url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {p.ready.NativeClientID}, "code": {code},

@@ -34,7 +34,7 @@ func (w *watched) failed() string {
 	return failures
 }
 
-func TestAssertions(t *testing.T) {
+func TestServerAssertRequested_Failures(t *testing.T) {
 	t.Parallel()
 	w := &watched{TB: t}
 	p := newPeer(w, authtest.Config{})
@@ -63,7 +63,7 @@ func TestAssertions(t *testing.T) {
 	}
 }
 
-func TestMistakesEndTheTest(t *testing.T) {
+func TestServerHelpers_MistakesEndTheTest(t *testing.T) {
 	t.Parallel()
 	w := &watched{TB: t}
 	s := authtest.New(w)
@@ -75,8 +75,8 @@ func TestMistakesEndTheTest(t *testing.T) {
 		"client":  {func() { s.AddClient(authtest.Client{}) }, "a name of one line is required"},
 		"policy":  {func() { s.AddPolicy(authtest.Policy{Name: "x"}) }, "there is no project"},
 		"fault":   {func() { s.Inject(authtest.Fault{Kind: authtest.FaultLatency}) }, "needs a positive latency"},
-		"link":    {func() { s.Link("bob@example.edu", "nobody") }, "both must be users"},
-		"consent": {func() { s.RevokeConsents("nobody") }, "there is no user"},
+		"link":    {func() { s.Link("bob@example.edu", "unknown") }, "both must be users"},
+		"consent": {func() { s.RevokeConsents("unknown") }, "there is no user"},
 		"issue":   {func() { s.Issue(authtest.Grant{Client: s.Ready().NativeClientID, Scopes: []string{"x"}}) }, `unknown are ["x"]`},
 	} {
 		test.mistake()
@@ -86,7 +86,7 @@ func TestMistakesEndTheTest(t *testing.T) {
 	}
 }
 
-func TestConfigErrors(t *testing.T) {
+func TestNewServer_InvalidConfig(t *testing.T) {
 	t.Parallel()
 	for reason, config := range map[string]authtest.Config{
 		"at least one second":       {AccessTokenLifetime: time.Millisecond},
@@ -102,7 +102,7 @@ func TestConfigErrors(t *testing.T) {
 	}
 }
 
-func TestLoginHelper(t *testing.T) {
+func TestServerLogin_Errors(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	address := p.server.BaseURL() + "v2/oauth2/authorize?" + p.authorizeQuery("openid").Encode()
@@ -115,7 +115,7 @@ func TestLoginHelper(t *testing.T) {
 	if info["sub"] != p.ready.Users[2].IdentityID {
 		t.Errorf("sub = %v, want carol", info["sub"])
 	}
-	if _, err := p.server.Login(t.Context(), "nobody@example.edu", address); err == nil || !strings.Contains(err.Error(), `no user "nobody@example.edu"`) {
+	if _, err := p.server.Login(t.Context(), "unknown@example.edu", address); err == nil || !strings.Contains(err.Error(), `no user "unknown@example.edu"`) {
 		t.Errorf("error = %v, want one that names the user", err)
 	}
 	p.server.Link("carol@globusid.org", "bob@example.edu")
@@ -124,7 +124,7 @@ func TestLoginHelper(t *testing.T) {
 	}
 }
 
-func TestConsentedScopesCanBeIncluded(t *testing.T) {
+func TestAuthorize_IncludeConsentedScopes(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	p.login(transferAll)
@@ -134,12 +134,12 @@ func TestConsentedScopesCanBeIncluded(t *testing.T) {
 		"code_verifier": {verifier}, "redirect_uri": {loopback},
 	}), 200).json(t)
 	if token(t, login, "transfer.api.globus.org")["scope"] != transferAll {
-		t.Errorf("answer = %v", login)
+		t.Errorf("response = %v", login)
 	}
 }
 
 // FuzzHandler sends anything to the server, which must neither fall over nor
-// answer with an error of its own.
+// response with another error.
 func FuzzHandler(f *testing.F) {
 	s, err := authtest.NewServer(authtest.Config{})
 	if err != nil {
@@ -173,10 +173,10 @@ func FuzzHandler(f *testing.F) {
 			if authorization != "" {
 				request.Header.Set("Authorization", authorization)
 			}
-			answer := httptest.NewRecorder()
-			s.Handler().ServeHTTP(answer, request)
-			if answer.Code >= 500 {
-				t.Errorf("%s %s: answer %d %s", method, target, answer.Code, answer.Body)
+			response := httptest.NewRecorder()
+			s.Handler().ServeHTTP(response, request)
+			if response.Code >= 500 {
+				t.Errorf("%s %s: status %d %s", method, target, response.Code, response.Body)
 			}
 		}
 	})

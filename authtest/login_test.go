@@ -13,7 +13,7 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-func TestAuthorizeRefusals(t *testing.T) {
+func TestAuthorize_Errors(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	confidential := []string{"client_id", p.ready.ConfidentialClientID, "code_challenge", "", "code_challenge_method", ""}
@@ -39,9 +39,9 @@ func TestAuthorizeRefusals(t *testing.T) {
 		{"no challenge", "openid", []string{"code_challenge", "", "code_challenge_method", ""}, "", "invalid_request"},
 		{"plain challenge", "openid", []string{"code_challenge_method", "plain"}, "", "invalid_request"},
 		{"short challenge", "openid", []string{"code_challenge", "abc"}, "", "invalid_request"},
-		{"identity of nobody", "openid", []string{"session_required_identities", "nobody@example.edu"}, "REQUIRED_IDENTITY_MISSING", ""},
+		{"unknown identity", "openid", []string{"session_required_identities", "unknown@example.edu"}, "REQUIRED_IDENTITY_MISSING", ""},
 		{"identity of another", "openid", []string{"session_required_identities", "bob@example.edu", "login_hint", "alice@example.edu"}, "REQUIRED_IDENTITY_MISSING", ""},
-		{"domain of nobody", "openid", []string{"session_required_single_domain", "example.com"}, "REQUIRED_IDENTITY_MISSING", ""},
+		{"domain without identity", "openid", []string{"session_required_single_domain", "example.com"}, "REQUIRED_IDENTITY_MISSING", ""},
 		{"unknown policy", "openid", []string{"session_required_policies", "00000000-0000-4000-8000-000000000000"}, "OAUTH_AUTH_REQUEST_FAILURE", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -49,13 +49,13 @@ func TestAuthorizeRefusals(t *testing.T) {
 			a := p.do("GET", "/v2/oauth2/authorize?"+p.authorizeQuery(test.scope, test.change...).Encode(), "", nil)
 			if test.page != "" {
 				if a.status != http.StatusBadRequest || !strings.Contains(string(a.body), test.page) || a.header.Get("Location") != "" {
-					t.Errorf("answer %d, Location %q, %s; want a page with %s", a.status, a.header.Get("Location"), a.body, test.page)
+					t.Errorf("status %d, Location %q, %s; want a page with %s", a.status, a.header.Get("Location"), a.body, test.page)
 				}
 				return
 			}
 			location, err := url.Parse(a.header.Get("Location"))
 			if err != nil || location.Query().Get("error") != test.errors || location.Query().Get("state") != "some state" {
-				t.Errorf("answer %d, Location %q; want the error %s and the state", a.status, location, test.errors)
+				t.Errorf("status %d, Location %q; want the error %s and the state", a.status, location, test.errors)
 			}
 		})
 	}
@@ -65,11 +65,11 @@ func TestAuthorizeRefusals(t *testing.T) {
 func TestAuthorize_UnknownLoginHintShowsTheLoginPage(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
-	a := p.do("GET", "/v2/oauth2/authorize?"+p.authorizeQuery("openid", "login_hint", "nobody@example.edu").Encode(), "", nil)
-	if a.status != http.StatusOK || !strings.Contains(string(a.body), `value="nobody@example.edu"`) {
+	a := p.do("GET", "/v2/oauth2/authorize?"+p.authorizeQuery("openid", "login_hint", "unknown@example.edu").Encode(), "", nil)
+	if a.status != http.StatusOK || !strings.Contains(string(a.body), `value="unknown@example.edu"`) {
 		t.Errorf("status %d, want the login page with the hint: %s", a.status, a.body)
 	}
-	back := p.callback(p.authorizeQuery("openid", "login_hint", "nobody@example.edu", "prompt", "none"))
+	back := p.callback(p.authorizeQuery("openid", "login_hint", "unknown@example.edu", "prompt", "none"))
 	if back.Get("error") != "login_required" {
 		t.Errorf("with prompt=none: %v, want login_required", back)
 	}
@@ -108,7 +108,7 @@ func TestScopePattern_RegistersTheResourceServerThatIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestRedirectsAllowed(t *testing.T) {
+func TestAuthorize_RedirectURIs(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	for _, uri := range []string{
@@ -126,7 +126,7 @@ func TestRedirectsAllowed(t *testing.T) {
 	p.want(p.do("POST", "/v2/oauth2/token", p.confidential(), code), 200)
 }
 
-func TestCodeRules(t *testing.T) {
+func TestToken_CodeErrors(t *testing.T) {
 	t.Parallel()
 	form := func(p *peer, code string, change ...string) url.Values {
 		form := url.Values{
@@ -150,7 +150,7 @@ func TestCodeRules(t *testing.T) {
 			code := p.callback(p.authorizeQuery("openid")).Get("code")
 			a := p.do("POST", "/v2/oauth2/token", "", form(p, code, change...))
 			if a.status != 400 || string(a.body) != `{"error":"invalid_grant"}` {
-				t.Errorf("answer %d %s, want 400 and invalid_grant", a.status, a.body)
+				t.Errorf("status %d %s, want 400 and invalid_grant", a.status, a.body)
 			}
 			if p.exchange(code); p.server.Stats().Grants["authorization_code"]["invalid_grant"] != 1 {
 				t.Errorf("statistics = %v", p.server.Stats().Grants)
@@ -230,7 +230,7 @@ func TestServer_SessionRequirementsKeepTheSubject(t *testing.T) {
 	}
 }
 
-func TestSessionRequirements(t *testing.T) {
+func TestAuthorize_SessionRequirements(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	linked := p.server.AddPolicy(authtest.Policy{Project: p.ready.ProjectID, Name: "only globusid", Include: []string{"*.globusid.org", "globusid.org"}})
@@ -279,7 +279,7 @@ func TestSessionRequirements(t *testing.T) {
 	}
 }
 
-func TestSessionLivesInTheBrowser(t *testing.T) {
+func TestAuthorize_SessionCookie(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	var cookie string
@@ -293,23 +293,23 @@ func TestSessionLivesInTheBrowser(t *testing.T) {
 		if cookie != "" {
 			request.Header.Set("Cookie", cookie)
 		}
-		answer, err := p.http.Do(request)
+		response, err := p.http.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer answer.Body.Close() //nolint:errcheck // It is empty.
-		for _, set := range answer.Cookies() {
+		defer response.Body.Close() //nolint:errcheck // It is empty.
+		for _, set := range response.Cookies() {
 			cookie = set.Name + "=" + set.Value
 			if !set.HttpOnly || set.SameSite != http.SameSiteLaxMode {
 				t.Errorf("cookie %s lacks HttpOnly or SameSite", set.Name)
 			}
 		}
-		location, err := answer.Location()
+		location, err := response.Location()
 		if err != nil {
 			t.Fatal(err)
 		}
-		response := p.want(p.exchange(location.Query().Get("code")), 200).json(t)
-		document := p.introspected(text(response, "access_token"), "")
+		tokens := p.want(p.exchange(location.Query().Get("code")), 200).json(t)
+		document := p.introspected(text(tokens, "access_token"), "")
 		if strings.Contains(cookie, text(inner(t, document, "session_info"), "session_id")) {
 			t.Error("introspection discloses the session cookie")
 		}
@@ -337,11 +337,11 @@ func TestSessionLivesInTheBrowser(t *testing.T) {
 	}
 }
 
-func TestHighAssurance(t *testing.T) {
+func TestIntrospect_HighAssurancePolicies(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	minute := 60
-	plain := p.server.AddPolicy(authtest.Policy{Project: p.ready.ProjectID, Name: "somebody", Timeout: &minute})
+	plain := p.server.AddPolicy(authtest.Policy{Project: p.ready.ProjectID, Name: "plain", Timeout: &minute})
 	high := p.server.AddPolicy(authtest.Policy{Project: p.ready.ProjectID, Name: "the identity itself", Timeout: &minute, HighAssurance: true})
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -357,11 +357,11 @@ func TestHighAssurance(t *testing.T) {
 	}
 }
 
-func TestRequiredProviderAndDomain(t *testing.T) {
+func TestAuthorize_RequiredProviderAndDomain(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	client := p.server.AddClient(authtest.Client{Name: "picky", RequiredIDP: "41143743-f3c8-4d60-bbdb-eeecaba85bd9", Scopes: []authtest.Scope{{Suffix: "x", RequiredDomains: []string{"example.edu"}}}})
-	response := func(hint string) answer {
+	response := func(hint string) result {
 		return p.do("GET", "/v2/oauth2/authorize?"+p.authorizeQuery(client.Scopes[0].Scope+" openid", "client_id", client.ID, "login_hint", hint).Encode(), "", nil)
 	}
 	code, err := url.Parse(response("alice@example.edu").header.Get("Location"))
@@ -378,7 +378,7 @@ func TestRequiredProviderAndDomain(t *testing.T) {
 	}
 	for hint, reason := range map[string]string{"bob@example.edu": "another provider", "carol@globusid.org": "needs an identity of example.edu"} {
 		if a := response(hint); a.status != 400 || !strings.Contains(string(a.body), reason) {
-			t.Errorf("%s: answer %d %s, want a page that says %q", hint, a.status, a.body, reason)
+			t.Errorf("%s: status %d %s, want a page that says %q", hint, a.status, a.body, reason)
 		}
 	}
 }

@@ -104,7 +104,7 @@ func TestServer_NoContentTypeIsGuessed(t *testing.T) {
 	}
 }
 
-// A preflight succeeds only where the request that follows is answered.
+// A preflight succeeds only if the browser may read the following response.
 func TestServer_PreflightOfAnotherOrigin(t *testing.T) {
 	t.Parallel()
 	s, client := emulate(t, authtest.Config{})

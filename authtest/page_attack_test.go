@@ -13,7 +13,7 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-func TestPageHeaders(t *testing.T) {
+func TestPages_Headers(t *testing.T) {
 	t.Parallel()
 	_, s := pages(t)
 	for name, c := range map[string]struct {
@@ -77,7 +77,7 @@ func (s *surfer) harmless() *surfer {
 	return s
 }
 
-func TestPageEscapes(t *testing.T) {
+func TestPages_Escaping(t *testing.T) {
 	t.Parallel()
 	for name, evil := range map[string]string{
 		"script":     `<script>alert(1)</script>`,
@@ -144,7 +144,7 @@ func TestPageEscapes(t *testing.T) {
 	}
 }
 
-func TestPageRefusesForeignForms(t *testing.T) {
+func TestPages_FormsOfOtherOrigins(t *testing.T) {
 	t.Parallel()
 	attacks := map[string]func(victim *surfer, form url.Values, header http.Header){
 		"no token":      func(_ *surfer, form url.Values, _ http.Header) { form.Del("form_token") },
@@ -196,7 +196,7 @@ func TestPageRefusesForeignForms(t *testing.T) {
 	}
 }
 
-func TestPageVisitIsBound(t *testing.T) {
+func TestPages_ProgressBoundToBrowser(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	s.authorize("openid", "prompt", "login").press("Alice Adams").sees("Allow")
@@ -215,8 +215,8 @@ func TestPageVisitIsBound(t *testing.T) {
 	s.open(forged.String()).sees("Sign in", "Sign in again, even if")
 }
 
-// A consent must not be given by somebody who did not see the page.
-func TestPageAllowIsForWhoSawIt(t *testing.T) {
+// Only a browser that was shown the page can consent.
+func TestPages_ConsentNeedsShownPage(t *testing.T) {
 	t.Parallel()
 	_, s := pages(t)
 	s.authorize("openid").press("Alice Adams").sees("Allow")

@@ -13,7 +13,7 @@ import (
 
 const dataAccess = "https://auth.globus.org/scopes/c0000000-0000-4000-8000-000000000001/data_access"
 
-func TestPageSignInAndConsent(t *testing.T) {
+func TestPages_SignInAndConsent(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	scope := p.ready.DependentGrant.Scope
@@ -36,7 +36,7 @@ func TestPageSignInAndConsent(t *testing.T) {
 	s.authorize("openid "+scope).sees("Allow Example command-line tool ?", "You have allowed all of this before").press("Allow").code()
 }
 
-func TestPageConsentIsRemembered(t *testing.T) {
+func TestPages_ConsentIsStored(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	confidential := []string{"client_id", p.ready.ConfidentialClientID, "redirect_uri", p.ready.ConfidentialRedirectURI}
@@ -45,7 +45,7 @@ func TestPageConsentIsRemembered(t *testing.T) {
 	s.authorize("openid email", confidential...).sees("Know your email address")
 }
 
-func TestPageDeny(t *testing.T) {
+func TestPages_Deny(t *testing.T) {
 	t.Parallel()
 	for _, button := range []string{"Deny", "Cancel and return"} {
 		t.Run(button, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestPageDeny(t *testing.T) {
 	}
 }
 
-func TestPageOptionalScopes(t *testing.T) {
+func TestPages_OptionalScopes(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	consented := func(fields ...string) []string {
@@ -89,7 +89,7 @@ func TestPageOptionalScopes(t *testing.T) {
 	}
 }
 
-func TestPageCreateUser(t *testing.T) {
+func TestPages_CreateUser(t *testing.T) {
 	t.Parallel()
 	university := "d0000000-0000-4000-8000-000000000001"
 	for name, c := range map[string]struct {
@@ -124,11 +124,11 @@ func TestPageCreateUser(t *testing.T) {
 	}
 }
 
-func TestPageProviders(t *testing.T) {
+func TestPages_Providers(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	s.authorize("openid").follow("Globus ID").sees("carol@globusid.org").seesNot("bob@example.edu").
-		press("Sign in", "username", "nobody@example.edu").sees("There is no user with this username").
+		press("Sign in", "username", "unknown@example.edu").sees("There is no user with this username").
 		press("Sign in", "username", "BOB@example.edu").sees("Allow", "bob@example.edu")
 	required := p.server.AddClient(authtest.Client{
 		Name: "Campus only", Type: "public_installed_client", RequiredIDP: "41143743-f3c8-4d60-bbdb-eeecaba85bd9",
@@ -141,7 +141,7 @@ func TestPageProviders(t *testing.T) {
 		sees("Allow", "alice@globusid.org").press("Allow").code()
 }
 
-func TestPageLink(t *testing.T) {
+func TestPages_LinkIdentity(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	s.authorize("openid urn:globus:auth:scope:auth.globus.org:view_identity_set").press("Bob Brown").
@@ -155,7 +155,7 @@ func TestPageLink(t *testing.T) {
 	}
 }
 
-func TestPageSecondFactor(t *testing.T) {
+func TestPages_SecondFactor(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	scope := p.ready.DependentGrant.Scope
@@ -181,7 +181,7 @@ func TestPageSecondFactor(t *testing.T) {
 	}
 }
 
-func TestPageRequirements(t *testing.T) {
+func TestPages_SessionRequirements(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		more  []string
@@ -225,7 +225,7 @@ func TestPageRequirements(t *testing.T) {
 	}
 }
 
-func TestPagePolicyTimeout(t *testing.T) {
+func TestPages_PolicyTimeout(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	scope, policy := p.ready.DependentGrant.Scope, []string{"session_required_policies", p.ready.PolicyID}
@@ -240,7 +240,7 @@ func TestPagePolicyTimeout(t *testing.T) {
 	}
 }
 
-func TestPageExcludedIdentity(t *testing.T) {
+func TestPages_ExcludedIdentity(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	policy := p.server.AddPolicy(authtest.Policy{Project: p.ready.ProjectID, Name: "Not Globus ID", Exclude: []string{"globusid.org"}})
@@ -250,7 +250,7 @@ func TestPageExcludedIdentity(t *testing.T) {
 		press("Sign out and in again").sees("Sign in").press("alice@example.edu").sees("Allow").press("Allow").code()
 }
 
-func TestPagePromptNone(t *testing.T) {
+func TestPages_PromptNone(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	silent := func(wantError string) {
@@ -268,7 +268,7 @@ func TestPagePromptNone(t *testing.T) {
 	s.code()
 }
 
-func TestPageErrors(t *testing.T) {
+func TestPages_Errors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		scope string
@@ -278,7 +278,7 @@ func TestPageErrors(t *testing.T) {
 		"client":   {"openid", []string{"client_id", "00000000-0000-4000-8000-00000000dead"}, []string{"OAUTH_AUTH_REQUEST_FAILURE", "No client has the ID"}},
 		"redirect": {"openid", []string{"redirect_uri", "https://elsewhere.example/"}, []string{"OAUTH_AUTH_REQUEST_FAILURE", "is not registered"}},
 		"scope":    {"openid nonsense", nil, []string{"UNKNOWN_SCOPE_ERROR", "requested unknown scopes: [nonsense]"}},
-		"identity": {"openid", []string{"session_required_identities", "nobody@example.edu"}, []string{"REQUIRED_IDENTITY_MISSING", "nobody@example.edu"}},
+		"identity": {"openid", []string{"session_required_identities", "unknown@example.edu"}, []string{"REQUIRED_IDENTITY_MISSING", "unknown@example.edu"}},
 		"missing":  {"openid", []string{"client_id", ""}, []string{"OAUTH_AUTH_REQUEST_FAILURE", "client_id"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -291,7 +291,7 @@ func TestPageErrors(t *testing.T) {
 	}
 }
 
-func TestPageCode(t *testing.T) {
+func TestPages_Code(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	shown := strings.TrimSuffix(p.server.BaseURL(), "/") + "/v2/web/auth-code"
@@ -316,7 +316,7 @@ func TestPageCode(t *testing.T) {
 	s.authorize("openid", "redirect_uri", shown).press("Deny").sees("No authorization code", "access_denied")
 }
 
-func TestPageLogout(t *testing.T) {
+func TestPages_Logout(t *testing.T) {
 	t.Parallel()
 	p, s := pages(t)
 	s.authorize("openid").press("Alice Adams").sees("Allow")

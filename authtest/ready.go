@@ -6,7 +6,7 @@ import (
 )
 
 // Ready is what a program needs to know about a server with the built-in world.
-// It is what the emulator prints as one line of JSON. Members stay empty when the
+// It is what the emulator prints as one line of JSON. Fields are empty when the
 // world has no such entry.
 type Ready struct {
 	BaseURL                  string      `json:"base_url"` // with a slash at the end

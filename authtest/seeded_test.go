@@ -9,8 +9,8 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-// TestShortSeed wants entries that leave out all they may to be as good as others.
-func TestShortSeed(t *testing.T) {
+// TestNewServer_ShortSeed wants entries that leave out all they may to be as good as others.
+func TestNewServer_ShortSeed(t *testing.T) {
 	t.Parallel()
 	const projectID, clientID, scopeID = "b1000000-0000-4000-8000-000000000001", "a1000000-0000-4000-8000-000000000001", "5c000000-0000-4000-8000-000000000001"
 	world := authtest.DefaultWorld()
@@ -31,9 +31,9 @@ func TestShortSeed(t *testing.T) {
 	}
 }
 
-// TestDependentRefreshTokens wants refresh tokens for who asks for them only,
+// TestToken_DependentRefreshTokens wants refresh tokens for who asks for them only,
 // however the token that is exchanged was asked for.
-func TestDependentRefreshTokens(t *testing.T) {
+func TestToken_DependentRefreshTokens(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	for _, login := range []string{"online", "offline"} {

@@ -27,7 +27,7 @@ func written(t *testing.T, world authtest.World) string {
 	return buffer.String()
 }
 
-func TestSnapshotGoesOn(t *testing.T) {
+func TestServerSnapshot_RestartContinues(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{RotateRefreshTokens: true, RefreshTokenGrace: time.Hour})
 	p.server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Status: 503, Operation: "getConsents"})
@@ -37,8 +37,8 @@ func TestSnapshotGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	login := p.login("openid "+p.ready.DependentGrant.Scope, "access_type", "offline", "session_required_mfa", "true")
-	spent := text(login, "refresh_token")
-	current := text(p.want(p.refresh(spent), 200).json(t), "refresh_token")
+	rotated := text(login, "refresh_token")
+	current := text(p.want(p.refresh(rotated), 200).json(t), "refresh_token")
 	code := p.callback(p.authorizeQuery("openid")).Get("code")
 	used := p.callback(p.authorizeQuery("openid")).Get("code")
 	p.want(p.exchange(used), 200)
@@ -57,7 +57,7 @@ func TestSnapshotGoesOn(t *testing.T) {
 	}
 	restarted.want(restarted.exchange(code), 200)
 	restarted.want(restarted.exchange(used), 400)
-	restarted.want(restarted.refresh(spent), 200)
+	restarted.want(restarted.refresh(rotated), 200)
 	restarted.want(restarted.refresh(current), 200)
 	restarted.want(restarted.do("GET", "/v2/oauth2/userinfo", bearer(text(login, "access_token")), nil), 200)
 	dependent := token(t, login, p.ready.ConfidentialClientID)
@@ -116,10 +116,10 @@ func TestServerChanges_CountsWhatASnapshotShows(t *testing.T) {
 	}
 }
 
-func TestReadWorld(t *testing.T) {
+func TestReadWorld_Invalid(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ document, reason string }{
-		"misspelt member":    {"user: []", "field user not found"},
+		"misspelt field":     {"user: []", "field user not found"},
 		"not YAML":           {"users: [", "did not find"},
 		"no domain":          {"users: [{username: alice}]", "must be name@domain"},
 		"name twice":         {"users: [{username: a@b.c}, {username: A@b.c}]", "the username is taken"},
@@ -129,8 +129,8 @@ func TestReadWorld(t *testing.T) {
 		"unknown type":       {"clients: [{name: x, client_type: y}]", "there is no client_type"},
 		"unknown dependency": {"clients: [{name: x, secret: s, scopes: [{suffix: a, depends_on: [{scope: b}]}]}]", "does not exist"},
 		"circle":             {"clients: [{name: x, secret: s, scopes: [{scope: a, depends_on: [{scope: b}]}, {scope: b, depends_on: [{scope: a}]}]}]", "which depends on it"},
-		"unknown admin":      {"projects: [{display_name: p, admin_ids: [nobody]}]", "there is no user or client"},
-		"policy of nobody":   {"policies: [{display_name: p, project_id: q}]", "there is no project"},
+		"unknown admin":      {"projects: [{display_name: p, admin_ids: [unknown]}]", "there is no user or client"},
+		"policy, no project": {"policies: [{display_name: p, project_id: q}]", "there is no project"},
 		"fault":              {"faults: [{kind: nonsense}]", "there is no fault"},
 		"http redirect":      {"clients: [{name: x, redirect_uris: ['http://example.org/']}]", "must use https"},
 	} {
@@ -159,7 +159,7 @@ func TestReadWorld_ManyTinyValues(t *testing.T) {
 }
 
 // Programs write JSON with surrogate pairs for letters beyond U+FFFF.
-func TestReadWorldOfJSON(t *testing.T) {
+func TestReadWorld_JSON(t *testing.T) {
 	t.Parallel()
 	world, err := authtest.ReadWorld(strings.NewReader(`{"users": [{"username": "a@b.c", "name": "\ud83d\ude00 \u0041", "last_authentication": 1700000000}]}`))
 	if err != nil || len(world.Users) != 1 || world.Users[0].Name != "😀 A" || world.Users[0].LastLogin != 1_700_000_000 {
@@ -195,7 +195,7 @@ func FuzzReadWorld(f *testing.F) {
 	})
 }
 
-func TestDeterministic(t *testing.T) {
+func TestNewServer_Deterministic(t *testing.T) {
 	t.Parallel()
 	now := func() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
 	run := func() string {
@@ -208,7 +208,7 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-func TestExpiredTokensAreForgotten(t *testing.T) {
+func TestServer_DiscardsExpiredTokens(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{AccessTokenLifetime: time.Minute, MaxTokens: 50})
 	grant := url.Values{"grant_type": {"client_credentials"}, "scope": {transferAll}}
@@ -229,7 +229,7 @@ func TestExpiredTokensAreForgotten(t *testing.T) {
 	}
 }
 
-func TestManyUsers(t *testing.T) { //nolint:paralleltest // It measures the memory of the process.
+func TestNewServer_ManyUsers(t *testing.T) { //nolint:paralleltest // It measures the memory of the process.
 	if testing.Short() {
 		t.Skip("seeds 100,000 users")
 	}
@@ -256,7 +256,7 @@ func TestManyUsers(t *testing.T) { //nolint:paralleltest // It measures the memo
 	runtime.KeepAlive(users) // freed before the second reading, it would hide as much of the growth
 }
 
-func TestControlAPI(t *testing.T) {
+func TestControlAPI_Requests(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	router, err := loadDescription("../internal/emulator/control.openapi.yaml")
@@ -289,7 +289,7 @@ func TestControlAPI(t *testing.T) {
 	p.want(p.do("POST", "/_authtest/tokens/expire", "", object{"token": access}), 200)
 	p.want(p.do("POST", "/_authtest/tokens/expire", "", object{"token": access}), 404)
 	p.want(p.do("POST", "/_authtest/consents/revoke", "", object{"user": "alice@example.edu"}), 200)
-	p.want(p.do("POST", "/_authtest/consents/revoke", "", object{"user": "nobody"}), 404)
+	p.want(p.do("POST", "/_authtest/consents/revoke", "", object{"user": "unknown"}), 404)
 	p.want(p.do("POST", "/_authtest/keys", "", nil), 200)
 	p.want(p.do("GET", "/_authtest/ready", "", nil), 200)
 	p.want(p.do("GET", "/_authtest/openapi.yaml", "", nil), 200)
@@ -308,7 +308,7 @@ func TestControlAPI(t *testing.T) {
 		{"/_authtest/world", object{"state": object{"last_consent": 1}}, "takes no state"},
 	} {
 		if a := p.do("POST", bad.path, "", bad.body); a.status != 400 || !strings.Contains(string(a.body), bad.reason) {
-			t.Errorf("%s %v: answer %d %s, want 400 with %q", bad.path, bad.body, a.status, a.body, bad.reason)
+			t.Errorf("%s %v: status %d %s, want 400 with %q", bad.path, bad.body, a.status, a.body, bad.reason)
 		}
 	}
 	request, err := http.NewRequestWithContext(t.Context(), "DELETE", p.server.BaseURL()+"_authtest/stats", nil)
@@ -316,17 +316,17 @@ func TestControlAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Sec-Fetch-Site", "cross-site")
-	answer, err := p.http.Do(request)
+	response, err := p.http.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusForbidden {
-		t.Errorf("a page of another origin got %d, want 403", answer.StatusCode)
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusForbidden {
+		t.Errorf("a page of another origin got %d, want 403", response.StatusCode)
 	}
 }
 
-func TestSeedFileOfTheWorld(t *testing.T) {
+func TestReadWorld_SeedFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "world.yaml")
 	if err := os.WriteFile(path, []byte(written(t, authtest.DefaultWorld())), 0o600); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // refresh uses a refresh token of the native client.
-func (p *peer) refresh(token string, more ...string) answer {
+func (p *peer) refresh(token string, more ...string) result {
 	p.tb.Helper()
 	form := url.Values{"grant_type": {"refresh_token"}, "client_id": {p.ready.NativeClientID}, "refresh_token": {token}}
 	for i := 0; i < len(more); i += 2 {
@@ -22,7 +22,7 @@ func (p *peer) refresh(token string, more ...string) answer {
 	return p.do("POST", "/v2/oauth2/token", "", form)
 }
 
-func TestRefresh(t *testing.T) {
+func TestToken_Refresh(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	login := p.login("openid "+transferAll, "access_type", "offline")
@@ -32,7 +32,7 @@ func TestRefresh(t *testing.T) {
 		t.Error("want the same refresh token and another access token")
 	}
 	if others, isList := again["other_tokens"].([]any); !isList || len(others) != 0 || again["scope"] != transferAll {
-		t.Errorf("answer = %v", again)
+		t.Errorf("response = %v", again)
 	}
 	p.want(p.refresh(text(first, "refresh_token"), "scope", "openid"), 400)
 	p.server.Advance(181 * 24 * time.Hour)
@@ -43,19 +43,19 @@ func TestRefresh(t *testing.T) {
 	p.want(p.refresh(text(first, "refresh_token")), 400)
 }
 
-func TestOfflineAccessScope(t *testing.T) {
+func TestToken_OfflineAccessScope(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	login := p.login("openid offline_access")
 	if login["refresh_token"] == nil || login["scope"] != "openid" {
-		t.Errorf("answer = %v, want a refresh token, and offline_access not among the scopes", login)
+		t.Errorf("response = %v, want a refresh token, and offline_access not among the scopes", login)
 	}
 	if plain := p.login("openid"); plain["refresh_token"] != nil {
 		t.Error("a refresh token came unasked")
 	}
 }
 
-func TestRotation(t *testing.T) {
+func TestToken_RotatedRefreshTokens(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
@@ -93,14 +93,14 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-func TestRevoke(t *testing.T) {
+func TestRevoke_Tokens(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	login := p.login("openid", "access_type", "offline")
 	userinfo := func() int {
 		return p.do("GET", "/v2/oauth2/userinfo", bearer(text(login, "access_token")), nil).status
 	}
-	revoke := func(authorization, clientID, name string) answer {
+	revoke := func(authorization, clientID, name string) result {
 		form := url.Values{"token": {text(login, name)}}
 		if clientID != "" {
 			form.Set("client_id", clientID)
@@ -119,11 +119,11 @@ func TestRevoke(t *testing.T) {
 	p.want(revoke("", p.ready.NativeClientID, "access_token"), 200)
 }
 
-func TestDependentConsent(t *testing.T) {
+func TestToken_MissingDependentConsent(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	access := text(p.login(p.ready.DependentGrant.Scope), "access_token")
-	ask := func(more ...string) answer {
+	ask := func(more ...string) result {
 		form := url.Values{"grant_type": {"urn:globus:auth:grant_type:dependent_token"}, "token": {access}}
 		for i := 0; i < len(more); i += 2 {
 			form.Set(more[i], more[i+1])
@@ -157,7 +157,7 @@ func TestDependentConsent(t *testing.T) {
 	}
 }
 
-func TestConsents(t *testing.T) {
+func TestGetConsents_List(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	scope := p.ready.Dependent.Parent + "[*" + p.ready.Dependent.Child + "]"
@@ -169,7 +169,7 @@ func TestConsents(t *testing.T) {
 	for _, entry := range list {
 		consent, _ := entry.(map[string]any)
 		if len(consent) != 13 {
-			t.Errorf("consent has %d members, want 13: %v", len(consent), consent)
+			t.Errorf("consent has %d fields, want 13: %v", len(consent), consent)
 		}
 		if created := text(consent, "created"); !strings.HasSuffix(created, "+00:00") || !strings.Contains(created, ".") {
 			t.Errorf("created = %s, want microseconds and +00:00", created)
@@ -200,7 +200,7 @@ func TestConsents(t *testing.T) {
 	}
 }
 
-func TestIdentities(t *testing.T) {
+func TestGetIdentities_Parameters(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	full := bearer(text(p.login("openid urn:globus:auth:scope:auth.globus.org:view_identities"), "access_token"))
@@ -218,10 +218,10 @@ func TestIdentities(t *testing.T) {
 	}
 	made := get(full, "usernames=new%40example.edu%2Cnew%40unknown.example.org&provision=true")
 	if len(made) != 1 || made[0].(map[string]any)["status"] != "unused" {
-		t.Errorf("provisioned = %v, want one that is unused: nobody has the other domain", made)
+		t.Errorf("provisioned = %v, want one unused: no provider has the other domain", made)
 	}
 	if got := get(full, "ids="+text(made[0].(map[string]any), "id")+"&ids="+p.ready.Users[1].IdentityID); len(got) != 2 {
-		t.Errorf("repeated ids: %v", got)
+		t.Errorf("duplicate ids: %v", got)
 	}
 	other := bearer(text(token(t, p.login("openid "+transferAll), "transfer.api.globus.org"), "access_token"))
 	if a := p.do("GET", "/v2/api/identities?usernames=bob%40example.edu", other, nil); a.status != 401 || !strings.Contains(string(a.body), "is for transfer.api.globus.org") {
@@ -232,7 +232,7 @@ func TestIdentities(t *testing.T) {
 	} {
 		a := p.do("GET", "/v2/api/identities?"+query, full, nil)
 		if a.status != 400 || !strings.Contains(string(a.body), reason) {
-			t.Errorf("%q: answer %d %s, want 400 with %q", query, a.status, a.body, reason)
+			t.Errorf("%q: status %d %s, want 400 with %q", query, a.status, a.body, reason)
 		}
 	}
 	included := p.want(p.do("GET", "/v2/api/identities/"+p.ready.Users[2].IdentityID+"?include=identity_provider", full, nil), 200).json(t)
@@ -245,7 +245,7 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
-func TestIntrospectionIsForTheAudience(t *testing.T) {
+func TestIntrospect_CallersOutsideAudience(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, authtest.Config{})
 	login := p.login(transferAll, "access_type", "offline")
@@ -257,7 +257,7 @@ func TestIntrospectionIsForTheAudience(t *testing.T) {
 	p.want(p.do("POST", "/v2/oauth2/token/introspect", "", url.Values{"token": {text(login, "access_token")}}), 401)
 }
 
-func TestTokensDieWithWhatTheyStandOn(t *testing.T) {
+func TestIntrospect_RevokedDependencies(t *testing.T) {
 	t.Parallel()
 	p, alice := developer(t)
 	client := p.server.AddClient(authtest.Client{Name: "doomed", Secret: "s3cret", Project: p.ready.ProjectID, Scopes: []authtest.Scope{{Suffix: "x"}}})
