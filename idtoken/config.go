@@ -1,6 +1,7 @@
 package idtoken
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,8 +25,8 @@ type Config struct {
 	ClientID string
 
 	// HTTPClient makes the requests for configuration and keys. It is copied; the
-	// copy sends no cookies and follows at most three redirects, all on the same
-	// host. Nil means a client with the standard transport.
+	// copy sends no cookies and follows no redirects. Nil means a client with the
+	// standard transport.
 	HTTPClient *http.Client
 	// ConfigurationURL is where the discovery document is. Empty means the issuer's
 	// /.well-known/openid-configuration. The keys that it names must be on the host of
@@ -68,22 +69,15 @@ func New(config Config) (verifier *Verifier, err error) {
 	if c.ClientID == "" {
 		return nil, errors.New("ClientID is empty; it is the audience that tokens are checked for")
 	}
-	if c.Issuer == "" {
-		c.Issuer = defaultIssuer
-	}
+	c.Issuer = cmp.Or(c.Issuer, defaultIssuer)
 	if _, err := parseURL(c.Issuer, c.UnsafeAllowHTTP); err != nil {
 		return nil, fmt.Errorf("Issuer: %w", err) //nolint:staticcheck // It is the name of a field.
 	}
-	if c.ConfigurationURL == "" {
-		c.ConfigurationURL = strings.TrimSuffix(c.Issuer, "/") + configurationPath
-	}
+	c.ConfigurationURL = cmp.Or(c.ConfigurationURL, strings.TrimSuffix(c.Issuer, "/")+configurationPath)
 	if _, err := parseURL(c.ConfigurationURL, c.UnsafeAllowHTTP); err != nil {
 		return nil, fmt.Errorf("ConfigurationURL: %w", err)
 	}
-	if c.Options.Leeway == 0 {
-		c.Options.Leeway = defaultLeeway
-	}
-	c.Options.Leeway = max(c.Options.Leeway, 0)
+	c.Options.Leeway = max(cmp.Or(c.Options.Leeway, defaultLeeway), 0)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -98,7 +92,7 @@ func New(config Config) (verifier *Verifier, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("JWKS: %w", err)
 		}
-		verifier.keys.known.Store(&keySet{configuration: configuration{algorithms: algorithmsOf(keys)}, keys: keys})
+		verifier.keys.known.Store(&keySet{keys: keys})
 	}
 	return verifier, nil
 }

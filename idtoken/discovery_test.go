@@ -112,10 +112,10 @@ func TestVerifierVerify_HostileResponses(t *testing.T) {
 		}, "unexpected EOF", nil},
 		{"redirect to another host", func(writer http.ResponseWriter, request *http.Request) {
 			http.Redirect(writer, request, elsewhere.URL+request.URL.Path, http.StatusFound)
-		}, "redirected to another host", nil},
-		{"redirects without end", func(writer http.ResponseWriter, request *http.Request) {
+		}, "which is not followed", nil},
+		{"redirect on the same host", func(writer http.ResponseWriter, request *http.Request) {
 			http.Redirect(writer, request, request.URL.Path+"?again", http.StatusFound)
-		}, "more than 3 redirects", nil},
+		}, "which is not followed", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestVerifierVerify_HostileResponses(t *testing.T) {
 			if !errors.Is(err, idtoken.ErrUnavailable) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
-			if got := asked.Load(); got > 4 {
+			if got := asked.Load(); got > 1 {
 				t.Errorf("%d requests", got)
 			}
 			if test.class != nil && !errors.Is(err, test.class) {
@@ -141,16 +141,10 @@ func TestVerifierVerify_HostileResponses(t *testing.T) {
 	}
 }
 
-// TestVerifierVerify_SendsNoCredentialsAndKeepsTheClient checks what is sent: no cookies, redirects on the same host followed,
-// the caller's own policy kept, the caller's client unchanged.
+// TestVerifierVerify_SendsNoCredentialsAndKeepsTheClient checks that no cookies are sent and the caller's client is unchanged.
 func TestVerifierVerify_SendsNoCredentialsAndKeepsTheClient(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))
-	var mux http.ServeMux
-	mux.Handle("/", p)
-	mux.HandleFunc("/moved", func(writer http.ResponseWriter, request *http.Request) {
-		http.Redirect(writer, request, configurationPath, http.StatusMovedPermanently)
-	})
 	server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		if len(request.Cookies()) != 0 || request.Header.Get("Authorization") != "" {
 			t.Errorf("credentials were sent: %v", request.Header)
@@ -158,7 +152,7 @@ func TestVerifierVerify_SendsNoCredentialsAndKeepsTheClient(t *testing.T) {
 		if got := request.Header.Get("Accept"); got != "application/json" {
 			t.Errorf("Accept is %q", got)
 		}
-		mux.ServeHTTP(writer, request)
+		p.ServeHTTP(writer, request)
 	}))
 	t.Cleanup(server.Close)
 	p.set(func(p *provider) { p.issuer = server.URL })
@@ -172,13 +166,9 @@ func TestVerifierVerify_SendsNoCredentialsAndKeepsTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	jar.SetCookies(location, []*http.Cookie{{Name: "session", Value: "cookie-SECRET"}})
-	followed := 0
-	client := &http.Client{Transport: server.Client().Transport, Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
-		followed++
-		return nil
-	}}
+	client := &http.Client{Transport: server.Client().Transport, Jar: jar}
 	config := idtoken.Config{
-		Issuer: server.URL, ClientID: clientID, HTTPClient: client, ConfigurationURL: server.URL + "/moved",
+		Issuer: server.URL, ClientID: clientID, HTTPClient: client,
 		Now: func() time.Time { return issued },
 	}
 	verifier := newVerifier(t, config)
@@ -186,8 +176,8 @@ func TestVerifierVerify_SendsNoCredentialsAndKeepsTheClient(t *testing.T) {
 	if _, err := verifier.Verify(t.Context(), sign(t, keyOne(), globusHeader(), claims), idtoken.Expect{Nonce: nonce}); err != nil {
 		t.Fatal(err)
 	}
-	if followed != 1 || client.Jar != jar {
-		t.Errorf("the caller's policy was asked %d times; its jar is %v", followed, client.Jar)
+	if client.Jar != jar || client.CheckRedirect != nil {
+		t.Error("the caller's client was changed")
 	}
 }
 
@@ -211,9 +201,9 @@ func TestVerifierVerify_PinnedKeys(t *testing.T) {
 		{name: "several keys in PEM", jwks: append(publicPEM(t, keyTwo()), publicPEM(t, keyOne())...)},
 		{name: "the wrong key", jwks: publicPEM(t, keyTwo()), want: "signature"},
 		{name: "a real key of Globus Auth", jwks: encode(t, recorded.Response.JSON), want: "signature"},
-		{name: "RS256 by a key that states RS512", jwks: keySet(t, publicJWK(keyOne())), header: object{"alg": "RS256"}, want: "alg"},
+		{name: "RS256 by a key that states RS512", jwks: keySet(t, publicJWK(keyOne())), header: object{"alg": "RS256"}, want: "signature"},
 		{name: "RS256 by a key that states nothing", jwks: publicPEM(t, keyOne()), header: object{"alg": "RS256"}},
-		{name: "ES256 where all keys are RSA", jwks: publicPEM(t, keyOne()), header: object{"alg": "ES256"}, want: "alg"},
+		{name: "ES256 where all keys are RSA", jwks: publicPEM(t, keyOne()), header: object{"alg": "ES256"}, want: "signature"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

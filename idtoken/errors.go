@@ -18,7 +18,6 @@ import (
 //
 //	format       not a compact JWS of base64url and JSON (RFC 7515 section 3.1), or a truncated one
 //	size         longer than 64 KiB
-//	nesting      JSON nested deeper than 32 levels
 //	duplicate    a JSON object has a name twice
 //	typ          a JWT of another kind (RFC 8725 section 3.11)
 //	crit         a header extension that must be understood and is not
@@ -72,9 +71,6 @@ func refuse(check, format string, args ...any) error {
 // decodeJSON decodes the header or payload of a token. The decoder's own text is not
 // passed on, since it may quote the token.
 func decodeJSON(part string, text []byte, target any, options ...json.Options) error {
-	if deeperThan(text, maxNesting) {
-		return refuse("nesting", "the %s is nested deeper than %d levels", part, maxNesting)
-	}
 	err := json.Unmarshal(text, target, options...)
 	if err == nil {
 		return nil

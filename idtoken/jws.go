@@ -8,10 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-const (
-	maxTokenBytes = 64 << 10
-	maxNesting    = 32
-)
+const maxTokenBytes = 64 << 10
 
 // compactToken is a token in compact form, split once. The payload is still base64url.
 type compactToken struct {
@@ -96,29 +93,4 @@ func decodePart(part []byte) ([]byte, error) {
 	decoded := make([]byte, base64.RawURLEncoding.DecodedLen(len(part)))
 	n, err := base64.RawURLEncoding.Strict().Decode(decoded, part)
 	return decoded[:n], err
-}
-
-// deeperThan reports whether JSON text nests objects and arrays more than limit
-// levels deep.
-func deeperThan(text []byte, limit int) bool {
-	if bytes.Count(text, []byte{'{'})+bytes.Count(text, []byte{'['}) <= limit {
-		return false
-	}
-	depth, inString := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }

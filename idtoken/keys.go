@@ -119,16 +119,3 @@ func usableKey(parsed jwk.Key) (key publicKey, ok bool) {
 	}
 	return key, ok
 }
-
-// algorithmsOf returns the names of the algorithms that some key fits.
-func algorithmsOf(keys []publicKey) []string {
-	var names []string
-	for _, key := range keys {
-		for _, name := range key.algorithms {
-			if !slices.Contains(names, name.String()) {
-				names = append(names, name.String())
-			}
-		}
-	}
-	return names
-}

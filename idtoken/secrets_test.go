@@ -105,7 +105,6 @@ func TestVerifierVerify_PrintsNoSecret(t *testing.T) {
 			{"at_hash": "x"},
 			{"auth_time": 1},
 			{"sub": object{nonce: accessToken}},
-			{"deep": json.RawMessage(strings.Repeat("[", 99) + `"` + nonce + `"` + strings.Repeat("]", 99))},
 		}
 		verifier := newVerifier(t, offlineConfig(t))
 		for _, change := range changes {

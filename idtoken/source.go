@@ -169,9 +169,9 @@ func wait(ctx context.Context, landed <-chan singleflight.Result) (*keySet, erro
 // token, and a token without an ID any key: Globus Auth uses no key IDs.
 func (k *keySet) verify(token *compactToken) error {
 	chosen, id := token.algorithm, token.header.KeyID
-	if !slices.Contains(k.configuration.algorithms, chosen.name.String()) {
+	if announced := k.configuration.algorithms; announced != nil && !slices.Contains(announced, chosen.name.String()) {
 		return refuse("alg", "the token is signed with %s and the provider signs with %s",
-			chosen.name, quote(strings.Join(k.configuration.algorithms, " ")))
+			chosen.name, quote(strings.Join(announced, " ")))
 	}
 	tried := 0
 	for _, key := range k.keys {

@@ -21,7 +21,7 @@ type Verifier struct {
 //
 // It checks, in this order: expect itself, the token's size and form (no truncated
 // token, no unknown critical extension, no other kind of JWT), the algorithm, the
-// signature, the payload (no duplicate name, no deep nesting), issuer, audience
+// signature, the payload (no duplicate name), issuer, audience
 // and authorized party, subject, expiry, time of issue, not-before, nonce, at_hash and
 // the time of authentication (OpenID Connect Core section 3.1.3.7; RFC 8725).
 //
