@@ -1,0 +1,143 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/globusauth/globusauth/tokens"
+)
+
+// The scripts of a login. KEYS are its tokens and its lease; ARGV[1] is the version
+// that the lease is held under.
+const (
+	// DEL is here so that a server or an ACL that allows no writes fails before an update begins.
+	acquireScript = `
+local held = redis.call('GET', KEYS[2])
+if held and held ~= ARGV[1] then return 0 end
+local data = redis.call('GET', KEYS[1])
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return {data}`
+	extendScript = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[2], ARGV[2])`
+	commitScript = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
+return redis.call('DEL', KEYS[2])`
+	releaseScript = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[2])`
+)
+
+//nolint:gochecknoglobals // constants with their hashes
+var (
+	acquire = redis.NewScript(acquireScript)
+	extend  = redis.NewScript(extendScript)
+	commit  = redis.NewScript(commitScript)
+	release = redis.NewScript(releaseScript)
+)
+
+// backend is a lease.Backend.
+type backend struct {
+	client redis.UniversalClient
+	prefix string
+}
+
+// names returns the keys of a login in Redis. A Cluster keeps keys with the same text in braces together.
+func (b *backend) names(key tokens.Key) []string {
+	parts := []string{key.ClientID, key.Environment, key.Address, key.Namespace}
+	for i, part := range parts {
+		parts[i] = url.QueryEscape(part)
+	}
+	name := b.prefix + "{" + strings.Join(parts, "/") + "}"
+	return []string{name, name + ":lease"}
+}
+
+// key is the reverse of names.
+func (b *backend) key(name string) (key tokens.Key, ok bool) {
+	parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(name, b.prefix+"{"), "}"), "/")
+	if len(parts) != 4 {
+		return tokens.Key{}, false
+	}
+	for i, field := range []*string{&key.ClientID, &key.Environment, &key.Address, &key.Namespace} {
+		var err error
+		if *field, err = url.QueryUnescape(parts[i]); err != nil {
+			return tokens.Key{}, false
+		}
+	}
+	normal, err := key.Normal()
+	return key, err == nil && normal == key
+}
+
+func (b *backend) Load(ctx context.Context, key tokens.Key) ([]byte, error) {
+	data, err := b.client.Get(ctx, b.names(key)[0]).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	return data, explain(err)
+}
+
+func (b *backend) Acquire(ctx context.Context, key tokens.Key, version string, duration time.Duration) (data []byte, acquired bool, err error) {
+	response, err := acquire.Run(ctx, b.client, b.names(key), version, duration.Milliseconds()).Result()
+	if err != nil {
+		return nil, false, explain(err)
+	}
+	list, acquired := response.([]any)
+	if acquired && len(list) == 1 {
+		if text, stored := list[0].(string); stored {
+			data = []byte(text)
+		}
+	}
+	return data, acquired, nil
+}
+
+func (b *backend) Extend(ctx context.Context, key tokens.Key, version string, duration time.Duration) error {
+	return explain(extend.Run(ctx, b.client, b.names(key), version, duration.Milliseconds()).Err())
+}
+
+func (b *backend) Commit(ctx context.Context, key tokens.Key, version string, data []byte) (stored bool, err error) {
+	done, err := commit.Run(ctx, b.client, b.names(key), version, data).Int()
+	return done == 1, explain(err)
+}
+
+func (b *backend) Release(ctx context.Context, key tokens.Key, version string) error {
+	return explain(release.Run(ctx, b.client, b.names(key), version).Err())
+}
+
+func (b *backend) Keys(ctx context.Context) ([]tokens.Key, error) {
+	var mu sync.Mutex
+	found := map[tokens.Key]struct{}{} // a scan may return a key twice
+	scan := func(ctx context.Context, node *redis.Client) error {
+		names := node.Scan(ctx, 0, b.prefix+"{*}", 1000).Iterator()
+		for names.Next(ctx) {
+			if key, ok := b.key(names.Val()); ok {
+				mu.Lock()
+				found[key] = struct{}{}
+				mu.Unlock()
+			}
+		}
+		return names.Err()
+	}
+	var err error
+	switch client := b.client.(type) {
+	case *redis.ClusterClient:
+		err = client.ForEachMaster(ctx, scan)
+	case *redis.Client:
+		err = scan(ctx, client)
+	}
+	if err != nil {
+		return nil, explain(err)
+	}
+	var keys []tokens.Key
+	for key := range found {
+		keys = append(keys, key)
+	}
+	return keys, nil
+}

@@ -1,0 +1,41 @@
+// Package redisstore keeps on Redis, or Valkey, what the machines of a fleet share: the
+// tokens of logins ([Store]), web sessions ([Sessions]) and what was asked of the
+// service ([Cache]). It needs Redis 7 or Valkey, as one server, with Sentinel, or as a Cluster.
+//
+// The caller makes the client, with its address, password and TLS, and closes it. Its option
+// ContextTimeoutEnabled must be set, so that a call ends when its context does.
+//
+// # What a Store promises
+//
+// An update holds a lease of 15 seconds, which is extended while the update runs. So a process
+// that is killed, or cut off, blocks the updates of that login for 15 seconds at most. The lease
+// is checked by the script that writes: a process that was paused for longer cannot
+// overwrite what another has stored meanwhile. Waiting updates look for the end of a lease every
+// 10 to 250 ms. Load is one GET and waits for nothing.
+//
+// Both keys of a login have the same hash tag, and every script uses the keys of one login, so
+// that a Cluster keeps them together.
+//
+// # What Redis promises
+//
+// An update that returned without an error is in the memory of the primary. What
+// becomes of it then depends on how Redis is run:
+//
+//   - A server that is restarted, or killed, keeps what it has written to its append-only file
+//     ("appendonly yes"). A machine that loses power keeps what was flushed: with "appendfsync
+//     always" everything, with "everysec" all but the last second. Without an append-only file,
+//     logins stored since the last snapshot are lost.
+//   - Replicas are behind by the time of the network. A failover loses the updates that
+//     the new primary had not received: a login falls back to the state before, and
+//     a refresh token that was rotated since needs a new login. WAIT and WAITAOF (Redis 7.2) are
+//     not used: they report a replica that is behind only after the refresh
+//     token has been used. "min-replicas-to-write" makes a cut-off primary refuse updates before.
+//   - A failover also loses leases. Two processes may then refresh at once; the later one to
+//     store cannot overwrite the other.
+//   - With an eviction policy other than "noeviction", or "volatile-*", a server that is full
+//     deletes logins. A [Cache] may use a server that evicts.
+//
+// Keys scans the whole database. Other calls take the same time however many logins are stored.
+//
+// Tokens are stored as text. Package tokens/sealed encrypts them.
+package redisstore

@@ -1,0 +1,89 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/internal/lease"
+)
+
+const defaultPrefix = "globusauth:"
+
+// Config configures a [Store], [Sessions] or a [Cache]. The zero value is ready.
+type Config struct {
+	// Prefix begins every key in Redis: ASCII letters, digits and ":._-/". Empty means
+	// "globusauth:". Programs with different prefixes share nothing.
+	Prefix string
+
+	lease time.Duration // zero means that of package lease
+}
+
+func (c Config) check(client redis.UniversalClient) (Config, error) {
+	if c.Prefix == "" {
+		c.Prefix = defaultPrefix
+	}
+	if strings.ContainsFunc(c.Prefix, notPrefixChar) {
+		return c, fmt.Errorf("the Prefix %q has characters other than ASCII letters, digits and \":._-/\"", c.Prefix)
+	}
+	limited := false
+	switch client := client.(type) {
+	case nil:
+		return c, errors.New("the client is nil: create one with redis.NewUniversalClient")
+	case *redis.Client:
+		limited = client.Options().ContextTimeoutEnabled
+	case *redis.ClusterClient:
+		limited = client.Options().ContextTimeoutEnabled
+	default:
+		return c, fmt.Errorf("a client of type %T is not supported: use a redis.Client or a redis.ClusterClient", client)
+	}
+	if !limited {
+		return c, errors.New("the client ignores deadlines: set ContextTimeoutEnabled in its options")
+	}
+	return c, nil
+}
+
+func notPrefixChar(r rune) bool {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(":._-/", r):
+		return false
+	}
+	return true
+}
+
+// Store is a [tokens.Store] on Redis. It is safe for concurrent use, also by several
+// machines, and holds no connection between calls or while an update runs.
+type Store struct{ shared *lease.Store }
+
+var _ tokens.Store = (*Store)(nil)
+
+// New checks the configuration. It sends nothing.
+func New(client redis.UniversalClient, config Config) (*Store, error) {
+	config, err := config.check(client)
+	if err != nil {
+		return nil, fmt.Errorf("redisstore: new: %w", err)
+	}
+	return &Store{lease.New(lease.Kind{Package: "redisstore", Backend: &backend{client, config.Prefix}, Lease: config.lease})}, nil
+}
+
+// Load returns what is stored under key. See [tokens.Store].
+func (s *Store) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
+	return s.shared.Load(ctx, key)
+}
+
+// Update replaces what is stored under key by what fn makes of it. See [tokens.Store]. It waits
+// for other updates for 30 seconds at most, then it returns [tokens.ErrLocked].
+func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
+	return s.shared.Update(ctx, key, fn)
+}
+
+// Delete removes what is stored under key, also what cannot be read. See [tokens.Store].
+func (s *Store) Delete(ctx context.Context, key tokens.Key) error { return s.shared.Delete(ctx, key) }
+
+// Keys returns the keys under which something is stored. See [tokens.Store]. It scans the whole database.
+func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) { return s.shared.Keys(ctx) }
