@@ -218,7 +218,7 @@ func TestClientToken_ConnectionBreaksOffInHandshake(t *testing.T) {
 func TestClientToken_Timeout(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		suspended, answers time.Duration
+		suspended, latency time.Duration
 		want               string
 	}{
 		"in time":                     {0, 29 * time.Second, ""},
@@ -235,7 +235,7 @@ func TestClientToken_Timeout(t *testing.T) {
 					select {
 					case <-req.Context().Done():
 						return nil, req.Context().Err()
-					case <-time.After(test.answers):
+					case <-time.After(test.latency):
 						return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{}`)), Request: req}, nil
 					}
 				})

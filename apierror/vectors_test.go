@@ -97,7 +97,7 @@ func differences() map[string][]difference {
 
 // Two more differences hold for every vector: Details are the fields of an
 // "errors" list only, where the Python SDK makes the document its own only
-// member; and requirements come in the document's order, root first.
+// field; and requirements come in the document's order, root first.
 func TestFromResponse_RecordedErrors(t *testing.T) {
 	t.Parallel()
 	vectors := slices.Concat(loadVectors(t, "errors.json", 48), loadVectors(t, "gare.json", 29))

@@ -66,7 +66,7 @@ func TestKill(t *testing.T) {
 				if grace > 0 && k.lost > 0 {
 					t.Errorf("%d logins were lost", k.lost)
 				}
-				t.Logf("%d kills within %v: %d before the login was stored, %d logins lost", kills, 2*k.life, k.before, k.lost)
+				t.Logf("%d kills within %v: %d before the login was stored, %d logins lost", kills, 2*k.lifetime, k.before, k.lost)
 			})
 		}
 	}
@@ -76,7 +76,7 @@ func TestKill(t *testing.T) {
 type killer struct {
 	server       *authtest.Server
 	told         child
-	life         time.Duration // of a process that is left alone
+	lifetime     time.Duration // of a process that is not killed
 	before, lost int
 }
 
@@ -89,7 +89,7 @@ func (k *killer) measure(t *testing.T) {
 	if err != nil || string(out) != "done\n" {
 		t.Fatalf("%v: %s", err, out)
 	}
-	k.life = time.Since(started)
+	k.lifetime = time.Since(started)
 	k.look(t)
 	if k.before+k.lost > 0 {
 		t.Fatal("a process that was left alone lost its login")
@@ -106,7 +106,7 @@ func (k *killer) kill(t *testing.T) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	instant := time.NewTimer(rand.N(2 * k.life))
+	instant := time.NewTimer(rand.N(2 * k.lifetime))
 	<-instant.C
 	_ = command.Process.Kill()
 	if err := command.Wait(); err == nil || out.Len() > 0 {

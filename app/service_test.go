@@ -133,7 +133,7 @@ func TestNewService_RedriveOnlyNamedScopes(t *testing.T) {
 	}{
 		"a scope of the program":              {gareConsent, scopes.List{scopes.GroupsAll}, true},
 		"a scope that was never named":        {gareConsent, nil, false},
-		"a stranger's scope with dependency":  {evil, scopes.List{scopes.GroupsAll}, false},
+		"another scope with dependency":       {evil, scopes.List{scopes.GroupsAll}, false},
 		"a dependency that was not named":     {`{"code":"ConsentRequired","required_scopes":["urn:globus:auth:scope:groups.api.globus.org:all[openid]"]}`, scopes.List{scopes.GroupsAll}, false},
 		"a named scope beside an unnamed one": {`{"code":"ConsentRequired","required_scopes":["urn:globus:auth:scope:groups.api.globus.org:all","openid"]}`, scopes.List{scopes.GroupsAll}, false},
 		"a session":                           {gareSession, scopes.List{scopes.GroupsAll}, false},

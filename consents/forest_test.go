@@ -137,7 +137,7 @@ func TestNewForest_RecordedResponse(t *testing.T) {
 func TestNewForest_Trees(t *testing.T) {
 	t.Parallel()
 	list := chain(t, "A", "B", "A/C", "A/C/D", "A/E", "B/C", "A/C/D/F")
-	slices.Reverse(list) // the order of the answer does not matter
+	slices.Reverse(list) // the order of the response does not matter
 	forest := mustForest(t, list)
 	var edges []string
 	for parent, child := range forest.Edges() {

@@ -14,7 +14,7 @@ import (
 )
 
 // FuzzForest checks that any list of consents is either refused or arranged
-// completely, and that questions about it get an answer.
+// completely, and that its methods return.
 func FuzzForest(f *testing.F) {
 	data, err := os.ReadFile("testdata/consent_vectors.json")
 	if err != nil {

@@ -118,7 +118,7 @@ func TestForest_ConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-// A hostile answer must not use up the stack, the memory or the time.
+// A hostile response must not use up the stack, the memory or the time.
 func TestForestMissing_HostileTrees(t *testing.T) {
 	t.Parallel()
 	const many = 100_000

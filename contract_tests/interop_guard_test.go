@@ -58,23 +58,23 @@ func TestGuard(t *testing.T) {
 func guardExample(t *testing.T, command, proxyFile, guardFile string, run func(config, dir string) []string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	double, err := authtest.NewServer(authtest.Config{BaseURL: "http://" + server.Listener.Addr().String()})
+	provider, err := authtest.NewServer(authtest.Config{BaseURL: "http://" + server.Listener.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = double.Handler()
+	server.Config.Handler = provider.Handler()
 	server.Start()
 	t.Cleanup(server.Close)
-	if err := double.Add(authtest.World{Clients: []authtest.Client{
+	if err := provider.Add(authtest.World{Clients: []authtest.Client{
 		{ID: guardedClient, Name: "API", Secret: "api-secret", Scopes: []authtest.Scope{{Scope: guardedScope, Name: "jobs"}}},
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	alice := double.Ready().Users[0]
-	grant := authtest.Grant{User: alice.Username, Client: double.Ready().NativeClientID, Scopes: []string{guardedScope}}
-	fresh := double.Issue(grant)[0].AccessToken
+	alice := provider.Ready().Users[0]
+	grant := authtest.Grant{User: alice.Username, Client: provider.Ready().NativeClientID, Scopes: []string{guardedScope}}
+	fresh := provider.Issue(grant)[0].AccessToken
 	grant.Age = time.Hour
-	old := double.Issue(grant)[0].AccessToken
+	old := provider.Issue(grant)[0].AccessToken
 
 	program := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -85,7 +85,7 @@ func guardExample(t *testing.T, command, proxyFile, guardFile string, run func(c
 	dir := t.TempDir()
 	guard := exec.Command(command, "guard", "--config", filepath.Join(dir, "guard.yaml")) //nolint:noctx // Cleanup ends it.
 	copyExample(t, guardFile, filepath.Join(dir, "guard.yaml"), "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n")
-	guard.Env = append(os.Environ(), "GLOBUS_AUTH_CLIENT_SECRET=api-secret", "GLOBUS_SDK_SERVICE_URL_AUTH="+double.BaseURL())
+	guard.Env = append(os.Environ(), "GLOBUS_AUTH_CLIENT_SECRET=api-secret", "GLOBUS_SDK_SERVICE_URL_AUTH="+provider.BaseURL())
 	stdout, err := guard.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func guardExample(t *testing.T, command, proxyFile, guardFile string, run func(c
 		{"old session", "GET /admin/ HTTP/1.1\nAuthorization: Bearer " + old + "\n", 403, "authorization_parameters"},
 		{"fresh session", "GET /admin/ HTTP/1.1\nAuthorization: Bearer " + fresh + "\n", 200, `"X-Globus-Session-Identity":["` + alice.IdentityID + `"]`},
 		{"path without slash", "GET /admin HTTP/1.1\nAuthorization: Bearer " + old + "\n", 403, "authorization_parameters"},
-		{"doubled slash", "GET //admin/ HTTP/1.1\nAuthorization: Bearer " + old + "\n", 400, "invalid_request"},
+		{"two slashes", "GET //admin/ HTTP/1.1\nAuthorization: Bearer " + old + "\n", 400, "invalid_request"},
 		{"dots", "GET /a/%2e%2e/admin/ HTTP/1.1\nAuthorization: Bearer " + old + "\n", 400, "invalid_request"},
 		{"encoded letter", "GET /%61dmin/ HTTP/1.1\nAuthorization: Bearer " + old + "\n", 403, "authorization_parameters"},
 		{"headers of the proxy", "GET /jobs HTTP/1.1\nX-Original-URI: /status\nX-Original-Method: GET\nX-Forwarded-Uri: /status\nX-Forwarded-Method: GET\n", 401, "Unauthorized"},
@@ -134,9 +134,9 @@ func guardExample(t *testing.T, command, proxyFile, guardFile string, run func(c
 		}
 	}
 
-	double.Inject(authtest.Fault{Kind: authtest.FaultMalformed, Operation: "introspect"})
+	provider.Inject(authtest.Fault{Kind: authtest.FaultMalformed, Operation: "introspect"})
 	grant.Age = 0
-	if status, body := sendText(t, "127.0.0.1:"+port, "GET /jobs HTTP/1.1\nAuthorization: Bearer "+double.Issue(grant)[0].AccessToken+"\n"); status != http.StatusServiceUnavailable {
+	if status, body := sendText(t, "127.0.0.1:"+port, "GET /jobs HTTP/1.1\nAuthorization: Bearer "+provider.Issue(grant)[0].AccessToken+"\n"); status != http.StatusServiceUnavailable {
 		t.Errorf("Globus Auth is down: status %d: %s", status, body)
 	}
 }

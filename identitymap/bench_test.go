@@ -296,7 +296,7 @@ func watch() func() float64 {
 	}
 }
 
-// BenchmarkGet is a lookup that the cache answers, beside the cache library's
+// BenchmarkGet is a cached lookup, compared with the cache library's
 // own.
 func BenchmarkGet(b *testing.B) {
 	const people = 1000
@@ -336,10 +336,10 @@ func BenchmarkGet(b *testing.B) {
 		}
 		b.Run(kind, func(b *testing.B) {
 			b.ReportAllocs()
-			besides(b, rounds*people, repeated(ours), repeated(theirs))
+			besides(b, rounds*people, loop(ours), loop(theirs))
 		})
 		b.Run(kind+"-parallel", func(b *testing.B) {
-			besides(b, rounds*people*runtime.GOMAXPROCS(0), inParallel(repeated(ours)), inParallel(repeated(theirs)))
+			besides(b, rounds*people*runtime.GOMAXPROCS(0), inParallel(loop(ours)), inParallel(loop(theirs)))
 		})
 	}
 }
@@ -348,7 +348,7 @@ func BenchmarkGet(b *testing.B) {
 // and for the start of goroutines not to count.
 const rounds = 50
 
-func repeated(f func()) func() {
+func loop(f func()) func() {
 	return func() {
 		for range rounds {
 			f()
@@ -366,7 +366,7 @@ func inParallel(f func()) func() {
 	}
 }
 
-// besides times ours and a floor in turns, so that both see the same weather,
+// besides times ours and a floor in turns, so that both run under the same load,
 // and reports the median time of each for one of n pieces of work, and the
 // median of their ratios.
 func besides(b *testing.B, n int, ours, floor func()) {

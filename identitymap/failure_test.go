@@ -76,7 +76,7 @@ func TestMapAdd_KeptAfterFailure(t *testing.T) {
 	}
 }
 
-// TestMapGet_MalformedResponse answers nonsense.
+// TestMapGet_MalformedResponse has a service with malformed responses.
 func TestMapGet_MalformedResponse(t *testing.T) {
 	t.Parallel()
 	for reason, body := range map[string]any{
@@ -140,8 +140,8 @@ func TestMapGetMany_UnmatchedRecords(t *testing.T) {
 			{Username: "", ID: id(2)}, // seen by a token with fewer rights
 			{Username: "USER1@example.edu", ID: id(1)},
 			{Username: "user1@example.edu", ID: id(9)}, // a second one of that name
-			{Username: "stranger@example.edu", ID: id(8)},
-			{Username: id(6), ID: id(5)}, // in the form of somebody's ID
+			{Username: "unrequested@example.edu", ID: id(8)},
+			{Username: id(6), ID: id(5)}, // in the form of another identity's ID
 		}})
 	}
 	m := s.newMap(t, identitymap.Config{})

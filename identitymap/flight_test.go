@@ -394,7 +394,7 @@ func TestMap_PutAndDeleteDuringRequest(t *testing.T) {
 			}
 			asks.Delete(name(1))
 			{
-				// The answer in flight is of before the Delete.
+				// The response in flight is older than the Delete.
 				wg.Go(func() {
 					if _, err := asks.Get(t.Context(), name(1)); err != nil {
 						t.Error(err)

@@ -88,7 +88,7 @@ func TestMapGet_InvalidKeys(t *testing.T) {
 			t.Errorf("%q was added", key)
 		}
 		m.Delete(key)
-		// One such key does not cost the others their answer.
+		// The other keys of the request have results.
 		results, err := m.GetMany(t.Context(), []string{key, "alice@example.edu"})
 		if err != nil || results["alice@example.edu"].Identity.ID != id(1) || !errors.Is(results[key].Err, identitymap.ErrNotFound) {
 			t.Errorf("%q: GetMany %+v, %v", key, results, err)

@@ -53,7 +53,7 @@ func TestMapAll_YieldsEveryKeyReadWhenContextEnds(t *testing.T) {
 			m := s.newMap(t, identitymap.Config{BatchSize: 2, Concurrency: 1})
 			ctx, cancel := context.WithTimeout(t.Context(), after)
 			defer cancel()
-			var read, answered []string
+			var read, yielded []string
 			for key, r := range m.All(ctx, func(yield func(string) bool) {
 				for n := range 10 {
 					time.Sleep(200 * time.Millisecond) // virtual
@@ -63,14 +63,14 @@ func TestMapAll_YieldsEveryKeyReadWhenContextEnds(t *testing.T) {
 					}
 				}
 			}) {
-				answered = append(answered, key)
+				yielded = append(yielded, key)
 				if r.Err != nil && !errors.Is(r.Err, context.DeadlineExceeded) {
 					t.Error(r.Err)
 				}
 			}
-			slices.Sort(answered)
-			if !slices.Equal(read, answered) {
-				t.Errorf("after %v: read %q, yielded %q", after, read, answered)
+			slices.Sort(yielded)
+			if !slices.Equal(read, yielded) {
+				t.Errorf("after %v: read %q, yielded %q", after, read, yielded)
 			}
 			if left := m.Leftovers(); left != "" {
 				t.Errorf("after %v: %s are left", after, left)

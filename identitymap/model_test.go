@@ -73,8 +73,8 @@ func (m *model) learn(key string, k knowledge) {
 // requests takes up the requests since the last call, and returns which keys
 // they asked for with and without success. A key can be both, when it occurs
 // twice or travelled with a request that failed.
-func (m *model) requests(t *rapid.T, wanted []string) (answered, failed map[string]bool) {
-	answered, failed = map[string]bool{}, map[string]bool{}
+func (m *model) requests(t *rapid.T, wanted []string) (responded, failed map[string]bool) {
+	responded, failed = map[string]bool{}, map[string]bool{}
 	log := m.service.log()
 	var batches [][]string
 	for _, r := range log[m.seen:] {
@@ -86,7 +86,7 @@ func (m *model) requests(t *rapid.T, wanted []string) (answered, failed map[stri
 			if _, ok := m.lookup(key); ok {
 				t.Fatalf("%q was asked for although it is known", key)
 			}
-			if answered[key] {
+			if responded[key] {
 				t.Fatalf("%q was asked for twice", key)
 			}
 			if !slices.Contains(wanted, key) && !slices.Contains(m.pending, key) {
@@ -95,14 +95,14 @@ func (m *model) requests(t *rapid.T, wanted []string) (answered, failed map[stri
 			if slices.Contains(r.keys, m.poison) {
 				failed[key] = true
 			} else {
-				answered[key] = true
+				responded[key] = true
 			}
 		}
 	}
 	m.seen = len(log)
 	for _, batch := range batches {
 		for _, key := range batch {
-			if answered[key] {
+			if responded[key] {
 				m.learn(key, m.truth(key))
 			}
 		}
@@ -110,12 +110,12 @@ func (m *model) requests(t *rapid.T, wanted []string) (answered, failed map[stri
 	m.pending = slices.DeleteFunc(m.pending, func(key string) bool {
 		// A key that a caller asked for in vain is no longer an added one.
 		_, known := m.lookup(key)
-		return answered[key] || known || failed[key] && slices.Contains(wanted, key)
+		return responded[key] || known || failed[key] && slices.Contains(wanted, key)
 	})
-	return answered, failed
+	return responded, failed
 }
 
-// check compares the answer to one key with what it may be.
+// check compares the result of one key with the possible results.
 func check(t *rapid.T, key string, who gen.Identity, err error, may ...knowledge) {
 	for _, k := range may {
 		if k.missing && errors.Is(err, identitymap.ErrNotFound) || !k.missing && err == nil && who == k.who {
@@ -131,13 +131,13 @@ func checkFailed(t *rapid.T, key string, who gen.Identity, err error) {
 	}
 }
 
-// checkAll compares the answers to keys, before being what was known of them.
+// checkAll compares the results of keys; before is what was known of them.
 func (m *model) checkAll(t *rapid.T, before map[string]knowledge, results map[string]identitymap.Result) {
 	var wanted []string
 	for key := range results {
 		wanted = append(wanted, strings.ToLower(key))
 	}
-	answered, failed := m.requests(t, wanted)
+	responded, failed := m.requests(t, wanted)
 	for key, r := range results {
 		canonical := strings.ToLower(key)
 		was, ok := before[canonical]
@@ -147,7 +147,7 @@ func (m *model) checkAll(t *rapid.T, before map[string]knowledge, results map[st
 		case ok:
 			// Its other key may have brought something newer.
 			check(t, key, r.Identity.Identity, r.Err, was, m.known[canonical])
-		case answered[canonical] && failed[canonical] && r.Err != nil && !errors.Is(r.Err, identitymap.ErrNotFound):
+		case responded[canonical] && failed[canonical] && r.Err != nil && !errors.Is(r.Err, identitymap.ErrNotFound):
 			// It was given twice, and asked for again after a failure.
 			checkFailed(t, key, r.Identity.Identity, r.Err)
 		case failed[canonical] && r.Err == nil:
@@ -158,7 +158,7 @@ func (m *model) checkAll(t *rapid.T, before map[string]knowledge, results map[st
 				t.Fatalf("%q failed and was not brought: %+v", key, r)
 			}
 			check(t, key, r.Identity.Identity, r.Err, k)
-		case answered[canonical]:
+		case responded[canonical]:
 			check(t, key, r.Identity.Identity, r.Err, m.truth(canonical))
 		case failed[canonical]:
 			checkFailed(t, key, r.Identity.Identity, r.Err)

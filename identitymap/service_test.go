@@ -37,7 +37,7 @@ type request struct {
 // virtual time too. It counts what it receives.
 type service struct {
 	latency time.Duration
-	// fault, if set, may answer in the service's place.
+	// fault, if set, may respond instead of the service.
 	fault func(ctx context.Context, number int, r request) *http.Response
 
 	mu           sync.Mutex
@@ -81,7 +81,7 @@ type fataler interface {
 	Fatal(args ...any)
 }
 
-// newMap returns a map over the service. Its client does not repeat requests.
+// newMap returns a map over the service. Its client does not retry.
 func (s *service) newMap(tb fataler, config identitymap.Config) *identitymap.Map {
 	tb.Helper()
 	if config.Client == nil {
@@ -130,17 +130,17 @@ func (s *service) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	if s.fault != nil {
-		if answer := s.fault(req.Context(), number, r); answer != nil {
-			return answer, nil
+		if response := s.fault(req.Context(), number, r); response != nil {
+			return response, nil
 		}
 		if err := req.Context().Err(); err != nil {
 			return nil, err
 		}
 	}
-	return s.answer(r), nil
+	return s.respond(r), nil
 }
 
-func (s *service) answer(r request) *http.Response {
+func (s *service) respond(r request) *http.Response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := gen.IdentityList{Identities: []gen.Identity{}}
@@ -180,7 +180,7 @@ func (s *service) log() []request {
 	return slices.Clone(s.requests)
 }
 
-// underWay returns how many requests are being answered.
+// underWay returns the number of requests in flight.
 func (s *service) underWay() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,7 +202,7 @@ func respond(status int, body any, header ...string) *http.Response {
 	}
 }
 
-// refuse is an error answer in the service's words.
+// refuse is an error response of the service.
 func refuse(status int, code string, header ...string) *http.Response {
 	return respond(status, map[string]any{"errors": []map[string]any{{"status": strconv.Itoa(status), "code": code, "detail": "refused", "id": "7c0d"}}}, header...)
 }

@@ -140,7 +140,7 @@ func TestMapGet_CacheSize(t *testing.T) {
 				known := 0
 				for n := range test.people {
 					for _, key := range []string{name(n), id(n)} {
-						// Answers from the cache, and asks for nothing.
+						// Returns the cached record and sends no request.
 						if _, err := m.Get(ended, key); err == nil {
 							known++
 						}

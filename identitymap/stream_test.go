@@ -93,7 +93,7 @@ func TestMapAll_YieldsAsResponsesCome(t *testing.T) {
 	})
 }
 
-// TestMapAll_ReadsAheadWithinBounds has a service that does not answer.
+// TestMapAll_ReadsAheadWithinBounds has a service that does not respond.
 func TestMapAll_ReadsAheadWithinBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -107,15 +107,15 @@ func TestMapAll_ReadsAheadWithinBounds(t *testing.T) {
 			for ; yield(name(read)); read++ {
 			}
 		}
-		answers := 0
+		yielded := 0
 		for _, r := range m.All(ctx, endless) {
 			if !errors.Is(r.Err, context.DeadlineExceeded) {
 				t.Errorf("%+v", r)
 			}
-			answers++
+			yielded++
 		}
-		if read++; read > 2*4*10+10 || answers != read {
-			t.Errorf("%d keys were read and %d yielded", read, answers)
+		if read++; read > 2*4*10+10 || yielded != read {
+			t.Errorf("%d keys were read and %d yielded", read, yielded)
 		}
 		if n := s.underWay(); n != 0 {
 			t.Errorf("%d requests outlive the loop", n)
@@ -137,7 +137,7 @@ func TestMapAll_LeavingTheLoopCancels(t *testing.T) { //nolint:paralleltest // l
 			if r.keys[0] != name(0) {
 				arrived()
 				<-ctx.Done()
-			} else { // no answer, and so no leaving, before others are on their way
+			} else { // no response, and so no end of the loop, before other requests are sent
 				<-second
 			}
 			return nil
@@ -179,7 +179,7 @@ func TestMapAll_LeavingTheLoopKeepsSharedRequests(t *testing.T) {
 		s := newService(crowd(300)...)
 		s.latency = time.Minute
 		m := s.newMap(t, identitymap.Config{Concurrency: 1})
-		answered := make(chan identitymap.Identity, 2)
+		got := make(chan identitymap.Identity, 2)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		keys := func(yield func(string) bool) {
@@ -195,7 +195,7 @@ func TestMapAll_LeavingTheLoopKeepsSharedRequests(t *testing.T) {
 					if err != nil {
 						t.Error(err)
 					}
-					answered <- who
+					got <- who
 				}()
 			}
 			synctest.Wait()
@@ -210,7 +210,7 @@ func TestMapAll_LeavingTheLoopKeepsSharedRequests(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("leaving took %v", took)
 		}
-		if a, b := <-answered, <-answered; a.ID != id(7) || b.ID != id(107) {
+		if a, b := <-got, <-got; a.ID != id(7) || b.ID != id(107) {
 			t.Errorf("%+v, %+v", a, b)
 		}
 		if log := s.log(); len(log) != 2 || len(log[0].keys) != 100 || len(log[1].keys) != 1 {
@@ -300,7 +300,7 @@ func count(all iter.Seq2[string, identitymap.Result]) int {
 	return n
 }
 
-// Requests fail, the rest is answered.
+// Requests fail; the other keys have results.
 func TestMapAll_FailedRequests(t *testing.T) {
 	t.Parallel()
 	s := newService(crowd(3000)...)

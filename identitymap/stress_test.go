@@ -25,10 +25,10 @@ type moody struct {
 	version map[int]int // of each person's record
 }
 
-func (s *moody) answer(ctx context.Context, t *testing.T, r request) *http.Response {
+func (s *moody) respond(ctx context.Context, t *testing.T, r request) *http.Response {
 	t.Helper()
 	if len(slices.Compact(slices.Sorted(slices.Values(r.keys)))) != len(r.keys) {
-		t.Errorf("a key stands twice in %q", r.keys)
+		t.Errorf("%q contains a key twice", r.keys)
 	}
 	s.mu.Lock()
 	list := gen.IdentityList{Identities: []gen.Identity{}}
@@ -70,7 +70,7 @@ func (s *moody) answer(ctx context.Context, t *testing.T, r request) *http.Respo
 }
 
 // TestMap_Stress has many goroutines do everything at once, in virtual time, on maps
-// that share a cache and on one alone. Every answer is of the key that was
+// that share a cache and on one alone. Every result is of the key that was
 // asked for; what was deleted is asked for anew; and nothing is left behind.
 func TestMap_Stress(t *testing.T) {
 	t.Parallel()
@@ -93,7 +93,7 @@ func stress(t *testing.T, seed uint64) {
 		mood.version[n] = 1
 	}
 	s := newService()
-	s.fault = func(ctx context.Context, _ int, r request) *http.Response { return mood.answer(ctx, t, r) }
+	s.fault = func(ctx context.Context, _ int, r request) *http.Response { return mood.respond(ctx, t, r) }
 	config := identitymap.Config{BatchSize: 1 + random.IntN(4), Concurrency: 1 + random.IntN(4), TTL: time.Hour}
 	if random.IntN(2) == 0 {
 		config.CacheSize = 3

@@ -16,7 +16,7 @@ import (
 	"github.com/globusauth/globusauth/identitymap"
 )
 
-// limited lets so many requests through in a second and answers the others
+// limited accepts a number of requests per second and rejects the others
 // with 429.
 type limited struct {
 	perSecond  int
@@ -113,7 +113,7 @@ func TestMapGetMany_WaitsForRetryAfter(t *testing.T) {
 	})
 }
 
-// Whoever cannot wait leaves.
+// A caller whose deadline is too early returns.
 func TestMapGet_ContextEndsDuringRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestMapGetMany_AlwaysRateLimited(t *testing.T) {
 	})
 }
 
-// waves answers all requests that arrive together alike, and counts them.
+// waves gives all requests that arrive together the same response, and counts them.
 type waves struct {
 	statuses []int // then 200
 

@@ -54,11 +54,11 @@ func jwkOf(tb testing.TB, raw any) object {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var members object
-	if err := json.Unmarshal(encode(tb, key), &members); err != nil {
+	var fields object
+	if err := json.Unmarshal(encode(tb, key), &fields); err != nil {
 		tb.Fatal(err)
 	}
-	return members
+	return fields
 }
 
 // weakJWK is a key too small to be trusted. The number is no product of primes, which

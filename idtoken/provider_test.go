@@ -61,7 +61,7 @@ func (p *provider) count(path string) int {
 	return p.asked[path]
 }
 
-func (p *provider) answer(ctx context.Context, path string) (int, http.Header, []byte, error) {
+func (p *provider) respond(ctx context.Context, path string) (int, http.Header, []byte, error) {
 	p.mu.Lock()
 	p.asked[path]++
 	hang, keys := p.hang, p.keys
@@ -97,7 +97,7 @@ func (p *provider) answer(ctx context.Context, path string) (int, http.Header, [
 }
 
 func (p *provider) RoundTrip(request *http.Request) (*http.Response, error) {
-	status, header, body, err := p.answer(request.Context(), request.URL.Path)
+	status, header, body, err := p.respond(request.Context(), request.URL.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (p *provider) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 func (p *provider) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
-	status, header, body, err := p.answer(request.Context(), request.URL.Path)
+	status, header, body, err := p.respond(request.Context(), request.URL.Path)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}

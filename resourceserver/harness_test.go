@@ -105,7 +105,7 @@ func hello(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(document)
 }
 
-// clientOver is a client of the double with a transport around the usual one.
+// clientOver is a client of the test double whose transport is wrapped.
 func (w *world) clientOver(tb testing.TB, wrap func(http.RoundTripper) http.RoundTripper) *globusauth.Client {
 	tb.Helper()
 	client := *w.Client()

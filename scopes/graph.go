@@ -172,7 +172,7 @@ func (m *measurer) visit(at int32, by edge) error {
 		s.length += m.sizes[to].length + min(i, 1) + btoi(e.optional) // a space before all but the first
 		if s.length > maxText {
 			return m.fail(ErrTooLarge, int(e.element), int(e.offset),
-				"written out in full, with shared dependencies repeated at every place, this is longer than %d bytes", maxText)
+				"written out in full, with shared dependencies at every place, this is longer than %d bytes", maxText)
 		}
 	}
 	m.path = m.path[:len(m.path)-1]

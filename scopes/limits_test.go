@@ -115,7 +115,7 @@ func TestParse_TextLimit(t *testing.T) {
 	}
 }
 
-// Shared dependencies are repeated where they stand, so a short text can be
+// Shared dependencies are written at every place, so a short text can be
 // astronomically long in full. It is refused before it is printed.
 func TestParse_ExpansionLimit(t *testing.T) {
 	t.Parallel()

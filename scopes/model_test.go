@@ -83,14 +83,14 @@ func genTrees(depth int) *rapid.Generator[[]tree] {
 	})
 }
 
-// write puts trees into text with random blanks wherever blanks are free.
+// write writes trees with random spaces wherever spaces are optional.
 func write(t *rapid.T, trees []tree) string {
-	blanks := func(least int) string { return strings.Repeat(" ", rapid.IntRange(least, 2).Draw(t, "blanks")) }
+	spaces := func(least int) string { return strings.Repeat(" ", rapid.IntRange(least, 2).Draw(t, "spaces")) }
 	var b strings.Builder
-	b.WriteString(blanks(0))
+	b.WriteString(spaces(0))
 	for i, tree := range trees {
 		if i > 0 {
-			b.WriteString(blanks(1))
+			b.WriteString(spaces(1))
 		}
 		if tree.optional {
 			b.WriteByte('*')
@@ -100,7 +100,7 @@ func write(t *rapid.T, trees []tree) string {
 			b.WriteString("[" + write(t, tree.children) + "]")
 		}
 	}
-	b.WriteString(blanks(0))
+	b.WriteString(spaces(0))
 	return b.String()
 }
 

@@ -120,9 +120,9 @@ func TestListGraph_Errors(t *testing.T) {
 		reason  string
 	}{
 		{"empty element", scopes.List{"openid", ""}, scopes.ErrSyntax, 1, 0, "the element is empty"},
-		{"blank element", scopes.List{" "}, scopes.ErrSyntax, 0, 0, "a space before"},
-		{"blank before", scopes.List{" openid"}, scopes.ErrSyntax, 0, 0, "a space before"},
-		{"blank after", scopes.List{"openid "}, scopes.ErrSyntax, 0, 6, "a space after"},
+		{"space element", scopes.List{" "}, scopes.ErrSyntax, 0, 0, "a space before"},
+		{"space before", scopes.List{" openid"}, scopes.ErrSyntax, 0, 0, "a space before"},
+		{"space after", scopes.List{"openid "}, scopes.ErrSyntax, 0, 6, "a space after"},
 		{"two scopes", scopes.List{"email", "openid *profile"}, scopes.ErrSyntax, 1, 7, "a second scope in one element"},
 		{"same scope twice", scopes.List{"email email"}, scopes.ErrSyntax, 0, 6, "a second scope in one element"},
 		{"open bracket", scopes.List{"a[b", "c]"}, scopes.ErrSyntax, 0, 1, "'[' is never closed"},
@@ -133,7 +133,7 @@ func TestListGraph_Errors(t *testing.T) {
 		{"two dependencies in one", scopes.List{scopes.Scope("a").With("b c")}, scopes.ErrSyntax, 0, 2, `'"' cannot be part`},
 		{"dependencies that close and open", scopes.List{scopes.Scope("a").With("b[c", "d]")}, scopes.ErrSyntax, 0, 2, `'"' cannot be part`},
 		{"dependency below another", scopes.List{scopes.Scope("a").With(scopes.Scope("b").With("c] *evil[d"))}, scopes.ErrSyntax, 0, 4, `'"' cannot be part`},
-		{"blank before a dependency", scopes.List{scopes.Scope("a").With(" b")}, scopes.ErrSyntax, 0, 2, `'"' cannot be part`},
+		{"space before a dependency", scopes.List{scopes.Scope("a").With(" b")}, scopes.ErrSyntax, 0, 2, `'"' cannot be part`},
 	}
 	for _, test := range tests {
 		err := test.list.Validate()

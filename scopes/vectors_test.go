@@ -84,9 +84,9 @@ func renderOne(name string, optional bool, dependencies string) string {
 // the reason.
 func stricter() map[string]string {
 	return map[string]string{
-		"foo*bar":  "a blank is missing; the SDK never writes it",
-		"foo\tbar": "only blanks separate; RFC 6749 has no tab in a scope",
-		"foo\nbar": "only blanks separate; RFC 6749 has no newline in a scope",
+		"foo*bar":  "a space is missing; the SDK never writes it",
+		"foo\tbar": "only spaces separate; RFC 6749 allows no tab in a scope",
+		"foo\nbar": "only spaces separate; RFC 6749 allows no newline in a scope",
 	}
 }
 

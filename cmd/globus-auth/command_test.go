@@ -40,7 +40,7 @@ func TestCommand_AnotherAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere := tokens.Key{ClientID: m.double.Ready().TemplateID, Address: other.URL + "/"}
+	elsewhere := tokens.Key{ClientID: m.server.Ready().TemplateID, Address: other.URL + "/"}
 	if _, err := m.store("file").Update(t.Context(), elsewhere, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestCommand_SecretFileThatOthersCanRead(t *testing.T) {
 		}
 		m.fails("others can read", "login", "--client-secret-file", path)
 	}
-	if requests := m.double.Requests(); len(requests) > 0 {
+	if requests := m.server.Requests(); len(requests) > 0 {
 		t.Errorf("%d requests", len(requests))
 	}
 }
@@ -115,7 +115,7 @@ func TestCommand_SecretFileThatOthersCanRead(t *testing.T) {
 func TestCommand_StoreDir(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, authtest.Config{})
-	ready := m.double.Ready()
+	ready := m.server.Ready()
 	m.setenv("GLOBUS_AUTH_CLIENT_ID", ready.ConfidentialClientID)
 	m.setenv("GLOBUS_AUTH_CLIENT_SECRET", ready.ConfidentialClientSecret)
 	dir := filepath.Join(m.home, "elsewhere")
@@ -173,7 +173,7 @@ func TestCommand_TokenMinValidAndRefresh(t *testing.T) {
 func TestCommand_ClientOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, authtest.Config{})
-	ready := m.double.Ready()
+	ready := m.server.Ready()
 	m.logIn(m.store("file"), 0)
 	person := m.must("whoami")
 	m.setenv("GLOBUS_AUTH_CLIENT_SECRET", ready.ConfidentialClientSecret)
@@ -237,7 +237,7 @@ func TestCommand_NoKeyring(t *testing.T) {
 	m := newMachine(t, authtest.Config{})
 	m.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(m.home, "none"))
 	m.fails("keyring", "login", "--store", "keyring")
-	if requests := m.double.Requests(); len(requests) > 0 {
+	if requests := m.server.Requests(); len(requests) > 0 {
 		t.Errorf("%d requests", len(requests))
 	}
 }

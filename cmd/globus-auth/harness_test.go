@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 // machine is a home directory, an environment, and a service in place of Globus Auth.
 type machine struct {
 	t      *testing.T
-	double *authtest.Server
+	server *authtest.Server
 	url    string
 	home   string
 	env    []string
@@ -70,11 +70,11 @@ func newMachine(t *testing.T, config authtest.Config) *machine {
 	site := httptest.NewUnstartedServer(nil)
 	m.url = "http://" + site.Listener.Addr().String() + "/"
 	config.BaseURL = strings.TrimSuffix(m.url, "/")
-	double, err := authtest.NewServer(config)
+	server, err := authtest.NewServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.double = double
+	m.server = server
 	site.Config.Handler = http.HandlerFunc(m.serve)
 	site.Start()
 	t.Cleanup(site.Close)
@@ -85,11 +85,11 @@ func newMachine(t *testing.T, config authtest.Config) *machine {
 	return m
 }
 
-func (m *machine) client() string { return m.double.Ready().NativeClientID }
+func (m *machine) client() string { return m.server.Ready().NativeClientID }
 
 func (m *machine) serve(w http.ResponseWriter, r *http.Request) {
 	response := httptest.NewRecorder()
-	m.double.Handler().ServeHTTP(response, r)
+	m.server.Handler().ServeHTTP(response, r)
 	m.mu.Lock()
 	hold := m.hold
 	m.mu.Unlock()
@@ -135,8 +135,8 @@ func (m *machine) store(kind string) tokens.Store {
 // logIn stores a login whose access tokens were issued some time ago.
 func (m *machine) logIn(store tokens.Store, age time.Duration) {
 	m.t.Helper()
-	user := m.double.Ready().Users[0]
-	issued := m.double.Issue(authtest.Grant{
+	user := m.server.Ready().Users[0]
+	issued := m.server.Issue(authtest.Grant{
 		User: user.Username, Client: m.client(), Refresh: true, Age: age,
 		Scopes: []string{"openid", "profile", "email", string(scopes.TransferAll)},
 	})

@@ -48,7 +48,7 @@ func TestSignal_DuringARefresh(t *testing.T) {
 				for _, server := range []string{scopes.AuthResourceServer, scopes.TransferResourceServer} {
 					m.must("token", server)
 				}
-				if refused := m.double.Stats().Grants["refresh_token"]["invalid_grant"]; refused != 0 {
+				if refused := m.server.Stats().Grants["refresh_token"]["invalid_grant"]; refused != 0 {
 					t.Errorf("%d refresh tokens were used twice", refused)
 				}
 			})

@@ -42,7 +42,7 @@ export function watch(value, path, called) {
 }
 
 // watchObject notes the use of an object's methods and getters. They run on the
-// object itself, which may have private members.
+// object itself, which may have private fields.
 export function watchObject(object, path, called) {
   return new Proxy(object, {
     get(target, name) {

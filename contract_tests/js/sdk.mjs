@@ -183,8 +183,8 @@ test("oauth2.token.introspect", async () => {
   assert.ok(alice.identity_id in said.session_info.authentications);
   const unknown = { payload: { token: "unknown" }, headers: { Authorization: portal } };
   assert.deepEqual(await json(auth.oauth2.token.introspect(unknown)), { active: false });
-  const stranger = { payload: { token: token.access_token }, headers: { Authorization: basic(ready.confidential_client_id, "wrong") } };
-  await errorsDocument(auth.oauth2.token.introspect(stranger), 401, "UNAUTHORIZED");
+  const invalid = { payload: { token: token.access_token }, headers: { Authorization: basic(ready.confidential_client_id, "wrong") } };
+  await errorsDocument(auth.oauth2.token.introspect(invalid), 401, "UNAUTHORIZED");
   assert.throws(() => auth.oauth2.token.introspect(), /payload/);
 });
 

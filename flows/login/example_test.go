@@ -36,13 +36,13 @@ func ExampleWeb() {
 	mux.HandleFunc("GET /login/callback", web.Callback)
 	mux.HandleFunc("POST /logout", web.Logout)
 
-	answer := httptest.NewRecorder()
-	mux.ServeHTTP(answer, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/login?next=/jobs", nil))
-	target, err := url.Parse(answer.Header().Get("Location"))
+	response := httptest.NewRecorder()
+	mux.ServeHTTP(response, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/login?next=/jobs", nil))
+	target, err := url.Parse(response.Header().Get("Location"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(answer.Code, target.Host, target.Query().Get("redirect_uri"))
+	fmt.Println(response.Code, target.Host, target.Query().Get("redirect_uri"))
 	// Output: 303 auth.globus.org https://portal.example.edu/login/callback
 }
 

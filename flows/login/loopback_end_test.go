@@ -148,7 +148,7 @@ func TestLoopbackLogin_FallsBack(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, _, err := l.Login(ctx, (&provider{}).offline(t))
-		// The standard input of a test is empty, or nobody types.
+		// The standard input of a test is empty, or no one types.
 		if (!errors.Is(err, login.ErrNoInput) && !errors.Is(err, context.DeadlineExceeded)) || !strings.Contains(out.String(), "Please authenticate with Globus here:") {
 			t.Errorf("error %v, shown %s", err, out.String())
 		}

@@ -21,7 +21,7 @@ import (
 // browser is what a test does when the browser is opened.
 type browser func(redirect *url.URL, callback url.Values) error
 
-// page is an answer as a browser got it.
+// page is the response to a browser.
 type page struct {
 	status int
 	header http.Header
@@ -93,20 +93,20 @@ func TestLoopback(t *testing.T) {
 			got, shown := browse(t, p, l, func(redirect *url.URL, callback url.Values) error {
 				redirectURI = redirect.String()
 				redirect.RawQuery = callback.Encode()
-				answer, err := get(redirect.String())
+				response, err := get(redirect.String())
 				if err != nil {
 					return err
 				}
-				if answer.status != http.StatusOK || !strings.Contains(answer.body, "<h1>Login complete</h1>") ||
-					!strings.Contains(answer.body, "You can close this window and go back to my-tool.") {
-					return fmt.Errorf("answer %v", answer)
+				if response.status != http.StatusOK || !strings.Contains(response.body, "<h1>Login complete</h1>") ||
+					!strings.Contains(response.body, "You can close this window and go back to my-tool.") {
+					return fmt.Errorf("response %v", response)
 				}
-				csp := answer.header.Get("Content-Security-Policy")
-				if !strings.HasPrefix(csp, "default-src 'none'; style-src 'sha256-") || answer.header.Get("Cache-Control") != "no-store" ||
-					answer.header.Get("Referrer-Policy") != "no-referrer" || answer.header.Get("X-Content-Type-Options") != "nosniff" {
-					return fmt.Errorf("header %v", answer.header)
+				csp := response.header.Get("Content-Security-Policy")
+				if !strings.HasPrefix(csp, "default-src 'none'; style-src 'sha256-") || response.header.Get("Cache-Control") != "no-store" ||
+					response.header.Get("Referrer-Policy") != "no-referrer" || response.header.Get("X-Content-Type-Options") != "nosniff" {
+					return fmt.Errorf("header %v", response.header)
 				}
-				noSecrets(t, "the page", answer.body, callback.Get("state"))
+				noSecrets(t, "the page", response.body, callback.Get("state"))
 				return nil
 			})
 			mustLogin(t, got)
@@ -148,7 +148,7 @@ func TestLoopbackLogin_IPv6(t *testing.T) {
 	mustLogin(t, got)
 }
 
-// Requests that do not answer the login are refused and end nothing.
+// Requests other than the callback are refused and do not end the login.
 func TestLoopbackLogin_Refuses(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -174,14 +174,14 @@ func TestLoopbackLogin_Refuses(t *testing.T) {
 			{"another name of this machine", http.MethodGet, base + "/?" + good, "localhost:" + port, http.StatusMisdirectedRequest},
 			{"no port", http.MethodGet, base + "/?" + good, "127.0.0.1", http.StatusMisdirectedRequest},
 		} {
-			answer, err := ask(test.method, test.target, test.host)
+			response, err := ask(test.method, test.target, test.host)
 			if err != nil {
 				return fmt.Errorf("%s: %w", test.name, err)
 			}
-			if answer.status != test.want {
-				t.Errorf("%s: status %d, want %d", test.name, answer.status, test.want)
+			if response.status != test.want {
+				t.Errorf("%s: status %d, want %d", test.name, response.status, test.want)
 			}
-			noSecrets(t, test.name, answer.body, callback.Get("state"))
+			noSecrets(t, test.name, response.body, callback.Get("state"))
 		}
 		if p.count() != 0 {
 			t.Errorf("%d exchanges before the callback", p.count())
@@ -192,7 +192,7 @@ func TestLoopbackLogin_Refuses(t *testing.T) {
 	mustLogin(t, got)
 }
 
-// A browser may ask twice at once. Both are told the same, and the code is spent once.
+// A browser may send the callback twice at once. Both requests get the same page, and the code is exchanged once.
 func TestLoopbackLogin_Twice(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -204,15 +204,15 @@ func TestLoopbackLogin_Twice(t *testing.T) {
 		var mu sync.Mutex
 		for i := range errs {
 			both.Go(func() {
-				answer, err := get(redirect.String())
+				response, err := get(redirect.String())
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
 					return // the second may come when nothing listens any more
 				}
 				served++
-				if answer.status != http.StatusOK {
-					errs[i] = fmt.Errorf("answer %v", answer)
+				if response.status != http.StatusOK {
+					errs[i] = fmt.Errorf("response %v", response)
 				}
 			})
 		}
@@ -253,15 +253,15 @@ func TestLoopbackLogin_Failures(t *testing.T) {
 			p.refuse = test.refuse
 			got, _ := browse(t, p, login.Loopback{Name: "my<tool"}, func(redirect *url.URL, callback url.Values) error {
 				redirect.RawQuery = test.callback(callback).Encode()
-				answer, err := get(redirect.String())
+				response, err := get(redirect.String())
 				if err != nil {
 					return err
 				}
-				if answer.status != http.StatusForbidden || !strings.Contains(answer.body, test.shown) ||
-					!strings.Contains(answer.body, "close this window and start again from my&lt;tool.") {
-					return fmt.Errorf("answer %v", answer)
+				if response.status != http.StatusForbidden || !strings.Contains(response.body, test.shown) ||
+					!strings.Contains(response.body, "close this window and start again from my&lt;tool.") {
+					return fmt.Errorf("response %v", response)
 				}
-				noSecrets(t, "the page", answer.body, callback.Get("state"))
+				noSecrets(t, "the page", response.body, callback.Get("state"))
 				return nil
 			})
 			if !errors.Is(got.err, test.want) {

@@ -112,7 +112,7 @@ func TestLoopbackLogin_FallbackReadsTheSameTerminal(t *testing.T) {
 // A browser opens connections in advance. One on which nothing came does not make a login wait.
 func TestLoopbackLogin_UnusedConnectionCostsNoTime(t *testing.T) {
 	t.Parallel()
-	var answered time.Time
+	var responded time.Time
 	got, _ := browse(t, newProvider(t), login.Loopback{}, func(redirect *url.URL, callback url.Values) error {
 		idle, err := dial(redirect.Host)
 		if err != nil {
@@ -121,12 +121,12 @@ func TestLoopbackLogin_UnusedConnectionCostsNoTime(t *testing.T) {
 		t.Cleanup(func() { _ = idle.Close() })
 		redirect.RawQuery = callback.Encode()
 		_, err = get(redirect.String())
-		answered = time.Now()
+		responded = time.Now()
 		return err
 	})
 	mustLogin(t, got)
-	if late := time.Since(answered); late > time.Second {
-		t.Errorf("the login ended %v after the browser was answered", late)
+	if late := time.Since(responded); late > time.Second {
+		t.Errorf("the login ended %v after the browser was responded", late)
 	}
 }
 

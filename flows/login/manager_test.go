@@ -72,7 +72,7 @@ func TestManagerLogin_ContextEndsDuringExchange(t *testing.T) {
 	}
 }
 
-// A service that does not answer keeps nobody waiting for ever.
+// A service that does not respond does not block the login for ever.
 func TestManagerLogin_ContextEndsAndServiceHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

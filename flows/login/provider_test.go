@@ -41,7 +41,7 @@ type provider struct {
 	exchanges int
 	revoked   []string
 	refuse    string // if set, the error of every exchange
-	exchanged func() // if set, called before an exchange is answered
+	exchanged func() // if set, called before the response to an exchange
 }
 
 func newProvider(tb testing.TB) *provider {

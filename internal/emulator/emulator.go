@@ -19,17 +19,17 @@ import (
 	"github.com/globusauth/globusauth/spec"
 )
 
-// emulator is a test double with what belongs to a service.
+// emulator is a test double with the parts that only a running service needs.
 type emulator struct {
 	*authtest.Server
 	forms *pages.Forms
 }
 
 // Handler serves a test double with the control API and the dashboard.
-func Handler(double *authtest.Server) http.Handler {
-	e := &emulator{Server: double, forms: pages.NewForms()}
+func Handler(server *authtest.Server) http.Handler {
+	e := &emulator{Server: server, forms: pages.NewForms()}
 	mux := http.NewServeMux()
-	mux.Handle("/", double.Handler())
+	mux.Handle("/", server.Handler())
 	mux.HandleFunc("GET /{$}", e.showDashboard)
 	mux.HandleFunc("POST /{$}", e.submitDashboard)
 	e.addControl(mux)

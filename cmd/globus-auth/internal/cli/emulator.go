@@ -78,16 +78,16 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 		}
 		_, _ = fmt.Fprintln(r.Err, "globus-auth: warning: this is a test double, not Globus Auth: everyone who can reach it is signed in without a password")
 	}
-	double, err := authtest.NewServer(config)
+	server, err := authtest.NewServer(config)
 	if err != nil {
 		return usagef("%s", fieldFlags.Replace(r.text(err)))
 	}
-	handler := emulator.Handler(double)
-	ready := func() error { return r.announce(double.Ready(), o.format) }
+	handler := emulator.Handler(server)
+	ready := func() error { return r.announce(server.Ready(), o.format) }
 	if o.save == "" {
 		return serve(ctx, listener, handler, ready)
 	}
-	saver := &saver{double: double, path: o.save, errors: r.Err}
+	saver := &saver{server: server, path: o.save, errors: r.Err}
 	stop := saver.start(ctx)
 	err = serve(ctx, listener, handler, ready)
 	stop()

@@ -86,7 +86,7 @@ func readState(path string) (*authtest.World, error) {
 
 // saver keeps the state of an emulator in a file.
 type saver struct {
-	double *authtest.Server
+	server *authtest.Server
 	path   string
 	errors io.Writer
 	saved  uint64 // changes that the file has
@@ -120,11 +120,11 @@ func (s *saver) start(ctx context.Context) (stop func()) {
 
 // save writes the state if it changed.
 func (s *saver) save() error {
-	changes := s.double.Changes()
+	changes := s.server.Changes()
 	if s.exists && changes == s.saved {
 		return nil
 	}
-	if err := writeWorld(s.path, s.double.Snapshot()); err != nil { // holds at least these changes
+	if err := writeWorld(s.path, s.server.Snapshot()); err != nil { // has at least these changes
 		return fmt.Errorf("--save: %w", err)
 	}
 	s.saved, s.exists = changes, true

@@ -16,17 +16,17 @@ import (
 func TestSaver_WritesAtMostOnceASecond(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.yaml")
-	double, err := authtest.NewServer(authtest.Config{})
+	server, err := authtest.NewServer(authtest.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		saver := &saver{double: double, path: path, errors: t.Output()}
+		saver := &saver{server: server, path: path, errors: t.Output()}
 		stop := saver.start(t.Context())
 		defer stop()
 		writes, before := 0, ""
 		for range 100 { // ten seconds
-			double.Advance(time.Second)
+			server.Advance(time.Second)
 			time.Sleep(savePause / 10)
 			synctest.Wait()
 			text, err := os.ReadFile(path)
