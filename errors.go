@@ -53,8 +53,8 @@ func (e *callError) As(target any) bool   { return errors.As(e.cause(), target) 
 
 // failed makes the error of a call.
 func (x *exchange) failed(cause error) *callError {
-	text := redact.Line("globusauth: "+x.op.id+": "+cause.Error(), 10*maxErrorText)
-	text = withoutQueries().ReplaceAllString(redact.New(x.secrets...).Text(text), "$1"+redact.Mark)
+	text := redact.New(x.secrets...).Text("globusauth: " + x.op.id + ": " + cause.Error())
+	text = withoutQueries().ReplaceAllString(text, "$1"+redact.Mark)
 	return &callError{text: redact.Line(text, maxErrorText), cause: func() error { return cause }}
 }
 
@@ -93,7 +93,7 @@ var errProxy = errors.New("the proxy refused the connection")
 
 // reported is the error that the service reports in a response.
 func (x *exchange) reported(response *Response) *apierror.Error {
-	return apierror.FromResponse(x.op.id, response.StatusCode, response.Header, response.Body).Redact(x.secrets...)
+	return apierror.FromResponse(x.op.id, response.StatusCode, response.Header, response.Body, x.secrets...)
 }
 
 // malformed is the error of a successful response that cannot be decoded. A page of

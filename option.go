@@ -12,8 +12,8 @@ import (
 )
 
 // CallOption changes one call of an operation beyond what the spec describes.
-// Make one with [WithQuery], [WithHeader], [WithBodyField], [WithResponse] or
-// [WithoutRetryOn].
+// Make one with [WithQuery], [WithHeader], [WithBodyField], [WithResponse],
+// [WithSecrets] or [WithoutRetryOn].
 type CallOption func(x *exchange) error
 
 // WithQuery sets a parameter of the query.
@@ -124,6 +124,15 @@ func WithResponse(response *Response) CallOption {
 			return errors.New("WithResponse: the response is nil")
 		}
 		x.copyTo = response
+		return nil
+	}
+}
+
+// WithSecrets keeps texts out of the error of the call, besides what it sends: a server
+// can echo secrets that it was told earlier.
+func WithSecrets(secrets ...string) CallOption {
+	return func(x *exchange) error {
+		x.secrets = append(x.secrets, secrets...)
 		return nil
 	}
 }

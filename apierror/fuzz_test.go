@@ -26,7 +26,7 @@ func FuzzFromResponse(f *testing.F) {
 		e := apierror.FromResponse(after, status, header, body)
 		for _, err := range []*apierror.Error{
 			e,
-			e.Redact(contentType, string(body), e.Message),
+			apierror.FromResponse(after, status, header, body, contentType, string(body), e.Message),
 			{Operation: contentType, StatusCode: status, Code: string(body), Message: string(body), RequestID: after},
 		} {
 			checkLine(t, err.Error())

@@ -21,9 +21,11 @@ import (
 // A body is read as JSON when its Content-Type is application/json or
 // application/*+json, or when it has no Content-Type and begins with "{".
 //
-// A server can echo the request: call [Error.Redact] with the secrets of the
-// request.
-func FromResponse(operation string, statusCode int, header http.Header, body []byte) *Error {
+// A server can echo the request: name its secrets. They read as "[redacted]" in
+// all fields, also where they are percent-encoded, escaped for JSON or HTML, in base64
+// or hexadecimal. Secrets shorter than 6 bytes are ignored. [Error.Body] and
+// [Error.Header] keep what the service sent.
+func FromResponse(operation string, statusCode int, header http.Header, body []byte, secrets ...string) *Error {
 	keptHeader, keptBody := header.Clone(), bytes.Clone(body[:min(len(body), maxBody)])
 	e := &Error{
 		Operation:  operation,
@@ -31,12 +33,13 @@ func FromResponse(operation string, statusCode int, header http.Header, body []b
 		RetryAfter: retryAfter(header),
 		response:   func() (http.Header, []byte) { return keptHeader, keptBody },
 	}
-	e.readBody(mediaType(header), body)
+	clean := redact.New(secrets...)
+	e.readBody(mediaType(clean.Text(header.Get("Content-Type"))), body, clean)
 	return e
 }
 
 // readBody leaves a note for operators if the body has no error document.
-func (e *Error) readBody(media string, body []byte) {
+func (e *Error) readBody(media string, body []byte, secrets redact.Secrets) {
 	size := ", " + strconv.Itoa(len(body)) + " bytes"
 	switch first := kind(body); {
 	case first == 0:
@@ -48,10 +51,10 @@ func (e *Error) readBody(media string, body []byte) {
 	case len(body) > maxBody:
 		e.note = "response is too long" + size
 	default:
-		root := readObject(body)
+		root := readObject(body, secrets)
 		e.read(root, media == "application/vnd.api+json")
 		switch {
-		case root == nil:
+		case root.fields == nil:
 			e.note = "response is not a JSON object" + size
 		case e.Code == "" && e.Message == "" && e.Authorization == nil:
 			e.note = "response has no code and no message" + size
@@ -121,21 +124,43 @@ func joinMessages(details []Detail) string {
 }
 
 // object is a JSON object whose fields are read one by one, so that a field of an
-// unexpected type does not affect the others.
-type object map[string]json.RawMessage
+// unexpected type does not affect the others. All its texts are read without secrets.
+type object struct {
+	fields  map[string]json.RawMessage
+	secrets redact.Secrets
+}
 
-// readObject returns nil for everything but an object.
-func readObject(raw []byte) object {
-	var o object
-	if kind(raw) != '{' || json.Unmarshal(raw, &o) != nil {
-		return nil
+// readObject returns an object without fields for everything but an object.
+func readObject(raw []byte, secrets redact.Secrets) object {
+	o := object{secrets: secrets}
+	if kind(raw) != '{' || json.Unmarshal(raw, &o.fields) != nil {
+		o.fields = nil
 	}
 	return o
 }
 
 // text returns a string field, and whether there is one.
-func (o object) text(name string) (string, bool) {
-	return readText(o[name])
+func (o object) text(name string) (string, bool) { return o.readText(o.fields[name]) }
+
+func (o object) readText(raw json.RawMessage) (string, bool) {
+	var text string
+	if kind(raw) != '"' || json.Unmarshal(raw, &text) != nil {
+		return "", false
+	}
+	return o.secrets.Text(text), true
+}
+
+// readTexts reads a list of strings and nothing else.
+func (o object) readTexts(raw json.RawMessage) ([]string, bool) {
+	texts := []string{}
+	for _, entry := range readList(raw) {
+		text, ok := o.readText(entry)
+		if !ok {
+			return nil, false
+		}
+		texts = append(texts, text)
+	}
+	return texts, kind(raw) == '['
 }
 
 // line returns a string field as one printable line, "" for anything else.
@@ -146,13 +171,13 @@ func (o object) line(name string, limit int) string {
 
 // list returns the first entries of a list of objects; nil for anything else.
 func (o object) list(name string) []object {
-	raws := readList(o[name])
+	raws := readList(o.fields[name])
 	if slices.ContainsFunc(raws, func(raw json.RawMessage) bool { return kind(raw) != '{' }) {
 		return nil
 	}
 	var objects []object
 	for _, raw := range raws[:min(len(raws), maxDetails)] {
-		objects = append(objects, readObject(raw))
+		objects = append(objects, readObject(raw, o.secrets))
 	}
 	return objects
 }
@@ -176,14 +201,6 @@ func readList(raw json.RawMessage) []json.RawMessage {
 	return entries
 }
 
-func readText(raw json.RawMessage) (string, bool) {
-	var text string
-	if kind(raw) != '"' || json.Unmarshal(raw, &text) != nil {
-		return "", false
-	}
-	return text, true
-}
-
 // kind is the first character of a JSON value, 0 for none.
 func kind(raw []byte) byte {
 	if raw = bytes.TrimLeft(raw, " \t\r\n"); len(raw) > 0 {
@@ -192,8 +209,8 @@ func kind(raw []byte) byte {
 	return 0
 }
 
-func mediaType(header http.Header) string {
-	media, _, _ := strings.Cut(header.Get("Content-Type"), ";")
+func mediaType(contentType string) string {
+	media, _, _ := strings.Cut(contentType, ";")
 	return strings.ToLower(strings.TrimSpace(media))
 }
 

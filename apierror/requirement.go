@@ -34,7 +34,7 @@ type AuthorizationParameters struct {
 	RequiredScopes []string `json:"required_scopes,omitzero"`
 	// Prompt is the prompt parameter of the authorize URL, "login" or "none".
 	Prompt string `json:"prompt,omitempty"`
-	// Extra are the unknown fields, as they were sent.
+	// Extra are the unknown fields, as they were sent, without those that contain a secret.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 
@@ -55,7 +55,7 @@ func Requirements(body []byte) []Requirement {
 	if len(body) > maxBody {
 		return nil
 	}
-	root := readObject(body)
+	root := readObject(body, redact.Secrets{})
 	return requirements(root, root.list("errors"), maxDetails)
 }
 
@@ -75,13 +75,13 @@ func requirements(root object, documents []object, limit int) []Requirement {
 func readRequirement(document object) (Requirement, bool) {
 	_, hasCode := document.text("code")
 	code := document.line("code", maxName)
-	if fields := readObject(document["authorization_parameters"]); fields != nil {
+	if fields := readObject(document.fields["authorization_parameters"], document.secrets); fields.fields != nil {
 		if hasCode {
 			if parameters, ok := readParameters(fields, canonical); ok {
 				return Requirement{code, parameters}, true
 			}
 		}
-		if hasCode || absent(document["code"]) {
+		if hasCode || absent(document.fields["code"]) {
 			if parameters, ok := readParameters(fields, legacy); ok {
 				if !hasCode {
 					code = codeAuthorizationRequired
@@ -106,7 +106,7 @@ func readRequirement(document object) (Requirement, bool) {
 // readConsent reads the older forms of Transfer and of action providers: scopes
 // at the document's root.
 func readConsent(document object) (AuthorizationParameters, bool) {
-	if scopes, ok := readTexts(document["required_scopes"]); ok {
+	if scopes, ok := document.readTexts(document.fields["required_scopes"]); ok {
 		return AuthorizationParameters{SessionMessage: document.line("message", maxMessage), RequiredScopes: scopes}, true
 	}
 	if scope, ok := document.text("required_scope"); ok {
@@ -118,15 +118,15 @@ func readConsent(document object) (AuthorizationParameters, bool) {
 // readUnapproved reads the dependent token grant's list of scopes, in the first
 // entry of the "errors" list.
 func readUnapproved(document object) ([]string, bool) {
-	entries := readList(document["errors"])
+	entries := readList(document.fields["errors"])
 	if len(entries) == 0 || kind(entries[0]) != '{' {
 		return nil, false
 	}
-	first := readObject(entries[0])
-	if absent(first["unapproved_scopes"]) {
+	unapproved := readObject(entries[0], document.secrets).fields["unapproved_scopes"]
+	if absent(unapproved) {
 		return []string{}, true
 	}
-	return readTexts(first["unapproved_scopes"])
+	return document.readTexts(unapproved)
 }
 
 // form is a form of authorization_parameters.
@@ -141,11 +141,11 @@ const (
 
 // readParameters reports false if a known field has a type that the form does not
 // allow.
-func readParameters(fields object, f form) (AuthorizationParameters, bool) {
+func readParameters(object object, f form) (AuthorizationParameters, bool) {
 	var p AuthorizationParameters
 	ok := true
 	text := func(raw json.RawMessage) string {
-		value, isText := readText(raw)
+		value, isText := object.readText(raw)
 		ok = ok && (isText || absent(raw))
 		return value
 	}
@@ -153,14 +153,14 @@ func readParameters(fields object, f form) (AuthorizationParameters, bool) {
 		if absent(raw) {
 			return nil
 		}
-		if value, isText := readText(raw); isText && joined {
+		if value, isText := object.readText(raw); isText && joined {
 			return split(value)
 		}
-		values, isList := readTexts(raw)
+		values, isList := object.readTexts(raw)
 		ok = ok && isList
 		return values
 	}
-	for name, raw := range fields {
+	for name, raw := range object.fields {
 		switch {
 		case name == "session_message":
 			p.SessionMessage = redact.Line(text(raw), maxMessage)
@@ -179,7 +179,7 @@ func readParameters(fields object, f form) (AuthorizationParameters, bool) {
 		case name == "prompt":
 			p.Prompt = text(raw)
 			ok = ok && (f == canonical || absent(raw) || p.Prompt == "login")
-		default:
+		case !object.secrets.In(name + " " + string(raw)): // a replacement could break the JSON
 			if p.Extra == nil {
 				p.Extra = make(map[string]json.RawMessage)
 			}
@@ -195,19 +195,6 @@ func readParameters(fields object, f form) (AuthorizationParameters, bool) {
 // absent reports whether a field is missing or null.
 func absent(raw json.RawMessage) bool {
 	return len(raw) == 0 || string(raw) == "null"
-}
-
-// readTexts reads a list of strings and nothing else.
-func readTexts(raw json.RawMessage) ([]string, bool) {
-	texts := []string{}
-	for _, entry := range readList(raw) {
-		text, ok := readText(entry)
-		if !ok {
-			return nil, false
-		}
-		texts = append(texts, text)
-	}
-	return texts, kind(raw) == '['
 }
 
 // split cuts a comma-joined list; spaces around a value are not part of it.

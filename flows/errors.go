@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/globusauth/globusauth/apierror"
 )
 
 // CheckError is the check that refused a login or a response. Compare with errors.Is,
@@ -65,15 +63,6 @@ func (e *operationError) Error() string {
 }
 
 func (e *operationError) Unwrap() error { return e.cause }
-
-// redactError removes secrets that the client behind the operation does not know
-// from what a service reported.
-func redactError(err error, secrets ...string) error {
-	if reported, ok := errors.AsType[*apierror.Error](err); ok {
-		return reported.Redact(secrets...)
-	}
-	return err
-}
 
 // redactedError hides a cause whose text holds a secret from everything but
 // errors.Is and errors.As.

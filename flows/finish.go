@@ -10,6 +10,7 @@ import (
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/internal/redact"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -98,8 +99,8 @@ func (s *started) checkCallback(callback url.Values) error {
 		}
 	}
 	state, code, failure := callback.Get("state"), callback.Get("code"), callback.Get("error")
-	reported := (&apierror.Error{Operation: "log in", Code: failure, Message: callback.Get("error_description")}).
-		Redact(s.state, s.nonce, s.verifier, s.flow.ClientSecret, code)
+	secrets := redact.New(s.state, s.nonce, s.verifier, s.flow.ClientSecret, code)
+	reported := &apierror.Error{Operation: "log in", Code: secrets.Text(failure), Message: secrets.Text(callback.Get("error_description"))}
 	iss, hasIssuer := callback["iss"]
 	switch {
 	case state == "" && failure != "":

@@ -42,9 +42,9 @@ type issued struct {
 func (c client) token(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption, further ...string) (*issued, error) {
 	form.ClientID = c.formID()
 	secrets := append(further, form.Code, form.CodeVerifier, form.RefreshToken, form.Token, c.ClientSecret, c.ClientID+":"+c.ClientSecret)
-	response, err := c.auth.Token(ctx, form, opts...)
+	response, err := c.auth.Token(ctx, form, append(opts, globusauth.WithSecrets(secrets...))...)
 	if err != nil {
-		return nil, redactError(err, secrets...)
+		return nil, err
 	}
 	i := &issued{client: c, request: form, entries: response.OtherTokens, secrets: redact.New(secrets...)}
 	top := gen.ResourceServerToken{

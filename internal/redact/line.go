@@ -12,42 +12,19 @@ const ellipsis = "…"
 // characters become spaces, spaces in a row become one, and what exceeds limit
 // bytes is cut and ends in an ellipsis.
 func Line(text string, limit int) string {
-	if len(text) <= limit && isClean(text) {
-		return text
-	}
-	var b strings.Builder
-	b.Grow(min(len(text), limit) + utf8.UTFMax)
-	space := false
-	for _, r := range text {
-		if r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) {
-			space = b.Len() > 0
-			continue
+	var line strings.Builder
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) }) {
+		if line.Len() > 0 {
+			line.WriteByte(' ')
 		}
-		if space {
-			b.WriteByte(' ')
-			space = false
-		}
-		b.WriteRune(r)
-		if b.Len() > limit {
+		line.WriteString(word)
+		if line.Len() > limit {
 			end := limit - len(ellipsis)
-			for !utf8.RuneStart(b.String()[end]) {
+			for !utf8.RuneStart(line.String()[end]) {
 				end--
 			}
-			return strings.TrimRight(b.String()[:end], " ") + ellipsis
+			return strings.TrimRight(line.String()[:end], " ") + ellipsis
 		}
 	}
-	return b.String()
-}
-
-// isClean reports whether Line has nothing to replace, the usual case.
-func isClean(text string) bool {
-	previous := byte(' ')
-	for i := range len(text) {
-		c := text[i]
-		if c < ' ' || c > '~' || c == ' ' && previous == ' ' {
-			return false
-		}
-		previous = c
-	}
-	return text == "" || previous != ' '
+	return line.String()
 }

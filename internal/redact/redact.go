@@ -3,15 +3,14 @@
 package redact
 
 import (
-	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 const (
@@ -23,76 +22,40 @@ const (
 )
 
 // Secrets replaces secrets in text, in the forms in which a server can echo them: as
-// they are, percent-encoded, escaped for JSON or HTML, in base64 or hexadecimal, and
-// cleaned by [Line].
-type Secrets struct {
-	forms    []string // longest first, so that a form leaves no rest of a longer one
-	replacer *strings.Replacer
-}
+// they are, percent-encoded, quoted, escaped for JSON or HTML, in base64 or hexadecimal.
+// The zero value replaces nothing.
+type Secrets struct{ replacer *strings.Replacer }
 
 // New returns the replacement of the given secrets. Those shorter than 6 bytes
 // are ignored.
 func New(secrets ...string) Secrets {
-	var s Secrets
+	var forms []string
 	for _, secret := range secrets {
 		if len(secret) < minSecret {
 			continue
 		}
-		s.forms = append(s.forms, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(Line(secret, len(secret))),
+		escaped, _ := json.Marshal(secret) // a string is always encoded
+		forms = append(forms, secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret),
+			strings.Trim(strconv.Quote(secret), `"`), strings.Trim(string(escaped), `"`),
 			base64.RawStdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
 			fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret))
-		if utf8.ValidString(secret) { // printed text is valid and must not be cut within a character
-			s.forms = append(s.forms, secret)
-		}
-		for _, escape := range []bool{true, false} {
-			var quoted strings.Builder
-			encoder := json.NewEncoder(&quoted)
-			encoder.SetEscapeHTML(escape)
-			if encoder.Encode(secret) == nil {
-				s.forms = append(s.forms, strings.Trim(quoted.String(), "\"\n"))
-			}
-		}
-		s.forms = append(s.forms, Line(secret, len(secret)))
 	}
-	// A secret without printable text has an empty form, which is everywhere.
-	s.forms = slices.DeleteFunc(s.forms, func(form string) bool { return len(form) < minSecret })
-	slices.SortFunc(s.forms, func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
-	})
-	s.forms = slices.Compact(s.forms)
-	pairs := make([]string, 0, 2*len(s.forms))
-	for _, form := range s.forms {
+	// The longest first, so that a form leaves no rest of a longer one.
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(forms))
+	for _, form := range forms {
 		pairs = append(pairs, form, Mark)
 	}
-	s.replacer = strings.NewReplacer(pairs...)
-	return s
+	return Secrets{strings.NewReplacer(pairs...)}
 }
 
-// Text replaces every secret, and the first part of one at the end of a text
-// shortened by [Line].
+// Text replaces every secret. Text that is shortened first can keep a part of one.
 func (s Secrets) Text(text string) string {
-	text = s.replacer.Replace(text)
-	if !strings.Contains(text, ellipsis) {
+	if s.replacer == nil {
 		return text
 	}
-	parts := strings.Split(text, ellipsis)
-	for i := range parts[:len(parts)-1] {
-		parts[i] = s.cut(parts[i])
-	}
-	return strings.Join(parts, ellipsis)
-}
-
-// cut replaces the first part of a secret at the end of a shortened text.
-func (s Secrets) cut(text string) string {
-	for _, form := range s.forms {
-		for n := min(len(form)-1, len(text)); n >= minSecret; n-- {
-			if strings.HasSuffix(text, form[:n]) {
-				return text[:len(text)-n] + Mark
-			}
-		}
-	}
-	return text
+	return s.replacer.Replace(text)
 }
 
 // In reports whether text contains a secret.
-func (s Secrets) In(text string) bool { return s.replacer.Replace(text) != text }
+func (s Secrets) In(text string) bool { return s.Text(text) != text }
