@@ -59,7 +59,7 @@ func openPlace(_, place string) (tokens.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgstore.Open(pool, pgstore.Config{Prefix: prefix}, testLease)
+	return pgstore.Open(pool, pgstore.Config{Prefix: prefix}, testLease, 0)
 }
 
 // program finds a program of PostgreSQL, which Debian keeps out of the PATH.

@@ -17,13 +17,13 @@ import (
 // Config names the tables. The zero value is ready.
 type Config struct {
 	// Prefix begins the names of the tables: PREFIX_tokens and PREFIX_sessions. One
-	// dot separates a schema from it. Empty means "globusauth".
+	// dot separates a schema from it; each is up to 40 bytes long. Empty means "globusauth".
 	Prefix string
 }
 
 const (
 	defaultPrefix = "globusauth"
-	maxIdentifier = 63 // PostgreSQL cuts longer names
+	maxPrefix     = 40 // PostgreSQL cuts names at 63 bytes
 )
 
 // table returns a table's name, quoted.
@@ -33,15 +33,12 @@ func (c Config) table(name string) (string, error) {
 		prefix = defaultPrefix
 	}
 	parts := strings.Split(prefix, ".")
-	parts[len(parts)-1] += "_" + name
 	for _, part := range parts {
-		if part == "" || part[0] == '_' || len(part) > maxIdentifier-len("_expiry") || strings.ContainsRune(part, 0) {
-			return "", fmt.Errorf("the Prefix %q is invalid: it is a name of up to 40 bytes, with a schema and a dot before it or not", c.Prefix)
+		if part == "" || len(part) > maxPrefix || strings.ContainsRune(part, 0) || len(parts) > 2 {
+			return "", fmt.Errorf("the Prefix %q is invalid: it is NAME or SCHEMA.NAME, of up to %d bytes each", prefix, maxPrefix)
 		}
 	}
-	if len(parts) > 2 {
-		return "", fmt.Errorf("the Prefix %q has more than one dot", c.Prefix)
-	}
+	parts[len(parts)-1] += "_" + name
 	return pgx.Identifier(parts).Sanitize(), nil
 }
 
@@ -53,15 +50,20 @@ func prefix(verb string, err *error) {
 
 // Store is a [tokens.Store] in PostgreSQL. It is safe for concurrent use. It holds
 // nothing that must be closed.
-type Store struct{ shared *lease.Store }
+type Store struct {
+	shared  *lease.Store
+	backend *backend
+}
 
 var _ tokens.Store = (*Store)(nil)
 
 // New returns the store in a database, which may be used for other things too. The
 // caller closes the pool. New sends nothing.
-func New(pool *pgxpool.Pool, config Config) (*Store, error) { return open(pool, config, 0) }
+func New(pool *pgxpool.Pool, config Config) (*Store, error) {
+	return open(pool, config, 0, 0)
+}
 
-func open(pool *pgxpool.Pool, config Config, length time.Duration) (_ *Store, err error) {
+func open(pool *pgxpool.Pool, config Config, length, timeout time.Duration) (_ *Store, err error) {
 	defer prefix("new", &err)
 	table, err := config.table("tokens")
 	if err == nil && pool == nil {
@@ -70,7 +72,8 @@ func open(pool *pgxpool.Pool, config Config, length time.Duration) (_ *Store, er
 	if err != nil {
 		return nil, err
 	}
-	return &Store{lease.New(lease.Kind{Package: "pgstore", Backend: newBackend(pool, table), Lease: length})}, nil
+	b := newBackend(pool, table)
+	return &Store{lease.New(lease.Kind{Package: "pgstore", Backend: b, Lease: length, Timeout: timeout}), b}, nil
 }
 
 // Load returns what is stored under key. See [tokens.Store].

@@ -69,6 +69,7 @@ type Kind struct {
 	Package string // for errors
 	Backend Backend
 	Lease   time.Duration // zero means 15 seconds
+	Timeout time.Duration // of a statement; zero means 5 seconds
 }
 
 // Store is a [tokens.Store] over a backend. It is safe for concurrent use.
@@ -82,6 +83,7 @@ var _ tokens.Store = (*Store)(nil)
 // New returns a store. It sends nothing.
 func New(kind Kind) *Store {
 	kind.Lease = cmp.Or(kind.Lease, defaultLease)
+	kind.Timeout = cmp.Or(kind.Timeout, statementTimeout)
 	return &Store{kind: kind, turns: turns{waiting: map[tokens.Key]*turn{}}}
 }
 
@@ -172,7 +174,7 @@ func (s *Store) call(ctx context.Context, h *held, current tokens.Set, fn func(t
 		for {
 			select {
 			case <-beat.C:
-				_ = attempt(ctx, min(statementTimeout, s.kind.Lease/3), func(ctx context.Context) error {
+				_ = attempt(ctx, min(s.kind.Timeout, s.kind.Lease/3), func(ctx context.Context) error {
 					return s.kind.Backend.Extend(ctx, h.key, h.version, s.kind.Lease)
 				}) // the next beat tries again, and Commit finds out whether the lease was lost
 			case <-ctx.Done():
@@ -275,7 +277,7 @@ func (s *Store) release(ctx context.Context, h *held) {
 	if h.version == "" {
 		return
 	}
-	_ = Attempt(context.WithoutCancel(ctx), func(ctx context.Context) error {
+	_ = attempt(context.WithoutCancel(ctx), s.kind.Timeout, func(ctx context.Context) error {
 		return s.kind.Backend.Release(ctx, h.key, h.version)
 	})
 }
@@ -302,7 +304,7 @@ func (s *Store) commit(ctx context.Context, h *held, data []byte) error {
 			}
 		}
 		if err == nil {
-			err = Attempt(ctx, func(ctx context.Context) (err error) {
+			err = attempt(ctx, s.kind.Timeout, func(ctx context.Context) (err error) {
 				stored, err = s.kind.Backend.Commit(ctx, h.key, h.version, data)
 				return err
 			})
@@ -324,7 +326,7 @@ func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, 
 // try sends a statement that may be sent twice, a few times.
 func (s *Store) try(ctx context.Context, statement func(context.Context) error) error {
 	for n, pause := 1, firstPause; ; n, pause = n+1, 10*pause {
-		err := Attempt(ctx, statement)
+		err := attempt(ctx, s.kind.Timeout, statement)
 		if err == nil || n == attempts || s.kind.Backend.Permanent(err) || !sleep(ctx, pause) {
 			return err
 		}
