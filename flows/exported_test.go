@@ -21,8 +21,8 @@ var driven = []string{
 	"WithAuthorization", "WithParameter",
 }
 
-// The list of what is driven names every exported function and method there is.
-func TestLeakTestDrivesEverything(t *testing.T) {
+// The leak test calls every exported function and method.
+func TestLeakTest_CallsEveryExportedFunction(t *testing.T) {
 	t.Parallel()
 	var exported []string
 	files := token.NewFileSet()

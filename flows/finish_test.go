@@ -85,8 +85,7 @@ func TestLoginFinish_SendsWhatTheGrantNeeds(t *testing.T) {
 	}
 }
 
-// The table of attacks on the callback. Each is refused for its own reason, before
-// any request is made.
+// Attacks on the callback: each is refused for its own reason, before any request.
 func TestLoginFinish_RefusesCallback(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -179,8 +178,8 @@ func TestLoginFinish_AcceptsOwnIssuer(t *testing.T) {
 	}
 }
 
-// What OAuth2 does not know is ignored, and an empty parameter counts as omitted (RFC
-// 6749 section 3.1).
+// Unknown parameters are ignored, and an empty parameter counts as omitted (RFC 6749
+// section 3.1).
 func TestLoginFinish_IgnoresWhatIsNotOAuths(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]url.Values{
@@ -199,8 +198,7 @@ func TestLoginFinish_IgnoresWhatIsNotOAuths(t *testing.T) {
 	}
 }
 
-// What the server reports at the redirect URI has the class of the same error at
-// the token endpoint.
+// An error at the redirect URI has the class of the same error at the token endpoint.
 func TestLoginFinish_ReportsTheServersError(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -228,7 +226,7 @@ func TestLoginFinish_ReportsTheServersError(t *testing.T) {
 	}
 }
 
-// A callback belongs to one login, and so does a code.
+// A callback and a code are valid for one login only.
 func TestLoginFinish_RefusesReplay(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -305,7 +303,7 @@ func TestLoginFinish_Code(t *testing.T) {
 	}
 }
 
-// Where state comes back, leaving it out by way of FinishCode is no way around it.
+// FinishCode is refused for redirect URIs at which state is checked.
 func TestLoginFinishCode_IsForTheCodePageOnly(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -325,7 +323,7 @@ func TestLoginFinishCode_IsForTheCodePageOnly(t *testing.T) {
 	}
 }
 
-func TestZeroLogin(t *testing.T) {
+func TestLogin_ZeroValue(t *testing.T) {
 	t.Parallel()
 	var login flows.Login
 	if login.URL() != "" || login.State() != "" || login.RedirectURI() != "" {
@@ -341,8 +339,8 @@ func TestZeroLogin(t *testing.T) {
 	}
 }
 
-// Any number of logins of one flow, finished at once, each by its own callback.
-func TestLoginsInFlightTogether(t *testing.T) {
+// Many logins of one flow are finished at once, each by its own callback.
+func TestLoginFinish_ConcurrentLogins(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	portal := p.confidential(t)

@@ -42,7 +42,7 @@ func (p *provider) recorded(tb testing.TB, file, name string) {
 	tb.Fatalf("%s has no case %q", file, name)
 }
 
-func TestBasicVectors(t *testing.T) {
+func TestConfig_BasicAuthorizationVectors(t *testing.T) {
 	t.Parallel()
 	var vectors struct {
 		Basic []struct{ User, Password, Header string }
@@ -66,7 +66,7 @@ func TestBasicVectors(t *testing.T) {
 }
 
 // Credentials of the caller's client are another client's.
-func TestOtherCredentialsAreNotSent(t *testing.T) {
+func TestConfig_CredentialsOfClientAreNotSent(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.respond = refreshed(nil)
@@ -87,7 +87,7 @@ func TestOtherCredentialsAreNotSent(t *testing.T) {
 	}
 }
 
-func TestRevoke(t *testing.T) {
+func TestConfigRevoke_Responses(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.recorded(t, "oauth2_revoke_token.json", "default")
@@ -123,7 +123,7 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-func TestClientCredentials(t *testing.T) {
+func TestConfigClientCredentials_Responses(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	service := p.confidential(t)
@@ -172,7 +172,7 @@ func TestClientCredentials(t *testing.T) {
 	}
 }
 
-func TestDependentTokens(t *testing.T) {
+func TestConfigDependentTokens_Responses(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	server := p.confidential(t)
@@ -231,8 +231,8 @@ func TestDependentTokens(t *testing.T) {
 	}
 }
 
-// Every call waits no longer than its context.
-func TestContextEndsEveryCall(t *testing.T) {
+// Every call ends with its context.
+func TestConfig_CanceledContext(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -13,7 +13,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-func TestIntrospect(t *testing.T) {
+func TestConfigIntrospect_Responses(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	server := p.confidential(t)
@@ -64,7 +64,7 @@ func TestIntrospect(t *testing.T) {
 	}
 }
 
-// A dead token is no error, and nothing that comes beside it can be acted on.
+// An inactive token is not an error, and the other fields of its response are dropped.
 func TestConfigIntrospect_Inactive(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -80,8 +80,8 @@ func TestConfigIntrospect_Inactive(t *testing.T) {
 	}
 }
 
-// One odd field costs itself: the token stays active with all that could be read, and
-// nothing that a resource server decides by is read into an odd value.
+// Only the malformed field is dropped: the token stays active, and a malformed value
+// never grants access.
 func TestConfigIntrospect_OddFields(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -106,8 +106,8 @@ func TestConfigIntrospect_OddFields(t *testing.T) {
 	}
 }
 
-// One that a program put together itself, say out of a cache.
-func TestHasScopeNeedsAnActiveToken(t *testing.T) {
+// The Introspection is made by a program, for example from a cache.
+func TestIntrospectionHasScope_InactiveToken(t *testing.T) {
 	t.Parallel()
 	dead := flows.Introspection{Introspection: gen.Introspection{Scope: "openid"}}
 	if dead.HasScope(scopes.AuthOpenID) {

@@ -230,7 +230,7 @@ func (l *leaky) search(where, text string) {
 	}
 }
 
-func TestNoSecretInAnyOutput(t *testing.T) {
+func TestConfig_NoSecretInOutput(t *testing.T) {
 	t.Parallel()
 	failed := map[string]int{}
 	for name, respond := range leakResponses() {

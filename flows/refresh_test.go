@@ -33,7 +33,7 @@ func refreshed(changes object) func(received) (int, any) {
 	return func(received) (int, any) { return http.StatusOK, response }
 }
 
-func TestConfigRefresh_KeepsWhatTheAnswerLeavesOut(t *testing.T) {
+func TestConfigRefresh_KeepsFieldsMissingInResponse(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.respond = refreshed(nil)

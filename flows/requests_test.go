@@ -16,7 +16,7 @@ import (
 )
 
 // The requests of the official Python SDK, and ours for the same wishes.
-func TestRequestsOfThePythonSDK(t *testing.T) {
+func TestConfig_RequestsOfPythonSDK(t *testing.T) {
 	t.Parallel()
 	var recorded struct {
 		Records []struct {

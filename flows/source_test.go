@@ -33,7 +33,7 @@ func stored(tb testing.TB, address string, token tokens.Token) *tokens.Memory {
 	return store
 }
 
-func TestSourceRefreshesOnceForAll(t *testing.T) {
+func TestConfigSource_ConcurrentCallersRefreshOnce(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.respond = refreshed(object{"refresh_token": "refresh-SECRET-new"})
@@ -68,7 +68,7 @@ func TestSourceRefreshesOnceForAll(t *testing.T) {
 	}
 }
 
-func TestSourceSaysWhenANewLoginIsNeeded(t *testing.T) {
+func TestConfigSource_LoginRequired(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	p.respond = func(received) (int, any) { return http.StatusBadRequest, object{"error": "invalid_grant"} }
@@ -88,7 +88,7 @@ func TestSourceSaysWhenANewLoginIsNeeded(t *testing.T) {
 	}
 }
 
-func TestClientCredentialsSourceNeverEnds(t *testing.T) {
+func TestConfigClientCredentialsSource_RenewsExpiredToken(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	var issued atomic.Int64
@@ -120,7 +120,7 @@ func TestClientCredentialsSourceNeverEnds(t *testing.T) {
 	}
 }
 
-// One store and namespace for people and the service: the service gets its own tokens or none.
+// A service that shares a store and namespace with users never gets their tokens.
 func TestClientCredentialsSource_APersonsTokens(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -148,7 +148,7 @@ func TestClientCredentialsSource_APersonsTokens(t *testing.T) {
 	}
 }
 
-func TestSourceRefuses(t *testing.T) {
+func TestConfigSource_InvalidConfig(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	native, portal := p.native(t), p.confidential(t)
@@ -225,9 +225,9 @@ func get(tb testing.TB, client *http.Client, target string) error {
 	return resp.Body.Close()
 }
 
-// A response that redirects to another host is followed without the token, and a
-// request to another host is not made at all.
-func TestHTTPClientSendsTheTokenToItsHostsOnly(t *testing.T) {
+// A redirect to another host is followed without the token; a request to another host is
+// not sent.
+func TestHTTPClient_SendsTokenToItsHostsOnly(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	other := newService(t, nil)
@@ -247,9 +247,8 @@ func TestHTTPClientSendsTheTokenToItsHostsOnly(t *testing.T) {
 	}
 }
 
-// A token endpoint that redirects elsewhere gets the code, verifier and secret
-// nowhere.
-func TestTokenEndpointThatRedirects(t *testing.T) {
+// A redirect of the token endpoint is not followed with code, verifier and secret.
+func TestConfig_TokenEndpointRedirects(t *testing.T) {
 	t.Parallel()
 	other := newService(t, nil)
 	moved := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -281,7 +280,7 @@ func TestTokenEndpointThatRedirects(t *testing.T) {
 	}
 }
 
-func TestHTTPClientHosts(t *testing.T) {
+func TestHTTPClient_Hosts(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	api := newService(t, nil)
@@ -321,8 +320,8 @@ func TestHTTPClientHosts(t *testing.T) {
 	}
 }
 
-// A client whose transport was left to net/http still gets one.
-func TestHTTPClientWithoutTransport(t *testing.T) {
+// An HTTP client without a transport uses that of net/http.
+func TestHTTPClient_WithoutTransport(t *testing.T) {
 	t.Parallel()
 	api := newService(t, nil)
 	auth, err := globusauth.New(globusauth.Config{HTTPClient: &http.Client{}})

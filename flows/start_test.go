@@ -40,9 +40,9 @@ func production(tb testing.TB) *globusauth.Client {
 
 const collectionScope = scopes.Scope("https://auth.globus.org/scopes/11111111-1111-4111-8111-111111111111/data_access")
 
-// The URLs that the official Python SDK makes, and ours for the same wishes. State
-// is ours to make, PKCE and nonce are always there, and booleans are lower case.
-func TestURLsOfThePythonSDK(t *testing.T) {
+// Our URLs are those of the official Python SDK, except that PKCE and nonce are always
+// present, state is random, and booleans are lower case.
+func TestConfigStart_URLsOfPythonSDK(t *testing.T) {
 	t.Parallel()
 	var recorded struct {
 		URLs []struct {
@@ -110,9 +110,8 @@ func TestURLsOfThePythonSDK(t *testing.T) {
 	}
 }
 
-// Verifier, state and nonce are random, apart from each other and from one login
-// to the next.
-func TestSecretsOfALoginAreItsOwn(t *testing.T) {
+// Verifier, state and nonce are random and differ in each login.
+func TestConfigStart_UniqueSecrets(t *testing.T) {
 	t.Parallel()
 	portal := flows.Config{Auth: production(t), ClientID: clientID, ClientSecret: clientSecret, Scopes: wanted, RedirectURI: redirectURI}
 	seen := map[string]bool{}
@@ -142,7 +141,7 @@ func TestSecretsOfALoginAreItsOwn(t *testing.T) {
 	}
 }
 
-func TestURLOfEnvironments(t *testing.T) {
+func TestConfigStart_URLOfEnvironments(t *testing.T) {
 	t.Parallel()
 	for base, config := range map[string]globusauth.Config{
 		"https://auth.preview.globus.org/":       {Environment: "preview"},
@@ -161,7 +160,7 @@ func TestURLOfEnvironments(t *testing.T) {
 	}
 }
 
-func TestRequiredScopesAreMerged(t *testing.T) {
+func TestWithAuthorization_MergesRequiredScopes(t *testing.T) {
 	t.Parallel()
 	native := flows.Config{Auth: production(t), ClientID: clientID, Scopes: scopes.List{scopes.TransferAll}}
 	login := start(t, native, flows.WithAuthorization(apierror.AuthorizationParameters{
@@ -258,14 +257,14 @@ func TestConfigStart_AcceptsRedirectURIs(t *testing.T) {
 	}
 }
 
-// A nil option is no option, so that a program can build its list conditionally.
-func TestNilOption(t *testing.T) {
+// A nil option is ignored, so that a program can build its list conditionally.
+func TestConfigStart_NilOption(t *testing.T) {
 	t.Parallel()
 	start(t, flows.Config{Auth: production(t), ClientID: clientID, Scopes: wanted}, nil)
 }
 
-// What was given to Start belongs to the caller still.
-func TestLoginKeepsNothingOfTheCaller(t *testing.T) {
+// Start copies its arguments.
+func TestConfigStart_CopiesConfig(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	portal := p.confidential(t)

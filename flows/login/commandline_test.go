@@ -55,7 +55,7 @@ func typed(t *testing.T, p *provider, flow flows.Config, types typist) (outcome,
 	return outcome{set, err}, out.String()
 }
 
-func TestCommandLine(t *testing.T) {
+func TestCommandLineLogin_Prompts(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		types typist
@@ -95,7 +95,7 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// At a redirect URI of one's own a code alone is not enough: state is checked.
+// With a custom redirect URI a code alone is not sufficient: state is checked.
 func TestCommandLineLogin_OwnRedirectURI(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -165,7 +165,7 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errTest }
 
-// What follows the line is left for the program.
+// Later lines of the input are left for the program.
 func TestCommandLineLogin_ReadsOneLine(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -212,7 +212,7 @@ func (p *provider) offline(tb testing.TB) flows.Config {
 	return p.native(tb)
 }
 
-// A pipe is let go when the context ends: the next line is still there.
+// Reading a pipe ends with the context and consumes no later line.
 func TestCommandLineLogin_LeavesPipe(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -246,7 +246,7 @@ func TestCommandLineLogin_StartFails(t *testing.T) {
 	}
 }
 
-func TestConfidentialOnTheCommandLine(t *testing.T) {
+func TestCommandLineLogin_ConfidentialClient(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	flow := flows.Config{

@@ -80,7 +80,7 @@ func browse(t *testing.T, p *provider, l login.Loopback, plays browser) (outcome
 	return outcome{set, err}, out.String()
 }
 
-func TestLoopback(t *testing.T) {
+func TestLoopbackLogin_Success(t *testing.T) {
 	t.Parallel()
 	for name, l := range map[string]login.Loopback{
 		"default": {Name: "my-tool"},

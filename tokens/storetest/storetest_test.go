@@ -14,9 +14,9 @@ import (
 // broken names the fault of a store, in a child process that is meant to fail.
 const broken = "STORETEST_BROKEN"
 
-// TestSuiteFindsFaults runs the suite on stores with one fault each, in child
+// TestRun_FindsFaults runs the suite on stores with one fault each, in child
 // processes, and expects the part that is there for that fault to fail.
-func TestSuiteFindsFaults(t *testing.T) {
+func TestRun_FindsFaults(t *testing.T) {
 	t.Parallel()
 	for fault, part := range map[string]string{
 		"forgets a field":          "every_field",
@@ -34,7 +34,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBrokenStore$")
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRun_BrokenStore$")
 			child.Env = append(os.Environ(), broken+"="+fault)
 			output, err := child.CombinedOutput()
 			if err == nil || !strings.Contains(string(output), "/"+part) {
@@ -44,8 +44,8 @@ func TestSuiteFindsFaults(t *testing.T) {
 	}
 }
 
-// TestBrokenStore is the child; without a fault the store is good.
-func TestBrokenStore(t *testing.T) {
+// TestRun_BrokenStore is the child process.
+func TestRun_BrokenStore(t *testing.T) {
 	t.Parallel()
 	fault := os.Getenv(broken)
 	storetest.Run(t, func(*testing.T) tokens.Store { return &faulty{Memory: tokens.NewMemory(), fault: fault} })

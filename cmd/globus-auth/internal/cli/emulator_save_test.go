@@ -31,7 +31,7 @@ func portal(t *testing.T, line string) flows.Config {
 
 // What happened until the end is saved: the next emulator with the same file goes
 // on from there.
-func TestEmulatorGoesOnWhereItWas(t *testing.T) {
+func TestEmulator_SavedStateContinues(t *testing.T) {
 	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state.yaml")
 	line, stop := emulate(t, "--save", state)
