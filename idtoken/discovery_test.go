@@ -194,6 +194,7 @@ func TestVerifierVerify_PinnedKeys(t *testing.T) {
 		fetched string // if it is not nothing
 	}{
 		{name: "nothing", fetched: "1 configuration, 1 keys"},
+		{name: "nothing, and RS256 is not announced", header: object{"alg": "RS256"}, want: "alg", fetched: "1 configuration, 1 keys"},
 		{name: "keys", jwks: keySet(t, publicJWK(keyOne()))},
 		{name: "one key", jwks: encode(t, publicJWK(keyOne()))},
 		{name: "one key in PEM", jwks: publicPEM(t, keyOne())},
