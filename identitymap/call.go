@@ -34,6 +34,10 @@ type batch struct {
 	changed map[string]bool // keys put or deleted meanwhile
 }
 
+// maxChanged is how many changed keys a batch notes. With so many, nothing of what it
+// returns is cached.
+const maxChanged = 1000
+
 // lookup returns the call of a key: one that is done if the key is cached or
 // invalid, or ctx has ended; else one that waits with others of its kind to fill a
 // request.
@@ -290,7 +294,7 @@ func (m *Map) learn(b *batch, k key, e *entry) {
 }
 
 func (m *Map) store(b *batch, text string, e *entry) {
-	if b.changed[text] {
+	if b.changed[text] || len(b.changed) == maxChanged {
 		return
 	}
 	if known := m.cached(text); known != nil && !known.missing {

@@ -34,8 +34,6 @@ type Config struct {
 	// Provision makes the service create an identity for a username that has
 	// no identity yet. It never applies to IDs.
 	Provision bool
-	// Providers requests the identity provider of every identity too.
-	Providers bool
 
 	// BatchSize is the maximum number of keys in one request. Zero means 100, as
 	// in the official SDKs; at most 1,000.

@@ -147,7 +147,7 @@ func ExampleMap_Put() {
 		log.Fatal(err)
 	}
 	// A record that is known from elsewhere, such as a token's identity set.
-	err = people.Put(identitymap.Identity{Identity: gen.Identity{ID: "c8aad43e-d274-11e5-bf98-8b02896cf782", Username: "shrek@example.org"}})
+	err = people.Put(gen.Identity{ID: "c8aad43e-d274-11e5-bf98-8b02896cf782", Username: "shrek@example.org"})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func TestMapGet_MalformedResponse(t *testing.T) {
 	} {
 		s := newService()
 		s.fault = func(context.Context, int, request) *http.Response { return respond(http.StatusOK, body) }
-		who, err := s.newMap(t, identitymap.Config{Providers: true}).Get(t.Context(), name(1))
+		who, err := s.newMap(t, identitymap.Config{}).Get(t.Context(), name(1))
 		if err == nil || errors.Is(err, identitymap.ErrNotFound) || who.ID != "" {
 			t.Errorf("%s: %+v, %v", reason, who, err)
 		}

@@ -389,7 +389,7 @@ func TestMap_PutAndDeleteDuringRequest(t *testing.T) {
 			synctest.Wait()
 			newer := person(0, name(0))
 			newer.Name = "newer"
-			if err := asks.Put(identitymap.Identity{Identity: newer}); err != nil {
+			if err := asks.Put(newer); err != nil {
 				t.Error(err)
 			}
 			asks.Delete(name(1))

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/identitymap"
 )
 
@@ -81,7 +82,7 @@ func TestMapGet_InvalidKeys(t *testing.T) {
 		if err != nil && (!isLine(err.Error()) || len(err.Error()) > 250) {
 			t.Errorf("%q: the error is not one short line: %q", key, err)
 		}
-		if who != (identitymap.Identity{}) {
+		if who != (gen.Identity{}) {
 			t.Errorf("%q: got %+v", key, who)
 		}
 		if m.Add(key) {

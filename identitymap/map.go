@@ -40,25 +40,18 @@ type Map struct {
 	alarm       *time.Timer         // runs while calls wait for closedUntil
 }
 
-// Identity is a person, a service or another user of Globus. Which fields are
-// set depends on what the credentials may see: only the ID is certain.
-type Identity struct {
-	gen.Identity
-	// Provider is the identity provider, nil without [Config.Providers] and
-	// when the service does not tell.
-	Provider *gen.IdentityProvider `json:"provider,omitempty"`
-}
-
 // Result is the response for one key: an identity, or an error.
 type Result struct {
-	Identity Identity
+	// Identity is what the service tells of it, which depends on the map's credentials:
+	// only the ID is certain.
+	Identity gen.Identity
 	// Err is nil or a *[KeyError].
 	Err error
 }
 
 // entry is what is known about a key. It is never changed once it is cached.
 type entry struct {
-	identity Identity
+	identity gen.Identity
 	missing  bool  // the key has no identity
 	until    int64 // when the entry expires
 }
@@ -68,8 +61,8 @@ type entry struct {
 // of them waits. Keys given to [Map.Add] travel with it.
 //
 // The error is a *[KeyError].
-func (m *Map) Get(ctx context.Context, key string) (who Identity, err error) {
-	if e := m.cached(key); e != nil && !e.missing && !m.config.Providers {
+func (m *Map) Get(ctx context.Context, key string) (who gen.Identity, err error) {
+	if e := m.cached(key); e != nil && !e.missing {
 		return e.identity, nil // the usual case, in as few steps as possible
 	}
 	c := m.lookup(ctx, key)
@@ -85,22 +78,22 @@ func (m *Map) Get(ctx context.Context, key string) (who Identity, err error) {
 // returned map holds a result for every key in any case.
 func (m *Map) GetMany(ctx context.Context, keys []string) (map[string]Result, error) {
 	results := maps.Collect(m.All(ctx, slices.Values(keys)))
-	for _, key := range keys {
-		if _, found := results[key]; !found { // the context ended before
-			results[key] = Result{Err: &KeyError{key, ctx.Err()}}
-		}
-	}
 	var first error
 	failed := 0
-	for _, key := range slices.Sorted(maps.Keys(results)) {
-		if err := results[key].Err; err != nil && !errors.Is(err, ErrNotFound) {
+	for _, key := range keys {
+		r, found := results[key]
+		if !found { // the context ended before
+			r = Result{Err: &KeyError{key, ctx.Err()}}
+			results[key] = r
+		}
+		if r.Err != nil && !errors.Is(r.Err, ErrNotFound) {
 			if failed++; first == nil {
-				first = fmt.Errorf("%s: %w", quote(key), errors.Unwrap(err))
+				first = fmt.Errorf("%s: %w", quote(key), errors.Unwrap(r.Err))
 			}
 		}
 	}
 	if failed > 0 {
-		return results, fmt.Errorf("identitymap: no response for %d of %d keys: %w", failed, len(results), first)
+		return results, fmt.Errorf("identitymap: no response for %d of %d keys: %w", failed, len(keys), first)
 	}
 	return results, nil
 }
@@ -128,7 +121,7 @@ func (m *Map) Add(key string) bool {
 // the service had just returned it. Lookups in flight still return the service's
 // response. The error is about an identity without an ID, or with a username
 // that is invalid.
-func (m *Map) Put(identity Identity) error {
+func (m *Map) Put(identity gen.Identity) error {
 	if !uuid.Valid(identity.ID) {
 		return &KeyError{identity.ID, errors.New("cannot be stored: an identity needs its ID")}
 	}
@@ -140,7 +133,6 @@ func (m *Map) Put(identity Identity) error {
 		}
 		texts = append(texts, k.text)
 	}
-	identity.Provider = copyProvider(identity.Provider)
 	e := &entry{identity: identity}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -169,7 +161,9 @@ func (m *Map) Delete(key string) {
 // change makes lookups of a key independent of what is in flight.
 func (m *Map) change(text string) {
 	for b := range m.running {
-		b.changed[text] = true
+		if len(b.changed) < maxChanged {
+			b.changed[text] = true
+		}
 	}
 	if c := m.calls[text]; c != nil && (c.batch != nil || c.waiters == 0) {
 		m.drop(c)
@@ -195,22 +189,10 @@ func (m *Map) expire(e *entry) {
 	e.until = now + min(int64(ttl), math.MaxInt64-now)
 }
 
-// result returns what was found, which the caller may change.
+// result returns what was found.
 func (e *entry) result(key string) Result {
 	if e.missing {
 		return Result{Err: &KeyError{key, ErrNotFound}}
 	}
-	who := e.identity
-	who.Provider = copyProvider(who.Provider)
-	return Result{Identity: who}
-}
-
-func copyProvider(p *gen.IdentityProvider) *gen.IdentityProvider {
-	if p == nil {
-		return nil
-	}
-	clone := *p
-	clone.AlternativeNames = slices.Clone(p.AlternativeNames)
-	clone.Domains = slices.Clone(p.Domains)
-	return &clone
+	return Result{Identity: e.identity}
 }

@@ -26,7 +26,7 @@ func TestMapGet_CachesUnderBothKeys(t *testing.T) {
 		m := s.newMap(t, identitymap.Config{})
 		for _, key := range append([]string{first}, keys...) {
 			who, err := m.Get(t.Context(), key)
-			if err != nil || who.Identity != alice {
+			if err != nil || who != alice {
 				t.Errorf("after %q: Get(%q) = %+v, %v", first, key, who, err)
 			}
 		}
@@ -147,11 +147,11 @@ func TestMap_PutAddDelete(t *testing.T) {
 
 	carol := gen.Identity{ID: strings.ToUpper(id(12_345)), Username: "Carol@Example.edu", Name: "Carol"}
 	m.Add("carol@example.edu")
-	if err := m.Put(identitymap.Identity{Identity: carol}); err != nil {
+	if err := m.Put(carol); err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range []string{id(12_345), "carol@EXAMPLE.edu"} {
-		if who, err := m.Get(ctx, key); err != nil || who.Identity != carol {
+		if who, err := m.Get(ctx, key); err != nil || who != carol {
 			t.Errorf("Get(%q) = %+v, %v", key, who, err)
 		}
 	}
@@ -159,7 +159,7 @@ func TestMap_PutAddDelete(t *testing.T) {
 		t.Errorf("pending %q, %d requests", m.Added(), len(s.log()))
 	}
 	for _, bad := range []gen.Identity{{}, {Username: name(1)}, {ID: "x"}, {ID: id(1), Username: "alice"}, {ID: id(1), Username: id(2)}} {
-		if err := m.Put(identitymap.Identity{Identity: bad}); err == nil || !strings.Contains(err.Error(), "cannot be stored") {
+		if err := m.Put(bad); err == nil || !strings.Contains(err.Error(), "cannot be stored") {
 			t.Errorf("Put(%+v): %v", bad, err)
 		}
 	}

@@ -143,13 +143,13 @@ func (m *model) checkAll(t *rapid.T, before map[string]knowledge, results map[st
 		was, ok := before[canonical]
 		switch {
 		case key == "nonsense":
-			check(t, key, r.Identity.Identity, r.Err, knowledge{missing: true})
+			check(t, key, r.Identity, r.Err, knowledge{missing: true})
 		case ok:
 			// Its other key may have brought something newer.
-			check(t, key, r.Identity.Identity, r.Err, was, m.known[canonical])
+			check(t, key, r.Identity, r.Err, was, m.known[canonical])
 		case responded[canonical] && failed[canonical] && r.Err != nil && !errors.Is(r.Err, identitymap.ErrNotFound):
 			// It was given twice, and asked for again after a failure.
-			checkFailed(t, key, r.Identity.Identity, r.Err)
+			checkFailed(t, key, r.Identity, r.Err)
 		case failed[canonical] && r.Err == nil:
 			// It was given in two forms: one failed, and before the other was asked
 			// for, its other key had brought the record.
@@ -157,18 +157,18 @@ func (m *model) checkAll(t *rapid.T, before map[string]knowledge, results map[st
 			if !ok {
 				t.Fatalf("%q failed and was not brought: %+v", key, r)
 			}
-			check(t, key, r.Identity.Identity, r.Err, k)
+			check(t, key, r.Identity, r.Err, k)
 		case responded[canonical]:
-			check(t, key, r.Identity.Identity, r.Err, m.truth(canonical))
+			check(t, key, r.Identity, r.Err, m.truth(canonical))
 		case failed[canonical]:
-			checkFailed(t, key, r.Identity.Identity, r.Err)
+			checkFailed(t, key, r.Identity, r.Err)
 		default:
 			// Its other key has brought it meanwhile.
 			k, ok := m.lookup(canonical)
 			if !ok {
 				t.Fatalf("%q was neither known nor asked for: %+v", key, r)
 			}
-			check(t, key, r.Identity.Identity, r.Err, k)
+			check(t, key, r.Identity, r.Err, k)
 		}
 	}
 }
@@ -303,7 +303,7 @@ func TestMap_AgreesWithModel(t *testing.T) {
 				version++
 				who := person(n, name(n))
 				who.Name, who.Organization = "put", strings.Repeat("x", version)
-				if err := m.Put(identitymap.Identity{Identity: who}); err != nil {
+				if err := m.Put(who); err != nil {
 					t.Fatal(err)
 				}
 				md.learn("", knowledge{who: who})

@@ -71,9 +71,6 @@ func (m *Map) ask(ctx context.Context, k kind, calls []*call) error {
 	} else {
 		params.IDs = keys
 	}
-	if m.config.Providers {
-		params.Include = []gen.IdentityInclude{gen.IdentityIncludeIdentityProvider}
-	}
 	list, err := m.config.Client.GetIdentities(ctx, &params, globusauth.WithoutRetryOn(http.StatusTooManyRequests))
 	if err != nil {
 		return err
@@ -101,11 +98,6 @@ func match(k kind, records map[string]*entry, list *gen.IdentityList) (nameless 
 		// Not an empty list: it does not say that identities are missing.
 		return 0, fmt.Errorf("GetIdentities: %w: it has no list of identities", globusauth.ErrMalformedResponse)
 	}
-	providers := make(map[string]*gen.IdentityProvider, len(list.Included.IdentityProviders))
-	for i := range list.Included.IdentityProviders {
-		p := &list.Included.IdentityProviders[i]
-		providers[p.ID] = p
-	}
 	for i := range list.Identities {
 		who := &list.Identities[i]
 		text := who.ID
@@ -117,7 +109,7 @@ func match(k kind, records map[string]*entry, list *gen.IdentityList) (nameless 
 			continue
 		}
 		if e, asked := records[lower(text)]; asked && e == nil {
-			records[lower(text)] = &entry{identity: Identity{Identity: *who, Provider: providers[who.IdentityProvider]}}
+			records[lower(text)] = &entry{identity: *who}
 		}
 	}
 	return nameless, nil

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -29,7 +28,6 @@ type request struct {
 	kind      string // "ids" or "usernames"
 	keys      []string
 	provision string
-	include   string
 	urlLength int
 }
 
@@ -42,14 +40,13 @@ type service struct {
 
 	mu           sync.Mutex
 	people       map[string]gen.Identity // by lower-case username
-	providers    map[string]gen.IdentityProvider
 	requests     []request
 	asked        map[string]int
 	now, busiest int // requests at once
 }
 
 func newService(people ...gen.Identity) *service {
-	s := &service{people: map[string]gen.Identity{}, providers: map[string]gen.IdentityProvider{}, asked: map[string]int{}}
+	s := &service{people: map[string]gen.Identity{}, asked: map[string]int{}}
 	for _, p := range people {
 		s.people[strings.ToLower(p.Username)] = p
 	}
@@ -103,7 +100,7 @@ func (s *service) RoundTrip(req *http.Request) (*http.Response, error) {
 			r.keys = strings.Split(list, ",")
 		}
 	}
-	r.provision, r.include = query.Get("provision"), query.Get("include")
+	r.provision = query.Get("provision")
 
 	s.mu.Lock()
 	s.requests = append(s.requests, r)
@@ -144,7 +141,6 @@ func (s *service) respond(r request) *http.Response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := gen.IdentityList{Identities: []gen.Identity{}}
-	included := map[string]gen.IdentityProvider{}
 	byID := map[string]gen.Identity{}
 	if r.kind == "ids" {
 		for _, p := range s.people {
@@ -162,14 +158,10 @@ func (s *service) respond(r request) *http.Response {
 		}
 		if ok {
 			list.Identities = append(list.Identities, who)
-			if p, ok := s.providers[who.IdentityProvider]; ok && r.include == "identity_provider" {
-				included[p.ID] = p
-			}
 		}
 	}
 	// The order is not promised.
 	slices.Reverse(list.Identities)
-	list.Included.IdentityProviders = slices.Collect(maps.Values(included))
 	return respond(http.StatusOK, list)
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/identitymap"
 )
 
@@ -179,7 +180,7 @@ func TestMapAll_LeavingTheLoopKeepsSharedRequests(t *testing.T) {
 		s := newService(crowd(300)...)
 		s.latency = time.Minute
 		m := s.newMap(t, identitymap.Config{Concurrency: 1})
-		got := make(chan identitymap.Identity, 2)
+		got := make(chan gen.Identity, 2)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		keys := func(yield func(string) bool) {

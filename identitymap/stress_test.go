@@ -145,7 +145,7 @@ func (u *stressUser) keys() []string {
 	return keys
 }
 
-func (u *stressUser) check(key string, who identitymap.Identity, err error) {
+func (u *stressUser) check(key string, who gen.Identity, err error) {
 	if (err == nil) != (who.ID != "") || err == nil && !strings.EqualFold(who.ID, key) && !strings.EqualFold(who.Username, key) {
 		u.t.Errorf("%q: %+v, %v", key, who, err)
 	}

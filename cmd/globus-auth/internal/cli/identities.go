@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/identitymap"
 )
 
@@ -75,7 +76,7 @@ type lookup struct {
 // person is an identity and the key that found it.
 type person struct {
 	Key string `json:"key"`
-	identitymap.Identity
+	gen.Identity
 }
 
 // maxLine is more than any key has, in bytes.
