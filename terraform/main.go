@@ -1,0 +1,27 @@
+// Command terraform-provider-globusauth is the Terraform and OpenTofu provider of Globus Auth.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+
+	globus "github.com/globusauth/globusauth/terraform/internal/provider"
+)
+
+var version = "dev" // a release sets it with -ldflags
+
+func main() {
+	debug := flag.Bool("debug", false, "run for a debugger, and print the variable that the engine needs")
+	flag.Parse()
+	err := providerserver.Serve(context.Background(), func() provider.Provider { return globus.New(version, os.Getenv) },
+		providerserver.ServeOpts{Address: "registry.terraform.io/globusauth/globusauth", Debug: *debug, ProtocolVersion: 6})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "terraform-provider-globusauth:", err)
+		os.Exit(1)
+	}
+}
