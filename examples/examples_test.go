@@ -215,7 +215,7 @@ func TestResourceServer(t *testing.T) {
 		{"fresh login", "/reports", good, http.StatusOK, `"for alice@example.edu"`},
 		{"old login", "/reports", issue(alice, jobs, time.Hour), http.StatusForbidden, `"session_required_single_domain":["example.edu"],"prompt":"login"`},
 		{"member of the group", "/machines", good, http.StatusOK, `"machines"`},
-		{"not a member", "/machines", issue(bob, jobs, 0), http.StatusForbidden, `"Forbidden"`},
+		{"not in the group", "/machines", issue(bob, jobs, 0), http.StatusForbidden, `"Forbidden"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -39,7 +39,7 @@ func (m *Map) All(ctx context.Context, keys iter.Seq[string]) iter.Seq2[string, 
 // stream is one range over All.
 type stream struct {
 	m         *Map
-	ctx       context.Context //nolint:containedctx // lives as long as one call
+	ctx       context.Context //nolint:containedctx // The context of one call.
 	yield     func(string, Result) bool
 	keys      []string // not yet yielded
 	calls     []*call  // one for each key

@@ -54,7 +54,7 @@ func TestMapAll_MixedKeys(t *testing.T) {
 		}
 	}
 	if got["nonsense"] != 2000 || got["nobody@example.edu"] != 5 || len(got) != 2002 {
-		t.Errorf("%d results for nonsense, %d for nobody, %d keys", got["nonsense"], got["nobody@example.edu"], len(got))
+		t.Errorf("%d results for nonsense, %d for an unknown user, %d keys", got["nonsense"], got["nobody@example.edu"], len(got))
 	}
 	checkRequests(t, s, 100)
 	for key, n := range s.asked {

@@ -61,8 +61,8 @@ func jwkOf(tb testing.TB, raw any) object {
 	return fields
 }
 
-// weakJWK is a key too small to be trusted. The number is no product of primes, which
-// nobody looks at.
+// weakJWK is a key too small to be trusted. The modulus is not a product of
+// primes, which is not checked.
 func weakJWK(bits uint) object {
 	modulus := new(big.Int).Lsh(big.NewInt(1), bits-1)
 	modulus.SetBit(modulus, 0, 1)

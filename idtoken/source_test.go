@@ -111,8 +111,8 @@ func TestVerifierVerify_ProviderDown(t *testing.T) {
 	})
 }
 
-// TestVerifierVerify_ProviderHangs checks who waits for a provider that takes requests and never
-// answers.
+// TestVerifierVerify_ProviderHangs checks which callers wait for a provider that accepts requests
+// and never responds.
 func TestVerifierVerify_ProviderHangs(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))

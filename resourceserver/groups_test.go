@@ -33,7 +33,7 @@ func TestAPIProtect_AnyGroup(t *testing.T) {
 	handler := w.api(t, resourceserver.Config{}).Protect(http.HandlerFunc(hello), resourceserver.AnyGroup(operators))
 	for range 2 {
 		if response, body := call(t, handler, "Bearer "+member); response.Code != http.StatusOK {
-			t.Errorf("a member is denied: %d %v", response.Code, body)
+			t.Errorf("a member of the group is denied: %d %v", response.Code, body)
 		}
 		if response, body := call(t, handler, "Bearer "+outsider); response.Code != http.StatusForbidden || body["code"] != "Forbidden" {
 			t.Errorf("an outsider: %d %v, want 403", response.Code, body)

@@ -54,7 +54,7 @@ func TestWebStart_Flood(t *testing.T) {
 	later.login()
 }
 
-// Callbacks with codes that nobody got leave nothing behind either.
+// Callbacks with invented codes leave no data behind.
 func TestWebCallback_Flood(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, func(c *login.WebConfig) { c.Sessions = &login.MemorySessions{Limit: 2} })

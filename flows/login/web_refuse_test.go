@@ -31,7 +31,7 @@ func TestWeb_ReplayAtOnce(t *testing.T) {
 	served.Range(func(_, status any) bool { count[status]++; return true })
 	// One that comes after the first has ended finds the session, and goes on to the site.
 	if count[http.StatusSeeOther] == 0 || count[http.StatusSeeOther]+count[http.StatusBadRequest] != 8 || p.provider.count() != 1 {
-		t.Errorf("answers %v, %d exchanges", count, p.provider.count())
+		t.Errorf("statuses %v, %d exchanges", count, p.provider.count())
 	}
 }
 
@@ -56,7 +56,7 @@ func TestWeb_RefusesOpenRedirects(t *testing.T) {
 	}
 }
 
-// Somebody else's callback logs nobody in: it does not belong to this browser.
+// A callback of another browser does not log in.
 func TestWeb_LoginCSRF(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)

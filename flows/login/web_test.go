@@ -161,7 +161,7 @@ func TestWeb(t *testing.T) {
 	p := newPortal(t, nil)
 	v := p.visitor()
 	if v.who() != "" {
-		t.Error("somebody is logged in")
+		t.Error("a user is logged in")
 	}
 	redirect, callback := v.start("/login?next=" + url.QueryEscape("/jobs?id=1#top"))
 	got := v.get(redirect + "?" + callback.Encode())
@@ -174,8 +174,8 @@ func TestWeb(t *testing.T) {
 	if p.visitor().who() != "" {
 		t.Error("another browser is logged in")
 	}
-	// The same callback works no second time, in no browser, and asks nobody. A person who
-	// is logged in goes on to the page.
+	// A used callback sends no request, in any browser. A user who is logged in is
+	// redirected to the page.
 	if got := v.get(redirect + "?" + callback.Encode()); got.status != http.StatusSeeOther || got.header.Get("Location") != "/jobs?id=1#top" {
 		t.Errorf("replay: %v", got)
 	}
