@@ -242,7 +242,7 @@ func (m *Map) gather(k kind) *batch {
 func (m *Map) run(ctx context.Context, b *batch) {
 	defer close(b.ended)
 	defer b.cancel()
-	m.askInParts(ctx, b)
+	m.fetch(ctx, b)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.running, b)
@@ -279,7 +279,9 @@ func (m *Map) retried(c *call) bool {
 // learn caches what a batch returned for a key, unless something newer or better is
 // known.
 func (m *Map) learn(b *batch, k key, e *entry) {
-	m.expire(e)
+	if e.until == 0 { // else it comes from the shared cache
+		m.expire(e)
+	}
 	if e.missing {
 		m.store(b, k.text, e)
 		return

@@ -9,6 +9,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/sharedcache"
 )
 
 const (
@@ -47,6 +48,11 @@ type Config struct {
 	// TTL is how long an identity is cached. Zero means 15 minutes. That a key
 	// has no identity is cached for a minute, or for TTL if that is shorter.
 	TTL time.Duration
+
+	// SharedCache, if set, is looked at for identities that are not in memory, before the
+	// service is asked. All processes that share one need credentials that see the same fields.
+	// [Map.Put] and [Map.Delete] change the memory of this process only.
+	SharedCache sharedcache.Cache
 
 	// OnPause, if set, is called when the service responds with 429 and the map waits
 	// before it sends more requests. It must not use the map.

@@ -54,6 +54,7 @@ type entry struct {
 	identity gen.Identity
 	missing  bool  // the key has no identity
 	until    int64 // when the entry expires
+	deleted  bool  // the service is asked, not the shared cache
 }
 
 // Get returns the identity with the given username or ID. Callers that ask for
@@ -155,7 +156,9 @@ func (m *Map) Delete(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.change(k.text)
-	m.cache.Invalidate(k.text)
+	if m.cache.Invalidate(k.text); m.config.SharedCache != nil {
+		m.cache.Set(k.text, &entry{deleted: true, until: math.MinInt64})
+	}
 }
 
 // change makes lookups of a key independent of what is in flight.
@@ -180,13 +183,20 @@ func (m *Map) cached(text string) *entry {
 }
 
 // expire sets until when an entry is valid.
-func (m *Map) expire(e *entry) {
-	ttl := m.config.TTL
+func (m *Map) expire(e *entry) { e.until = m.after(m.ttl(e)) }
+
+// ttl is how long an entry is cached.
+func (m *Map) ttl(e *entry) time.Duration {
 	if e.missing {
-		ttl = min(ttl, maxMissTTL)
+		return min(m.config.TTL, maxMissTTL)
 	}
+	return m.config.TTL
+}
+
+// after returns the time after a duration, by the clock of entries.
+func (m *Map) after(ttl time.Duration) int64 {
 	now := m.now()
-	e.until = now + min(int64(ttl), math.MaxInt64-now)
+	return now + min(int64(ttl), math.MaxInt64-now)
 }
 
 // result returns what was found.

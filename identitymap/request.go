@@ -14,18 +14,18 @@ import (
 // splits is how many more parts of a batch may be refused than succeed.
 const splits = 12
 
-// askInParts asks for a batch; if the service refuses it with 400, for its halves,
+// askInParts asks for calls of one kind; if the service refuses them with 400, for their halves,
 // so that only the bad keys fail. It sets the result or the error of each call.
-func (m *Map) askInParts(ctx context.Context, b *batch) {
+func (m *Map) askInParts(ctx context.Context, k kind, calls []*call) {
 	credit := splits
 	var ask func(part []*call)
 	ask = func(part []*call) {
 		var err error
-		if len(part) < len(b.calls) {
+		if len(part) < len(calls) {
 			err = m.refused() // meanwhile
 		}
 		if err == nil {
-			err = m.ask(ctx, b.kind, part)
+			err = m.ask(ctx, k, part)
 			if rateLimited(err) {
 				m.refuse(err, part[0].refusals)
 			}
@@ -45,7 +45,7 @@ func (m *Map) askInParts(ctx context.Context, b *batch) {
 			}
 		}
 	}
-	ask(b.calls)
+	ask(calls)
 }
 
 // malformed reports whether the service refused what it was sent.

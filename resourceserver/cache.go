@@ -112,9 +112,23 @@ func unavailable(err error) error {
 	return denial
 }
 
-func (a *API) introspect(ctx context.Context, token string, key tokenKey, wanted *needs) (*entry, error) {
+// introspect returns an introspection of the service, or one of another process.
+func (a *API) introspect(ctx context.Context, token string, key tokenKey, wanted *needs) (cached *entry, err error) {
+	if a.config.SharedCache == nil {
+		cached, _, err = a.ask(ctx, token, wanted)
+	} else {
+		cached, err = a.fetch(ctx, token, wanted)
+	}
+	if err == nil {
+		a.callers.Set(callerKey{key, wanted.number}, cached)
+	}
+	return cached, err
+}
+
+// ask sends an introspection.
+func (a *API) ask(ctx context.Context, token string, wanted *needs) (*entry, *flows.Introspection, error) {
 	if err := a.slots.Acquire(ctx, 1); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer a.slots.Release(1)
 	a.config.Observer.Introspection()
@@ -122,18 +136,22 @@ func (a *API) introspect(ctx context.Context, token string, key tokenKey, wanted
 		IdentitySet: true, IdentitySetDetail: wanted.details, SessionInfo: wanted.session, Policies: wanted.policies,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	return a.newEntry(found, wanted), found, nil
+}
+
+// newEntry says whom a token belongs to, and for how long that is used.
+func (a *API) newEntry(found *flows.Introspection, wanted *needs) *entry {
 	now := a.now()
-	cached := &entry{until: now.Add(min(a.config.CacheTime, maxInvalidTime))}
-	if found.Active && found.Exp.After(now) && found.Sub != "" && contains(found.Aud, a.config.OAuth.ClientID) {
-		cached.identity = newIdentity(found, wanted)
-		if cached.until = now.Add(a.config.CacheTime); found.Exp.Before(cached.until) {
-			cached.until = found.Exp.Time
-		}
+	if !found.Active || !found.Exp.After(now) || found.Sub == "" || !contains(found.Aud, a.config.OAuth.ClientID) {
+		return &entry{until: now.Add(min(a.config.CacheTime, maxInvalidTime))}
 	}
-	a.callers.Set(callerKey{key, wanted.number}, cached)
-	return cached, nil
+	valid := &entry{identity: newIdentity(found, wanted), until: now.Add(a.config.CacheTime)}
+	if found.Exp.Before(valid.until) {
+		valid.until = found.Exp.Time
+	}
+	return valid
 }
 
 // newIdentity keeps what callers need. Text that many tokens share is kept once.

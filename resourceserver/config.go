@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/sharedcache"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -45,6 +46,10 @@ type Config struct {
 	// CacheSize is the maximum number of tokens in each cache. Zero means 10,000; at
 	// most 100,000,000. A cached token takes about 0.5 kB, more with Details.
 	CacheSize int
+
+	// SharedCache, if set, holds introspections that other processes use too, for as long as CacheTime
+	// allows. Its keys are hashes keyed by the client secret: replicas with the same client share them.
+	SharedCache sharedcache.Cache
 
 	// Store keeps the refresh tokens of [CallerInfo.Offline]. Nil means that Offline is an error.
 	Store tokens.Store
@@ -79,6 +84,7 @@ type API struct {
 	log       *slog.Logger
 	now       func() time.Time
 	secret    [32]byte // keys the hash of tokens
+	shared    []byte   // likewise, for the shared cache
 	groupsURL *url.URL
 
 	mu    sync.Mutex            // guards changes of needs
@@ -127,6 +133,9 @@ func newAPI(config Config) (*API, error) {
 	api := &API{config: config, log: config.OAuth.Auth.Logger(), now: config.OAuth.Auth.Now, slots: semaphore.NewWeighted(maxIntrospections)}
 	_, _ = rand.Read(api.secret[:]) // never fails
 	var err error
+	if api.shared, err = sharedSecret(config.OAuth); err != nil {
+		return nil, err
+	}
 	if api.groupsURL, err = groupsURL(config.OAuth.Auth); err != nil {
 		return nil, err
 	}
