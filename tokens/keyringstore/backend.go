@@ -1,6 +1,7 @@
 package keyringstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -120,11 +121,7 @@ func (b backend) Namespaces(_ context.Context, file place.File) ([]string, error
 // Rehearse writes an item and removes it.
 func (b backend) Rehearse(_ context.Context, file place.File) error {
 	item := "rehearsal " + rand.Text()
-	err := b.ring.Set(service(file), item, "rehearsal")
-	if err == nil {
-		err = b.ring.Delete(service(file), item)
-	}
-	if err != nil {
+	if err := cmp.Or(b.ring.Set(service(file), item, "rehearsal"), b.ring.Delete(service(file), item)); err != nil {
 		return unusable(err)
 	}
 	return nil
@@ -189,10 +186,7 @@ func (b backend) replace(file place.File, namespace string, parts []jsontext.Val
 	if err := i.write(file); err != nil {
 		return err
 	}
-	if b.delete(file, old) == nil {
-		i.Unused = nil
-		_ = i.write(file) // else the next update deletes them again
-	}
+	_ = b.delete(file, old) // the next update tries it again
 	return nil
 }
 

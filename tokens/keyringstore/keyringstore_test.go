@@ -28,9 +28,14 @@ type locked struct {
 	mu    sync.Mutex
 	items map[string]string
 	fail  error
+	onSet func() // called before an item is set
+	onGet func() // called before an item is read
 }
 
 func (l *locked) Set(service, user, secret string) error {
+	if l.onSet != nil {
+		l.onSet()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(secret) > 2560 || len(service) >= 512 {
@@ -47,9 +52,15 @@ func (l *locked) Set(service, user, secret string) error {
 }
 
 func (l *locked) Get(service, user string) (string, error) {
+	if l.onGet != nil {
+		l.onGet()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	secret, found := l.items[service+"\x00"+user]
+	if l.fail != nil {
+		return "", l.fail
+	}
 	if !found {
 		return "", keyring.ErrNotFound
 	}
@@ -146,7 +157,7 @@ func TestStoreUpdate_KeyringFails(t *testing.T) {
 		ring.fail = broken
 		return one(t, "B"), nil
 	})
-	if !errors.Is(err, broken) || !got.Equal(one(t, "B")) {
+	if !errors.Is(err, broken) || !got.Equal(one(t, "B")) || !strings.Contains(err.Error(), "stored nowhere") {
 		t.Errorf("Update: %v, %v; want the error beside what fn got", got, err)
 	}
 	_, err = store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
@@ -155,6 +166,9 @@ func TestStoreUpdate_KeyringFails(t *testing.T) {
 	})
 	if !errors.Is(err, broken) {
 		t.Errorf("Update: %v", err)
+	}
+	if _, err := store.Load(t.Context(), key()); !errors.Is(err, broken) || errors.Is(err, tokens.ErrUnreadable) {
+		t.Errorf("Load: %v", err)
 	}
 	ring.fail = nil
 	if got, err := store.Load(t.Context(), key()); err != nil || !got.Equal(one(t, "A")) {
@@ -177,5 +191,75 @@ func TestStoreUpdate_KeyringFails(t *testing.T) {
 	}
 	if err := put(t, store, one(t, "F")); err != nil {
 		t.Error(err)
+	}
+}
+
+// An update that is interrupted leaves the state before, and the next one removes its items.
+func TestStoreUpdate_Interrupted(t *testing.T) {
+	t.Parallel()
+	ring := &locked{}
+	store := newStore(t, ring, t.TempDir())
+	if err := put(t, store, one(t, "A")); err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		sets := 0
+		ring.onSet = func() {
+			if sets++; sets == 4 { // the rehearsal is the first
+				panic("killed")
+			}
+		}
+		_ = put(t, store, one(t, strings.Repeat("B", 5000)))
+		t.Error("the update was not interrupted")
+	}()
+	ring.onSet = nil
+	if got, err := store.Load(t.Context(), key()); err != nil || !got.Equal(one(t, "A")) {
+		t.Errorf("Load: %v, %v", got, err)
+	}
+	if len(ring.items) != 3 {
+		t.Errorf("%d items, want that of the state before and two of the update", len(ring.items))
+	}
+	if err := put(t, store, one(t, "C")); err != nil {
+		t.Fatal(err)
+	}
+	if len(ring.items) != 1 {
+		t.Errorf("%d items are left, want 1", len(ring.items))
+	}
+}
+
+// Load takes no lock: it reads the index again if an update has replaced the items.
+func TestStoreLoad_DuringUpdate(t *testing.T) {
+	t.Parallel()
+	ring := &locked{}
+	store := newStore(t, ring, t.TempDir())
+	if err := put(t, store, one(t, "A")); err != nil {
+		t.Fatal(err)
+	}
+	ring.onGet = func() {
+		ring.onGet = nil
+		if err := put(t, store, one(t, "B")); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, err := store.Load(t.Context(), key()); err != nil || !got.Equal(one(t, "B")) {
+		t.Errorf("Load: %v, %v", got, err)
+	}
+}
+
+func TestStoreLoad_DamagedIndex(t *testing.T) {
+	t.Parallel()
+	for _, content := range []string{`{"items":{`, `{"items":null}`} {
+		dir := t.TempDir()
+		store := newStore(t, &locked{}, dir)
+		if err := put(t, store, one(t, "A")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "c", "x", "tokens.keyring"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Load(t.Context(), key()); !errors.Is(err, tokens.ErrUnreadable) {
+			t.Errorf("%s: %v, want ErrUnreadable", content, err)
+		}
 	}
 }

@@ -249,8 +249,12 @@ func (t *Temp) Remove() {
 	removeSame(t.Name(), t.info)
 }
 
-// keep makes Remove leave the file.
-func (t *Temp) keep() { t.info = nil }
+// keep makes Remove leave the file, durably where that is possible.
+func (t *Temp) keep() {
+	t.info = nil
+	_ = t.target.system.Sync(t.file)
+	_ = syncDir(t.target.dir())
+}
 
 // Replace replaces the file durably: after a failure or a crash it holds all of the
 // old content or all of the new. The error is [fs.ErrNotExist] if another process

@@ -49,23 +49,20 @@ func besideWhich(name string) string {
 	return name
 }
 
-// writeRecord writes a record into a temporary file. It reports whether the record
-// can be found there, which it can even if it is not durable.
-func (f File) writeRecord(temp *Temp, namespace string, before, after tokens.Set) (found bool, err error) {
+// writeRecord writes a record into a temporary file. It is not flushed: only a power
+// failure loses it, and the change itself is flushed a moment later.
+func (t *Temp) writeRecord(namespace string, before, after tokens.Set) error {
 	content, err := json.Marshal(record{Namespace: namespace, Before: secretSet{before}, After: secretSet{after}})
 	if err != nil {
-		return false, err
+		return err
 	}
-	if err := temp.write(content); err != nil {
-		return false, err
+	if err := t.write(content); err != nil {
+		return err
 	}
-	if !same(temp.Name(), temp.info) {
-		return false, fmt.Errorf("%s was removed by another process", temp.Name())
+	if !same(t.Name(), t.info) {
+		return fmt.Errorf("%s was removed by another process", t.Name())
 	}
-	if err := f.system.Sync(temp.file); err != nil {
-		return true, err
-	}
-	return true, syncDir(f.dir())
+	return nil
 }
 
 func readRecord(name string) record {
@@ -170,10 +167,8 @@ func (f File) aside() error {
 			return err
 		}
 	}
-	for _, part := range []string{"-journal", ""} { // SQLite would play the journal into the next database
-		if err := rename(f.Path+part, f.Path+damagedSuffix+part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	if err := rename(f.Path, f.Path+damagedSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return syncDir(f.dir())
 }

@@ -31,6 +31,9 @@ const (
 // ErrForeign says, beside [tokens.ErrUnreadable], that a file is not a token file.
 var ErrForeign = errors.New("another program's file")
 
+// errNoRecord is why a store without records has none.
+var errNoRecord = errors.New("no token is written to a file")
+
 // Config is that of the public packages.
 type Config struct {
 	AppName     string
@@ -250,20 +253,16 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 
 // commit writes the change down and makes it.
 func (s *Store) commit(ctx context.Context, file File, room *Temp, namespace string, before, after tokens.Set) error {
-	var recorded bool
-	var recordErr error
+	recordErr := errNoRecord
 	if !s.kind.NoRecords {
-		recorded, recordErr = file.writeRecord(room, namespace, before, after)
+		recordErr = room.writeRecord(namespace, before, after)
 	}
 	err := retry(file, func() error { return s.write(ctx, file, namespace, before, after) })
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
-	}
-	if recordErr != nil {
-		err = fmt.Errorf("%w (%w)", err, recordErr)
-	}
-	if !recorded {
-		return fmt.Errorf("%w: what was received is stored nowhere", err)
+	case recordErr != nil:
+		return fmt.Errorf("%w: what was received is stored nowhere (%w)", err, recordErr)
 	}
 	room.keep()
 	return fmt.Errorf("%w: what was received is kept in %s, and the next update stores it", err, room.Name())

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,6 +52,7 @@ func TestStore(t *testing.T) {
 			"Update_LockIsNoRegularFile":   lockIsNoRegularFile,
 			"Update_OwnerOfExclusiveLock":  ownerOfExclusiveLock,
 			"Delete_DamagedFile":           deleteDamaged,
+			"Load_FileOthersCanUse":        loadFileOthersCanUse,
 			"Delete_FileOthersCanUse":      deleteFileOthersCanUse,
 			"Update_EmptyFileIsEmptyStore": emptyFile,
 			"Update_NothingToChange":       rehearsal,
@@ -188,8 +190,17 @@ func nothingCanBeRenamed(t *testing.T, open opener) {
 	for name, before := range map[string]tokens.Set{"a login": one("A"), "no login": {}} {
 		dir := t.TempDir()
 		put(t, open(t, place.System{}, dir), before)
-		broken := open(t, place.System{Rename: func(_, _ string) error { return syscall.EIO }}, dir)
+		var flushed []string
+		broken := open(t, place.System{
+			Rename: func(_, _ string) error { return syscall.EIO },
+			Sync:   func(file *os.File) error { flushed = append(flushed, filepath.Base(file.Name())); return nil },
+		}, dir)
 		_ = fails(t, broken, one("B"))
+		for _, kept := range left(t, broken) {
+			if !slices.Contains(flushed, kept) {
+				t.Errorf("%s: what is kept in %s is not flushed", name, kept)
+			}
+		}
 		next := open(t, place.System{}, dir)
 		holds(t, next, one("B"))
 		if keys, err := next.Keys(t.Context()); err != nil || len(keys) != 1 {
@@ -307,6 +318,18 @@ func deleteDamaged(t *testing.T, open opener) {
 	holds(t, store, one("B"))
 	if names := left(t, store); len(names) != 1 || names[0] != filepath.Base(file)+".damaged" {
 		t.Errorf("left behind: %q", names)
+	}
+}
+
+func loadFileOthersCanUse(t *testing.T, open opener) {
+	t.Helper()
+	store := open(t, place.System{}, t.TempDir())
+	put(t, store, one("A"))
+	if err := os.Chmod(path(t, store), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Load(t.Context(), key()); !errors.Is(err, tokens.ErrUnsafe) {
+		t.Errorf("Load: %v, want ErrUnsafe", err)
 	}
 }
 

@@ -330,7 +330,9 @@ func TestLogin_StoreIsAFile(t *testing.T) {
 		t.Errorf("without a client: %+v", r)
 	}
 	usual := d.tokenFile()
-	delete(d.env, "GLOBUS_AUTH_STORE_DIR")
+	if r := d.run("tokens", "--store", file, "--client-id", "c", "--store-dir", "elsewhere"); r.code != cli.ExitUsage || !strings.Contains(r.errs, "omit --store-dir") {
+		t.Errorf("with a directory: %+v", r)
+	}
 	d.env["GLOBUS_AUTH_STORE"], d.env["GLOBUS_AUTH_CLIENT_ID"] = file, d.server.Ready().NativeClientID
 	d.login()
 	if info, err := os.Stat(file); err != nil || info.Size() == 0 {

@@ -21,7 +21,7 @@ func (r *runner) openStore(client *globusauth.Client) (tokens.Store, error) {
 		switch {
 		case r.clientID == "":
 			return nil, usagef("--store %s is the file of one client: name it with --client-id", r.store)
-		case r.storeDir != "":
+		case r.storeDir != r.getenv("GLOBUS_AUTH_STORE_DIR"): // a flag that names a file replaces the variable
 			return nil, usagef("--store %s names a file: omit --store-dir", r.store)
 		}
 		return filestore.New(filestore.Config{Path: r.store, ClientID: r.clientID, Environment: client.Environment(), Address: client.Address()})
