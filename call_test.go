@@ -176,7 +176,7 @@ func TestTokenSource_RenewsARefusedTokenOnce(t *testing.T) {
 	}{
 		{"the new token works", &renewing{}, "Bearer token-2", 2, 1, nil},
 		{"the new token is refused as well", &renewing{}, "Bearer token-9", 2, 1, apierror.ErrUnauthorized},
-		{"no renewal to be had", &renewing{err: tokens.ErrLoginRequired}, "Bearer token-9", 1, 0, tokens.ErrLoginRequired},
+		{"no renewal possible", &renewing{err: tokens.ErrLoginRequired}, "Bearer token-9", 1, 0, tokens.ErrLoginRequired},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -115,7 +115,7 @@ func (k *killer) kill(t *testing.T) {
 	k.look(t)
 }
 
-// look goes on with the stored login, as the next process would.
+// look continues with the stored login, as the next process does.
 func (k *killer) look(t *testing.T) {
 	t.Helper()
 	user, err := k.told.user(app.Config{NoLogin: true, Login: &person{server: k.server}})

@@ -58,7 +58,8 @@ func (s *source) Renew(ctx context.Context, rejected tokens.Token) (tokens.Token
 	return s.otherwise(ctx, err)
 }
 
-// otherwise gives out a token where that at hand is not sufficient, or could not be had.
+// otherwise returns another token if the current one is not sufficient or was not
+// obtained.
 func (s *source) otherwise(ctx context.Context, err error) (tokens.Token, error) {
 	if err != nil && !errors.Is(err, tokens.ErrLoginRequired) {
 		return tokens.Token{}, err
@@ -131,8 +132,8 @@ func (s *source) needed(reason error) bool {
 	return errors.Is(reason, tokens.ErrLoginRequired)
 }
 
-// refused is for a token that looks good and cannot be had: it is not among those
-// of a login, or the service does not renew it any more.
+// refused handles a stored token that cannot be used: it does not belong to the login,
+// or the service no longer renews it.
 func (s *source) refused(ctx context.Context, cause error, mayLogIn bool, logins int64) (tokens.Token, error) {
 	stored, err := s.app.config.Store.Load(ctx, s.app.key)
 	if err != nil {

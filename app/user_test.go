@@ -215,7 +215,7 @@ func TestAppTokenSource_RevokedRefreshToken(t *testing.T) {
 	if w.person.count() != 2 || got.RefreshToken == "" || strings.HasSuffix(got.RefreshToken, "x") {
 		t.Errorf("%d logins, token %v", w.person.count(), got)
 	}
-	// The other process goes on with the new login.
+	// The other process uses the new login.
 	token(t, watched.TokenSource(scopes.TransferResourceServer))
 }
 

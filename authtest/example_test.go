@@ -48,7 +48,7 @@ func Example() {
 	// Output: 200 transfer.api.globus.org 48h0m0s <nil>
 }
 
-// A world of one's own, and what the server counted.
+// A custom world, and the counts of requests.
 func ExampleServer_Stats() {
 	world := authtest.World{Users: []authtest.User{{Username: "dora@example.org", Name: "Dora"}}}
 	server, err := authtest.NewServer(authtest.Config{World: &world})

@@ -193,7 +193,7 @@ func TestToken_CodeErrors(t *testing.T) {
 		}
 		p.want(p.exchange(code), 400)
 		if got := userinfo(); got != 401 {
-			t.Errorf("userinfo = %d after the second use of the code, want 401: its tokens must die", got)
+			t.Errorf("userinfo = %d after the second use of the code, want 401: its tokens must be revoked", got)
 		}
 	})
 }

@@ -153,7 +153,7 @@ func copyExample(t *testing.T, name, to, more string, replace ...string) {
 	}
 }
 
-// startProgram runs a program until the test ends. It must stop without an error when it is told to.
+// startProgram runs a program until the test ends. An interrupt must end it without an error.
 func startProgram(t *testing.T, program *exec.Cmd) {
 	t.Helper()
 	var log bytes.Buffer

@@ -139,7 +139,7 @@ func TestConfigClientCredentials_Responses(t *testing.T) {
 	if token, _ := set.ByResourceServer(scopes.TransferResourceServer); token.IdentityID != clientID {
 		t.Errorf("identity %q, want the client's own", token.IdentityID)
 	}
-	p.recorded(t, "oauth2_client_credentials_tokens.json", "openid") // its ID token is none
+	p.recorded(t, "oauth2_client_credentials_tokens.json", "openid") // its ID token is invalid
 	set, err = service.ClientCredentials(t.Context())
 	if _, has := set.IDToken(); err != nil || has || len(set.All()) == 0 || len(set.Problems()) != 1 {
 		t.Errorf("a bad ID token: %v with it: %t, %v, %v", set, has, set.Problems(), err)

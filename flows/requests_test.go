@@ -15,7 +15,7 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// The requests of the official Python SDK, and ours for the same wishes.
+// Our requests are those of the official Python SDK.
 func TestConfig_RequestsOfPythonSDK(t *testing.T) {
 	t.Parallel()
 	var recorded struct {

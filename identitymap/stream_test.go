@@ -173,7 +173,7 @@ func TestMapAll_LeavingTheLoopCancels(t *testing.T) { //nolint:paralleltest // l
 	}
 }
 
-// A request that another caller waits for goes on.
+// A request for which another caller waits continues.
 func TestMapAll_LeavingTheLoopKeepsSharedRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -81,7 +81,7 @@ func TestVerifierVerify_ProviderDown(t *testing.T) {
 		}
 		p.set(func(p *provider) { p.failure = errDown })
 
-		// Both facts are told: no known key fits, and newer ones could not be had.
+		// The error has both: no known key verifies the token, and the fetch of newer keys failed.
 		err := verify(forged)
 		wantCheck(t, err, "signature")
 		if !errors.Is(err, idtoken.ErrUnavailable) || !errors.Is(err, errDown) {
@@ -182,8 +182,8 @@ func TestVerifierVerify_ProviderDownAtFirst(t *testing.T) {
 	})
 }
 
-// TestVerifierVerify_OnlyConfigurationDown goes on with the last good configuration while the keys can
-// be had.
+// TestVerifierVerify_OnlyConfigurationDown uses the last configuration while the keys can be
+// fetched.
 func TestVerifierVerify_OnlyConfigurationDown(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, publicJWK(keyOne()))

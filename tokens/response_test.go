@@ -186,7 +186,7 @@ func TestRefreshingToken_ExpiredTokenIsToldWithBothTimes(t *testing.T) {
 	})
 }
 
-// A process that was stopped while the response arrived reads it when it goes on.
+// A process that was stopped while the response arrived reads it when it continues.
 func TestRefreshingToken_SuspendedWhileTheServiceResponds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -52,8 +52,8 @@ type machine struct {
 	home   string
 	env    []string
 
-	// If hold is set, responses to token requests wait for it, after everything has
-	// happened at the service. Each is told to arrived.
+	// If hold is set, responses to token requests wait for it, after the service has
+	// processed the request. Each is sent to arrived.
 	mu      sync.Mutex
 	hold    chan struct{}
 	arrived chan struct{}

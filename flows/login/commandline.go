@@ -32,9 +32,9 @@ type CommandLine struct {
 	// In is what the person types. Nil means os.Stdin. No more than the line that
 	// is needed is read.
 	//
-	// When the context ends, a read that cannot be interrupted goes on in the
-	// background, and takes the next line that comes: a terminal is of that kind, a
-	// pipe or another reader with a working SetReadDeadline is not.
+	// When the context ends, a read that cannot be interrupted, such as of a terminal,
+	// continues in the background and takes the next line. A pipe or another reader
+	// with a working SetReadDeadline is interrupted.
 	In io.Reader
 	// Out shows link and question. Nil means os.Stderr.
 	Out io.Writer

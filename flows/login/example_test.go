@@ -59,7 +59,7 @@ func (w window) Login(ctx context.Context, config flows.Config, options ...flows
 	return begun.FinishCode(ctx, w.show(begun.URL()))
 }
 
-// A manager of one's own is one method.
+// A custom manager has one method.
 func ExampleManager() {
 	auth, err := globusauth.New(globusauth.Config{})
 	if err != nil {

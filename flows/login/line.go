@@ -59,8 +59,8 @@ func scanLine(in io.Reader) (string, error) {
 	return "", fmt.Errorf("the line is longer than %d bytes", maxLine)
 }
 
-// terminal returns the terminal that standard input is, and how to close it; nil if
-// it is not one.
+// terminal returns the terminal and how to close it, nil if standard input is not a
+// terminal.
 func terminal() (in io.Reader, release func()) {
 	release = func() {}
 	info, err := os.Stdin.Stat()

@@ -29,7 +29,7 @@ func TestWeb_ReplayAtOnce(t *testing.T) {
 	all.Wait()
 	count := map[any]int{}
 	served.Range(func(_, status any) bool { count[status]++; return true })
-	// One that comes after the first has ended finds the session, and goes on to the site.
+	// A callback after the first has ended finds the session and redirects to the site.
 	if count[http.StatusSeeOther] == 0 || count[http.StatusSeeOther]+count[http.StatusBadRequest] != 8 || p.provider.count() != 1 {
 		t.Errorf("statuses %v, %d exchanges", count, p.provider.count())
 	}

@@ -24,7 +24,7 @@ func With(parent context.Context, limit time.Duration, now func() time.Time) (ct
 	go func() {
 		suspended := false
 		for left := limit; left > 0; {
-			wait, began := min(left, step), now().Round(0) // the wall clock goes on while a machine sleeps
+			wait, began := min(left, step), now().Round(0) // the wall clock advances while a machine sleeps
 			select {
 			case <-time.After(wait):
 			case <-ctx.Done():

@@ -24,7 +24,7 @@ const (
 )
 
 // lock locks a lock file beside the file. It waits as long as LockTimeout and ctx
-// allow. The system releases the lock of a process that dies; where the file system
+// allow. The system releases the lock of a process that ends; where the file system
 // has no locks, see [exclusive].
 func (f File) lock(ctx context.Context) (unlock func(), err error) {
 	if err := f.prepare(); err != nil {

@@ -108,7 +108,7 @@ func holds(t *testing.T, store tokens.Store, want tokens.Set) {
 	}
 }
 
-// obstruct puts something in the place of a file that is not one.
+// obstruct puts something other than a file at the path of a file.
 func obstruct(t *testing.T, file string) (repair func()) {
 	t.Helper()
 	_ = os.Rename(file, file+".away")

@@ -46,7 +46,7 @@ func (r *runner) readSeed(ctx context.Context, path string) (authtest.World, err
 }
 
 // readAll reads until ctx ends: a terminal or a pipe may never end, and reading it
-// cannot be interrupted, so it goes on until the process ends then.
+// cannot be interrupted, so it continues until the process ends.
 func readAll(ctx context.Context, in io.Reader) ([]byte, error) {
 	done := make(chan struct{})
 	var read []byte
