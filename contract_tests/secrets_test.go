@@ -153,7 +153,11 @@ func secretHolders(t *testing.T) []any {
 		filled[gen.CreateClientResponse](), filled[gen.WrappedClient](), filled[gen.IntrospectRequest](), filled[gen.RevokeRequest](),
 		filled[gen.TokenRequest](), filled[gen.TokenResponse](), filled[gen.ResourceServerToken](),
 		filled[idtoken.Expect](), token, set, memory, refreshing,
-		portal, started, web, must(login.NewWeb(web)), service, must(app.NewService(service)),
+		portal, started, web, must(login.NewWeb(web)),
+		login.Account{Tokens: set},
+		login.Session{Account: login.Account{Tokens: set}},
+		login.Result{Account: login.Account{Tokens: set}},
+		service, must(app.NewService(service)),
 	}
 }
 

@@ -157,6 +157,7 @@ func TestPortal(t *testing.T) {
 	if page.url != site+"/" {
 		t.Errorf("the login ended at %s", page.url)
 	}
+	wantText(t, get(t, browser, site+"/settings", "").body, "Settings of alice@example.edu")
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, site+"/logout", http.NoBody)
 	if err != nil {
 		t.Fatal(err)

@@ -16,13 +16,13 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/flows/login"
-	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
-	"github.com/globusauth/globusauth/tokens"
 )
 
 var page = template.Must(template.New("page").Parse(`<!doctype html><title>Portal</title>
-{{if .}}<p>Signed in as {{.}}.</p><form method="post" action="/logout"><button>Sign out</button></form>
+{{with .}}<p>Signed in as {{.Claims.PreferredUsername}}{{range .Linked}}, with {{.Claims.PreferredUsername}}{{end}}.</p>
+<form method="post" action="/link"><button>Link another account</button></form>
+<form method="post" action="/logout"><button>Sign out</button></form><p><a href="/settings">Settings</a></p>
 {{else}}<p><a href="/login?next=/">Sign in with Globus</a></p>{{end}}`))
 
 func main() {
@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	site, err := login.NewWeb(login.WebConfig{
 		Flow:    flow,
-		OnLogin: func(_ *http.Request, _ tokens.Set, claims *idtoken.Claims) error { return welcome(claims) },
+		OnLogin: welcome,
 		OnError: func(r *http.Request, err error) { slog.Warn("login", "path", r.URL.Path, "err", err) },
 	})
 	if err != nil {
@@ -66,13 +66,21 @@ func run(ctx context.Context, args []string) error {
 	mux.HandleFunc("GET /login", site.Start)
 	mux.HandleFunc("GET /callback", site.Callback)
 	mux.HandleFunc("POST /logout", site.Logout)
+	mux.HandleFunc("POST /link", site.Link)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		set, err := site.Session(r)
+		session, err := site.Session(r)
 		if err != nil {
 			http.Error(w, "the session store does not respond", http.StatusServiceUnavailable)
 			return
 		}
-		_ = page.Execute(w, username(r.Context(), auth, set))
+		_ = page.Execute(w, session)
+	})
+	mux.HandleFunc("GET /settings", func(w http.ResponseWriter, r *http.Request) {
+		session, ok := site.Require(w, r, login.Demand{Fresh: 15 * time.Minute})
+		if !ok {
+			return // the browser is on its way to a login, and comes back
+		}
+		_, _ = fmt.Fprintln(w, "Settings of", session.Claims.PreferredUsername)
 	})
 	server := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
@@ -84,21 +92,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 // welcome refuses a login by returning an error.
-func welcome(claims *idtoken.Claims) error {
-	slog.Info("logged in", "identity", claims.Sub)
+func welcome(_ *http.Request, result *login.Result) error {
+	slog.Info("logged in", "identity", result.Claims.Sub, "next", result.Next)
 	return nil
-}
-
-// username returns the name of the user who is signed in, or "".
-func username(ctx context.Context, auth *globusauth.Client, set tokens.Set) string {
-	token, ok := set.ByResourceServer(scopes.AuthResourceServer)
-	if !ok {
-		return ""
-	}
-	info, err := auth.WithCredentials(globusauth.Bearer(token.AccessToken)).GetUserinfo(ctx)
-	if err != nil {
-		slog.Warn("userinfo", "err", err)
-		return ""
-	}
-	return info.PreferredUsername
 }

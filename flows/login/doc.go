@@ -16,8 +16,9 @@
 //
 // # In a web portal
 //
-// [Web] has three handlers, to start a login, to receive its callback and to log
-// out, and keeps who is logged in in [Sessions].
+// [Web] has handlers to start a login, to receive its callback, to log out and to link
+// another account, and keeps who is logged in in [Sessions]. [Web.Require] gives a page
+// the session that it demands.
 //
 // # Errors
 //

@@ -3,6 +3,7 @@ package login
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,6 +36,8 @@ func failure(status int, title, message string, err error) Failure {
 
 var (
 	errMethod = errors.New("login: the method is not allowed")
+	errLogin  = errors.New("login: a login is required")
+	errEnded  = errors.New("the session in which it began has ended")
 	errNext   = errors.New("login: start: the parameter next is not a path of this site, or too long")
 )
 
@@ -51,6 +54,14 @@ func wrongMethod() Failure {
 // unavailable is a login that the portal itself cannot go on with now.
 func unavailable(err error) Failure {
 	return failure(http.StatusServiceUnavailable, "The login does not work right now", "This site has a problem. Please try again in a moment.", err)
+}
+
+// notKept is a login whose session cannot begin.
+func notKept(err error) Failure { return unavailable(fmt.Errorf("login: keep the session: %w", err)) }
+
+// notLinked refuses an account that cannot be added to the session.
+func notLinked(err error) Failure {
+	return failure(http.StatusForbidden, "The account was not linked", "Please go back to this site and try again.", fmt.Errorf("login: link account: %w", err))
 }
 
 // explain says why a login could not be finished: a failure of the service, of the
@@ -100,8 +111,12 @@ func (web *Web) fail(w http.ResponseWriter, r *http.Request, f Failure, start st
 	}
 }
 
-// wantsJSON reports whether a program asks that shows no pages.
+// wantsJSON reports whether a program asks that shows no pages, or a script of a page by
+// fetch.
 func wantsJSON(r *http.Request) bool {
+	if r.Header.Get("Sec-Fetch-Dest") == "empty" {
+		return true
+	}
 	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
 	return strings.Contains(accept, "json") && !strings.Contains(accept, "text/html")
 }

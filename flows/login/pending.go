@@ -31,12 +31,34 @@ const (
 // pending is a login that was started. The browser keeps it, sealed, so that logins
 // that are not finished cost the portal nothing.
 type pending struct {
-	Login  json.RawMessage `json:"login"`
-	Start  string          `json:"start"` // path and query that started it
-	Expiry int64           `json:"expiry"`
+	trigger
+
+	Login   json.RawMessage `json:"login"`
+	Expiry  int64           `json:"expiry"`
+	Asked   string          `json:"asked,omitempty"`   // digest of what the page asked for
+	Session string          `json:"session,omitempty"` // key of the session to link an account to
 
 	cookie string // its name
 	size   int    // of the cookie
+}
+
+// trigger is what started a login.
+type trigger struct {
+	Start string `json:"start"` // path and query
+	From  string `json:"from,omitempty"`
+}
+
+const (
+	fromPage = "page" // by Require or Login; Start is the page to come back to
+	fromLink = "link" // by Link
+)
+
+// again is the path and query that starts the same login again; empty if no link can.
+func (t trigger) again() string {
+	if t.From == fromLink {
+		return ""
+	}
+	return t.Start
 }
 
 // newSeal makes the AEAD for pending logins. Its key comes from the client secret,
@@ -55,13 +77,14 @@ func newSeal(clientSecret string) (cipher.AEAD, error) {
 
 // keep gives the browser a login to keep, in place of the oldest ones if there are too
 // many.
-func (web *Web) keep(w http.ResponseWriter, r *http.Request, begun flows.Login) error {
+func (web *Web) keep(w http.ResponseWriter, r *http.Request, begun flows.Login, p pending) error {
 	stored, err := begun.MarshalStorage()
 	if err != nil {
 		return err
 	}
 	timeout := web.config.Flow.LoginTimeout
-	data, err := json.Marshal(pending{Login: stored, Start: r.RequestURI, Expiry: web.now().Add(timeout).Unix()})
+	p.Login, p.Expiry = stored, web.now().Add(timeout).Unix()
+	data, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
@@ -122,12 +145,14 @@ func (web *Web) find(r *http.Request, state string) (flows.Login, pending, bool)
 	return flows.Login{}, pending{}, false
 }
 
-// next is the page that a login leads to, by the path and query that started it; empty
-// if it is not one of this site.
-func (web *Web) next(start string) string {
-	parsed, err := url.ParseRequestURI(start)
-	if err != nil || !samePage(start) {
+// next is the page that a login leads to; empty if it is not one of this site.
+func (web *Web) next(t trigger) string {
+	parsed, err := url.ParseRequestURI(t.Start)
+	if err != nil || !samePage(t.Start) {
 		return ""
+	}
+	if t.From == fromPage {
+		return t.Start
 	}
 	next := cmp.Or(parsed.Query().Get("next"), web.config.Home)
 	if !samePage(next) {

@@ -2,11 +2,16 @@ package login
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -15,37 +20,123 @@ const (
 	logoutPath    = "v2/web/logout"
 )
 
-// Session returns the tokens of the person who sends the request; an empty set if
-// no user is logged in.
-func (web *Web) Session(r *http.Request) (set tokens.Set, err error) {
-	if key, found := web.sessionKey(r); found {
-		var data []byte
-		if data, err = web.config.Sessions.Get(r.Context(), key); data != nil && err == nil {
-			set, err = tokens.UnmarshalStorage(data)
-		}
-	}
-	if err != nil {
-		return tokens.Set{}, fmt.Errorf("login: get session: %w", err)
-	}
-	return set, nil
+// Account is one identity that has logged in to a [Web].
+type Account struct {
+	Tokens tokens.Set
+	// Claims are those of the verified ID token of the last login; nil if openid was not
+	// asked for. Their Decode does not work in a session.
+	Claims *idtoken.Claims
 }
 
-// takeSession forgets the session of the browser and returns what it held. A session
-// that cannot be read is reported, and counts as empty.
-func (web *Web) takeSession(ctx context.Context, r *http.Request) (tokens.Set, error) {
+// owns reports whether the account is that of the identity in claims. An identity that
+// is unknown owns nothing.
+func (a *Account) owns(claims *idtoken.Claims) bool {
+	return a.Claims != nil && claims != nil && strings.EqualFold(a.Claims.Sub, claims.Sub)
+}
+
+// Session is the session of one browser. It is a copy: changes of it are not kept.
+type Session struct {
+	// Account is the identity that has logged in.
+	Account
+	// Linked are further accounts that [Web.Link] has added, at most 8. Their logins never
+	// count for the demands of [Web.Require].
+	Linked []Account
+	// Data is what OnLogin has put in its result.
+	Data []byte
+	// Introspection is what the service said of the session at Globus, at most 30 s ago:
+	// who authenticated when, and the policies asked for. Only Require fills it, for
+	// demands about that session.
+	Introspection *flows.Introspection
+
+	asked string    // digest of what a page asked the last login for
+	since time.Time // when it began
+}
+
+// sets are the tokens of all accounts.
+func (s *Session) sets() []tokens.Set {
+	if s == nil {
+		return nil
+	}
+	sets := []tokens.Set{s.Tokens}
+	for _, account := range s.Linked {
+		sets = append(sets, account.Tokens)
+	}
+	return sets
+}
+
+type storedSession struct {
+	Accounts []storedAccount `json:"accounts"` // the first is that of the session
+	Data     []byte          `json:"data,omitempty"`
+	Asked    string          `json:"asked,omitempty"`
+	Since    int64           `json:"since"`
+}
+
+type storedAccount struct {
+	Tokens json.RawMessage `json:"tokens"`
+	Claims *idtoken.Claims `json:"claims,omitempty"`
+}
+
+func (s *Session) marshal() ([]byte, error) {
+	stored := storedSession{Data: s.Data, Asked: s.asked, Since: s.since.Unix()}
+	for _, account := range append([]Account{s.Account}, s.Linked...) {
+		set, err := account.Tokens.MarshalStorage()
+		if err != nil {
+			return nil, err
+		}
+		stored.Accounts = append(stored.Accounts, storedAccount{set, account.Claims})
+	}
+	return json.Marshal(stored)
+}
+
+// unmarshalSession reads what marshal wrote. Its errors do not quote the data.
+func unmarshalSession(data []byte) (*Session, error) {
+	var stored storedSession
+	if json.Unmarshal(data, &stored) != nil || len(stored.Accounts) == 0 {
+		return nil, errors.New("the stored session cannot be read")
+	}
+	s := &Session{Data: stored.Data, asked: stored.Asked, since: time.Unix(stored.Since, 0)}
+	for i, account := range stored.Accounts {
+		set, err := tokens.UnmarshalStorage(account.Tokens)
+		switch {
+		case err != nil:
+			return nil, err
+		case i == 0:
+			s.Account = Account{set, account.Claims}
+		default:
+			s.Linked = append(s.Linked, Account{set, account.Claims})
+		}
+	}
+	return s, nil
+}
+
+// Session returns the session of the browser that sends the request; nil if no user is
+// logged in. A session that cannot be read is reported to OnError, and is none.
+func (web *Web) Session(r *http.Request) (*Session, error) {
+	session, err := web.session(r.Context(), r, web.config.Sessions.Get)
+	if err != nil {
+		return nil, fmt.Errorf("login: get session: %w", err)
+	}
+	return session, nil
+}
+
+// session is what one call of Sessions has of the browser's session.
+//
+//nolint:nilnil // no session is not an error
+func (web *Web) session(ctx context.Context, r *http.Request, get func(context.Context, string) ([]byte, error)) (*Session, error) {
 	key, found := web.sessionKey(r)
 	if !found {
-		return tokens.Set{}, nil
+		return nil, nil
 	}
-	data, err := web.config.Sessions.Take(ctx, key)
+	data, err := get(ctx, key)
 	if err != nil || data == nil {
-		return tokens.Set{}, err
+		return nil, err
 	}
-	set, err := tokens.UnmarshalStorage(data)
+	session, err := unmarshalSession(data)
 	if err != nil {
 		web.report(r, fmt.Errorf("login: read session: %w", err))
+		return nil, nil
 	}
-	return set, nil
+	return session, nil
 }
 
 // Logout ends the session, for POST requests of this site only: others are refused by
@@ -53,24 +144,17 @@ func (web *Web) takeSession(ctx context.Context, r *http.Request) (tokens.Set, e
 // OnError, and the tokens are dropped anyway.
 func (web *Web) Logout(w http.ResponseWriter, r *http.Request) {
 	secureHeader(w.Header())
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		web.fail(w, r, failure(http.StatusMethodNotAllowed, "Method not allowed", "Please use this site's button to log out.", errMethod), "")
+	if !web.ownPost(w, r, "log out") {
 		return
 	}
-	if err := new(http.CrossOriginProtection).Check(r); err != nil {
-		web.fail(w, r, failure(http.StatusForbidden, "You are still logged in",
-			"Another site tried to log you out.", fmt.Errorf("login: log out: %w", err)), "")
-		return
-	}
-	set, err := web.takeSession(r.Context(), r)
+	session, err := web.session(r.Context(), r, web.config.Sessions.Take)
 	if err != nil {
 		web.fail(w, r, failure(http.StatusServiceUnavailable, "You are still logged in",
 			"This site has a problem right now. Please log out again in a moment.", fmt.Errorf("login: log out: %w", err)), "")
 		return
 	}
 	web.setCookie(w, sessionCookie, "", -time.Second)
-	web.revoke(r, "log out", tokens.Set{}, set)
+	web.revoke(r, "log out", nil, session.sets()...)
 	target := web.config.Home
 	if web.config.EndGlobusSession {
 		target = web.config.Flow.Auth.BaseURL() + logoutPath + "?" + url.Values{
@@ -80,14 +164,32 @@ func (web *Web) Logout(w http.ResponseWriter, r *http.Request) {
 	redirect(w, target)
 }
 
+// ownPost reports whether a request is a POST of this site's own pages, and responds if
+// it is not.
+func (web *Web) ownPost(w http.ResponseWriter, r *http.Request, attempt string) bool {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		web.fail(w, r, failure(http.StatusMethodNotAllowed, "Method not allowed", "Please use this site's button to "+attempt+".", errMethod), "")
+		return false
+	}
+	if err := new(http.CrossOriginProtection).Check(r); err != nil {
+		web.fail(w, r, failure(http.StatusForbidden, "Nothing has changed",
+			"Another site tried to "+attempt+" in your name.", fmt.Errorf("login: %s: %w", attempt, err)), "")
+		return false
+	}
+	return true
+}
+
 // revoke ends the tokens of some sets at the service, other than those that keep
 // holds too. The request's context does not end it; a few seconds do.
-func (web *Web) revoke(r *http.Request, attempt string, keep tokens.Set, sets ...tokens.Set) {
+func (web *Web) revoke(r *http.Request, attempt string, keep *Session, sets ...tokens.Set) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), revokeTimeout)
 	defer cancel()
 	done := map[string]bool{"": true}
-	for _, token := range keep.All() {
-		done[token.AccessToken], done[token.RefreshToken] = true, true
+	for _, set := range keep.sets() {
+		for _, token := range set.All() {
+			done[token.AccessToken], done[token.RefreshToken] = true, true
+		}
 	}
 	for _, set := range sets {
 		for _, token := range set.All() {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Sessions keeps what a [Web] must remember between requests: who is logged in, and
-// which callbacks have been used. A login that was only started needs no room. Keys
+// Sessions keeps what a [Web] must remember between requests: who is logged in,
+// which callbacks have been used, and for 30 s what the service said of a session. A login that was only started needs no room. Keys
 // are up to 64 letters, digits, '-' and '_'. Data holds secrets.
 //
 // Several processes that serve one portal need one Sessions between them. With
@@ -39,8 +39,8 @@ const (
 // MemorySessions are the [Sessions] of one process. They end with it. The zero value
 // is ready; it is safe for concurrent use.
 type MemorySessions struct {
-	// Limit is how many sessions and marks of the last logins are held together. Zero
-	// means 100,000.
+	// Limit is how many sessions, marks of the last logins and introspections for
+	// Web.Require are held together. Zero means 100,000.
 	Limit int
 
 	now func() time.Time // nil means time.Now

@@ -8,11 +8,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/globusauth/globusauth/flows"
-	"github.com/globusauth/globusauth/idtoken"
-	"github.com/globusauth/globusauth/tokens"
 )
 
 const defaultSessionTime = 12 * time.Hour
@@ -28,14 +27,16 @@ type WebConfig struct {
 	// hours. Access tokens last 48; a portal that outlasts them keeps refresh
 	// tokens by OnLogin.
 	SessionTime time.Duration
-	// StartOptions says what more a login asks for, such as
-	// flows.WithAuthorization for a page that needs a fresh login. Nil means nothing.
+	// StartOptions says what more a login asks for, such as flows.WithParameter for a
+	// login_hint. What [Web.Require], [Web.Login] and [Web.Link] ask for takes the place of
+	// its flows.WithAuthorization. Nil means nothing.
 	StartOptions func(r *http.Request) []flows.StartOption
 	// OnLogin is called for every login before its session begins: to keep the tokens, to
-	// note who came, or to refuse the person by an error. The tokens of a login that is
-	// refused are revoked, and the browser is not shown the text of that error. Nil
-	// means that everyone who can log in may.
-	OnLogin func(r *http.Request, set tokens.Set, claims *idtoken.Claims) error
+	// note who came, or to refuse the person by an error. It may change Next and Data of
+	// the result. The tokens of a login that is refused are revoked, and the session before
+	// it stays. The browser is not shown the text of the error; Fail gets it, and may send
+	// the browser to a page of your own. Nil means that everyone who can log in may.
+	OnLogin func(r *http.Request, result *Result) error
 	// OnError is told why a request was not served, or a token not revoked, for a log.
 	// Errors hold no secret. Nil means that they are dropped.
 	OnError func(r *http.Request, err error)
@@ -52,13 +53,17 @@ type WebConfig struct {
 	EndGlobusSession bool
 }
 
-// Web logs people in to a portal. [Web.Start], [Web.Callback] and [Web.Logout]
-// are its handlers; mount them where you like, Callback at the path of the
-// redirect URI:
+// Web logs people in to a portal. [Web.Start], [Web.Callback], [Web.Logout] and
+// [Web.Link] are its handlers; mount those that you need where you like, Callback at the
+// path of the redirect URI:
 //
 //	mux.HandleFunc("GET /login", web.Start)
 //	mux.HandleFunc("GET /login/callback", web.Callback)
 //	mux.HandleFunc("POST /logout", web.Logout)
+//	mux.HandleFunc("POST /link", web.Link)
+//
+// A page calls [Web.Require] for a session that meets its demands, or [Web.Session] if
+// it is for anonymous visitors too.
 //
 // A browser keeps the logins that it starts in cookies of its own, sealed with a key
 // that is derived from the client secret: up to eight at once and 6 kB, then the oldest
@@ -120,7 +125,12 @@ func NewWeb(config WebConfig) (*Web, error) {
 // to afterwards; only a path of this site is accepted.
 func (web *Web) Start(w http.ResponseWriter, r *http.Request) {
 	secureHeader(w.Header())
-	if web.next(r.RequestURI) == "" {
+	web.start(w, r, pending{trigger: trigger{Start: r.RequestURI}})
+}
+
+// start begins a login. Further options take the place of those of the Config.
+func (web *Web) start(w http.ResponseWriter, r *http.Request, p pending, further ...flows.StartOption) {
+	if web.next(p.trigger) == "" {
 		web.fail(w, r, wrongNext(), "")
 		return
 	}
@@ -128,15 +138,15 @@ func (web *Web) Start(w http.ResponseWriter, r *http.Request) {
 	if web.config.StartOptions != nil {
 		options = web.config.StartOptions(r)
 	}
-	begun, err := web.config.Flow.Start(options...)
+	begun, err := web.config.Flow.Start(slices.Concat(options, further)...)
 	if err == nil {
-		err = web.keep(w, r, begun)
+		err = web.keep(w, r, begun, p)
 	}
 	switch {
 	case errors.Is(err, errNext):
 		web.fail(w, r, wrongNext(), "")
 	case err != nil:
-		web.fail(w, r, unavailable(err), r.RequestURI)
+		web.fail(w, r, unavailable(err), p.again())
 	default:
 		redirect(w, begun.URL())
 	}

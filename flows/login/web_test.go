@@ -17,7 +17,6 @@ import (
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/flows/login"
-	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -32,6 +31,7 @@ type portal struct {
 	mu   sync.Mutex
 	now  time.Time
 	told []error
+	page http.HandlerFunc // at /page; nil means one that requires a login
 }
 
 func (p *portal) clock() time.Time {
@@ -75,17 +75,44 @@ func newPortal(t *testing.T, change func(*login.WebConfig)) *portal {
 	mux.HandleFunc("/login", web.Start)
 	mux.HandleFunc("/cb", web.Callback)
 	mux.HandleFunc("/logout", web.Logout)
+	mux.HandleFunc("/link", web.Link)
+	mux.HandleFunc("/page", func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		page := p.page
+		p.mu.Unlock()
+		page(w, r)
+	})
+	p.require(login.Demand{})
 	mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) {
-		set, err := web.Session(r)
+		session, err := web.Session(r)
 		if err != nil {
 			http.Error(w, "error", http.StatusInternalServerError)
 			return
 		}
-		for _, token := range set.All() {
+		if session == nil {
+			return
+		}
+		for _, token := range session.Tokens.All() {
 			_, _ = io.WriteString(w, token.AccessToken)
 		}
 	})
 	return p
+}
+
+// require makes /page require a demand.
+func (p *portal) require(demand login.Demand) {
+	p.serve(func(w http.ResponseWriter, r *http.Request) {
+		if session, ok := p.web.Require(w, r, demand); ok {
+			_, _ = io.WriteString(w, "the page of "+session.Tokens.All()[0].IdentityID)
+		}
+	})
+}
+
+// serve sets the handler of /page.
+func (p *portal) serve(page http.HandlerFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.page = page
 }
 
 // visitor is a browser that shows every answer instead of following it.
@@ -288,8 +315,8 @@ func TestWeb_Hooks(t *testing.T) {
 		c.StartOptions = func(r *http.Request) []flows.StartOption {
 			return []flows.StartOption{flows.WithAuthorization(apierror.AuthorizationParameters{Prompt: r.URL.Query().Get("prompt")})}
 		}
-		c.OnLogin = func(_ *http.Request, set tokens.Set, _ *idtoken.Claims) error {
-			known = set
+		c.OnLogin = func(_ *http.Request, result *login.Result) error {
+			known = result.Tokens
 			return errTest
 		}
 		c.EndGlobusSession, c.Home = true, "/bye"

@@ -9,13 +9,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/flows/login"
-	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -53,10 +53,10 @@ func newGlobus(t *testing.T, change func(*login.WebConfig)) *globus {
 			}
 			return nil
 		}
-		c.OnLogin = func(_ *http.Request, set tokens.Set, _ *idtoken.Claims) error {
+		c.OnLogin = func(_ *http.Request, result *login.Result) error {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			g.logins = append(g.logins, set)
+			g.logins = append(g.logins, result.Tokens)
 			if g.refuse {
 				return errTest
 			}
@@ -73,25 +73,52 @@ func newGlobus(t *testing.T, change func(*login.WebConfig)) *globus {
 // loginAs logs in at a path of the portal, which starts a login.
 func (g *globus) loginAs(v visitor, username, start string) page {
 	g.t.Helper()
-	callback, err := g.server.Login(g.t.Context(), username, v.get(start).header.Get("Location"))
+	return g.callback(v, g.server.Browser(username), v.get(start), nil)
+}
+
+// callback logs in where a page has sent the browser, and returns the response to the
+// callback. It leaves out some parameters of the login.
+func (g *globus) callback(v visitor, at atGlobus, sent page, without []string) page {
+	g.t.Helper()
+	target, err := url.Parse(sent.header.Get("Location"))
+	if err != nil || sent.status != http.StatusSeeOther || !strings.HasPrefix(target.Path, "/v2/oauth2/authorize") {
+		g.t.Fatalf("no login: %v", sent)
+	}
+	query := target.Query()
+	for _, name := range without {
+		query.Del(name)
+	}
+	target.RawQuery = query.Encode()
+	callback, err := at(g.t.Context(), target.String())
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	return v.get(callback.String())
 }
 
-// session is what the browser's session holds.
+// atGlobus is a browser that is signed in as a user.
+type atGlobus = func(ctx context.Context, authorizeURL string) (*url.URL, error)
+
+// session returns the tokens of the browser's session.
 func (g *globus) session(v visitor) tokens.Set {
+	g.t.Helper()
+	if session := g.whole(v); session != nil {
+		return session.Tokens
+	}
+	return tokens.Set{}
+}
+
+func (g *globus) whole(v visitor) *login.Session {
 	g.t.Helper()
 	r := httptest.NewRequestWithContext(g.t.Context(), http.MethodGet, g.URL, nil)
 	for _, cookie := range v.Jar.Cookies(r.URL) {
 		r.AddCookie(cookie)
 	}
-	set, err := g.web.Session(r)
+	session, err := g.web.Session(r)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return set
+	return session
 }
 
 // active counts the tokens of a set that the service still takes.
@@ -207,18 +234,44 @@ func TestWebCallback_RevocationFails(t *testing.T) {
 	}
 }
 
-// A browser that leaves during the exchange leaves nothing alive.
+// impatientSessions end with the context.
+type impatientSessions struct{ login.Sessions }
+
+func (s impatientSessions) Take(ctx context.Context, key string) ([]byte, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return s.Sessions.Take(ctx, key)
+}
+
+func (s impatientSessions) Add(ctx context.Context, key string, data []byte, expiry time.Time) (bool, error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	return s.Sessions.Add(ctx, key, data, expiry)
+}
+
+// A browser that leaves during the exchange leaves no tokens behind that are neither
+// kept nor revoked.
 func TestWebCallback_BrowserLeavesDuringExchange(t *testing.T) {
 	t.Parallel()
+	for _, refuse := range []bool{true, false} {
+		testBrowserLeaves(t, refuse)
+	}
+}
+
+func testBrowserLeaves(t *testing.T, refuse bool) {
+	t.Helper()
 	var leave context.CancelFunc
 	g := newGlobus(t, func(c *login.WebConfig) {
+		c.Sessions = impatientSessions{&login.MemorySessions{}}
 		record := c.OnLogin
-		c.OnLogin = func(r *http.Request, set tokens.Set, claims *idtoken.Claims) error {
+		c.OnLogin = func(r *http.Request, result *login.Result) error {
 			leave()
-			return record(r, set, claims)
+			return record(r, result)
 		}
 	})
-	g.refuse = true
+	g.refuse = refuse
 	start := httptest.NewRecorder()
 	g.web.Start(start, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/login", nil))
 	callback, err := g.server.Login(t.Context(), "alice@lab.example.org", start.Header().Get("Location"))
@@ -231,6 +284,10 @@ func TestWebCallback_BrowserLeavesDuringExchange(t *testing.T) {
 	for _, cookie := range start.Result().Cookies() {
 		r.AddCookie(cookie)
 	}
-	g.web.Callback(httptest.NewRecorder(), r)
-	g.wantActive("refused", g.logins[0], false)
+	w := httptest.NewRecorder()
+	g.web.Callback(w, r)
+	g.wantActive("the login", g.logins[0], !refuse)
+	if kept := w.Code == http.StatusSeeOther; kept == refuse {
+		t.Errorf("status %d", w.Code)
+	}
 }
