@@ -79,7 +79,13 @@ func (g *globus) Resources(context.Context) []func() resource.Resource {
 	return all
 }
 
-func (g *globus) DataSources(context.Context) []func() datasource.DataSource { return nil }
+func (g *globus) DataSources(context.Context) []func() datasource.DataSource {
+	all := []func() datasource.DataSource{func() datasource.DataSource { return wellKnownScopes{} }}
+	for _, l := range lookups() {
+		all = append(all, func() datasource.DataSource { return &found{lookup: l} })
+	}
+	return all
+}
 
 func (g *globus) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{func() ephemeral.EphemeralResource { return &temporaryCredential{} }}
