@@ -15,6 +15,7 @@ import (
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/consents"
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -48,7 +49,7 @@ func (a *App) Format(state fmt.State, _ rune) { a.config.Format(state, 'v') }
 // NewUser makes the app of a person. It checks the configuration, makes no request
 // and reads no store.
 func NewUser(config Config) (_ *App, err error) {
-	defer prefix("new user", &err)
+	defer prefix.Add(&err, "app: new user")
 	if config.ClientSecret != "" && config.RedirectURI == "" && config.Login == nil {
 		return nil, errors.New("the RedirectURI is empty; a client with a secret needs one, or a Login that brings its own")
 	}
@@ -68,7 +69,7 @@ func NewUser(config Config) (_ *App, err error) {
 // credentials. It gets new tokens when they expire. NewService
 // checks the configuration, makes no request and reads no store.
 func NewService(config Config) (_ *App, err error) {
-	defer prefix("new service", &err)
+	defer prefix.Add(&err, "app: new service")
 	switch {
 	case config.ClientSecret == "":
 		return nil, errors.New("the ClientSecret is empty; a program without one is a user's")
@@ -110,7 +111,7 @@ func newApp(config Config, service bool) (*App, error) {
 // The error is that of ctx, which bounds the wait, unless it has ended before, as after Ctrl-C:
 // then Close waits for at most 75 seconds, which is longer than a request takes.
 func (a *App) Close(ctx context.Context) (err error) {
-	defer prefix("close", &err)
+	defer prefix.Add(&err, "app: close")
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -136,7 +137,7 @@ func (a *App) Close(ctx context.Context) (err error) {
 // not be found out: the store cannot be read, or the consents cannot be
 // fetched, which are checked when the scopes of a person's app have dependencies.
 func (a *App) LoginRequired(ctx context.Context) (err error) {
-	defer prefix("check login", &err)
+	defer prefix.Add(&err, "app: check login")
 	return a.loginRequired(ctx)
 }
 
@@ -151,7 +152,7 @@ func (a *App) loginRequired(ctx context.Context) error {
 // AddScopes adds to what the app needs. The next call that needs a token logs in if
 // they have not been granted.
 func (a *App) AddScopes(more ...scopes.Scope) (err error) {
-	defer prefix("add scopes", &err)
+	defer prefix.Add(&err, "app: add scopes")
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	merged, err := scopes.Merge(a.scopes, more)
@@ -181,7 +182,7 @@ func (a *App) wanted() scopes.List {
 
 // Tokens returns what is stored, usable or not.
 func (a *App) Tokens(ctx context.Context) (_ tokens.Set, err error) {
-	defer prefix("stored tokens", &err)
+	defer prefix.Add(&err, "app: stored tokens")
 	return a.config.Store.Load(ctx, a.key)
 }
 
@@ -203,7 +204,7 @@ func (a *App) TokenSource(resourceServer string) tokens.Source {
 // error, an *apierror.Error that is apierror.ErrAuthorizationRequired, or is
 // resolved; see [Config.RedriveGAREs].
 func (a *App) HTTPClient(ctx context.Context, resourceServer string, hosts ...string) (_ *http.Client, err error) {
-	defer prefix(fmt.Sprintf("HTTP client for %q", resourceServer), &err)
+	defer prefix.Add(&err, fmt.Sprintf("app: HTTP client for %q", resourceServer))
 	s, err := a.source(resourceServer)
 	if err != nil {
 		return nil, err

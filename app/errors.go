@@ -29,10 +29,3 @@ var (
 func required(reason error, format string, args ...any) error {
 	return fmt.Errorf("%w: %w: %s", tokens.ErrLoginRequired, reason, fmt.Sprintf(format, args...))
 }
-
-// prefix says what an exported method was called for.
-func prefix(verb string, err *error) {
-	if *err != nil {
-		*err = fmt.Errorf("app: %s: %w", verb, *err)
-	}
-}

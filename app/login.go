@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -55,7 +56,7 @@ func (o LoginOptions) forced() bool {
 //
 // Errors: those of [Config.Login] and its flow; those of the store; [ErrIdentityMismatch].
 func (a *App) Login(ctx context.Context, options LoginOptions) (err error) {
-	defer prefix("log in", &err)
+	defer prefix.Add(&err, "app: log in")
 	if foreign := a.foreign(options.Authorization.RequiredScopes); len(foreign) > 0 {
 		return fmt.Errorf("the scopes %s are not among those of the app: AddScopes adds them", strings.Join(foreign, " "))
 	}

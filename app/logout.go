@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -23,7 +24,7 @@ type LogoutOptions struct {
 // and refresh token of every resource server. After an error the login that
 // could not be ended is still there, unless [LogoutOptions.Forget].
 func (a *App) Logout(ctx context.Context, options LogoutOptions) (err error) {
-	defer prefix("log out", &err)
+	defer prefix.Add(&err, "app: log out")
 	want, err := names(a.wanted())
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -18,7 +19,7 @@ import (
 // usable token; [ErrIdentity] when a verified ID token names another identity than the
 // client. The request is retried as globusauth.RetryPolicy says.
 func (c Config) ClientCredentials(ctx context.Context, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
-	defer prefix("client credentials", &err)
+	defer prefix.Add(&err, "flows: client credentials")
 	self, err := c.confidential()
 	if err == nil {
 		err = c.Scopes.Validate()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -27,7 +28,7 @@ type DependentOptions struct {
 // scopes to ask for in Authorization; apierror.ErrInvalidGrant when the caller's
 // token has expired or is revoked; [ErrToken] when no token of the response is usable.
 func (c Config) DependentTokens(ctx context.Context, token string, options DependentOptions, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
-	defer prefix("dependent tokens", &err)
+	defer prefix.Add(&err, "flows: dependent tokens")
 	self, err := c.confidential()
 	switch {
 	case err != nil:

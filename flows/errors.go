@@ -3,7 +3,6 @@ package flows
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // CheckError is the check that refused a login or a response. Compare with errors.Is,
@@ -40,29 +39,6 @@ var (
 func refuse(check CheckError, format string, args ...any) error {
 	return fmt.Errorf("%w: %s", check, fmt.Sprintf(format, args...))
 }
-
-// prefix puts the operation before an error where it leaves the package, in place of
-// the prefix of the package below.
-func prefix(operation string, err *error) {
-	if *err != nil {
-		*err = &operationError{operation, *err}
-	}
-}
-
-type operationError struct {
-	operation string
-	cause     error
-}
-
-func (e *operationError) Error() string {
-	text := e.cause.Error()
-	for _, below := range []string{"globusauth: ", "idtoken: ", "scopes: ", "tokens: "} {
-		text = strings.TrimPrefix(text, below)
-	}
-	return "flows: " + e.operation + ": " + text
-}
-
-func (e *operationError) Unwrap() error { return e.cause }
 
 // redactedError hides a cause whose text holds a secret from everything but
 // errors.Is and errors.As.

@@ -10,6 +10,7 @@ import (
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/internal/redact"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -50,7 +51,7 @@ func isCallbackParameter(name string) bool {
 // when the keys for it could not be had. After an exchange the code is already used:
 // start a new login.
 func (l Login) Finish(ctx context.Context, callback url.Values) (_ tokens.Set, _ *idtoken.Claims, err error) {
-	defer prefix("finish login", &err)
+	defer prefix.Add(&err, "flows: finish login")
 	s, err := l.current()
 	if err == nil {
 		err = s.checkCallback(callback)
@@ -67,7 +68,7 @@ func (l Login) Finish(ctx context.Context, callback url.Values) (_ tokens.Set, _
 // login. Any other login is refused, since its callback has to be checked by
 // [Login.Finish]. Results and errors are those of Finish.
 func (l Login) FinishCode(ctx context.Context, code string) (_ tokens.Set, _ *idtoken.Claims, err error) {
-	defer prefix("finish login", &err)
+	defer prefix.Add(&err, "flows: finish login")
 	s, err := l.current()
 	if err == nil && s.flow.RedirectURI != s.flow.codePage() {
 		err = refuse(ErrState, "a code alone is not sufficient for this redirect URI; use the whole address that the browser shows after the login (Finish)")

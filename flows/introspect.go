@@ -8,6 +8,7 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -47,7 +48,7 @@ func (i Introspection) HasScope(scope scopes.Scope) bool {
 // token is for. A token that is expired, revoked, unknown or meant for others is
 // not an error: its Introspection is not Active.
 func (c Config) Introspect(ctx context.Context, token string, options IntrospectOptions, opts ...globusauth.CallOption) (_ *Introspection, err error) {
-	defer prefix("introspect token", &err)
+	defer prefix.Add(&err, "flows: introspect token")
 	self, err := c.confidential()
 	switch {
 	case err != nil:

@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 const (
@@ -86,7 +88,7 @@ type stored struct {
 // A party that can read it and the code can take the tokens; one that can replace it can
 // log the person in as another user.
 func (l Login) MarshalStorage() (_ []byte, err error) {
-	defer prefix("store login", &err)
+	defer prefix.Add(&err, "flows: store login")
 	if l.held == nil {
 		return nil, errZeroLogin
 	}
@@ -105,7 +107,7 @@ func (c client) storedForm() stored {
 // another, and that a Config with the same Auth, ClientID and RedirectURI had
 // started. The error is [ErrStored] or [ErrExpired], and holds nothing of data.
 func (c Config) Resume(data []byte) (_ Login, err error) {
-	defer prefix("resume login", &err)
+	defer prefix.Add(&err, "flows: resume login")
 	f, err := c.forLogin()
 	if err != nil {
 		return Login{}, err

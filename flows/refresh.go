@@ -8,6 +8,7 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -27,7 +28,7 @@ import (
 // the one before may be revoked. The request is retried only if it cannot have used
 // the token.
 func (c Config) Refresh(ctx context.Context, current tokens.Token, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
-	defer prefix("refresh token", &err)
+	defer prefix.Add(&err, "flows: refresh token")
 	self, err := c.client()
 	if err != nil {
 		return tokens.Set{}, err
@@ -73,7 +74,7 @@ func (c Config) Refresh(ctx context.Context, current tokens.Token, opts ...globu
 // does not end the access tokens that came from it: revoke the access token first,
 // then the refresh token.
 func (c Config) Revoke(ctx context.Context, token string, opts ...globusauth.CallOption) (err error) {
-	defer prefix("revoke token", &err)
+	defer prefix.Add(&err, "flows: revoke token")
 	self, err := c.client()
 	if err != nil {
 		return err

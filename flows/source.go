@@ -11,6 +11,7 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -20,7 +21,7 @@ import (
 // are filled in, and Grant must be nil. Tokens of several people need a Namespace
 // each in config.Key.
 func (c Config) Source(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
-	defer prefix("token source", &err)
+	defer prefix.Add(&err, "flows: token source")
 	self, err := c.client()
 	if err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func (c Config) Source(config tokens.RefreshingConfig) (_ *tokens.Refreshing, er
 // of its Key, IdentityID, Grant and Now are filled in, and Refresh must be nil. Tokens
 // of people who logged in to the same client need another Namespace in config.Key.
 func (c Config) ClientCredentialsSource(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
-	defer prefix("token source", &err)
+	defer prefix.Add(&err, "flows: token source")
 	self, err := c.confidential()
 	if err == nil {
 		err = c.Scopes.Validate()
@@ -75,7 +76,7 @@ func (c client) source(config tokens.RefreshingConfig, renew func(*tokens.Refres
 // host is that of client. Requests end with their context; there is no other limit
 // on their time unless the caller sets Timeout.
 func HTTPClient(client *globusauth.Client, config tokens.TransportConfig) (_ *http.Client, err error) {
-	defer prefix("HTTP client", &err)
+	defer prefix.Add(&err, "flows: HTTP client")
 	if client == nil {
 		return nil, errors.New("the client is nil")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -101,7 +102,7 @@ func WithParameter(name, value string) StartOption {
 // The scopes must be well-formed (the error is one of package scopes), the
 // redirect URI one that keeps the code to this client.
 func (c Config) Start(options ...StartOption) (_ Login, err error) {
-	defer prefix("start login", &err)
+	defer prefix.Add(&err, "flows: start login")
 	f, err := c.forLogin()
 	if err != nil {
 		return Login{}, err

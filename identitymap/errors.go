@@ -3,6 +3,8 @@ package identitymap
 import (
 	"errors"
 	"strconv"
+
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 // ErrNotFound means that a key has no identity, as far as the map's credentials
@@ -17,7 +19,7 @@ type KeyError struct {
 	Err error
 }
 
-func (e *KeyError) Error() string { return "identitymap: " + quote(e.Key) + ": " + e.Err.Error() }
+func (e *KeyError) Error() string { return "identitymap: " + quote(e.Key) + ": " + prefix.Trim(e.Err) }
 
 // Unwrap returns Err.
 func (e *KeyError) Unwrap() error { return e.Err }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 const (
@@ -160,9 +162,7 @@ func NewRefreshing(config RefreshingConfig) (*Refreshing, error) {
 
 // prefix says which token an error is about.
 func (r *Refreshing) prefix(err *error) {
-	if *err != nil {
-		*err = fmt.Errorf("tokens: token for %q: %w", r.config.ResourceServer, *err)
-	}
+	prefix.Add(err, fmt.Sprintf("tokens: token for %q", r.config.ResourceServer))
 }
 
 // Token returns a token that is not due for renewal; from memory if it can, from

@@ -10,6 +10,7 @@ import (
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -92,6 +93,9 @@ func from(sentinel, err error) string {
 
 // cause is the text of the first error that says more than what was attempted.
 func cause(err error) string {
+	if called, ok := errors.AsType[*prefix.Error](err); ok && strings.HasPrefix(err.Error(), "app: ") {
+		err = called.Unwrap() // the user called the command
+	}
 	for reflect.TypeOf(err) == reflect.TypeOf(fmt.Errorf("%w", io.EOF)) {
 		inner := errors.Unwrap(err)
 		if !strings.HasSuffix(err.Error(), ": "+inner.Error()) {
