@@ -262,12 +262,22 @@ func TestDocument_OperationsFollowConventions(t *testing.T) {
 				if len(op.Tags) != 1 || doc.Tags.Get(op.Tags[0]) == nil {
 					t.Errorf("tags %q: want exactly one that the document describes", op.Tags)
 				}
+				checkVerb(t, op)
 				checkSecurity(t, doc, op)
 				checkParameters(t, slices.Concat(item.Parameters, op.Parameters))
 				checkRequest(t, op)
 				checkResponses(t, op)
 			})
 		}
+	}
+}
+
+func checkVerb(t *testing.T, op *openapi3.Operation) {
+	t.Helper()
+	extension := op.Extensions["x-cli"]
+	verb, _ := extension.(map[string]any)
+	if use, _ := verb["use"].(string); use == "" && extension != false {
+		t.Errorf("x-cli is %v: want the name of the verb of globus-auth, as in {use: project list}, or false for none", extension)
 	}
 }
 

@@ -16,8 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/globusauth/globusauth/authtest"
-	_ "github.com/globusauth/globusauth/cmd/globus-auth/internal/cli" // what is built
+	"github.com/globusauth/globusauth/cmd/globus-auth/internal/cli"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
@@ -30,7 +32,10 @@ var (
 	built sync.Once
 )
 
-func TestMain(m *testing.M) {
+// testMain removes what was built after the tests.
+type testMain struct{ *testing.M }
+
+func (m testMain) Run() int {
 	dir, err := os.MkdirTemp("", "globus-auth")
 	if err != nil {
 		panic(err)
@@ -39,9 +44,16 @@ func TestMain(m *testing.M) {
 	if runtime.GOOS == "windows" {
 		bin += ".exe"
 	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	defer func() { _ = os.RemoveAll(dir) }()
+	return m.M.Run()
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(testMain{m}, map[string]func(){
+		"globus-auth": func() {
+			os.Exit(cli.Run(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Getenv))
+		},
+	})
 }
 
 // machine is a home directory, an environment, and a service in place of Globus Auth.

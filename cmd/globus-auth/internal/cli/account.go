@@ -168,8 +168,9 @@ func (r *runner) errNotLoggedIn(config app.Config) error {
 	return failf("no login is stored%s: run %q first", which, "globus-auth login --client-id ID")
 }
 
-// client returns a client with the access token of the environment, or of the stored login.
-func (r *runner) client(ctx context.Context) (*globusauth.Client, error) {
+// client returns a client with the access token of the environment, or of the stored login, which
+// needs the given scopes.
+func (r *runner) client(ctx context.Context, needed ...string) (*globusauth.Client, error) {
 	if token := r.getenv(tokenVariable); token != "" {
 		return r.newClient(globusauth.Bearer(token))
 	}
@@ -177,9 +178,25 @@ func (r *runner) client(ctx context.Context) (*globusauth.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.needs(needed); err != nil {
+		return nil, err
+	}
 	// A login that is not sufficient is reported before anything else.
 	if _, err := a.TokenSource(scopes.AuthResourceServer).Token(ctx); err != nil {
 		return nil, err
 	}
 	return a.AuthClient(), nil
+}
+
+// needs says which scopes a login lacks. A client that acts as itself gets them.
+func (a *account) needs(needed []string) error {
+	if a.config.ClientSecret != "" {
+		return a.AddScopes(scopes.Of(needed...)...)
+	}
+	for _, scope := range needed {
+		if _, err := a.set.ByScopes(scopes.Scope(scope)); err != nil {
+			return failf("the login lacks the scope %s: run %q", scope, "globus-auth login --client-id "+a.config.ClientID+" --scopes "+scope)
+		}
+	}
+	return nil
 }

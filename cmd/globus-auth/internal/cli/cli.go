@@ -114,9 +114,10 @@ func (r *runner) close(ctx context.Context) {
 func (r *runner) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "globus-auth",
-		Short: "Log in to Globus Auth, inspect it, and test against an emulator of it",
+		Short: "Log in to Globus Auth, administer it, and test against an emulator of it",
 		Long: `globus-auth logs people in to Globus Auth, prints tokens, looks up identities,
-scopes and consents, and runs a test double (emulator) of the service.
+scopes and consents, manages projects with their clients and policies, and runs
+a test double (emulator) of the service.
 
 Start with "globus-auth quickstart": it shows a whole login, without a network.
 
@@ -162,14 +163,30 @@ Environment:
 	flags.StringVar(&r.secretFile, "client-secret-file", "", "`file` with the secret of the client, which then acts as itself")
 	flags.StringVar(&r.baseURL, "base-url", "", "`URL` of the service, such as an emulator (default the environment's)")
 	flags.BoolVar(&r.verbose, "verbose", false, "show the whole chain of an error")
-	root.AddCommand(
-		r.quickstart(), r.emulator(), r.login(), r.whoami(), r.logout(), r.tokens(), r.token(), r.identities(), r.guard(),
-		group("session", "Show or renew the authentications of the login", r.sessionShow(), r.sessionUpdate()),
-		group("scopes", "Work with scope strings", r.scopesParse()),
-		group("consents", "Show the consents of an identity", r.consentsTree()),
+	root.AddGroup(
+		&cobra.Group{ID: logins, Title: "Logins and tokens:"},
+		&cobra.Group{ID: lookups, Title: "Identities, scopes and consents:"},
+		&cobra.Group{ID: administration, Title: "Projects and what is in them:"},
+		&cobra.Group{ID: service, Title: "Operations of the service:"},
+		&cobra.Group{ID: programs, Title: "Programs:"},
 	)
+	add := func(groupID string, commands ...*cobra.Command) {
+		for _, command := range commands {
+			command.GroupID = groupID
+		}
+		root.AddCommand(commands...)
+	}
+	add(logins, r.login(), r.whoami(), r.logout(), r.tokens(), r.token(),
+		group("session", "Show or renew the authentications of the login", r.sessionShow(), r.sessionUpdate()))
+	add(lookups, r.identities(), group("scopes", "Work with scope strings", r.scopesParse()),
+		group("consents", "Show the consents of an identity", r.consentsTree()))
+	add(programs, r.quickstart(), r.emulator(), r.guard())
+	r.addVerbs(root)
 	return root
 }
+
+// Groups of commands in the help.
+const logins, lookups, administration, service, programs = "logins", "lookups", "administration", "service", "programs"
 
 // group is a command that has nothing but subcommands.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {

@@ -48,7 +48,7 @@ it signs in any user without a password.`,
 	flags.StringVar(&o.publicURL, "public-url", "", "address at which clients reach it, if different from --listen")
 	flags.StringVar(&o.seed, "seed", "", "YAML file with the users, clients and so on to start with; - is standard input (default a built-in set)")
 	flags.StringVar(&o.save, "save", "", "state file, loaded if it exists; written at most once a second and at the end")
-	o.format = formatFlag(command, "json", "text")
+	o.format = choiceFlag(command, "format", "json", "output format", "json", "text")
 	o.log = choiceFlag(command, "log", "text", "format of the request log on standard error", "text", "json", "none")
 	o.login = choiceFlag(command, "login", "", "when to show the login page: auto (never) or page (always) (default browsers only)", "auto", "page")
 	flags.BoolVar(&o.config.Deterministic, "deterministic", false, "use the same IDs and tokens in every run")

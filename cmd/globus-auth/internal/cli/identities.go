@@ -28,7 +28,7 @@ func (r *runner) identities() *cobra.Command {
 line on standard input.
 
 The output has the order of the keys. The format jsonl prints each object as
-soon as it is known; table and json print at the end. The field "key" of an
+soon as it is known; the others print at the end. The field "key" of an
 object is the key that found it.
 
 A key that is not found is reported on standard error, and the exit code is 1
@@ -37,7 +37,7 @@ it has, and the exit code is 130.`,
 		Example: `  globus-auth identities alice@example.edu go@globusid.org
   globus-auth identities --format jsonl < usernames.txt > people.jsonl`,
 	}
-	l.format = formatFlag(command, "table", "json", "jsonl")
+	l.output = outputFlags(command)
 	command.Flags().BoolVar(&l.missingOK, "missing-ok", false, "exit with 0 even if some keys are not found")
 	command.Flags().BoolVar(&provision, "provision", false, "create an identity for each username that has none")
 	command.RunE = func(cmd *cobra.Command, args []string) error {
@@ -63,7 +63,7 @@ it has, and the exit code is 130.`,
 // lookup is one run of the verb.
 type lookup struct {
 	*runner
-	format    *choice
+	output    *output
 	missingOK bool
 
 	readErr                error // of standard input
@@ -130,7 +130,7 @@ func (l *lookup) run(ctx context.Context, results iter.Seq2[string, identitymap.
 			break
 		}
 	}
-	if err := l.end(); err != nil {
+	if err := l.end(ctx); err != nil {
 		return err
 	}
 	counts := fmt.Sprintf("%d found, %d not found", l.found, l.missing)
@@ -153,7 +153,7 @@ func (l *lookup) run(ctx context.Context, results iter.Seq2[string, identitymap.
 func (l *lookup) take(p person) error {
 	l.found++
 	l.inARow = 0
-	if l.format.value == "jsonl" {
+	if l.output.streams() {
 		return printJSON(l.Out, p, "")
 	}
 	l.people = append(l.people, p)
@@ -161,15 +161,15 @@ func (l *lookup) take(p person) error {
 }
 
 // end prints what was kept.
-func (l *lookup) end() error {
-	if l.format.value == "jsonl" || l.format.value == "table" && l.found == 0 {
+func (l *lookup) end(ctx context.Context) error {
+	if l.output.streams() || l.output.format.value == "table" && l.output.filter == nil && l.found == 0 {
 		return nil
 	}
 	rows := table{{"USERNAME", "ID", "NAME", "ORGANIZATION", "STATUS"}}
 	for _, p := range l.people {
 		rows.row(p.Username, p.ID, p.Name, p.Organization, string(p.Status))
 	}
-	return l.print(l.format, l.people, rows)
+	return l.print(ctx, l.output, l.people, rows)
 }
 
 // fail reports an error, once for all keys of one request, and whether to give up: the service

@@ -22,7 +22,7 @@ identities are shown if the token has the scope view_identity_set, which login
 requests by default.`,
 		Args: exactArgs,
 	}
-	format := formatFlag(command, "table", "json")
+	output := outputFlags(command)
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		client, err := r.client(cmd.Context())
 		if err != nil {
@@ -42,7 +42,7 @@ requests by default.`,
 			list = append(list, a)
 			rows.row(a.Username, a.ID, a.LastAuthenticated)
 		}
-		return r.print(format, list, rows)
+		return r.print(cmd.Context(), output, list, rows)
 	}
 	return command
 }

@@ -27,7 +27,7 @@ func (r *runner) tokens() *cobra.Command {
 themselves are secrets; the command token prints one.`,
 		Args: exactArgs,
 	}
-	format := formatFlag(command, "table", "json")
+	output := outputFlags(command)
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := r.stored(cmd.Context())
 		if err != nil {
@@ -50,7 +50,7 @@ themselves are secrets; the command token prints one.`,
 			}
 			rows.row(info.ResourceServer, expires, refreshable, info.Scope)
 		}
-		return r.print(format, list, rows)
+		return r.print(cmd.Context(), output, list, rows)
 	}
 	return command
 }

@@ -17,7 +17,7 @@ func (r *runner) whoami() *cobra.Command {
 claims of the userinfo endpoint.`,
 		Args: exactArgs,
 	}
-	format := formatFlag(command, "text", "json")
+	output := outputFlags(command)
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		client, err := r.client(cmd.Context())
 		if err != nil {
@@ -46,7 +46,7 @@ claims of the userinfo endpoint.`,
 				rows.row("Linked identity:", fmt.Sprintf("%s (%s)", linked.Username, linked.Sub))
 			}
 		}
-		return r.print(format, json.RawMessage(response.Body), rows)
+		return r.print(cmd.Context(), output, json.RawMessage(response.Body), rows)
 	}
 	return command
 }

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// property is a field of a JSON object.
+type property struct {
+	name  string
+	value json.RawMessage
+}
+
+// properties returns the fields of an object in their order, none for another value.
+func properties(text json.RawMessage) []property {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+		return nil
+	}
+	var list []property
+	for decoder.More() {
+		name, err := decoder.Token()
+		var value json.RawMessage
+		if err != nil || decoder.Decode(&value) != nil {
+			return nil
+		}
+		list = append(list, property{name.(string), value}) //nolint:forcetypeassert // the keys of an object
+	}
+	return list
+}
+
+// records returns the resources of a response: those in the list of its envelope, the one in its
+// envelope, or the whole.
+func records(document json.RawMessage) (list []json.RawMessage, several bool) {
+	if json.Unmarshal(document, &list) == nil && list != nil {
+		return list, true
+	}
+	var content []json.RawMessage
+	for _, p := range properties(document) {
+		if p.name != "included" {
+			content = append(content, p.value)
+		}
+	}
+	if len(content) == 1 {
+		if json.Unmarshal(content[0], &list) == nil && list != nil {
+			return list, true
+		}
+		if len(properties(content[0])) > 0 {
+			return content, false
+		}
+	}
+	return []json.RawMessage{document}, false
+}
+
+// text is a JSON value as a cell of a table.
+func text(value json.RawMessage) string {
+	var word string
+	var list []string
+	switch {
+	case len(value) == 0 || string(value) == "null":
+		return ""
+	case json.Unmarshal(value, &word) == nil:
+		return word
+	case json.Unmarshal(value, &list) == nil:
+		return strings.Join(list, ", ")
+	}
+	var compact bytes.Buffer
+	if json.Compact(&compact, value) != nil {
+		return string(value)
+	}
+	return compact.String()
+}
