@@ -115,7 +115,7 @@ func (p *portal) serve(page http.HandlerFunc) {
 	p.page = page
 }
 
-// visitor is a browser that shows every answer instead of following it.
+// visitor is a browser that returns every response and does not follow redirects.
 type visitor struct {
 	*http.Client
 	portal *portal
