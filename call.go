@@ -103,7 +103,7 @@ func (c *Client) send(client *http.Client, op operation, req *http.Request, buil
 	if op.retry != retrySafe {
 		x.http.Transport = c.fresh
 	}
-	for name, value := range map[string]string{"User-Agent": c.headers.userAgent, "X-Globus-Client-Info": c.headers.clientInfo} {
+	for name, value := range map[string]string{"User-Agent": c.userAgent, "X-Globus-Client-Info": c.clientInfo} {
 		if req.Header.Get(name) == "" {
 			req.Header.Set(name, value)
 		}

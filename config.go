@@ -1,6 +1,7 @@
 package globusauth
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -14,10 +15,6 @@ import (
 	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/internal/origin"
 )
-
-// NoTimeout as [Config.Timeout] sets no limit on one attempt of a request; the
-// caller's context still ends it.
-const NoTimeout time.Duration = -1
 
 const (
 	defaultTimeout   = 60 * time.Second
@@ -54,7 +51,8 @@ type Config struct {
 	// of [Client.HTTPClient].
 	HTTPClient *http.Client
 	// Timeout limits one attempt of a request, response included; zero means
-	// 60 s, [NoTimeout] none. An HTTPClient's own shorter one is kept.
+	// 60 s, negative no limit but the caller's context. An HTTPClient's own shorter one
+	// is kept.
 	Timeout time.Duration
 	// RootCAs replaces the system's certificate authorities. It cannot be
 	// combined with HTTPClient.
@@ -100,18 +98,18 @@ type Config struct {
 type Client struct {
 	baseURL     string
 	issuer      string
-	address     string // the base URL and where it comes from, for people
-	verifiers   *verifiers
+	address     string            // the base URL and where it comes from, for people
+	verifier    *idtoken.Verifier // of the ID tokens for any client
 	origin      string
 	environment string
-	allowHTTP   bool
 	credentials *Credentials
 	follow      *http.Client      // follows redirects within the origin
 	stay        *http.Client      // hands redirects back
 	fresh       http.RoundTripper // opens a connection for each request
 	maxBody     int64
 	retry       RetryPolicy
-	headers     identification
+	userAgent   string
+	clientInfo  string
 	logger      *slog.Logger
 	now         func() time.Time
 	random      func() float64 // spreads the retries
@@ -121,16 +119,12 @@ type Client struct {
 // argument and sends no request.
 func New(config Config) (*Client, error) {
 	c := &Client{
-		environment: config.Environment,
+		environment: cmp.Or(config.Environment, Production),
 		credentials: config.Credentials,
-		allowHTTP:   config.UnsafeAllowHTTP,
-		maxBody:     config.MaxResponseBytes,
-		logger:      config.Logger,
+		maxBody:     cmp.Or(config.MaxResponseBytes, defaultMaxBody),
+		logger:      cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
 		now:         config.Now,
 		random:      rand.Float64,
-	}
-	if c.environment == "" {
-		c.environment = Production
 	}
 	base := config.BaseURL
 	if base == "" {
@@ -152,21 +146,14 @@ func New(config Config) (*Client, error) {
 		}
 		c.issuer = config.Issuer
 	}
-	c.verifiers = newVerifiers(config.IDTokens)
-	if c.headers, err = identify(config.AppName, config.AppVersion); err != nil {
+	if c.userAgent, c.clientInfo, err = identify(config.AppName, config.AppVersion); err != nil {
 		return nil, err
 	}
-	switch {
-	case c.maxBody < 0:
+	if c.maxBody < 0 {
 		return nil, errors.New("globusauth: Config.MaxResponseBytes is negative")
-	case c.maxBody == 0:
-		c.maxBody = defaultMaxBody
 	}
 	if c.now == nil {
 		c.now = time.Now
-	}
-	if c.logger == nil {
-		c.logger = slog.New(slog.DiscardHandler)
 	}
 	if c.retry, err = config.Retry.normal(); err != nil {
 		return nil, err
@@ -179,15 +166,14 @@ func New(config Config) (*Client, error) {
 		return nil, err
 	}
 	c.setHTTPClient(client)
-	if _, err := c.newVerifier("any client"); err != nil {
+	if c.verifier, err = idtoken.New(idtoken.Config{
+		Issuer: c.issuer, ClientID: "any", HTTPClient: c.HTTPClient(), ConfigurationURL: c.baseURL + ".well-known/openid-configuration",
+		Now: c.now, UnsafeAllowHTTP: config.UnsafeAllowHTTP, Options: config.IDTokens,
+	}); err != nil {
 		return nil, fmt.Errorf("globusauth: Config.IDTokens: %w", err)
 	}
 	if config.UnsafeSkipTLSVerify {
-		warn := config.Logger
-		if warn == nil {
-			warn = slog.Default()
-		}
-		warn.Warn("globusauth: certificates of the service are not verified; a party on the network can steal tokens", "service", c.address)
+		cmp.Or(config.Logger, slog.Default()).Warn("globusauth: certificates of the service are not verified; a party on the network can steal tokens", "service", c.address)
 	}
 	return c, nil
 }
@@ -256,15 +242,7 @@ func (c *Client) setHTTPClient(client *http.Client) {
 }
 
 func (c *Config) httpClient() (*http.Client, error) {
-	timeout := c.Timeout
-	switch {
-	case timeout == 0:
-		timeout = defaultTimeout
-	case timeout == NoTimeout:
-		timeout = 0
-	case timeout < 0:
-		return nil, errors.New("globusauth: Config.Timeout is negative; use NoTimeout for no limit")
-	}
+	timeout := max(cmp.Or(c.Timeout, defaultTimeout), 0)
 	if c.HTTPClient != nil {
 		if c.RootCAs != nil || c.UnsafeSkipTLSVerify {
 			return nil, errors.New("globusauth: Config.HTTPClient has its own TLS settings; remove RootCAs and UnsafeSkipTLSVerify, or HTTPClient")

@@ -107,7 +107,7 @@ func parseTimeout(value string) (time.Duration, error) {
 	case err != nil || math.IsNaN(seconds) || math.IsInf(seconds, 0):
 		return 0, fmt.Errorf("%q is not a number of seconds", value)
 	case seconds == -1:
-		return NoTimeout, nil
+		return -1, nil
 	case seconds <= 0:
 		return 0, fmt.Errorf("%q must be positive, or -1 for no limit", value)
 	case seconds > math.MaxInt64/float64(time.Second):

@@ -33,33 +33,24 @@ var moduleVersion = sync.OnceValue(func() string { //nolint:gochecknoglobals // 
 	return strings.TrimPrefix(version, "v")
 })
 
-// identification is the headers that identify the sender.
-type identification struct{ userAgent, clientInfo string }
-
-func identify(appName, appVersion string) (identification, error) {
+// identify returns the headers User-Agent and X-Globus-Client-Info.
+func identify(appName, appVersion string) (userAgent, clientInfo string, err error) {
 	for field, value := range map[string]string{"AppName": appName, "AppVersion": appVersion} {
 		if err := checkProductWord(value); err != nil {
-			return identification{}, fmt.Errorf("globusauth: Config.%s: %w", field, err)
+			return "", "", fmt.Errorf("globusauth: Config.%s: %w", field, err)
 		}
 	}
-	if appName == "" && appVersion != "" {
-		return identification{}, fmt.Errorf("globusauth: Config.AppVersion %q without AppName", appVersion)
+	userAgent, clientInfo = "globusauth-go/"+Version(), "product=globusauth-go,version="+Version()
+	switch {
+	case appName == "" && appVersion == "":
+	case appName == "":
+		return "", "", fmt.Errorf("globusauth: Config.AppVersion %q without AppName", appVersion)
+	case appVersion == "":
+		userAgent, clientInfo = userAgent+" ("+appName+")", clientInfo+";product="+appName
+	default:
+		userAgent, clientInfo = userAgent+" ("+appName+" "+appVersion+")", clientInfo+";product="+appName+",version="+appVersion
 	}
-	id := identification{
-		userAgent:  "globusauth-go/" + Version(),
-		clientInfo: "product=globusauth-go,version=" + Version(),
-	}
-	if appName == "" {
-		return id, nil
-	}
-	app, info := appName, ";product="+appName
-	if appVersion != "" {
-		app += " " + appVersion
-		info += ",version=" + appVersion
-	}
-	id.userAgent += " (" + app + ")"
-	id.clientInfo += info
-	return id, nil
+	return userAgent, clientInfo, nil
 }
 
 // checkProductWord refuses separators of the two headers.

@@ -7,8 +7,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,40 +52,50 @@ func TestClientNow(t *testing.T) {
 	}
 }
 
-// All copies of a client share one verifier for each client ID, which fetches the keys
-// once.
-func TestClientIDTokenVerifier_IsShared(t *testing.T) {
+// The keys are fetched once, whichever clients the tokens are for and whichever copy is asked.
+func TestClientIDTokenVerifier_SharesKeys(t *testing.T) {
 	t.Parallel()
-	client, err := globusauth.New(globusauth.Config{})
+	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const n = 20
-	found := make([]*idtoken.Verifier, n)
-	var wait sync.WaitGroup
-	for i := range n {
-		wait.Go(func() {
-			copied := client.WithCredentials(globusauth.Basic("a", "b"))
-			verifier, err := copied.IDTokenVerifier("client")
-			if err != nil {
-				t.Error(err)
+	var fetched atomic.Int32
+	var base string
+	client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, r *http.Request) {
+		fetched.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == "/keys" {
+			_, _ = fmt.Fprintf(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","x":%q}]}`, base64.RawURLEncoding.EncodeToString(public))
+			return
+		}
+		_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":"%s/keys","id_token_signing_alg_values_supported":["EdDSA"]}`, base, base)
+	})
+	base = client.Issuer()
+	for _, id := range []string{"a", "b", "a"} {
+		verifier, err := client.WithCredentials(globusauth.Basic("a", "b")).IDTokenVerifier(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for audience, accepted := range map[string]bool{id: true, "another": false} {
+			_, err := verifier.Verify(t.Context(), signed(private, base, audience, time.Now().Add(time.Minute)), idtoken.Expect{NoNonce: true})
+			if (err == nil) != accepted {
+				t.Errorf("client %s, audience %s: %v", id, audience, err)
 			}
-			found[i] = verifier
-		})
-	}
-	wait.Wait()
-	for i := range found {
-		if found[i] == nil || found[i] != found[0] {
-			t.Errorf("verifier %d is another one", i)
 		}
 	}
-	other, err := client.IDTokenVerifier("another")
-	if err != nil || other == found[0] {
-		t.Errorf("another client's verifier is its own: %t, %v", other != found[0], err)
+	if got := fetched.Load(); got != 2 {
+		t.Errorf("%d requests, want one for the configuration and one for the keys", got)
 	}
 	if _, err := client.IDTokenVerifier(""); err == nil || !strings.Contains(err.Error(), "ClientID") {
 		t.Errorf("no client ID: %v", err)
 	}
+}
+
+// signed is an ID token that was issued a minute before its expiry.
+func signed(key ed25519.PrivateKey, issuer, audience string, expiry time.Time) string {
+	encoded := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA"}`)) + "." + base64.RawURLEncoding.EncodeToString(
+		fmt.Appendf(nil, `{"iss":%q,"aud":%q,"sub":"alice","iat":%d,"exp":%d}`, issuer, audience, expiry.Add(-time.Minute).Unix(), expiry.Unix()))
+	return encoded + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(key, []byte(encoded)))
 }
 
 // Every verifier has a copy of the configured options, and New checks them.
@@ -112,10 +123,7 @@ func TestConfigIDTokens_ReachTheVerifier(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify := func(expiry time.Time) error {
-		encoded := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA"}`)) + "." + base64.RawURLEncoding.EncodeToString(
-			fmt.Appendf(nil, `{"iss":"https://auth.globus.org","aud":"client","sub":"alice","iat":1800000000,"exp":%d}`, expiry.Unix()))
-		raw := encoded + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private, []byte(encoded)))
-		_, err := verifier.Verify(t.Context(), raw, idtoken.Expect{NoNonce: true})
+		_, err := verifier.Verify(t.Context(), signed(private, "https://auth.globus.org", "client", expiry), idtoken.Expect{NoNonce: true})
 		return err
 	}
 	if err := verify(now.Add(time.Second)); err != nil {

@@ -1,6 +1,7 @@
 package globusauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,19 +49,10 @@ const (
 
 // normal returns the policy with its defaults filled in.
 func (p RetryPolicy) normal() (RetryPolicy, error) {
-	switch {
-	case p.MaxRetries == 0:
-		p.MaxRetries = defaultRetries
-	case p.MaxRetries < 0:
-		p.MaxRetries = 0
-	}
-	switch {
-	case p.MaxDelay < 0:
+	if p.MaxDelay < 0 {
 		return p, errors.New("globusauth: Config.Retry.MaxDelay is negative")
-	case p.MaxDelay == 0:
-		p.MaxDelay = defaultMaxDelay
 	}
-	return p, nil
+	return RetryPolicy{MaxRetries: max(cmp.Or(p.MaxRetries, defaultRetries), 0), MaxDelay: cmp.Or(p.MaxDelay, defaultMaxDelay)}, nil
 }
 
 // delay returns how long to wait before retry n.

@@ -77,7 +77,7 @@ func (e *Error) read(root object, jsonAPI bool) {
 	_, hasCode := root.text("code")
 	_, hasMessage := root.text("message")
 	e.Code, e.Message = common(parts, Detail.code), joinMessages(parts)
-	if fromRoot := hasCode && !(jsonAPI && len(documents) > 0); fromRoot {
+	if fromRoot := hasCode && (!jsonAPI || len(documents) == 0); fromRoot {
 		e.Code = root.line("code", maxName)
 		if hasMessage {
 			e.Message, e.RequestID = root.line("message", maxMessage), root.line("request_id", maxName)
@@ -185,7 +185,7 @@ func (o object) list(name string) []object {
 func (o object) detail(jsonAPI bool) Detail {
 	message := "title"
 	for _, name := range []string{"detail", "message"} {
-		if _, ok := o.text(name); ok && !(jsonAPI && name == "message") {
+		if _, ok := o.text(name); ok && (!jsonAPI || name != "message") {
 			message = name
 		}
 	}

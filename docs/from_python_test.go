@@ -163,7 +163,7 @@ func fromPython(
 	use(idtoken.Options{JWKS: document})
 	// IDTokenDecoder.store_jwk: pinned keys; nothing is fetched
 	use(globusauth.Config{IDTokens: idtoken.Options{JWKS: document}})
-	// IDTokenDecoder.for_globus_app: each client shares one verifier for each client ID
+	// IDTokenDecoder.for_globus_app: the verifiers of a client share its keys
 	use(auth.IDTokenVerifier(id))
 
 	// ## Identities and consents

@@ -63,7 +63,7 @@ func (s *service) clientWith(tb fataler, retry globusauth.RetryPolicy) *globusau
 	client, err := globusauth.New(globusauth.Config{
 		Credentials: globusauth.Bearer("a-token"),
 		HTTPClient:  &http.Client{Transport: s},
-		Timeout:     globusauth.NoTimeout,
+		Timeout:     -1,
 		Retry:       retry,
 	})
 	if err != nil {

@@ -40,17 +40,17 @@ func (v *Verifier) checkAudience(claims *document) error {
 	if len(claims.Audience) == 0 {
 		return refuse("aud", "the token names no audience")
 	}
-	if !slices.Contains(claims.Audience, v.keys.config.ClientID) {
+	if !slices.Contains(claims.Audience, v.clientID) {
 		return refuse("aud", "the token is for %s, not for %s; it was issued to another client",
-			quote(strings.Join(claims.Audience, " ")), quote(v.keys.config.ClientID))
+			quote(strings.Join(claims.Audience, " ")), quote(v.clientID))
 	}
 	for _, other := range claims.Audience {
-		if other != v.keys.config.ClientID {
+		if other != v.clientID {
 			return refuse("aud", "the token is for %s as well, which this client does not trust", quote(other))
 		}
 	}
-	if claims.AuthorizedParty != "" && claims.AuthorizedParty != v.keys.config.ClientID {
-		return refuse("azp", "the token was issued to %s, not to %s", quote(claims.AuthorizedParty), quote(v.keys.config.ClientID))
+	if claims.AuthorizedParty != "" && claims.AuthorizedParty != v.clientID {
+		return refuse("azp", "the token was issued to %s, not to %s", quote(claims.AuthorizedParty), quote(v.clientID))
 	}
 	return nil
 }

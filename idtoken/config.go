@@ -86,7 +86,7 @@ func New(config Config) (verifier *Verifier, err error) {
 		return nil, err
 	}
 	c.HTTPClient = boundedClient(c.HTTPClient)
-	verifier = &Verifier{keys: source{config: c, allowed: algorithms}}
+	verifier = &Verifier{clientID: c.ClientID, keys: &source{config: c, allowed: algorithms}}
 	if c.Options.JWKS != nil {
 		keys, err := parseKeys(c.Options.JWKS)
 		if err != nil {

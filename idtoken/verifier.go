@@ -11,11 +11,22 @@ import (
 // is safe for concurrent use; parallel calls share nothing that is locked while the
 // keys are fresh.
 type Verifier struct {
-	keys source // and the configuration
+	clientID string
+	keys     *source // and the configuration
 	// known is the header of the last good token. A provider's headers are the same
 	// as long as its key is, and the same text need not be parsed again.
 	known atomic.Pointer[header]
 }
+
+// ForClient returns a verifier of the tokens for another client, which shares the keys.
+func (v *Verifier) ForClient(clientID string) (*Verifier, error) {
+	if clientID == "" {
+		return nil, errNoClientID
+	}
+	return &Verifier{clientID: clientID, keys: v.keys}, nil
+}
+
+var errNoClientID = errors.New("idtoken: ClientID is empty; it is the audience that tokens are checked for")
 
 // Verify checks an ID token and returns its claims.
 //

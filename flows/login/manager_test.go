@@ -78,7 +78,7 @@ func TestManagerLogin_ContextEndsAndServiceHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{Server: unreachable(), codes: map[string]url.Values{}}
 		flow := p.native(t)
-		client, err := globusauth.New(globusauth.Config{BaseURL: p.URL, HTTPClient: hanging(), Timeout: globusauth.NoTimeout})
+		client, err := globusauth.New(globusauth.Config{BaseURL: p.URL, HTTPClient: hanging(), Timeout: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
