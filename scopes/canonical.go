@@ -10,37 +10,19 @@ import (
 // required scope before an optional one of the same name, every scope with all
 // its dependencies wherever it stands, single spaces. Two graphs that mean the
 // same give the same text, and parsing it gives an equal graph.
-func (g *Graph) String() string {
-	text, _ := g.canonical()
-	return text
-}
+func (g *Graph) String() string { return g.List().String() }
 
 // List returns the canonical text of each scope at the top level, sorted; joined
 // they are the same as [Graph.String]. An empty graph gives nil.
 func (g *Graph) List() List {
-	text, ends := g.canonical()
+	p := printer{graph: g, sorted: make([][]edge, len(g.names))}
 	var list List
-	start := 0
-	for _, end := range ends {
-		list = append(list, Scope(text[start:end]))
-		start = end + 1
+	for _, root := range g.sortedOut(0) {
+		p.text = p.text[:0]
+		p.write(root)
+		list = append(list, Scope(p.text))
 	}
 	return list
-}
-
-// canonical returns the text and where each root ends in it.
-func (g *Graph) canonical() (text string, ends []int) {
-	p := printer{graph: g, sorted: make([][]edge, len(g.names))}
-	p.text.Grow(g.size)
-	roots := g.sortedOut(0)
-	for i, e := range roots {
-		if i > 0 {
-			p.text.WriteByte(' ')
-		}
-		p.write(e)
-		ends = append(ends, p.text.Len())
-	}
-	return p.text.String(), ends
 }
 
 func (g *Graph) sortedOut(from int32) []edge {
@@ -67,8 +49,8 @@ func btoi(b bool) int {
 }
 
 type printer struct {
-	text   strings.Builder
 	graph  *Graph
+	text   []byte
 	sorted [][]edge // dependencies by node, sorted at the first visit
 }
 
@@ -76,21 +58,21 @@ type printer struct {
 // the length of the text were limited when the graph was made.
 func (p *printer) write(e edge) {
 	if e.optional {
-		p.text.WriteByte('*')
+		p.text = append(p.text, '*')
 	}
-	p.text.WriteString(p.graph.names[e.to])
+	p.text = append(p.text, p.graph.names[e.to]...)
 	if len(p.graph.out(e.to+1)) == 0 {
 		return
 	}
 	if p.sorted[e.to] == nil {
 		p.sorted[e.to] = p.graph.sortedOut(e.to + 1)
 	}
-	p.text.WriteByte('[')
+	p.text = append(p.text, '[')
 	for i, dependency := range p.sorted[e.to] {
 		if i > 0 {
-			p.text.WriteByte(' ')
+			p.text = append(p.text, ' ')
 		}
 		p.write(dependency)
 	}
-	p.text.WriteByte(']')
+	p.text = append(p.text, ']')
 }

@@ -14,7 +14,6 @@ type Graph struct {
 	names []string
 	start []int32 // edges of node n are edges[start[n+1]:start[n+2]], roots edges[:start[1]]
 	edges []edge
-	size  int // of the canonical text
 }
 
 // Node is one place of a scope in a [Graph]: at the top level or as a dependency.
@@ -72,7 +71,8 @@ func (g *Graph) out(from int32) []edge {
 func (b *builder) finish() (*Graph, error) {
 	g := &Graph{names: b.names}
 	g.group(b.edges)
-	if err := b.measure(g); err != nil {
+	m := measurer{builder: b, graph: g, sizes: make([]size, len(g.names)+1)}
+	if err := m.visit(0, edge{element: -1}); err != nil {
 		return nil, err
 	}
 	return g, nil
@@ -121,23 +121,12 @@ func (g *Graph) group(edges []edge) {
 	g.start, g.edges = start, sorted[:kept]
 }
 
-// measure says how large the graph is when it is written out in full, and refuses
-// one with a cycle or beyond the limits.
-func (b *builder) measure(g *Graph) error {
-	m := measurer{builder: b, graph: g, sizes: make([]size, len(g.names)+1)}
-	if err := m.visit(0, edge{element: -1}); err != nil {
-		return err
-	}
-	g.size = m.sizes[0].length
-	return nil
-}
-
 // size is how large a scope is with its dependencies: the zero value before it is known.
 type size struct {
 	length, depth int
 }
 
-// measurer visits every scope once, depth first.
+// measurer visits every scope once, depth first, and refuses a cycle and what exceeds the limits.
 type measurer struct {
 	*builder
 

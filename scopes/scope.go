@@ -75,14 +75,11 @@ type List []Scope
 // String returns the elements joined by one space, as they are: the value of the
 // scope parameter of a request. It does not parse; see [List.Validate].
 func (l List) String() string {
-	var b strings.Builder
+	texts := make([]string, len(l))
 	for i, s := range l {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(string(s))
+		texts[i] = string(s)
 	}
-	return b.String()
+	return strings.Join(texts, " ")
 }
 
 // Validate checks a list that is to be requested: it is not empty, every element
