@@ -52,17 +52,17 @@ func TestStore_ConnectionFails(t *testing.T) {
 		"load": "SELECT data FROM ", "acquire": "WITH taken", "extend": "held_until > '-infinity'",
 		"commit": "SET data = $6", "erase": "RETURNING set_config", "release": "WITH created AS (DELETE",
 	} {
-		for _, fault := range []string{"cut before", "cut after", "half closed", "swallowed", "response swallowed"} {
+		for _, fault := range fleettest.Faults() {
 			t.Run(step+" "+fault, func(t *testing.T) {
 				t.Parallel()
 				_, config := shared.tables(t)
-				proxy := newProxy(t, shared.port)
-				store, err := pgstore.Open(newPool(t, shared.urlAt(proxy.port(), "postgres")), config, testLease, time.Second)
+				proxy := fleettest.NewProxy(t, fmt.Sprintf("127.0.0.1:%d", shared.port))
+				store, err := pgstore.Open(newPool(t, shared.urlAt(proxy.Addr().Port, "postgres")), config, testLease, time.Second)
 				if err != nil {
 					t.Fatal(err)
 				}
 				put(t, store, one(t, "A"))
-				proxy.failAt(text, fault)
+				proxy.FailAt(text, fault)
 				calls := 0
 				got, err := store.Update(t.Context(), aKey(), func(current tokens.Set) (tokens.Set, error) {
 					if calls++; !current.Equal(one(t, "A")) {
@@ -80,8 +80,8 @@ func TestStore_ConnectionFails(t *testing.T) {
 					t.Errorf("Delete: %v", err)
 				}
 				holds(t, store, tokens.Set{})
-				if proxy.failures() != 1 {
-					t.Errorf("%d failures", proxy.failures())
+				if proxy.Failures() != 1 {
+					t.Errorf("%d failures", proxy.Failures())
 				}
 			})
 		}

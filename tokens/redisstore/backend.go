@@ -16,21 +16,22 @@ import (
 // The scripts of a login. KEYS are its tokens and its lease; ARGV[1] is the version
 // that the lease is held under.
 const (
-	// DEL is here so that a server or an ACL that allows no writes fails before an update begins.
+	// SET fails here, before an update begins, where the server is full, a replica or cannot write.
 	acquireScript = `
 local held = redis.call('GET', KEYS[2])
 if held and held ~= ARGV[1] then return 0 end
 local data = redis.call('GET', KEYS[1])
-redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return {data}`
 	extendScript = `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[2], ARGV[2])`
+	// DEL comes first: a script that has written is not refused for want of memory.
 	commitScript = `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
 if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
-return redis.call('DEL', KEYS[2])`
+return 1`
 	releaseScript = `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[2])`

@@ -14,11 +14,13 @@ import (
 
 // permanent are the replies that stay the same until a person changes something, and what to do.
 func permanent(err error) (advice string) {
+	const rights = "the user may not do this: allow it +get +set +del +pexpire +getdel +scan +eval +evalsha on the keys with the prefix"
 	for prefix, advice := range map[string]string{
-		"WRONGPASS": "the user name or password is wrong: set Username and Password in the client's options",
-		"NOAUTH":    "the server wants a password: set Password in the client's options",
-		"NOPERM":    "the user may not do this: allow it +get +set +del +pexpire +getdel +scan +eval +evalsha on the keys with the prefix",
-		"WRONGTYPE": "the key holds the data of another program: choose another Prefix",
+		"WRONGPASS":                     "the user name or password is wrong: set Username and Password in the client's options",
+		"NOAUTH":                        "the server wants a password: set Password in the client's options",
+		"NOPERM":                        rights,
+		"The user executing the script": rights,
+		"WRONGTYPE":                     "the key holds the data of another program: choose another Prefix",
 	} {
 		if redis.HasErrorPrefix(err, prefix) {
 			return advice

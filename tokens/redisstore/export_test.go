@@ -2,8 +2,11 @@ package redisstore
 
 import "time"
 
-// WithLease makes the lease of a store shorter than that of a fleet.
-func (c Config) WithLease(lease time.Duration) Config {
-	c.lease = lease
+// With makes the lease of a store, and the time of a command, shorter than those of a fleet.
+func (c Config) With(lease, timeout time.Duration) Config {
+	c.lease, c.timeout = lease, timeout
 	return c
 }
+
+// The hashes of the scripts, which are what the client sends.
+var AcquireHash, ExtendHash, CommitHash, ReleaseHash = acquire.Hash(), extend.Hash(), commit.Hash(), release.Hash()

@@ -21,7 +21,8 @@ type Config struct {
 	// "globusauth:". Programs with different prefixes share nothing.
 	Prefix string
 
-	lease time.Duration // zero means that of package lease
+	// Those of package lease, where they are zero.
+	lease, timeout time.Duration
 }
 
 func (c Config) check(client redis.UniversalClient) (Config, error) {
@@ -68,7 +69,7 @@ func New(client redis.UniversalClient, config Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: new: %w", err)
 	}
-	return &Store{lease.New(lease.Kind{Package: "redisstore", Backend: &backend{client, config.Prefix}, Lease: config.lease})}, nil
+	return &Store{lease.New(lease.Kind{Package: "redisstore", Backend: &backend{client, config.Prefix}, Lease: config.lease, Timeout: config.timeout})}, nil
 }
 
 // Load returns what is stored under key. See [tokens.Store].

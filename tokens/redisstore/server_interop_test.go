@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/fleettest"
@@ -29,6 +30,7 @@ const testLease = 300 * time.Millisecond
 var shared *server
 
 func TestMain(m *testing.M) {
+	logging.Disable() // go-redis writes to the standard error
 	fleettest.Main(openPlace)
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "redisstore")
@@ -50,7 +52,7 @@ func TestMain(m *testing.M) {
 func openPlace(_, place string) (tokens.Store, error) {
 	prefix, address, _ := strings.Cut(place, " ")
 	client := redis.NewClient(&redis.Options{Addr: address, ContextTimeoutEnabled: true})
-	return redisstore.New(client, redisstore.Config{Prefix: prefix}.WithLease(testLease))
+	return redisstore.New(client, redisstore.Config{Prefix: prefix}.With(testLease, 0))
 }
 
 // server is a redis-server on a free loopback port, with its data in a folder.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/internal/change"
 )
 
 const (
@@ -284,21 +285,28 @@ func (s *Store) release(ctx context.Context, h *held) {
 
 // commit stores the result of an update, also when ctx has ended. It tries for
 // waitTimeout: what was received may be stored nowhere else. Where the lease was
-// lost, it takes it again, and stores the result unless another update has stored one.
+// lost, it takes it again, and stores the tokens that no other update has replaced meanwhile.
 func (s *Store) commit(ctx context.Context, h *held, data []byte) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), waitTimeout)
 	defer cancel()
 	before, lost := h.data, false
+	var notWhole error // where another update has stored a part
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		var stored bool
 		var err error
 		if lost {
 			if err = s.take(ctx, h); err == nil {
-				switch {
-				case same(h.data, data):
-					return nil // by a statement whose response was lost
-				case !same(h.data, before):
-					return errNewer
+				if same(h.data, data) {
+					return notWhole // stored, by a statement whose response was lost
+				}
+				if !same(h.data, before) {
+					var whole bool
+					if data, whole, err = rebase(h, before, data); err != nil {
+						return err
+					}
+					if before = h.data; !whole {
+						notWhole = errNewer
+					}
 				}
 				lost = false
 			}
@@ -312,13 +320,33 @@ func (s *Store) commit(ctx context.Context, h *held, data []byte) error {
 		switch {
 		case stored:
 			h.version = "" // nothing to release
-			return nil
+			return notWhole
 		case err == nil:
 			lost, h.version = true, rand.Text()
 		case s.kind.Backend.Permanent(err) || !sleep(ctx, pause):
 			return fmt.Errorf("what was received is stored nowhere: %w", err)
 		}
 	}
+}
+
+// rebase makes the change from before to after to what another update has stored. It
+// fails if nothing of the change can be made.
+func rebase(h *held, before, after []byte) (data []byte, whole bool, err error) {
+	var sets [3]tokens.Set
+	for i, data := range [][]byte{h.data, before, after} {
+		if sets[i], err = decode(h.key, data); err != nil {
+			return nil, false, fmt.Errorf("%w (%w)", errNewer, err)
+		}
+	}
+	next, whole, err := change.On(sets[0], sets[1], sets[2])
+	if err == nil && next.Equal(sets[0]) {
+		err = errNewer
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	data, err = encode(next)
+	return data, whole, err
 }
 
 func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
@@ -344,7 +372,7 @@ func attempt(ctx context.Context, limit time.Duration, statement func(context.Co
 	defer cancel()
 	err := statement(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("the database did not respond within %v: is it reachable, and are enough connections free?", limit)
+		return fmt.Errorf("the database did not respond within %v: is it reachable, with or without TLS as the client has it, and are enough connections free?", limit)
 	}
 	return err
 }

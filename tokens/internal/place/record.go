@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/internal/change"
 )
 
 // record is a change that is written into a temporary file before it is made, so
@@ -94,27 +95,6 @@ func (f File) leftovers() ([]record, error) {
 	return found, nil
 }
 
-// on makes the change to a set, for each resource server whose token is still the
-// one that was replaced.
-func (r record) on(current tokens.Set) (tokens.Set, error) {
-	var list []tokens.Token
-	servers := map[string]bool{}
-	for _, token := range append(current.All(), r.After.All()...) {
-		servers[token.ResourceServer] = true
-	}
-	for server := range servers {
-		token, _ := current.ByResourceServer(server)
-		before, _ := r.Before.ByResourceServer(server)
-		if token == before {
-			token, _ = r.After.ByResourceServer(server)
-		}
-		if token.AccessToken != "" {
-			list = append(list, token)
-		}
-	}
-	return tokens.NewSet(list...)
-}
-
 // pending returns a set with the changes that processes wrote down and did not make.
 func (f File) pending(namespace string, current tokens.Set) tokens.Set {
 	left, _ := f.leftovers() // of a directory that cannot be listed, nothing can be found
@@ -122,7 +102,7 @@ func (f File) pending(namespace string, current tokens.Set) tokens.Set {
 		if !r.whole || r.Namespace != namespace {
 			continue
 		}
-		if next, err := r.on(current); err == nil {
+		if next, _, err := change.On(current, r.Before.Set, r.After.Set); err == nil {
 			current = next
 		}
 	}
@@ -142,7 +122,7 @@ func (s *Store) adopt(ctx context.Context, file File) error {
 			if err != nil {
 				return err
 			}
-			next, err := r.on(current)
+			next, _, err := change.On(current, r.Before.Set, r.After.Set)
 			if err == nil && !next.Equal(current) {
 				err = s.write(ctx, file, r.Namespace, current, next)
 			}

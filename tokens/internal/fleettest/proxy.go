@@ -1,11 +1,8 @@
-//go:build interop
-
-package pgstore_test
+package fleettest
 
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -13,8 +10,8 @@ import (
 	"time"
 )
 
-// proxy is a network between the store and PostgreSQL that fails once.
-type proxy struct {
+// Proxy is a network between a store and its server that fails once.
+type Proxy struct {
 	listener net.Listener
 	server   string
 
@@ -24,13 +21,14 @@ type proxy struct {
 	failed int
 }
 
-func newProxy(t *testing.T, server int) *proxy {
+// NewProxy listens in front of a server.
+func NewProxy(t *testing.T, server string) *Proxy {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: listener, server: fmt.Sprintf("127.0.0.1:%d", server)}
+	p := &Proxy{listener: listener, server: server}
 	var all sync.WaitGroup
 	t.Cleanup(func() { _ = listener.Close(); all.Wait() })
 	all.Go(func() {
@@ -45,23 +43,30 @@ func newProxy(t *testing.T, server int) *proxy {
 	return p
 }
 
-func (p *proxy) port() int { return p.listener.Addr().(*net.TCPAddr).Port }
+// Addr is the proxy's address.
+func (p *Proxy) Addr() *net.TCPAddr { return p.listener.Addr().(*net.TCPAddr) }
 
-// failAt makes one statement fail.
-func (p *proxy) failAt(step, fault string) {
+// Faults are what a network can do to a statement.
+func Faults() []string {
+	return []string{"cut before", "cut after", "half closed", "swallowed", "response swallowed"}
+}
+
+// FailAt makes the next statement that contains a text fail.
+func (p *Proxy) FailAt(step, fault string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.step, p.fault, p.failed = step, fault, 0
 }
 
-func (p *proxy) failures() int {
+// Failures is how many statements failed since FailAt.
+func (p *Proxy) Failures() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.failed
 }
 
 // faultFor returns the fault of what the client sent, once.
-func (p *proxy) faultFor(sent []byte) string {
+func (p *Proxy) faultFor(sent []byte) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.step == "" || !bytes.Contains(sent, []byte(p.step)) {
@@ -72,7 +77,7 @@ func (p *proxy) faultFor(sent []byte) string {
 	return p.fault
 }
 
-func (p *proxy) serve(client net.Conn) {
+func (p *Proxy) serve(client net.Conn) {
 	server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", p.server)
 	if err != nil {
 		_ = client.Close()
@@ -100,8 +105,8 @@ func (p *proxy) serve(client net.Conn) {
 			}
 		}
 	})
-	// Longer than the store waits. Then pgx learns that the connection is gone, for which
-	// it would wait 15 seconds when the pool is closed.
+	// Longer than the store waits. Then the client learns that the connection is gone, for which
+	// pgx would wait 15 seconds when the pool is closed.
 	silence := func() {
 		_ = client.SetReadDeadline(time.Now().Add(1500 * time.Millisecond))
 		_, _ = io.Copy(io.Discard, client)
