@@ -190,6 +190,8 @@ func (web *Web) again(w http.ResponseWriter, r *http.Request, session *Session, 
 		web.fail(w, r, failure(status, title, "Please log in again, and then repeat what you wanted to do.", errLogin), "")
 	case session != nil && session.asked == p.Asked && web.now().Sub(session.since) < loopTime:
 		web.fail(w, r, failure(status, "This login is not sufficient", "This page requires a login in another way than you have chosen.", errLogin), p.again())
+	case string(text) == "{}": // any login; the Config's own WithAuthorization stays
+		web.start(w, r, p)
 	default:
 		web.start(w, r, p, flows.WithAuthorization(parameters))
 	}

@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -9,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/authtest"
@@ -432,4 +436,62 @@ func TestWebLogin_ServiceDemands(t *testing.T) {
 		g.web.Login(w, r, apierror.AuthorizationParameters{Prompt: "login"})
 	})
 	g.wantLogin("another demand", v.get("/page"), url.Values{"prompt": {"login"}})
+}
+
+// A page that requires any login asks for what every login asks for.
+func TestWebRequire_KeepsStartOptions(t *testing.T) {
+	t.Parallel()
+	g := newGlobus(t, nil)
+	more := url.QueryEscape(scopes.TransferAll.Name())
+	g.wantLogin("page", g.visitor().get("/page?more="+more), url.Values{"scope": {"openid " + scopes.TransferAll.Name()}})
+}
+
+// garbled are sessions that another program has overwritten.
+type garbled struct{ login.Sessions }
+
+func (s garbled) Get(ctx context.Context, key string) ([]byte, error) {
+	data, err := s.Sessions.Get(ctx, key)
+	if data != nil && strings.HasPrefix(key, "session-") {
+		data = []byte(`{"accounts":[{"tokens":"SECRET"}]}`)
+	}
+	return data, err
+}
+
+func TestWebSession_Unreadable(t *testing.T) {
+	t.Parallel()
+	g := newGlobus(t, func(c *login.WebConfig) { c.Sessions = garbled{&login.MemorySessions{}} })
+	v := g.visitor()
+	for range 2 {
+		if back := g.loginAs(v, alice, "/login"); back.status != http.StatusSeeOther {
+			t.Fatalf("callback: %v", back)
+		}
+		g.wantLogin("page", v.get("/page"), nil)
+	}
+	if len(g.errors()) == 0 {
+		t.Error("OnError was not told")
+	}
+	for _, err := range g.errors() {
+		noSecrets(t, "OnError", err.Error())
+	}
+}
+
+// A session has the claims that OnLogin saw.
+func TestWebSession_Claims(t *testing.T) {
+	t.Parallel()
+	var seen login.Account
+	g := newGlobus(t, func(c *login.WebConfig) {
+		c.Flow.Scopes = scopes.List{scopes.AuthOpenID, scopes.AuthProfile, scopes.AuthEmail, scopes.AuthViewIdentitySet}
+		c.OnLogin = func(_ *http.Request, result *login.Result) error {
+			seen = result.Account
+			return nil
+		}
+	})
+	g.server.AddUser(authtest.User{Username: "alice@clinic.example", Email: "a@clinic.example"})
+	g.server.Link(alice, "alice@clinic.example")
+	v := g.visitor()
+	g.loginAs(v, alice, "/login")
+	session := g.whole(v)
+	if diff := cmp.Diff(seen.Claims, session.Claims, cmpopts.IgnoreUnexported(*seen.Claims)); diff != "" || len(seen.Claims.IdentitySet) != 2 || !seen.Tokens.Equal(session.Tokens) {
+		t.Errorf("claims of the session (-seen +kept):\n%s", diff)
+	}
 }
