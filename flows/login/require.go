@@ -13,6 +13,7 @@ import (
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -133,17 +134,18 @@ func (web *Web) Require(w http.ResponseWriter, r *http.Request, demand Demand) (
 
 // check returns what the service says of the token of a session. It says nothing of one
 // that has ended.
-func (web *Web) check(r *http.Request, session *Session, policies []string) (*flows.Introspection, error) {
+func (web *Web) check(r *http.Request, session *Session, policies []string) (_ *flows.Introspection, err error) {
+	defer prefix.Add(&err, "login: check session")
 	token, found := session.Tokens.ByResourceServer(scopes.AuthResourceServer)
 	if !found {
-		return nil, errors.New("login: check session: there is no token for auth.globus.org; Flow.Scopes must have openid")
+		return nil, errors.New("there is no token for auth.globus.org; Flow.Scopes must have openid")
 	}
 	key, _ := web.sessionKey(r)
 	key = digest("check", key+" "+strings.Join(slices.Sorted(slices.Values(policies)), " "))
 	checked := new(flows.Introspection)
 	data, err := web.config.Sessions.Get(r.Context(), key)
 	if err != nil {
-		return nil, fmt.Errorf("login: check session: %w", err)
+		return nil, err
 	}
 	if data != nil && json.Unmarshal(data, checked) == nil {
 		return checked, nil
@@ -152,13 +154,13 @@ func (web *Web) check(r *http.Request, session *Session, policies []string) (*fl
 	defer cancel()
 	checked, err = web.config.Flow.Introspect(ctx, token.AccessToken, flows.IntrospectOptions{IdentitySetDetail: true, SessionInfo: true, Policies: policies})
 	if err != nil {
-		return nil, fmt.Errorf("login: check session: %w", err)
+		return nil, err
 	}
 	if data, err = json.Marshal(checked); err == nil {
 		_, err = web.config.Sessions.Add(ctx, key, data, web.now().Add(checkTime))
 	}
-	if err != nil {
-		web.report(r, fmt.Errorf("login: check session: %w", err))
+	if err != nil { // it costs time only
+		web.report(r, fmt.Errorf("login: keep what the service said of the session: %w", err))
 	}
 	return checked, nil
 }
