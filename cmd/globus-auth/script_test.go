@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"flag"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,11 @@ func TestCommand_Scripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"save": func(ts *testscript.TestScript, _ bool, args []string) { // save NAME: set a variable to what was printed
+				ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+			},
+		},
 		Setup: func(env *testscript.Env) error {
 			double := authtest.NewWith(t, authtest.Config{Deterministic: true, Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }})
 			ready := double.Ready()

@@ -31,26 +31,28 @@ func properties(text json.RawMessage) []property {
 }
 
 // records returns the resources of a response: those in the list of its envelope, the one in its
-// envelope, or the whole.
+// envelope, or the whole. Some responses have both a list and the first of it.
 func records(document json.RawMessage) (list []json.RawMessage, several bool) {
 	if json.Unmarshal(document, &list) == nil && list != nil {
 		return list, true
 	}
-	var content []json.RawMessage
+	var single []json.RawMessage
 	for _, p := range properties(document) {
-		if p.name != "included" {
-			content = append(content, p.value)
+		var items []json.RawMessage
+		switch {
+		case p.name == "included":
+		case json.Unmarshal(p.value, &items) == nil && items != nil && (len(items) == 0 || properties(items[0]) != nil):
+			list = items
+		case properties(p.value) != nil:
+			single = append(single, p.value)
+		default: // it has no envelope
+			return []json.RawMessage{document}, false
 		}
 	}
-	if len(content) == 1 {
-		if json.Unmarshal(content[0], &list) == nil && list != nil {
-			return list, true
-		}
-		if len(properties(content[0])) > 0 {
-			return content, false
-		}
+	if list != nil {
+		return list, true
 	}
-	return []json.RawMessage{document}, false
+	return single, false
 }
 
 // text is a JSON value as a cell of a table.

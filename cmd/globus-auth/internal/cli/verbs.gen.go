@@ -189,6 +189,7 @@ func verbs() []verb {
 			use: "scope create", method: "POST",
 			short:    "Create a scope",
 			long:     "Creates a scope that the client owns as a resource server: one for the client's ID and one for each of its\nregistered host names. The response is in conflict: the SDKs expect `scope`, output of the service shows `scopes`\n(expect both).\n\nA client may use Basic with its own credentials for its own record (seen in other programs; not confirmed).\n",
+			columns:  []string{"id", "scope_string", "name"},
 			security: []alternative{{"bearer", []string{"urn:globus:auth:scope:auth.globus.org:manage_projects"}}, {"basicClient", []string{}}},
 			args: []field{
 				{name: "client_id", help: "The client that owns the scope.", required: true, kind: "string", format: "uuid"},

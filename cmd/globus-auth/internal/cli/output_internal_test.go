@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+func TestRecords_Envelopes(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]struct {
+		several bool
+		items   []string
+	}{
+		`[1,2]`:                                {true, []string{`1`, `2`}},
+		`{"projects":[{"id":"a"},{"id":"b"}]}`: {true, []string{`{"id":"a"}`, `{"id":"b"}`}},
+		`{"projects":[]}`:                      {true, nil},
+		`{"project":{"id":"a"}}`:               {false, []string{`{"id":"a"}`}},
+		`{"client":{"id":"a"},"included":{}}`:  {false, []string{`{"id":"a"}`}},
+		`{"scope":{"id":"a"},"scopes":[{"id":"a"},{"id":"b"}]}`: {true, []string{`{"id":"a"}`, `{"id":"b"}`}},
+		`{"active":false}`:              {false, []string{`{"active":false}`}},
+		`{"claims":["a"],"issuer":"x"}`: {false, []string{`{"claims":["a"],"issuer":"x"}`}},
+		`{"set":[{}],"sub":"x"}`:        {false, []string{`{"set":[{}],"sub":"x"}`}},
+	} {
+		items, several := records(json.RawMessage(document))
+		var got []string
+		for _, item := range items {
+			got = append(got, string(item))
+		}
+		if diff := cmp.Diff(want.items, got); diff != "" || several != want.several {
+			t.Errorf("%s: several %v\n%s", document, several, diff)
+		}
+	}
+}
+
+// Every format prints only what a terminal shows, and YAML reads back as the value.
+func TestPrint_Escapes(t *testing.T) {
+	t.Parallel()
+	const evil = "A\u009b31m\u202eB\x1b[2J\x7fé\U000e0001\u2028: #\ttab"
+	document, err := json.Marshal(map[string]any{"things": []any{map[string]any{evil: evil, "true": "true", "n": 1.5, "lines": "a\nb\x1b"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"table", "json", "jsonl", "yaml", "csv"} {
+		var out bytes.Buffer
+		r := &runner{Streams: Streams{Out: &out}}
+		rows := table{{"NAME"}, {evil}}
+		if err := r.print(t.Context(), &output{format: &choice{value: format}}, json.RawMessage(document), rows); err != nil {
+			t.Fatal(format, err)
+		}
+		for _, c := range out.String() {
+			if c != '\n' && c != '\t' && !unicode.IsPrint(c) {
+				t.Errorf("%s prints %q", format, out.String())
+				break
+			}
+		}
+		if format != "yaml" {
+			continue
+		}
+		var got, want any
+		if err := yaml.Unmarshal(out.Bytes(), &got); err != nil {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+		if err := json.Unmarshal(document, &want); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestTable_FitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	rows := table{{"ID", "NAME", "DOMAINS"}, {"b0000000", "日本語の名前です", strings.Repeat("example.edu, ", 10)}}
+	for columns, want := range map[int]string{
+		0:  "ID        NAME              DOMAINS\nb0000000  日本語の名前です  " + strings.Repeat("example.edu, ", 10) + "\n",
+		40: "ID        NAME              DOMAINS\nb0000000  日本語の名前です  example.edu…\n",
+		31: "ID        NAME         DOMAINS\nb0000000  日本語の名…  example…\n",
+		5:  "ID        NAME      DOMAINS\nb0000000  日本語…   example…\n",
+	} {
+		var out strings.Builder
+		if err := rows.printWithin(&out, columns); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Errorf("%d columns: %s", columns, diff)
+		}
+	}
+}
