@@ -32,14 +32,6 @@ func nothingStored(t *testing.T, store tokens.Store) {
 	keys(t, store)
 }
 
-func everyField(t *testing.T, store tokens.Store) {
-	t.Helper()
-	full := fullToken(t)
-	set := must(tokens.NewSet(full, tokens.Token{AccessToken: "least", ResourceServer: "least"}))
-	put(t, store, aKey(), set)
-	put(t, store, aKey(), set.Without(full.ResourceServer))
-}
-
 // fullToken is a token with a value in every field, so that a store cannot forget a
 // new one.
 func fullToken(t *testing.T) tokens.Token {
@@ -60,19 +52,20 @@ func fullToken(t *testing.T) tokens.Token {
 	return full
 }
 
-// everyFieldCleared: nothing of a token survives in the one that replaces it.
-func everyFieldCleared(t *testing.T, store tokens.Store) {
+// everyField: a field is kept, and one that is cleared does not survive.
+func everyField(t *testing.T, store tokens.Store) {
 	t.Helper()
 	full := fullToken(t)
+	set := must(tokens.NewSet(full, tokens.Token{AccessToken: "least", ResourceServer: "least"}))
+	put(t, store, aKey(), set)
+	put(t, store, aKey(), set.Without(full.ResourceServer))
 	for i := range reflect.TypeFor[tokens.Token]().NumField() {
 		cleared := full
 		reflect.ValueOf(&cleared).Elem().Field(i).SetZero()
-		set, err := tokens.NewSet(cleared)
-		if err != nil {
-			continue // a field that a token must have
+		if set, err := tokens.NewSet(cleared); err == nil { // else a token must have the field
+			put(t, store, aKey(), must(tokens.NewSet(full)))
+			put(t, store, aKey(), set)
 		}
-		put(t, store, aKey(), must(tokens.NewSet(full)))
-		put(t, store, aKey(), set)
 	}
 }
 
@@ -99,28 +92,26 @@ func update(t *testing.T, store tokens.Store) {
 func updateFails(t *testing.T, store tokens.Store) {
 	t.Helper()
 	put(t, store, aKey(), one("A"))
-	cause := errors.New("no")
-	_, err := store.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) { return one("B"), cause })
-	if !errors.Is(err, cause) {
-		t.Errorf("Update returned %v, want what fn returned", err)
-	}
-	holds(t, store, aKey(), one("A"))
-	put(t, store, aKey(), one("C"))
-}
-
-func updatePanics(t *testing.T, store tokens.Store) {
-	t.Helper()
-	put(t, store, aKey(), one("A"))
-	func() {
+	cause := errors.New("on purpose")
+	update := func(fn change) (err error) {
 		defer func() {
-			if got := recover(); got != "on purpose" {
-				t.Errorf("recovered %v, want fn's own panic", got)
+			if panicked, ok := recover().(error); ok {
+				err = panicked
 			}
 		}()
-		_, _ = store.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) { panic("on purpose") })
-	}()
-	holds(t, store, aKey(), one("A"))
-	put(t, store, aKey(), one("B")) // it can be locked again
+		_, err = store.Update(t.Context(), aKey(), fn)
+		return err
+	}
+	for _, fn := range []change{
+		func(tokens.Set) (tokens.Set, error) { return one("B"), cause },
+		func(tokens.Set) (tokens.Set, error) { panic(cause) },
+	} {
+		if err := update(fn); !errors.Is(err, cause) {
+			t.Errorf("Update ended with %v, want the error or panic of fn", err)
+		}
+		holds(t, store, aKey(), one("A"))
+	}
+	put(t, store, aKey(), one("C")) // it can be locked again
 }
 
 func turns(t *testing.T, a, b tokens.Store) {
@@ -152,42 +143,34 @@ func turns(t *testing.T, a, b tokens.Store) {
 	holds(t, a, aKey(), one(strconv.Itoa(goroutines*rounds)))
 }
 
-// waitFor holds an update in one store and tries another.
+// waitFor tries an update in one store during one in another.
 func waitFor(t *testing.T, holder, waiter tokens.Store) {
 	t.Helper()
-	put(t, holder, aKey(), one("A"))
-	held, release := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		_, err := holder.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
-			close(held)
-			<-release
-			return one("B"), nil
+	_, err := holder.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
+		tried := make(chan struct{})
+		wg.Go(func() {
+			defer close(tried)
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if _, err := waiter.Update(ctx, aKey(), refused(t)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("waiting Update: %v, want the context's error", err)
+			}
+			if err := waiter.Delete(ctx, aKey()); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("waiting Delete: %v, want the context's error", err)
+			}
 		})
-		if err != nil {
-			t.Errorf("Update: %v", err)
+		select {
+		case <-tried:
+		case <-time.After(patience):
+			t.Error("Update or Delete waits although its context has ended")
 		}
+		return one("B"), nil
 	})
-	<-held
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	tried := make(chan struct{})
-	wg.Go(func() {
-		defer close(tried)
-		if _, err := waiter.Update(ctx, aKey(), refused(t)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("waiting Update: %v, want the context's error", err)
-		}
-		if err := waiter.Delete(ctx, aKey()); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("waiting Delete: %v, want the context's error", err)
-		}
-	})
-	select {
-	case <-tried:
-	case <-time.After(patience):
-		t.Error("Update or Delete waits although its context has ended")
-	}
-	close(release)
 	wg.Wait()
+	if err != nil {
+		t.Errorf("Update: %v", err)
+	}
 	holds(t, waiter, aKey(), one("B"))
 	put(t, waiter, aKey(), one("C"))
 }

@@ -20,10 +20,8 @@ func Run(t *testing.T, open func(t *testing.T) tokens.Store) {
 	for name, test := range map[string]func(*testing.T, tokens.Store){
 		"nothing stored":                nothingStored,
 		"every field":                   everyField,
-		"every field is cleared":        everyFieldCleared,
 		"update":                        update,
 		"update fails":                  updateFails,
-		"update panics":                 updatePanics,
 		"context ends during an update": contextEndsDuring,
 		"load does not wait":            loadDoesNotWait,
 		"delete":                        deletes,

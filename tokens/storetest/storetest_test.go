@@ -20,7 +20,7 @@ func TestRun_FindsFaults(t *testing.T) {
 	t.Parallel()
 	for fault, part := range map[string]string{
 		"forgets a field":          "every_field",
-		"keeps a cleared field":    "every_field_is_cleared",
+		"keeps a cleared field":    "every_field",
 		"stores despite an error":  "update_fails",
 		"does not lock":            "updates_take_turns",
 		"checks the context late":  "context_ends_during_an_update",
