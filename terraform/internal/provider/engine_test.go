@@ -20,24 +20,17 @@ import (
 	"github.com/globusauth/globusauth/gen"
 )
 
-// home is a home directory with the built provider where tofu finds it without a registry.
-var (
-	home      string
-	installed sync.Once
-)
+var installed sync.Once
 
 const root = "../../.." // of the repository
 
+// install builds the provider into a home directory, where the engine finds it without a registry.
 func install(t *testing.T) {
 	t.Helper()
 	installed.Do(func() {
-		var err error
-		if home, err = os.MkdirTemp("", "terraform"); err != nil {
-			t.Fatal(err)
-		}
 		for _, registry := range []string{"registry.opentofu.org", "registry.terraform.io"} {
 			program := filepath.Join(home, ".terraform.d/plugins", registry, "globusauth/globusauth/0.1.0", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-globusauth")
-			command := exec.Command("go", "build", "-o", program, ".")
+			command := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
 			command.Dir = root + "/terraform"
 			if out, err := command.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)

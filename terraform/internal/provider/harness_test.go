@@ -30,6 +30,9 @@ const (
 // engine is the program tofu or terraform.
 var engine = os.Getenv("TF_ACC_TERRAFORM_PATH")
 
+// home is a home directory with the provider, once a test has installed it.
+var home string
+
 func TestMain(m *testing.M) {
 	if engine == "" {
 		engine, _ = exec.LookPath("tofu")
@@ -43,7 +46,13 @@ func TestMain(m *testing.M) {
 	if strings.Contains(engine, "tofu") {
 		_ = os.Setenv("TF_ACC_PROVIDER_HOST", "registry.opentofu.org")
 	}
-	os.Exit(m.Run())
+	var err error
+	if home, err = os.MkdirTemp("", "terraform"); err != nil {
+		panic(err)
+	}
+	status := m.Run()
+	_ = os.RemoveAll(home)
+	os.Exit(status)
 }
 
 // world is a test double with an administrator.

@@ -1,0 +1,3 @@
+data "globusauth_identities" "administrators" {
+  usernames = ["alice@example.edu", "bob@example.edu"]
+}

@@ -1,0 +1,3 @@
+data "globusauth_identity" "alice" {
+  username = "alice@example.edu"
+}

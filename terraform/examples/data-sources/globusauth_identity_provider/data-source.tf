@@ -1,0 +1,3 @@
+data "globusauth_identity_provider" "university" {
+  domain = "example.edu"
+}

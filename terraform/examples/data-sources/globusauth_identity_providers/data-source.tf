@@ -1,0 +1,3 @@
+data "globusauth_identity_providers" "partners" {
+  domains = ["example.edu", "globusid.org"]
+}

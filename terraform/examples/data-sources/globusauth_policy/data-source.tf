@@ -1,0 +1,3 @@
+data "globusauth_policy" "fresh" {
+  id = globusauth_policy.fresh.id
+}

@@ -1,0 +1,3 @@
+data "globusauth_project" "laboratory" {
+  id = globusauth_project.laboratory.id
+}

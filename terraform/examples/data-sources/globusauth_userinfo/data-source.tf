@@ -1,0 +1,1 @@
+data "globusauth_userinfo" "caller" {}

@@ -1,0 +1,1 @@
+data "globusauth_well_known_scopes" "all" {}
