@@ -17,7 +17,11 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 
+	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/authtest/apptest"
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens/filestore"
 )
 
 var installed sync.Once
@@ -42,8 +46,10 @@ func install(t *testing.T) {
 // session is a directory with configuration, and a shell in it.
 type session struct {
 	*world
-	dir string
-	env map[string]string
+	dir        string
+	env        map[string]string
+	stored     []string        // secrets of a stored login
+	transcript strings.Builder // of all commands
 }
 
 // newSession copies files into a new directory.
@@ -63,6 +69,33 @@ func newSession(t *testing.T, files ...string) *session {
 		s.write(filepath.Base(name), string(text))
 	}
 	return s
+}
+
+// storeLogin logs the administrator in as the command does, and returns the directory of the login.
+func (s *session) storeLogin() string {
+	s.Helper()
+	dir := s.TempDir()
+	store, err := filestore.New(filestore.Config{AppName: "globus-auth", Dir: dir})
+	if err != nil {
+		s.Fatal(err)
+	}
+	config := apptest.Config(s, s.server, "alice@example.edu")
+	config.Store, config.Scopes = store, scopes.List{scopes.AuthManageProjects, scopes.AuthViewIdentities}
+	user, err := app.NewUser(config)
+	if err == nil {
+		err = user.Login(s.Context(), app.LoginOptions{})
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	set, err := user.Tokens(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, token := range set.All() {
+		s.stored = append(s.stored, token.AccessToken, token.RefreshToken)
+	}
+	return dir
 }
 
 func (s *session) write(name, text string) {
@@ -87,6 +120,7 @@ func (s *session) tofu(args ...string) (output string, status int) {
 	if err := command.Run(); err != nil && command.ProcessState == nil {
 		s.Fatal(err)
 	}
+	s.transcript.WriteString(out.String())
 	return out.String(), command.ProcessState.ExitCode()
 }
 
@@ -113,6 +147,7 @@ func TestExample(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, root+"/examples/terraform/main.tf")
 	s.env["TF_VAR_administrators"] = `["alice@example.edu"]`
+	s.env["GLOBUS_AUTH_ACCESS_TOKEN"], s.env["GLOBUS_AUTH_STORE_DIR"] = "", s.storeLogin()
 	s.env["TF_LOG"], s.env["TF_LOG_PATH"] = "TRACE", filepath.Join(s.dir, "trace.log")
 	before := len(s.server.Snapshot().Clients)
 	s.want(s.succeed("init"), `Installed globusauth/globusauth v0\.1\.0`)
@@ -149,7 +184,7 @@ resource "globusauth_client" "analysis" {
 `)
 	s.want(s.succeed("apply", "-auto-approve"), `Resources: 1 imported, 0 added, 0 changed, 0 destroyed\.`)
 
-	secrets := []string{s.token}
+	secrets := s.stored
 	for _, client := range s.server.Snapshot().Clients {
 		for _, credential := range client.Credentials {
 			secrets = append(secrets, credential.Secret)
@@ -162,6 +197,21 @@ resource "globusauth_client" "analysis" {
 		t.Errorf("%d clients are left over", got-before)
 	}
 	s.checkLog(secrets)
+
+	// The guide shows what has been printed.
+	guide, err := os.ReadFile(root + "/docs/guides/terraform.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	printed := ids.ReplaceAllString(s.transcript.String(), "ID")
+	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(string(guide), -1) {
+		for line := range strings.Lines(ids.ReplaceAllString(block[1], "ID")) {
+			if !strings.HasPrefix(line, "$ ") && !strings.Contains(printed, strings.TrimSpace(line)) {
+				t.Errorf("the guide has a line that is not printed: %s", line)
+			}
+		}
+	}
 }
 
 // A provider whose credentials are those of an ephemeral resource: they are in no state, no plan and no log, and are

@@ -125,6 +125,11 @@ func (m *managed) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root(s.Name))
 		}
 	}
+	for name, source := range m.derived {
+		if !plan[source].Equal(prior[source]) && len(resp.RequiresReplace) == 0 {
+			resp.Diagnostics.AddAttributeWarning(path.Root(source), "The "+name+" changes", "Another "+source+" changes it in place. Programs that still use the old one fail.")
+		}
+	}
 	for name := range plan {
 		source := m.derived[name]
 		if !plan[name].IsKnown() && config[name].IsNull() && (source == "" || plan[source].Equal(prior[source])) {
