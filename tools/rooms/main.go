@@ -71,7 +71,7 @@ func run(root string) error {
 		sums[part].fields += r.fields
 	}
 	fmt.Println()
-	for _, part := range []string{"the client side", "authtest", "cmd", "examples", "the rest"} {
+	for _, part := range []string{"the client side", "authtest", "cmd", "resource servers", "shared stores", "terraform", "examples", "the rest"} {
 		if s := sums[part]; s != nil {
 			fmt.Printf("%-38s %7d %7d %7d\n", part, s.lines, s.names, s.fields)
 		}
@@ -81,15 +81,23 @@ func run(root string) error {
 
 // partOf tells which of the sums a package counts for.
 func partOf(path string) string {
-	top, _, _ := strings.Cut(path, "/")
-	switch top {
-	case "authtest", "cmd", "examples":
-		return top
-	case "contract_tests", "docs", "tools", "spec":
-		return "the rest"
-	}
-	if path == "internal/server" || path == "internal/pages" || path == "internal/emulator" {
-		return "authtest"
+	for _, part := range []struct {
+		name     string
+		prefixes []string
+	}{
+		{"resource servers", []string{"resourceserver", "gen/groups", "cmd/globus-auth/internal/guard"}},
+		{"shared stores", []string{"tokens/pgstore", "tokens/redisstore", "tokens/sealed", "tokens/internal/lease", "tokens/internal/fleettest", "sharedcache"}},
+		{"terraform", []string{"terraform"}},
+		{"authtest", []string{"authtest", "internal/server", "internal/pages", "internal/emulator"}},
+		{"cmd", []string{"cmd"}},
+		{"examples", []string{"examples"}},
+		{"the rest", []string{"contract_tests", "docs", "tools", "spec"}},
+	} {
+		for _, prefix := range part.prefixes {
+			if path == prefix || strings.HasPrefix(path, prefix+"/") {
+				return part.name
+			}
+		}
 	}
 	return "the client side"
 }
