@@ -53,7 +53,7 @@ token of GLOBUS_AUTH_ACCESS_TOKEN if that is set.`,
 				return err
 			}
 			left := token.Expiry.Sub(a.config.Client.Now())
-			if !token.Expiry.IsZero() && left < r.minValid {
+			if r.minValid > 0 && !token.Expiry.IsZero() && left < r.minValid {
 				return failf("the token for %q is valid for %s only, less than --min-valid %s", server, left.Round(time.Second), r.minValid)
 			}
 			_, err = fmt.Fprintln(r.Out, token.AccessToken)
