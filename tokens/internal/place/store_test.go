@@ -155,18 +155,28 @@ func left(t *testing.T, store *place.Store) []string {
 	return names
 }
 
+// leftover returns the path of the one file that was left.
+func leftover(t *testing.T, store *place.Store) string {
+	t.Helper()
+	names := left(t, store)
+	if len(names) != 1 {
+		t.Fatalf("left behind: %q, want one record", names)
+	}
+	return filepath.Join(filepath.Dir(path(t, store)), names[0])
+}
+
 func fileCannotBeWritten(t *testing.T, open opener) {
 	t.Helper()
 	dir := t.TempDir()
 	store := open(t, place.System{}, dir)
 	put(t, store, one("A"))
 	err := fails(t, store, one("B"))
-	kept := left(t, store)
-	if len(kept) != 1 || !strings.Contains(err.Error(), filepath.Join(filepath.Dir(path(t, store)), kept[0])) {
-		t.Errorf("the error %q does not name what was left: %q", err, kept)
+	kept := leftover(t, store)
+	if !strings.Contains(err.Error(), kept) {
+		t.Errorf("the error %q does not name what was left: %s", err, kept)
 	}
-	if info, err := os.Stat(filepath.Join(filepath.Dir(path(t, store)), kept[0])); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
-		t.Errorf("%s: %v, %v", kept[0], info.Mode(), err)
+	if info, err := os.Stat(kept); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("%s: %v, %v", kept, info, err)
 	}
 	next := open(t, place.System{}, dir) // the next process
 	holds(t, next, one("B"))
@@ -232,7 +242,7 @@ func leftoverIsTorn(t *testing.T, open opener) {
 	put(t, store, one("A"))
 	_ = fails(t, store, one("B"))
 	dir := filepath.Dir(path(t, store))
-	record := filepath.Join(dir, left(t, store)[0])
+	record := leftover(t, store)
 	whole, err := os.ReadFile(record)
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +276,7 @@ func leftoverIsStale(t *testing.T, open opener) {
 	store := open(t, place.System{}, t.TempDir())
 	put(t, store, one("A"))
 	_ = fails(t, store, one("B"))
-	record := filepath.Join(filepath.Dir(path(t, store)), left(t, store)[0])
+	record := leftover(t, store)
 	whole, err := os.ReadFile(record)
 	if err != nil {
 		t.Fatal(err)
