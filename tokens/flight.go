@@ -10,7 +10,8 @@ import (
 // began it can end it until the service is asked; then it runs to its end, whether or not a
 // caller waits. (Package singleflight has no such moment.)
 type flight struct {
-	rejected string // the access token to replace, if any
+	rejected string      // the access token to replace, if any
+	keep     func() bool // makes it independent of that caller; false if that is too late
 	done     chan struct{}
 
 	// Written before done is closed.
@@ -79,7 +80,12 @@ func (r *Refreshing) run(ctx context.Context, f *flight) {
 		delete(r.running, f)
 		close(f.done)
 	}()
-	token, renewed, err := r.renew(ctx, f)
+	// Values such as trace IDs stay.
+	independent, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	f.keep = context.AfterFunc(ctx, end)
+	defer f.keep()
+	token, renewed, err := r.renew(independent, f)
 	f.abandoned = err != nil && !f.sent && ctx.Err() != nil
 	if r.settle(f, token, renewed, err) && r.config.OnChange != nil {
 		r.config.OnChange(f.token)

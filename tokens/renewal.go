@@ -49,7 +49,6 @@ func (r *Refreshing) renew(ctx context.Context, f *flight) (token Token, renewed
 			return stored, false, err
 		}
 		// Invalid_grant also means that a program without our lock was faster. Then another token is stored.
-		ctx = context.WithoutCancel(ctx)
 	}
 }
 
@@ -118,11 +117,11 @@ func (r *Refreshing) update(ctx context.Context, f *flight) (token Token, renewe
 			return current, err
 		}
 		if got = r.notStored(stored); got.set.held == nil {
-			if err := ctx.Err(); err != nil {
-				return Set{}, err
+			if !f.sent && !f.keep() {
+				return Set{}, context.Canceled
 			}
 			f.sent = true
-			if got, problem = r.obtain(context.WithoutCancel(ctx), stored); got.set.held == nil {
+			if got, problem = r.obtain(ctx, stored); got.set.held == nil {
 				return Set{}, problem
 			}
 		}

@@ -59,6 +59,26 @@ func TestRefreshingToken_InvalidGrantByAnotherProgram(t *testing.T) {
 	})
 }
 
+func TestRefreshingToken_InvalidGrantAndTheOtherTokenIsDue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, _ := loggedIn(t, nil)
+		foreign := &foreignWriter{Memory: store}
+		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{
+			Store: foreign, Key: testKey(), ResourceServer: transfer, Refresh: s.Refresh,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(49 * time.Hour)
+		s.calls = 7
+		due := s.issue()
+		due.Expiry = time.Now().Add(30 * time.Second)
+		foreign.next = mustSet(t, due)
+		want(t, source, "A9")
+	})
+}
+
 // foreignWriter changes the store behind the back of an update, as a program does that knows no lock.
 type foreignWriter struct {
 	*tokens.Memory
