@@ -184,6 +184,9 @@ func newIdentity(found *flows.Introspection, wanted *needs) *Identity {
 		})
 	}
 	for id, authentication := range found.SessionInfo.Authentications {
+		if !i.Is(id) {
+			continue // Another person's login in the same session proves nothing about this one.
+		}
 		i.Authentications = append(i.Authentications, newAuthentication(id, authentication))
 	}
 	slices.SortFunc(i.Authentications, func(x, y Authentication) int { return y.Time.Compare(x.Time) })

@@ -3,7 +3,9 @@ package resourceserver_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -194,5 +196,25 @@ func TestCallerInfo_LinkedIdentityOfTheSession(t *testing.T) {
 	response, body := call(t, handler, "Bearer "+token)
 	if response.Code != http.StatusOK || body["session_identity"] != linked.ID {
 		t.Errorf("%d %v, want the identity %s", response.Code, body, linked.ID)
+	}
+}
+
+// TestFresh_AuthenticationOfAnIdentityThatIsNotLinked has another person's identity in the session.
+func TestFresh_AuthenticationOfAnIdentityThatIsNotLinked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.oauth.Auth = w.clientOver(t, func(http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			recorder := httptest.NewRecorder()
+			recorder.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(recorder, `{"active":true,"aud":[%q],"sub":%q,"client_id":"x","scope":%q,"exp":%d,"identity_set":[%q],`+
+				`"session_info":{"session_id":"s","authentications":{%q:{"auth_time":%d}}}}`,
+				apiID, w.alice.ID, jobs, w.Now().Add(time.Hour).Unix(), w.alice.ID, robotID, w.Now().Unix())
+			return recorder.Result(), nil
+		})
+	})
+	handler := w.api(t, resourceserver.Config{}).Protect(http.HandlerFunc(hello), resourceserver.Fresh(time.Hour))
+	if response, body := call(t, handler, "Bearer token"); response.Code != http.StatusForbidden {
+		t.Errorf("%d %v, want 403", response.Code, body)
 	}
 }
