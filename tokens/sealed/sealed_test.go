@@ -170,6 +170,19 @@ func TestNew_FilesSharedWithPython(t *testing.T) {
 	}
 }
 
+// An update that changes nothing writes nothing.
+func TestStoreUpdate_Unchanged(t *testing.T) {
+	t.Parallel()
+	inner := tokens.NewMemory()
+	store := seal(t, inner, newRing(t).aead(t))
+	put(t, store, aKey(""), one(t, "A"))
+	before := load(t, inner, aKey(""))
+	put(t, store, aKey(""), one(t, "A"))
+	if !load(t, inner, aKey("")).Equal(before) {
+		t.Error("it was sealed again")
+	}
+}
+
 // Each program can be restarted with the next keyset at its own time.
 func TestStore_KeyRotation(t *testing.T) {
 	t.Parallel()

@@ -257,6 +257,31 @@ func TestStoreUpdate_Outage(t *testing.T) {
 	}
 }
 
+// A caller that gives up while a statement is on its way leaves no lease.
+func TestStoreUpdate_GivesUpDuringAcquire(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		backend := newMemory()
+		ctx, cancel := context.WithCancel(t.Context())
+		backend.after = func(_ context.Context, statement string) error {
+			if statement == "acquire" && ctx.Err() == nil {
+				cancel()
+				return ctx.Err()
+			}
+			return nil
+		}
+		if err := open(backend).Delete(ctx, aKey()); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		synctest.Wait()
+		begin := time.Now()
+		put(t, open(backend), one(t, "A"))
+		if time.Since(begin) != 0 {
+			t.Errorf("the next update waited %v", time.Since(begin))
+		}
+	})
+}
+
 func TestStoreUpdate_PermanentError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
