@@ -181,6 +181,7 @@ Environment:
 	add(lookups, r.identities(), group("scopes", "Work with scope strings", r.scopesParse()),
 		group("consents", "Show the consents of an identity", r.consentsTree()))
 	add(programs, r.quickstart(), r.emulator(), r.guard())
+	add(service, r.api())
 	r.addVerbs(root)
 	return root
 }

@@ -55,6 +55,42 @@ func records(document json.RawMessage) (list []json.RawMessage, several bool) {
 	return single, false
 }
 
+// resourceRows is the table of a response: one row for each resource of a list, or one for each field
+// of a single resource.
+func resourceRows(document json.RawMessage, columns []string) table {
+	items, several := records(document)
+	if several && len(columns) > 0 {
+		return columnRows(items, columns)
+	}
+	var rows table
+	for _, item := range items {
+		for _, p := range properties(item) {
+			rows.row(p.name, text(p.value))
+		}
+	}
+	return rows
+}
+
+func columnRows(items []json.RawMessage, columns []string) table {
+	var header []string
+	for _, column := range columns {
+		header = append(header, strings.ToUpper(strings.ReplaceAll(column, "_", " ")))
+	}
+	rows := table{header}
+	for _, item := range items {
+		cells := map[string]string{}
+		for _, p := range properties(item) {
+			cells[p.name] = text(p.value)
+		}
+		var row []string
+		for _, column := range columns {
+			row = append(row, cells[column])
+		}
+		rows.row(row...)
+	}
+	return rows
+}
+
 // text is a JSON value as a cell of a table.
 func text(value json.RawMessage) string {
 	var word string

@@ -37,7 +37,7 @@ it has, and the exit code is 130.`,
 		Example: `  globus-auth identities alice@example.edu go@globusid.org
   globus-auth identities --format jsonl < usernames.txt > people.jsonl`,
 	}
-	l.output = outputFlags(command)
+	l.output = outputFlags(command, "table")
 	command.Flags().BoolVar(&l.missingOK, "missing-ok", false, "exit with 0 even if some keys are not found")
 	command.Flags().BoolVar(&provision, "provision", false, "create an identity for each username that has none")
 	command.RunE = func(cmd *cobra.Command, args []string) error {

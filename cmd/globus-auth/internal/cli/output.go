@@ -56,8 +56,8 @@ type output struct {
 }
 
 // outputFlags adds the flags --format and --jq.
-func outputFlags(command *cobra.Command) *output {
-	o := &output{format: choiceFlag(command, "format", "table", "output format", "table", "json", "jsonl", "yaml", "csv")}
+func outputFlags(command *cobra.Command, standard string) *output {
+	o := &output{format: choiceFlag(command, "format", standard, "output format", "table", "json", "jsonl", "yaml", "csv")}
 	command.Flags().Func("jq", "print what a jq `filter` makes of the JSON", func(text string) error {
 		query, err := gojq.Parse(text)
 		if err == nil {

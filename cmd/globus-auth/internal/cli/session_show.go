@@ -22,7 +22,7 @@ identities are shown if the token has the scope view_identity_set, which login
 requests by default.`,
 		Args: exactArgs,
 	}
-	output := outputFlags(command)
+	output := outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		client, err := r.client(cmd.Context())
 		if err != nil {

@@ -27,7 +27,7 @@ func (r *runner) tokens() *cobra.Command {
 themselves are secrets; the command token prints one.`,
 		Args: exactArgs,
 	}
-	output := outputFlags(command)
+	output := outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := r.stored(cmd.Context())
 		if err != nil {

@@ -66,17 +66,19 @@ func (r *runner) addVerbs(root *cobra.Command) {
 	}
 }
 
-// summary is such as "List, show or delete projects".
+// summary is such as "List, show, delete projects".
 func summary(noun *cobra.Command) string {
-	var verbs []string
-	for _, verb := range []string{"list", "show", "create", "update", "delete"} {
-		if find(noun, verb) != nil {
-			verbs = append(verbs, verb)
+	var names []string
+	for _, name := range []string{"list", "show", "create", "update", "delete"} {
+		if find(noun, name) != nil {
+			names = append(names, name)
 		}
 	}
-	last := len(verbs) - 1
-	text := strings.Join(verbs[:last], ", ") + " or " + verbs[last] + " " + noun.Name() + "s"
-	return sentence(strings.TrimPrefix(strings.Replace(text, "ys", "ies", 1), " or "))
+	plural := noun.Name() + "s"
+	if stem, found := strings.CutSuffix(noun.Name(), "y"); found {
+		plural = stem + "ies"
+	}
+	return sentence(strings.Join(names, ", ")) + " " + plural
 }
 
 func find(parent *cobra.Command, name string) *cobra.Command {
@@ -121,7 +123,7 @@ func (r *runner) verb(v verb, name string) *cobra.Command {
 	if v.secretWith != "" {
 		command.Flags().StringVar(&run.secretFile, "secret-file", "", "new `file` for the secret, which is otherwise shown once on the terminal")
 	}
-	run.output = outputFlags(command)
+	run.output = outputFlags(command, "table")
 	return command
 }
 
@@ -180,7 +182,7 @@ func (v *verbRun) run(ctx context.Context, args []string) error {
 	if secret != nil {
 		document, err = secret.take(document)
 	}
-	if err := v.print(ctx, v.output, document, v.rows(document)); err != nil {
+	if err := v.print(ctx, v.output, document, resourceRows(document, v.columns)); err != nil {
 		return err
 	}
 	return err
@@ -235,42 +237,6 @@ func (v *verbRun) confirm(ctx context.Context, args []string) error {
 		}
 		return nil
 	}
-}
-
-// rows is the table of a response: one row for each resource of a list, or one for each field of
-// a single resource.
-func (v *verbRun) rows(document json.RawMessage) table {
-	items, several := records(document)
-	if several && len(v.columns) > 0 {
-		return v.list(items)
-	}
-	var rows table
-	for _, item := range items {
-		for _, p := range properties(item) {
-			rows.row(p.name, text(p.value))
-		}
-	}
-	return rows
-}
-
-func (v *verbRun) list(items []json.RawMessage) table {
-	var header []string
-	for _, column := range v.columns {
-		header = append(header, strings.ToUpper(strings.ReplaceAll(column, "_", " ")))
-	}
-	rows := table{header}
-	for _, item := range items {
-		cells := map[string]string{}
-		for _, p := range properties(item) {
-			cells[p.name] = text(p.value)
-		}
-		var row []string
-		for _, column := range v.columns {
-			row = append(row, cells[column])
-		}
-		rows.row(row...)
-	}
-	return rows
 }
 
 // sentence writes the first letter as a capital.

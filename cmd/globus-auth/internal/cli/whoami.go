@@ -17,7 +17,7 @@ func (r *runner) whoami() *cobra.Command {
 claims of the userinfo endpoint.`,
 		Args: exactArgs,
 	}
-	output := outputFlags(command)
+	output := outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		client, err := r.client(cmd.Context())
 		if err != nil {
