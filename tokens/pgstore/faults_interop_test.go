@@ -138,7 +138,7 @@ func TestFleet(t *testing.T) {
 
 func TestKill(t *testing.T) {
 	t.Parallel()
-	kills := fleettest.Kills(t, "PGSTORE_KILLS", 100)
+	kills := fleettest.Kills(t, "PGSTORE_KILLS", 150)
 	for _, grace := range []bool{true, false} {
 		t.Run(fmt.Sprintf("grace=%v", grace), func(t *testing.T) {
 			t.Parallel()
