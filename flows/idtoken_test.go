@@ -59,7 +59,7 @@ func TestLoginFinish_RefusesIDToken(t *testing.T) {
 		"alg none": {func(_ *provider, claims object) string {
 			token := sign(signingKey(), object{"alg": "none"}, claims)
 			return token[:strings.LastIndexByte(token, '.')+1]
-		}, idCheck("alg none")},
+		}, idCheckError("alg none")},
 		"HS256 with the public key": {func(_ *provider, claims object) string {
 			der, err := x509.MarshalPKIXPublicKey(&signingKey().PublicKey)
 			if err != nil {
@@ -70,11 +70,11 @@ func TestLoginFinish_RefusesIDToken(t *testing.T) {
 			mac := hmac.New(sha512.New, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 			mac.Write([]byte(signed))
 			return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-		}, idCheck("alg hmac")},
+		}, idCheckError("alg hmac")},
 		"RS256 where RS512 is announced": {func(_ *provider, claims object) string {
 			return sign(signingKey(), object{"typ": "JWT", "alg": "RS256"}, claims)
-		}, idCheck("alg")},
-		"another key": {func(_ *provider, claims object) string { return sign(otherKey(), globus, claims) }, idCheck("signature")},
+		}, idCheckError("alg")},
+		"another key": {func(_ *provider, claims object) string { return sign(otherKey(), globus, claims) }, idCheckError("signature")},
 		"one byte changed": {func(_ *provider, claims object) string {
 			token := []byte(sign(signingKey(), globus, claims))
 			if at := len(token) - 100; token[at] == 'A' {
@@ -83,34 +83,34 @@ func TestLoginFinish_RefusesIDToken(t *testing.T) {
 				token[at] = 'A'
 			}
 			return string(token)
-		}, idCheck("signature")},
+		}, idCheckError("signature")},
 		"expired":                {shift("exp", -301*time.Second), idtoken.ErrExpired},
-		"not yet valid":          {shift("nbf", 301*time.Second), idCheck("nbf")},
-		"issued in the future":   {shift("iat", 301*time.Second), idCheck("iat")},
-		"another audience":       {changed(object{"aud": "another-client"}), idCheck("aud")},
-		"audience of wrong type": {changed(object{"aud": 7}), idCheck("aud")},
-		"issued to another":      {changed(object{"azp": "another-client"}), idCheck("azp")},
-		"another issuer":         {changed(object{"iss": "https://auth.evil.example"}), idCheck("iss")},
-		"wrong nonce":            {changed(object{"nonce": "another-login"}), idCheck("nonce")},
-		"missing nonce":          {changed(object{"nonce": nil}), idCheck("nonce")},
-		"wrong at_hash":          {changed(object{"at_hash": tokenHash("another-token")}), idCheck("at_hash")},
-		"no exp":                 {changed(object{"exp": nil}), idCheck("exp missing")},
-		"no iat":                 {changed(object{"iat": nil}), idCheck("iat")},
-		"no sub":                 {changed(object{"sub": nil}), idCheck("sub")},
+		"not yet valid":          {shift("nbf", 301*time.Second), idCheckError("nbf")},
+		"issued in the future":   {shift("iat", 301*time.Second), idCheckError("iat")},
+		"another audience":       {changed(object{"aud": "another-client"}), idCheckError("aud")},
+		"audience of wrong type": {changed(object{"aud": 7}), idCheckError("aud")},
+		"issued to another":      {changed(object{"azp": "another-client"}), idCheckError("azp")},
+		"another issuer":         {changed(object{"iss": "https://auth.evil.example"}), idCheckError("iss")},
+		"wrong nonce":            {changed(object{"nonce": "another-login"}), idCheckError("nonce")},
+		"missing nonce":          {changed(object{"nonce": nil}), idCheckError("nonce")},
+		"wrong at_hash":          {changed(object{"at_hash": tokenHash("another-token")}), idCheckError("at_hash")},
+		"no exp":                 {changed(object{"exp": nil}), idCheckError("exp missing")},
+		"no iat":                 {changed(object{"iat": nil}), idCheckError("iat")},
+		"no sub":                 {changed(object{"sub": nil}), idCheckError("sub")},
 		"claim twice": {payload(func(text string) string {
 			return `{"sub":"22222222-2222-4222-8222-222222222222",` + text[1:]
-		}), idCheck("duplicate")},
+		}), idCheckError("duplicate")},
 		"deep nesting": {payload(func(text string) string {
 			return `{"deep":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + "," + text[1:]
-		}), idCheck("format")},
+		}), idCheckError("format")},
 		"1 MB": {payload(func(text string) string {
 			return `{"filler":"` + strings.Repeat("x", 1<<20) + `",` + text[1:]
-		}), idCheck("size")},
+		}), idCheckError("size")},
 		"truncated": {func(_ *provider, claims object) string {
 			token := sign(signingKey(), globus, claims)
 			return token[:strings.LastIndexByte(token, '.')]
-		}, idCheck("format")},
-		"not a JWT": {func(*provider, object) string { return "openid_token" }, idCheck("format")},
+		}, idCheckError("format")},
+		"not a JWT": {func(*provider, object) string { return "openid_token" }, idCheckError("format")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,8 +176,8 @@ func TestLoginFinish_VerifiesAnIDTokenThatWasNotAskedFor(t *testing.T) {
 		want   error
 	}{
 		"good":             {nil, nil},
-		"another audience": {object{"aud": "another-client"}, idCheck("aud")},
-		"wrong at_hash":    {object{"at_hash": tokenHash("another-token")}, idCheck("at_hash")},
+		"another audience": {object{"aud": "another-client"}, idCheckError("aud")},
+		"wrong at_hash":    {object{"at_hash": tokenHash("another-token")}, idCheckError("at_hash")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -252,14 +252,14 @@ func TestLoginFinish_WhileTheKeysAreDown(t *testing.T) {
 	}
 }
 
-// idCheck is a check of package idtoken, by its name.
-type idCheck string
+// idCheckError is a check of package idtoken, by its name.
+type idCheckError string
 
-func (c idCheck) Error() string { return string(c) }
+func (c idCheckError) Error() string { return string(c) }
 
-// refusedBy reports whether err is the wanted one, which may be an idCheck.
+// refusedBy reports whether err is the wanted one, which may be an idCheckError.
 func refusedBy(err, want error) bool {
-	if name, ok := want.(idCheck); ok { //nolint:errorlint // The table holds it as it is.
+	if name, ok := want.(idCheckError); ok { //nolint:errorlint // The table holds it as it is.
 		check, refused := errors.AsType[idtoken.CheckError](err)
 		return refused && check.Error() == string(name)
 	}

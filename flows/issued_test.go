@@ -172,11 +172,11 @@ func TestLoginFinish_RevokesWhatARefusedLoginIssued(t *testing.T) {
 		change func(*provider)
 		want   error
 	}{
-		"a bad ID token": {func(p *provider) { p.idToken = func(*provider, object) string { return "openid_token" } }, idCheck("format")},
+		"a bad ID token": {func(p *provider) { p.idToken = func(*provider, object) string { return "openid_token" } }, idCheckError("format")},
 		"no ID token":    {func(p *provider) { p.idToken = func(*provider, object) string { return "" } }, flows.ErrIdentity},
 		"another key": {func(p *provider) {
 			p.idToken = func(_ *provider, claims object) string { return sign(otherKey(), object{"alg": "RS512"}, claims) }
-		}, idCheck("signature")},
+		}, idCheckError("signature")},
 		"an odd ID token": {func(p *provider) { p.alter = func(_ *provider, response object) { response["id_token"] = []int{1} } }, flows.ErrIdentity},
 		"no keys":         {func(p *provider) { p.keysDown = true }, idtoken.ErrUnavailable},
 	} {
