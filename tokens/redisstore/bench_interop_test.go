@@ -1,0 +1,138 @@
+//go:build interop
+
+package redisstore_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/redisstore"
+)
+
+// sample is a set as a portal keeps it.
+func sample(tb testing.TB, i int) tokens.Set {
+	tb.Helper()
+	var list []tokens.Token
+	for _, server := range []string{"auth.globus.org", "transfer.api.globus.org", "groups.api.globus.org"} {
+		list = append(list, tokens.Token{
+			AccessToken: fmt.Sprintf("%080d", i), RefreshToken: fmt.Sprintf("%070d", i), TokenType: "Bearer", ResourceServer: server,
+			Scope: "urn:globus:auth:scope:" + server + ":all", Expiry: time.Unix(1900000000, 0), Lifetime: 48 * time.Hour,
+			IdentityID: "c8aad43e-d274-11e5-bf98-8b02896cf782",
+		})
+	}
+	set, err := tokens.NewSet(list...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return set
+}
+
+// BenchmarkStore takes turns with bare go-redis that sends the same commands and decodes what it loads, among 10,000 logins.
+func BenchmarkStore(b *testing.B) {
+	logins := 10_000
+	if testing.Short() {
+		logins = 100
+	}
+	client := shared.client(b)
+	used := func() int64 {
+		for line := range strings.SplitSeq(client.Info(b.Context(), "memory").Val(), "\r\n") {
+			if text, ok := strings.CutPrefix(line, "used_memory:"); ok {
+				n, _ := strconv.ParseInt(text, 10, 64)
+				return n
+			}
+		}
+		return 0
+	}
+	for _, count := range []int{1, logins} {
+		config := config()
+		store := newStore(b, client, config)
+		before := used()
+		key := func(i int) tokens.Key { return tokens.Key{ClientID: "c", Namespace: strconv.Itoa(i)} }
+		for i := range count {
+			if _, err := store.Update(b.Context(), key(i), func(tokens.Set) (tokens.Set, error) { return sample(b, i), nil }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		memory := float64(used()-before) / float64(count)
+		name := config.Prefix + "{c/production//0}"
+		data, err := sample(b, 0).MarshalStorage()
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, names := context.Background(), []string{name, name + ":lease"}
+		script := func(hash string, args ...any) {
+			if err := client.EvalSha(ctx, hash, names, args...).Err(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(fmt.Sprintf("Load/%d", count), func(b *testing.B) {
+			turns(b, func() {
+				data, err := client.Get(ctx, name).Bytes()
+				var decoded map[string]map[string]any
+				if err != nil || json.Unmarshal(data, &decoded) != nil {
+					b.Fatal(err)
+				}
+			}, func() {
+				if _, err := store.Load(ctx, key(0)); err != nil {
+					b.Fatal(err)
+				}
+			})
+			b.ReportMetric(memory, "B/login")
+		})
+		n := 0
+		b.Run(fmt.Sprintf("Update/%d", count), func(b *testing.B) {
+			turns(b, func() {
+				script(redisstore.AcquireHash, "V", 15000)
+				script(redisstore.CommitHash, "V", data)
+			}, func() {
+				n++
+				next := sample(b, n)
+				if _, err := store.Update(ctx, key(0), func(tokens.Set) (tokens.Set, error) { return next, nil }); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// turns reports the medians of both, and their ratio.
+func turns(b *testing.B, floor, store func()) {
+	b.Helper()
+	var floors, stores []float64
+	for b.Loop() {
+		begin := time.Now()
+		floor()
+		middle := time.Now()
+		store()
+		floors, stores = append(floors, float64(middle.Sub(begin))), append(stores, float64(time.Since(middle)))
+	}
+	median := func(times []float64) float64 { slices.Sort(times); return times[len(times)/2] }
+	b.ReportMetric(median(floors)/1000, "floor-µs")
+	b.ReportMetric(median(stores)/1000, "store-µs")
+	b.ReportMetric(median(stores)/median(floors), "x")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkCacheFetch is a hit in the second level, beside one GET.
+func BenchmarkCacheFetch(b *testing.B) {
+	client, config := shared.client(b), config()
+	cache := newReplica(b, client, config)
+	cache.fetch(b.Context(), "alice")
+	name := command(b, client, "KEYS", config.Prefix+"*").([]any)[0].(string)
+	ctx := context.Background()
+	turns(b, func() {
+		if err := client.Get(ctx, name).Err(); err != nil {
+			b.Fatal(err)
+		}
+	}, func() { cache.fetch(ctx, "alice") })
+	if loads(cache) != 1 {
+		b.Errorf("%d loads", loads(cache))
+	}
+}
