@@ -74,7 +74,7 @@ func TestClient(t *testing.T) {
 		resource.TestStep{Config: clientWith(`name = "Portal"
 			client_type = "confidential_client"
 			redirect_uris = []`), ConfigPlanChecks: updated(address), Check: read(func(c gen.ClientRecord) bool { return len(c.RedirectURIs) == 0 })},
-		// A change behind its back.
+		// Changed outside of the configuration.
 		resource.TestStep{PreConfig: func() {
 			_, err := w.auth.UpdateClient(w.Context(), made, gen.UpdateClientBody{Client: gen.ClientUpdate{
 				RedirectURIs: nullable.NewNullableWithValue([]string{"https://evil.example.org/"}), RequiredIDP: nullable.NewNullableWithValue(idp),
@@ -176,7 +176,7 @@ func TestClientCredential(t *testing.T) {
 		}},
 		resource.TestStep{ResourceName: address, ImportState: true, ImportStateId: "x", ExpectError: regexp.MustCompile(`Use <client ID>/<ID>`)},
 		resource.TestStep{Config: with("second"), ConfigPlanChecks: replaced(address)},
-		// Somebody deletes it.
+		// Deleted outside of the configuration.
 		resource.TestStep{PreConfig: func() {
 			list, err := w.auth.GetClientCredentials(w.Context(), client)
 			if err != nil || len(list.Credentials) != 1 {

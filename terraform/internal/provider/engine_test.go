@@ -141,8 +141,8 @@ func (s *session) want(out, pattern string) {
 	}
 }
 
-// The example, as a person applies it: nothing is left to do after it, drift shows, a client made by hand
-// is imported, and all is destroyed. No secret is in the log.
+// The example, as a user applies it: a second plan has no changes, drift shows, an existing client
+// is imported, and everything is destroyed. No secret is in the log.
 func TestExample(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, root+"/examples/terraform/main.tf")
@@ -168,7 +168,7 @@ func TestExample(t *testing.T) {
 	s.want(out, `Plan: 0 to add, 1 to change, 0 to destroy\.`)
 	s.succeed("apply", "-auto-approve")
 
-	// A client made by hand.
+	// A client that exists already.
 	snapshot := s.server.Snapshot()
 	project := snapshot.Projects[len(snapshot.Projects)-1].ID
 	made, err := s.auth.CreateClient(t.Context(), gen.CreateClientBody{Client: gen.ClientCreate{Name: "Analysis", Project: project, ClientType: "public_installed_client"}})

@@ -27,7 +27,8 @@ func TestProject(t *testing.T) {
 	w := newWorld(t)
 	lab := projectWith(`display_name = "Lab"
 		contact_email = "lab@example.edu"
-		admin_ids = ["` + alice + `"]`)
+		admin_ids = ["` + alice + `"]
+		admin_group_ids = []`) // the service returns null
 	var made string
 	test := w.testCase(
 		resource.TestStep{Config: lab, Check: resource.ComposeTestCheckFunc(
@@ -63,14 +64,14 @@ func TestProject(t *testing.T) {
 			}
 			return errors.New("no update")
 		}},
-		// A change behind its back.
+		// Changed outside of the configuration.
 		resource.TestStep{PreConfig: func() {
 			_, err := w.auth.UpdateProject(w.Context(), made, gen.UpdateProjectBody{Project: gen.ProjectUpdate{DisplayName: nullable.NewNullableWithValue("Drifted")}})
 			if err != nil {
 				t.Error(err)
 			}
 		}, Config: lab, ConfigPlanChecks: updated(address), Check: resource.TestCheckResourceAttr(address, "display_name", "Lab")},
-		// Somebody deletes it.
+		// Deleted outside of the configuration.
 		resource.TestStep{PreConfig: func() {
 			if _, err := w.auth.DeleteProject(w.Context(), made); err != nil {
 				t.Error(err)
@@ -87,21 +88,18 @@ func TestProject(t *testing.T) {
 	resource.Test(t, test)
 }
 
+// Without a refresh, only the deletion itself finds out that the object is gone.
 func TestProject_Delete_Gone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	var made string
-	lab := projectWith(`display_name = "Lab"
-		contact_email = "lab@example.edu"
-		admin_ids = ["` + alice + `"]`)
-	w.run(
-		resource.TestStep{Config: lab, Check: keep(&made, "globusauth_project.lab")},
-		resource.TestStep{PreConfig: func() {
-			if _, err := w.auth.DeleteProject(w.Context(), made); err != nil {
-				t.Error(err)
-			}
-		}, Config: lab, Destroy: true},
-	)
+	s := newSession(t)
+	s.write("main.tf", s.config(lab))
+	s.succeed("init")
+	s.succeed("apply", "-auto-approve")
+	projects := s.server.Snapshot().Projects
+	if _, err := s.auth.DeleteProject(t.Context(), projects[len(projects)-1].ID); err != nil {
+		t.Fatal(err)
+	}
+	s.want(s.succeed("destroy", "-auto-approve", "-refresh=false"), `Destroy complete! Resources: 1 destroyed\.`)
 }
 
 func TestProject_Delete_NotEmpty(t *testing.T) {

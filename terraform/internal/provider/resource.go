@@ -43,7 +43,7 @@ type kind struct {
 	clients func(c *connection, known document) ([]*globusauth.Client, error)
 	// held lists what an object has that belongs to it.
 	held func(ctx context.Context, auth *globusauth.Client, known document) ([]string, error)
-	// cascades says that a deletion takes along what is held; otherwise the service refuses it.
+	// cascades says that a deletion also deletes what is held; otherwise the service refuses it.
 	cascades bool
 	// kept says why a deletion sends nothing; empty for most.
 	kept string
@@ -142,7 +142,7 @@ func (m *managed) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest
 	}
 }
 
-// warnBeforeDelete says what a deletion takes along.
+// warnBeforeDelete says what else a deletion deletes.
 func (m *managed) warnBeforeDelete(ctx context.Context, known document, diagnostics *diag.Diagnostics) {
 	if m.kept != "" {
 		diagnostics.AddWarning("The "+m.title()+" stays at the service", m.kept)

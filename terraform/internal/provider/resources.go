@@ -128,7 +128,7 @@ func clientHolds(ctx context.Context, auth *globusauth.Client, known document) (
 func clientInstance() *kind {
 	return &kind{
 		name: "client_instance", parents: []string{"template_id"}, update: "ClientUpdate", record: "ClientRecord", envelope: "client",
-		about: "An instance of a template client: a confidential client of its own, with one credential, that anybody can make who knows the template's ID. " +
+		about: "An instance of a template client: a confidential client of its own, with one credential, which any program with the template's ID can create. " +
 			"It belongs to no project; only the instance itself can read, change and delete it, with the secret that is in the state.",
 		omit: []string{"scopes", "fqdns", "project", "links", "preselect_idp", "redirect_uris", "required_idp", "visibility"},
 		extra: []spec.Field{
@@ -143,7 +143,7 @@ func clientInstance() *kind {
 		clients: func(c *connection, known document) ([]*globusauth.Client, error) {
 			switch {
 			case known.text("id") == "":
-				return []*globusauth.Client{c.auth.WithCredentials(nil)}, nil // anybody may
+				return []*globusauth.Client{c.auth.WithCredentials(nil)}, nil // it needs none
 			case known.text("secret") == "":
 				return []*globusauth.Client{c.auth}, nil // imported
 			}
@@ -362,7 +362,7 @@ func deleteScope(ctx context.Context, auth *globusauth.Client, known document) e
 }
 
 // scopeIDs returns the IDs of the scopes of a resource, its own last: as long as that exists, a deletion
-// that failed can be repeated.
+// that failed can be retried.
 func scopeIDs(known document) []string {
 	ids := slices.DeleteFunc(known.texts("scope_ids"), func(id string) bool { return id == known.text("id") })
 	return append(ids, known.text("id"))
