@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -34,7 +35,12 @@ func TestLocal(t *testing.T) {
 	var out output
 	ended := make(chan error, 1)
 	go func() { ended <- local(ctx, address, &out) }()
-	defer func() { cancel(); _ = <-ended }()
+	defer func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("the fleet ended with %v", err)
+		}
+	}()
 
 	eventually(t, &out, func() bool { return strings.Contains(out.String(), "Open http://") })
 	jar, err := cookiejar.New(nil)
