@@ -105,6 +105,28 @@ func (s *session) write(name, text string) {
 	}
 }
 
+// globusAuth builds the command and runs it with the stored login, and returns its output.
+func (s *session) globusAuth(args ...string) string {
+	s.Helper()
+	program := filepath.Join(s.TempDir(), "globus-auth")
+	build := exec.CommandContext(s.Context(), "go", "build", "-o", program, "./cmd/globus-auth")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		s.Fatalf("%v\n%s", err, out)
+	}
+	command := exec.CommandContext(s.Context(), program, args...)
+	for name, value := range s.env {
+		if value != "" {
+			command.Env = append(command.Env, name+"="+value)
+		}
+	}
+	out, err := command.Output()
+	if err != nil {
+		s.Fatalf("globus-auth %s: %v", strings.Join(args, " "), err)
+	}
+	return strings.Trim(string(out), "\"\n")
+}
+
 // tofu runs the engine, and returns its output and exit status.
 func (s *session) tofu(args ...string) (output string, status int) {
 	s.Helper()
@@ -171,11 +193,8 @@ func TestExample(t *testing.T) {
 	// A client that exists already.
 	snapshot := s.server.Snapshot()
 	project := snapshot.Projects[len(snapshot.Projects)-1].ID
-	made, err := s.auth.CreateClient(t.Context(), gen.CreateClientBody{Client: gen.ClientCreate{Name: "Analysis", Project: project, ClientType: "public_installed_client"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.write("analysis.tf", fmt.Sprintf("import {\n  to = globusauth_client.analysis\n  id = %q\n}\n", made.Client.ID)+`
+	made := s.globusAuth("client", "create", "--project", project, "--name", "Analysis", "--client-type", "public_installed_client", "--jq", ".client.id")
+	s.write("analysis.tf", fmt.Sprintf("import {\n  to = globusauth_client.analysis\n  id = %q\n}\n", made)+`
 resource "globusauth_client" "analysis" {
   project     = globusauth_project.laboratory.id
   name        = "Analysis"

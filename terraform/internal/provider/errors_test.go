@@ -38,7 +38,7 @@ func TestValidate(t *testing.T) {
 	}`
 	for _, test := range []struct{ resource, fields, attribute, want string }{
 		{project, `display_name = ""` + "\n" + `contact_email = "a@example.edu"` + "\n" + `admin_ids = ["` + alice + `"]`, "display_name", "must not be empty"},
-		{project, `display_name = "P"` + "\n" + `contact_email = "nobody"` + "\n" + `admin_ids = ["` + alice + `"]`, "contact_email", "is not an email address"},
+		{project, `display_name = "P"` + "\n" + `contact_email = "invalid"` + "\n" + `admin_ids = ["` + alice + `"]`, "contact_email", "is not an email address"},
 		{project, `display_name = "P"` + "\n" + `contact_email = "a@example.edu"`, "admin_ids", "At least one of admin_ids and admin_group_ids"},
 		{project, `display_name = "P"` + "\n" + `contact_email = "a@example.edu"` + "\n" + `admin_ids = ["alice"]`, "admin_ids", "is not a UUID"},
 		{project, `display_name = "P"` + "\n" + `contact_email = "a@example.edu"` + "\n" + `admin_ids = ["` + strings.ToUpper(alice) + `"]`, "admin_ids", "in lower case"},
