@@ -138,14 +138,13 @@ func (c *CallerInfo) Require(ctx context.Context, rules ...Rule) error {
 	if err != nil {
 		return prefixed("require", err)
 	}
+	own := *c // Other goroutines may read the caller.
 	if c.api.needs.Load().number != c.needs {
-		identity, err := c.api.identify(ctx, c.token, c.key)
-		if err != nil {
+		if own.Identity, err = c.api.identify(ctx, c.token, c.key); err != nil {
 			return prefixed("require", err)
 		}
-		c = &CallerInfo{Identity: identity, api: c.api, token: c.token, key: c.key}
 	}
-	return require(ctx, c, set)
+	return require(ctx, &own, set)
 }
 
 // Principals returns the caller's principals, in the form in which Globus services store them:

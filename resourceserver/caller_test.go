@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -217,4 +218,23 @@ func TestFresh_AuthenticationOfAnIdentityThatIsNotLinked(t *testing.T) {
 	if response, body := call(t, handler, "Bearer token"); response.Code != http.StatusForbidden {
 		t.Errorf("%d %v, want 403", response.Code, body)
 	}
+}
+
+// TestCallerInfoRequire_Concurrently is for the race detector.
+func TestCallerInfoRequire_Concurrently(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	caller, err := w.api(t, resourceserver.Config{}).Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if err := caller.Require(t.Context(), resourceserver.Fresh(time.Hour)); err != nil || caller.SessionIdentity != "" {
+				t.Errorf("%v, session identity %q", err, caller.SessionIdentity)
+			}
+		})
+	}
+	group.Wait()
 }

@@ -91,9 +91,9 @@ func (c *CallerInfo) consent(wanted scopes.List, cause error) *DeniedError {
 }
 
 // HTTPClient returns a client that calls another service for the caller with a
-// dependent token of these scopes, and sends it only to the hosts of that service, or for one that is not
-// Globus's own to the given hosts. It is used within the request; the errors are those of
-// [CallerInfo.Token].
+// dependent token of these scopes, and sends it only to the hosts of that service. It knows Globus's own
+// services; for another, use [CallerInfo.Token]. It is used within the request; the errors are those of
+// Token.
 func (c *CallerInfo) HTTPClient(ctx context.Context, wanted ...scopes.Scope) (*http.Client, error) {
 	token, err := c.Token(ctx, wanted...)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/globusauth/globusauth"
@@ -23,7 +24,8 @@ import (
 
 const (
 	groupsTime       = 5 * time.Minute
-	maxGroupsBytes   = 8 << 20
+	maxGroupsBytes   = 8 << 20  // of the response
+	maxGroupBytes    = 64 << 10 // of one group, so that tiny values in it take little memory
 	groupsTokenScope = scopes.GroupsViewMyGroups
 )
 
@@ -61,14 +63,15 @@ func (c *CallerInfo) Groups(ctx context.Context) ([]groups.Group, error) {
 	if found, ok := cached(); ok {
 		return found.groups, nil
 	}
-	if _, err := c.Token(ctx, groupsTokenScope); err != nil {
+	token, err := c.Token(ctx, groupsTokenScope)
+	if err != nil {
 		return nil, err
 	}
 	return once(ctx, a, fmt.Sprintf("groups/%x", c.key), func(ctx context.Context) ([]groups.Group, error) {
 		if found, ok := cached(); ok {
 			return found.groups, nil
 		}
-		found, err := c.fetchGroups(ctx)
+		found, err := c.fetchGroups(ctx, token.AccessToken)
 		if err == nil {
 			a.groups.Set(c.key, &membership{found, a.now().Add(groupsTime)})
 		}
@@ -76,7 +79,7 @@ func (c *CallerInfo) Groups(ctx context.Context) ([]groups.Group, error) {
 	})
 }
 
-func (c *CallerInfo) fetchGroups(ctx context.Context) ([]groups.Group, error) {
+func (c *CallerInfo) fetchGroups(ctx context.Context, token string) ([]groups.Group, error) {
 	client, err := flows.HTTPClient(c.api.config.OAuth.Auth, tokens.TransportConfig{
 		Source: callerSource{c, scopes.List{groupsTokenScope}}, Hosts: []string{origin.HostPort(c.api.groupsURL)},
 	})
@@ -97,20 +100,30 @@ func (c *CallerInfo) fetchGroups(ctx context.Context) ([]groups.Group, error) {
 	case body.Len() > maxGroupsBytes:
 		return nil, fmt.Errorf("the response of Globus Groups is larger than %d bytes", maxGroupsBytes)
 	case response.StatusCode != http.StatusOK:
-		return nil, apierror.FromResponse("get my groups", response.StatusCode, response.Header, body.Bytes())
+		return nil, apierror.FromResponse("get my groups", response.StatusCode, response.Header, body.Bytes(), token, c.token)
 	}
-	var list []groups.Group
-	if json.Unmarshal(body.Bytes(), &list) != nil {
-		return nil, errors.New("the response of Globus Groups is not a list of groups")
+	return c.activeGroups(body.Bytes())
+}
+
+// activeGroups reads one group at a time: a list of millions of tiny values takes no memory.
+func (c *CallerInfo) activeGroups(body []byte) (active []groups.Group, err error) {
+	malformed := errors.New("the response of Globus Groups is not a list of groups")
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
+		return nil, malformed
 	}
-	var active []groups.Group
-	for _, group := range list {
-		for _, membership := range group.MyMemberships {
-			if membership.Status == "active" && c.Is(membership.IdentityID) {
-				active = append(active, group)
-				break
-			}
+	for decoder.More() {
+		var raw json.RawMessage
+		var group groups.Group
+		if decoder.Decode(&raw) != nil || len(raw) > maxGroupBytes || json.Unmarshal(raw, &group) != nil {
+			return nil, malformed
 		}
+		if slices.ContainsFunc(group.MyMemberships, func(m groups.Membership) bool { return m.Status == "active" && c.Is(m.IdentityID) }) {
+			active = append(active, group)
+		}
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, malformed
 	}
 	return active, nil
 }

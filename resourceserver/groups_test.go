@@ -1,8 +1,11 @@
 package resourceserver_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/globusauth/globusauth/authtest"
@@ -88,4 +91,42 @@ func TestCallerInfoHTTPClient_CachesTheDependentToken(t *testing.T) {
 		}
 	}
 	w.AssertOperations("token")
+}
+
+// TestCallerInfoGroups_HostileResponses has Globus Groups repeat the token that it got, and send odd or large documents.
+func TestCallerInfoGroups_HostileResponses(t *testing.T) {
+	t.Parallel()
+	for name, respond := range map[string]func(token string) (int, string){
+		"repeats the token": func(token string) (int, string) { return 400, `{"code":"X","detail":"bad ` + token + `"}` },
+		"a large group": func(string) (int, string) {
+			return 200, `[{"id":"x","my_memberships":[` + strings.Repeat("{},", 1<<20) + `{}]}]`
+		},
+		"too large": func(string) (int, string) { return 200, `[` + strings.Repeat("{},", 3<<20) + `{}]` },
+		"an object": func(string) (int, string) { return 200, `{}` },
+		"cut off":   func(string) (int, string) { return 200, `[{"id":"x"}` },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := groupWorld(t)
+			var sent string
+			w.oauth.Auth = w.clientOver(t, func(next http.RoundTripper) http.RoundTripper {
+				return roundTripper(func(r *http.Request) (*http.Response, error) {
+					if r.URL.Path != "/v2/groups/my_groups" {
+						return next.RoundTrip(r)
+					}
+					sent = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+					status, body := respond(sent)
+					return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+				})
+			})
+			caller, err := w.api(t, resourceserver.Config{}).Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = caller.Groups(t.Context())
+			if denied, ok := errors.AsType[*resourceserver.DeniedError](err); !ok || denied.Status != http.StatusServiceUnavailable || sent == "" || strings.Contains(err.Error(), sent) {
+				t.Errorf("got %v, want status 503 without the token", err)
+			}
+		})
+	}
 }
