@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -24,8 +25,22 @@ type signer struct {
 	now       func() time.Time
 }
 
+// readKey reads a private key from a regular file that others cannot read.
+func readKey(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > maxConfig:
+		return nil, fmt.Errorf("%s is not a regular file of at most %d bytes", name, maxConfig)
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("other users can read %s: run chmod 600", name)
+	}
+	return os.ReadFile(name)
+}
+
 func newSigner(config Assertion, now func() time.Time) (*signer, error) {
-	text, err := os.ReadFile(config.KeyFile)
+	text, err := readKey(config.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("assertion: key_file: %w", err)
 	}

@@ -11,8 +11,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/globusauth/globusauth/cmd/globus-auth/internal/guard"
 )
 
 // certificate writes a certificate for 127.0.0.1 and its key.
@@ -50,4 +53,24 @@ func writePEM(tb testing.TB, kind string, der []byte) string {
 		tb.Fatal(err)
 	}
 	return path
+}
+
+// TestNew_UnsafeSigningKey has a key that other users can read, and one that is no file.
+func TestNew_UnsafeSigningKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readable := keyPEM(t, key)
+	if err := os.Chmod(readable, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{readable: "chmod 600", t.TempDir(): "not a regular file"} {
+		_, err := guard.New(read(t, "upstream: http://a\nassertion: {key_file: "+file+", audience: a}\n"), w.oauth)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", file, err, want)
+		}
+	}
 }
