@@ -24,9 +24,9 @@ import (
 // [ErrIdentity], with tokens.ErrLoginRequired, when a verified ID token names
 // another identity than current, and [ErrToken] when no token for
 // current.ResourceServer is usable: the tokens that came are then revoked. If a new
-// refresh token came beside [ErrToken], the set holds current with it: store it, for
-// the one before may be revoked. The request is retried only if it cannot have used
-// the token.
+// refresh token came beside [ErrToken] and current has an access token, the set
+// holds current with it: store it, for the one before may be revoked. The request is
+// retried only if it cannot have used the token.
 func (c Config) Refresh(ctx context.Context, current tokens.Token, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
 	defer prefix.Add(&err, "flows: refresh token")
 	self, err := c.client()
@@ -57,11 +57,10 @@ func (c Config) Refresh(ctx context.Context, current tokens.Token, opts ...globu
 		current.AccessToken = token.AccessToken // the one before may be malformed
 		return tokens.Salvage([]tokens.Token{current}).Merge(set), nil
 	}
-	if renewed >= 0 && response.entries[renewed].RefreshToken != "" {
-		kept := current
+	before := tokens.Salvage([]tokens.Token{current}) // empty if current has no access token of its own
+	if kept := current; len(before.All()) > 0 && renewed >= 0 && response.entries[renewed].RefreshToken != "" {
 		kept.RefreshToken = response.entries[renewed].RefreshToken
-		set = tokens.Salvage([]tokens.Token{current}).Merge(tokens.Salvage([]tokens.Token{kept})).Merge(set)
-		return set, refuse(ErrToken, "the response holds a refresh token and no usable access token for %.100q", current.ResourceServer)
+		return before.Merge(tokens.Salvage([]tokens.Token{kept})).Merge(set), refuse(ErrToken, "the response holds a refresh token and no usable access token for %.100q", current.ResourceServer)
 	}
 	response.revokeAll(ctx)
 	if err == nil {
