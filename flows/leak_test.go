@@ -31,13 +31,13 @@ const (
 	leakCode         = "LEAKcode0123456789"
 	leakToken        = "LEAKtoken0123456789"
 	leakRefresh      = "LEAKrefresh0123456789"
-	leakAnswer       = "LEAKanswer0123456789"
-	leakAnswerRT     = "LEAKanswerrefresh0123456789"
+	leakResponse     = "LEAKresponse0123456789"
+	leakResponseRT   = "LEAKresponserefresh0123456789"
 )
 
 func leakSecrets() []string {
 	basic := base64.StdEncoding.EncodeToString([]byte(clientID + ":" + leakClientSecret))
-	return []string{leakClientSecret, leakState, leakVerifier, leakNonce, leakCode, leakToken, leakRefresh, leakAnswer, leakAnswerRT, basic}
+	return []string{leakClientSecret, leakState, leakVerifier, leakNonce, leakCode, leakToken, leakRefresh, leakResponse, leakResponseRT, basic}
 }
 
 // leakLogin is a login with the unmistakable secrets.
@@ -68,7 +68,7 @@ func leakResponses() map[string]func(received) (int, any) {
 	echo := strings.Join(leakSecrets(), " ")
 	good := func(changes object) object {
 		response := object{
-			"access_token": leakAnswer, "refresh_token": leakAnswerRT, "resource_server": "transfer.api.globus.org",
+			"access_token": leakResponse, "refresh_token": leakResponseRT, "resource_server": "transfer.api.globus.org",
 			"scope": "openid", "expires_in": 60, "token_type": "Bearer", "other_tokens": []object{}, "active": true,
 		}
 		maps.Copy(response, changes)
@@ -117,19 +117,19 @@ func leakResponses() map[string]func(received) (int, any) {
 			return http.StatusOK, good(object{"id_token": sign(signingKey(), object{"alg": "RS512"}, object{"nonce": sent(r), "iss": sent(r), "aud": sent(r)})})
 		},
 		"HTML that echoes":     func(r received) (int, any) { return http.StatusBadGateway, "<p>" + sent(r) + "</p>" },
-		"not JSON":             always(http.StatusOK, `{"access_token": "`+leakAnswer+`", `+echo),
-		"wrong types":          always(http.StatusOK, object{"access_token": []string{leakAnswer}, "active": leakAnswer, "scope": leakAnswer}),
+		"not JSON":             always(http.StatusOK, `{"access_token": "`+leakResponse+`", `+echo),
+		"wrong types":          always(http.StatusOK, object{"access_token": []string{leakResponse}, "active": leakResponse, "scope": leakResponse}),
 		"empty":                always(http.StatusOK, object{}),
 		"no access token":      always(http.StatusOK, good(object{"access_token": ""})),
 		"no resource server":   always(http.StatusOK, good(object{"resource_server": ""})),
 		"unknown type":         always(http.StatusOK, good(object{"token_type": "mac"})),
 		"odd lifetime":         always(http.StatusOK, good(object{"expires_in": -1})),
-		"control characters":   always(http.StatusOK, good(object{"access_token": leakAnswer + "\r\n"})),
+		"control characters":   always(http.StatusOK, good(object{"access_token": leakResponse + "\r\n"})),
 		"one server twice":     always(http.StatusOK, good(object{"other_tokens": []object{good(nil)}})),
 		"another server":       always(http.StatusOK, good(object{"resource_server": "another"})),
 		"no ID token":          always(http.StatusOK, good(nil)),
-		"bad ID token":         always(http.StatusOK, good(object{"id_token": leakAnswer})),
-		"ID token of anybody":  always(http.StatusOK, good(object{"id_token": sign(otherKey(), object{"alg": "RS512"}, object{"nonce": leakNonce, "sub": leakAnswer})})),
+		"bad ID token":         always(http.StatusOK, good(object{"id_token": leakResponse})),
+		"ID token of anybody":  always(http.StatusOK, good(object{"id_token": sign(otherKey(), object{"alg": "RS512"}, object{"nonce": leakNonce, "sub": leakResponse})})),
 		"ID token of another":  always(http.StatusOK, good(object{"id_token": sign(signingKey(), object{"alg": "RS512"}, object{"nonce": leakNonce, "iss": "https://auth.evil.example"})})),
 		"redirect":             always(http.StatusTemporaryRedirect, echo),
 		"redirect permanently": always(http.StatusFound, echo),

@@ -98,10 +98,10 @@ func TestVerifierVerify_HostileResponses(t *testing.T) {
 	elsewhere := httptest.NewServer(newProvider(t, publicJWK(keyOne())))
 	t.Cleanup(elsewhere.Close)
 	tests := []struct {
-		name   string
-		answer http.HandlerFunc
-		want   string
-		class  error
+		name    string
+		respond http.HandlerFunc
+		want    string
+		class   error
 	}{
 		{"endless", endless, "longer than 524288 bytes", nil},
 		{"not found", http.NotFound, "404", apierror.ErrNotFound},
@@ -123,7 +123,7 @@ func TestVerifierVerify_HostileResponses(t *testing.T) {
 			var asked atomic.Int64
 			server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 				asked.Add(1)
-				test.answer(writer, request)
+				test.respond(writer, request)
 			}))
 			t.Cleanup(server.Close)
 			verifier := newVerifier(t, idtoken.Config{Issuer: server.URL, ClientID: clientID, HTTPClient: server.Client()})

@@ -131,15 +131,15 @@ func TestVerifierVerify_PrintsNoSecret(t *testing.T) {
 
 	t.Run("unavailable keys", func(t *testing.T) {
 		t.Parallel()
-		answers := []func(*provider){
+		responses := []func(*provider){
 			func(p *provider) { p.failure = errDown },
 			func(p *provider) { p.status = http.StatusInternalServerError },
 			func(p *provider) { p.edit = object{"issuer": nil} },
 			func(p *provider) { p.keys = []byte(`{}`) },
 		}
-		for _, answer := range answers {
+		for _, response := range responses {
 			p := newProvider(t)
-			answer(p)
+			response(p)
 			inVirtualTime(t, p, func(t *testing.T, config idtoken.Config) {
 				t.Helper()
 				config.ConfigurationURL = issuer + configurationPath + "?token=" + query

@@ -29,14 +29,14 @@ func TestCommand_Scripts(t *testing.T) {
 			},
 		},
 		Setup: func(env *testscript.Env) error {
-			double := authtest.NewWith(t, authtest.Config{Deterministic: true, Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }})
-			ready := double.Ready()
-			token := double.Issue(authtest.Grant{
+			globus := authtest.NewWith(t, authtest.Config{Deterministic: true, Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }})
+			ready := globus.Ready()
+			token := globus.Issue(authtest.Grant{
 				User: ready.Users[0].Username, Client: ready.NativeClientID,
 				Scopes: []string{"openid", "profile", "email", string(scopes.AuthManageProjects), string(scopes.AuthViewConsents)},
 			})
 			env.Vars = append(env.Vars,
-				"GLOBUS_SDK_SERVICE_URL_AUTH="+double.BaseURL(), "GLOBUS_AUTH_STORE_DIR="+env.WorkDir+"/store", "SSH_TTY=/dev/pts/0",
+				"GLOBUS_SDK_SERVICE_URL_AUTH="+globus.BaseURL(), "GLOBUS_AUTH_STORE_DIR="+env.WorkDir+"/store", "SSH_TTY=/dev/pts/0",
 				"GLOBUS_AUTH_ACCESS_TOKEN="+token[0].AccessToken,
 				"PROJECT="+ready.ProjectID, "POLICY="+ready.PolicyID, "NATIVE="+ready.NativeClientID, "USER_ID="+ready.Users[0].IdentityID,
 				"CONFIDENTIAL="+ready.ConfidentialClientID, "SECRET="+ready.ConfidentialClientSecret, "TEMPLATE="+ready.TemplateID,

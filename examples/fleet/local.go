@@ -57,7 +57,7 @@ func local(ctx context.Context, address string, out io.Writer) error {
 	// A test double of Globus Auth, with the portal as a client.
 	secret := rand.Text()
 	site := "http://" + address
-	double, client, err := globusAuth(ctx, secret, site+"/callback")
+	globus, client, err := globusAuth(ctx, secret, site+"/callback")
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func local(ctx context.Context, address string, out io.Writer) error {
 		return err
 	}
 	env := []string{
-		"REDIS_URL=redis://" + redis, "KEYSET=" + keys, "GLOBUS_SDK_SERVICE_URL_AUTH=" + double,
+		"REDIS_URL=redis://" + redis, "KEYSET=" + keys, "GLOBUS_SDK_SERVICE_URL_AUTH=" + globus,
 		"CLIENT_ID=" + client, "CLIENT_SECRET=" + secret, "REDIRECT_URI=" + site + "/callback",
 	}
 	self, err := os.Executable()
@@ -122,12 +122,12 @@ func globusAuth(ctx context.Context, secret, redirectURI string) (address, clien
 		return "", "", err
 	}
 	address = "http://" + listener.Addr().String()
-	double, err := authtest.NewServer(authtest.Config{BaseURL: address, RotateRefreshTokens: true})
+	globus, err := authtest.NewServer(authtest.Config{BaseURL: address, RotateRefreshTokens: true})
 	if err != nil {
 		return "", "", err
 	}
-	client := double.AddClient(authtest.Client{Name: "Portal", Secret: secret, RedirectURIs: []string{redirectURI}})
-	server := &http.Server{Handler: double.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	client := globus.AddClient(authtest.Client{Name: "Portal", Secret: secret, RedirectURIs: []string{redirectURI}})
+	server := &http.Server{Handler: globus.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	go func() { _ = server.Serve(listener) }()
 	return address, client.ID, nil

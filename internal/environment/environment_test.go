@@ -8,7 +8,7 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-func TestHosts(t *testing.T) {
+func TestHosts_ByEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		environment, resourceServer string

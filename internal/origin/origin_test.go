@@ -7,7 +7,7 @@ import (
 	"github.com/globusauth/globusauth/internal/origin"
 )
 
-func TestLoopback(t *testing.T) {
+func TestLoopback_AddressForms(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{
 		"localhost": true, "LOCALHOST": true, "127.0.0.1": true, "127.8.8.8": true, "::1": true, "0:0:0:0:0:0:0:1": true, "::ffff:127.0.0.1": true,
@@ -20,7 +20,7 @@ func TestLoopback(t *testing.T) {
 	}
 }
 
-func TestHostPort(t *testing.T) {
+func TestHostPort_DefaultPort(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
 		"https://API.Example.ORG/path": "api.example.org:443",
@@ -40,7 +40,7 @@ func TestHostPort(t *testing.T) {
 	}
 }
 
-func TestSameIssuer(t *testing.T) {
+func TestSameIssuer_SlashAtEnd(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		one, other string

@@ -11,7 +11,7 @@ import (
 	"github.com/globusauth/globusauth/internal/timeout"
 )
 
-func TestWith(t *testing.T) {
+func TestWith_Suspended(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		limit     time.Duration

@@ -231,8 +231,8 @@ func (v *verbRun) confirm(ctx context.Context, args []string) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case answer := <-typed:
-		if answer != "y" && answer != "yes" {
+	case input := <-typed:
+		if input != "y" && input != "yes" {
 			return failf("not deleted")
 		}
 		return nil
