@@ -53,7 +53,21 @@ func TestMain(m *testing.M) {
 		"globus-auth": func() {
 			os.Exit(cli.Run(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Getenv))
 		},
+		"xdg-open": browse,
 	})
+}
+
+// browse is a browser in which the first user is signed in: it opens a link, and ends.
+func browse() {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, os.Args[1], http.NoBody)
+	if err != nil {
+		panic(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		panic(err)
+	}
+	_ = resp.Body.Close()
 }
 
 // machine is a home directory, an environment, and a service in place of Globus Auth.

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"flag"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -18,8 +19,36 @@ var update = flag.Bool("update", false, "write the expected output into the scri
 // a token of an administrator.
 func TestCommand_Scripts(t *testing.T) {
 	t.Parallel()
+	runScripts(t, "testdata/script", func(env *testscript.Env) {
+		globus := authtest.NewWith(t, authtest.Config{Deterministic: true, Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }})
+		ready := globus.Ready()
+		token := globus.Issue(authtest.Grant{
+			User: ready.Users[0].Username, Client: ready.NativeClientID,
+			Scopes: []string{"openid", "profile", "email", string(scopes.AuthManageProjects), string(scopes.AuthViewConsents)},
+		})
+		env.Setenv("GLOBUS_AUTH_ACCESS_TOKEN", token[0].AccessToken)
+		env.Setenv("SSH_TTY", "/dev/pts/0")
+		serveScript(env, globus)
+	})
+}
+
+// These scripts begin without a token, at the present time, and have a browser in which the first user is
+// signed in.
+func TestCommand_LoginScripts(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the browser of the scripts is xdg-open")
+	}
+	runScripts(t, "testdata/login", func(env *testscript.Env) {
+		env.Setenv("DISPLAY", ":0")
+		serveScript(env, authtest.NewWith(t, authtest.Config{Deterministic: true}))
+	})
+}
+
+func runScripts(t *testing.T, dir string, setup func(*testscript.Env)) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -29,19 +58,18 @@ func TestCommand_Scripts(t *testing.T) {
 			},
 		},
 		Setup: func(env *testscript.Env) error {
-			globus := authtest.NewWith(t, authtest.Config{Deterministic: true, Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }})
-			ready := globus.Ready()
-			token := globus.Issue(authtest.Grant{
-				User: ready.Users[0].Username, Client: ready.NativeClientID,
-				Scopes: []string{"openid", "profile", "email", string(scopes.AuthManageProjects), string(scopes.AuthViewConsents)},
-			})
-			env.Vars = append(env.Vars,
-				"GLOBUS_SDK_SERVICE_URL_AUTH="+globus.BaseURL(), "GLOBUS_AUTH_STORE_DIR="+env.WorkDir+"/store", "SSH_TTY=/dev/pts/0",
-				"GLOBUS_AUTH_ACCESS_TOKEN="+token[0].AccessToken,
-				"PROJECT="+ready.ProjectID, "POLICY="+ready.PolicyID, "NATIVE="+ready.NativeClientID, "USER_ID="+ready.Users[0].IdentityID,
-				"CONFIDENTIAL="+ready.ConfidentialClientID, "SECRET="+ready.ConfidentialClientSecret, "TEMPLATE="+ready.TemplateID,
-				"IDP="+ready.IdentityProvider.ID)
+			setup(env)
 			return nil
 		},
 	})
+}
+
+// serveScript makes a test double the service of a script.
+func serveScript(env *testscript.Env, globus *authtest.Server) {
+	ready := globus.Ready()
+	env.Vars = append(env.Vars,
+		"GLOBUS_SDK_SERVICE_URL_AUTH="+globus.BaseURL(), "GLOBUS_AUTH_STORE_DIR="+env.WorkDir+"/store",
+		"PROJECT="+ready.ProjectID, "POLICY="+ready.PolicyID, "NATIVE="+ready.NativeClientID, "USER_ID="+ready.Users[0].IdentityID,
+		"CONFIDENTIAL="+ready.ConfidentialClientID, "SECRET="+ready.ConfidentialClientSecret, "TEMPLATE="+ready.TemplateID,
+		"IDP="+ready.IdentityProvider.ID)
 }

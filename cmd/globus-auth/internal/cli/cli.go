@@ -55,7 +55,11 @@ func (r *runner) run(ctx context.Context, args []string) int {
 	command, err := root.ExecuteContextC(ctx)
 	r.close(ctx)
 	if err != nil && !r.started {
-		err = usagef("%w; see %q", err, command.CommandPath()+" --help")
+		hint := meant(root, args)
+		if hint == "" {
+			hint = fmt.Sprintf("see %q", command.CommandPath()+" --help")
+		}
+		err = usagef("%w; %s", err, hint)
 	}
 	problem, _ := errors.AsType[*problem](err)
 	switch {
@@ -176,11 +180,14 @@ Environment:
 		}
 		root.AddCommand(commands...)
 	}
-	add(logins, r.login(), r.whoami(), r.logout(), r.tokens(), r.token(),
-		group("session", "Show or renew the authentications of the login", r.sessionShow(), r.sessionUpdate()))
+	tokens := r.tokens()
+	tokens.AddCommand(r.tokensProfiles())
+	add(logins, r.login(), r.whoami(), r.logout(), tokens, r.token(),
+		group("session", "Show or renew the authentications of the login", r.sessionShow(), r.sessionUpdate(), r.sessionConsent()),
+		group("id-token", "Verify or decode ID tokens", r.idTokenVerify(), r.idTokenDecode()))
 	add(lookups, r.identities(), group("scopes", "Work with scope strings", r.scopesParse()),
 		group("consents", "Show the consents of an identity", r.consentsTree()))
-	add(programs, r.quickstart(), r.emulator(), r.guard())
+	add(programs, r.quickstart(), r.emulator(), r.guard(), r.version())
 	add(service, r.api())
 	r.addVerbs(root)
 	return root

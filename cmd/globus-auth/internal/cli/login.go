@@ -27,7 +27,7 @@ type loginFlags struct {
 func newLoginFlags(command *cobra.Command) *loginFlags {
 	f := new(loginFlags)
 	flags := command.Flags()
-	flags.BoolVar(&f.noBrowser, "no-browser", false, "print the link, and read the code, or the address of the page that shows it, from standard input")
+	f.browserFlag(command)
 	flags.StringSliceVar(&f.authorization.SessionRequiredIdentities, "session-identities", nil, "identities, by `ID` or username, that the session must include")
 	flags.StringSliceVar(&f.authorization.SessionRequiredPolicies, "session-policies", nil, "policies, by `ID`, that the session must satisfy")
 	flags.StringSliceVar(&f.authorization.SessionRequiredSingleDomain, "session-single-domain", nil, "`domains`, one of which an identity of the session must have")
@@ -35,6 +35,10 @@ func newLoginFlags(command *cobra.Command) *loginFlags {
 	flags.StringVar(&f.authorization.SessionMessage, "session-message", "", "`sentence` to show on the login page")
 	flags.StringVar(&f.authorization.Prompt, "prompt", "", "\"login\" to require a fresh authentication")
 	return f
+}
+
+func (f *loginFlags) browserFlag(command *cobra.Command) {
+	command.Flags().BoolVar(&f.noBrowser, "no-browser", false, "print the link, and read the code, or the address of the page that shows it, from standard input")
 }
 
 func (r *runner) login() *cobra.Command {

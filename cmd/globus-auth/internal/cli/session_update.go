@@ -1,12 +1,6 @@
 package cli
 
-import (
-	"slices"
-
-	"github.com/spf13/cobra"
-
-	"github.com/globusauth/globusauth/tokens"
-)
+import "github.com/spf13/cobra"
 
 func (r *runner) sessionUpdate() *cobra.Command {
 	command := &cobra.Command{
@@ -33,7 +27,7 @@ or policy requires. With no other flags, a fresh authentication is required.`,
 			len(wanted.SessionRequiredIdentities)+len(wanted.SessionRequiredPolicies)+len(wanted.SessionRequiredSingleDomain) == 0 {
 			wanted.Prompt = "login"
 		}
-		a.config.NoRefreshTokens = !slices.ContainsFunc(a.set.All(), func(t tokens.Token) bool { return t.RefreshToken != "" })
+		a.config.NoRefreshTokens = !a.refreshable()
 		return r.logIn(cmd, a.config, flags)
 	}
 	return command
