@@ -16,6 +16,7 @@ import (
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 const (
@@ -105,7 +106,7 @@ func unavailable(err error) error {
 	if _, ok := errors.AsType[*DeniedError](err); ok || err == nil {
 		return err
 	}
-	denial := &DeniedError{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "the authorization service does not respond; try again later", cause: err}
+	denial := &DeniedError{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "the authorization service is unavailable; try again later", cause: err}
 	if failure, ok := errors.AsType[*apierror.Error](err); ok {
 		denial.retryAfter = failure.RetryAfter
 	}
@@ -207,4 +208,7 @@ func newAuthentication(id string, found gen.SessionAuthentication) Authenticatio
 
 func shared(text string) string { return unique.Make(text).Value() }
 
-func prefixed(what string, err error) error { return fmt.Errorf("resourceserver: %s: %w", what, err) }
+func prefixed(what string, err error) error {
+	prefix.Add(&err, "resourceserver: "+what)
+	return err
+}

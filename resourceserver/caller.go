@@ -134,17 +134,17 @@ func (c *CallerInfo) Require(ctx context.Context, rules ...Rule) error {
 	if c == nil {
 		return requireAnonymous(rules)
 	}
-	set, err := c.api.compile(rules)
-	if err != nil {
+	if err := c.api.admit(rules); err != nil {
 		return prefixed("require", err)
 	}
 	own := *c // Other goroutines may read the caller.
 	if c.api.needs.Load().number != c.needs {
+		var err error
 		if own.Identity, err = c.api.identify(ctx, c.token, c.key); err != nil {
 			return prefixed("require", err)
 		}
 	}
-	return require(ctx, &own, set)
+	return require(ctx, &own, rules)
 }
 
 // Principals returns the caller's principals, in the form in which Globus services store them:

@@ -14,8 +14,6 @@ import (
 
 	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/resourceserver"
-	"github.com/globusauth/globusauth/scopes"
-	"github.com/globusauth/globusauth/tokens"
 )
 
 func TestAPIOptional_AnonymousAndInvalid(t *testing.T) {
@@ -141,27 +139,6 @@ func TestAPIProtect_InvalidRulePanics(t *testing.T) {
 	}
 }
 
-func TestCallerInfoOffline_ActsLater(t *testing.T) {
-	t.Parallel()
-	w := groupWorld(t)
-	api := w.api(t, resourceserver.Config{Store: tokens.NewMemory()})
-	caller, err := api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := caller.Offline(t.Context(), scopes.GroupsViewMyGroups); err != nil {
-		t.Fatal(err)
-	}
-	w.Advance(72 * time.Hour)
-	source, err := api.Offline(caller.Subject, scopes.GroupsResourceServer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if token, err := source.Token(t.Context()); err != nil || !token.Expiry.After(w.Now()) {
-		t.Errorf("the token after three days: %v, %v", token, err)
-	}
-}
-
 // FuzzAPIFromRequest changes the Authorization header: no header is let through but that with the token.
 func FuzzAPIFromRequest(f *testing.F) {
 	w := newWorld(f)
@@ -197,6 +174,30 @@ func TestCallerInfo_LinkedIdentityOfTheSession(t *testing.T) {
 	response, body := call(t, handler, "Bearer "+token)
 	if response.Code != http.StatusOK || body["session_identity"] != linked.ID {
 		t.Errorf("%d %v, want the identity %s", response.Code, body, linked.ID)
+	}
+}
+
+// TestAPIFromRequest_RulesAreOneSet wants the rules of the Config and of the call in one document, and met by one authentication.
+func TestAPIFromRequest_RulesAreOneSet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	api := w.api(t, resourceserver.Config{Rules: rules(resourceserver.SessionDomains("example.com"))})
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	request.Header.Set("Authorization", "Bearer "+w.token(authtest.Grant{User: w.alice.Username}))
+	_, err := api.FromRequest(request, resourceserver.MFA())
+	denied, ok := errors.AsType[*resourceserver.DeniedError](err)
+	if !ok || denied.Rule != "SessionDomains,MFA" || denied.Requirement.Parameters.SessionRequiredMFA == nil || denied.Requirement.Parameters.SessionRequiredSingleDomain == nil {
+		t.Errorf("got %v, want one requirement of both rules", err)
+	}
+	linked := w.alice.Linked[0]
+	request.Header.Set("Authorization", "Bearer "+w.token(authtest.Grant{User: w.alice.Username, Session: []string{linked.Username}}))
+	api = w.api(t, resourceserver.Config{Rules: rules(resourceserver.Fresh(time.Hour))})
+	caller, err := api.FromRequest(request, resourceserver.SessionDomains("lab.example.org"))
+	if err != nil || caller.SessionIdentity != linked.ID {
+		t.Errorf("%v, %v, want the identity %s of the session", caller, err, linked.ID)
+	}
+	if _, err := api.FromRequest(request, resourceserver.Rule{}); err == nil || errors.As(err, &denied) {
+		t.Errorf("the zero rule: %v, want an error that is no denial", err)
 	}
 }
 

@@ -80,7 +80,6 @@ func (noObserver) Denied(int, string) {}
 // goroutines except requests in flight, which end within 10 s.
 type API struct {
 	config    Config // complete
-	rules     ruleSet
 	log       *slog.Logger
 	now       func() time.Time
 	secret    [32]byte // keys the hash of tokens
@@ -140,7 +139,7 @@ func newAPI(config Config) (*API, error) {
 		return nil, err
 	}
 	api.needs.Store(&needs{session: config.Details, details: config.Details})
-	if api.rules, err = api.compile(config.Rules); err != nil {
+	if err := api.admit(config.Rules); err != nil {
 		return nil, err
 	}
 	for _, err := range []error{

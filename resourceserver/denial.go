@@ -24,7 +24,7 @@ const (
 // Custom rules ([Check]) may return one.
 type DeniedError struct {
 	// Status is the HTTP status: 400 for a malformed request, 401 without a valid token, 403 for a caller who
-	// does not meet a rule, 503 if Globus Auth or Globus Groups does not respond.
+	// does not meet a rule, 503 if Globus Auth or Globus Groups is not available, 500 for a mistake in the program.
 	Status int
 	// Code is a name for programs. For 400 and 401 that of RFC 6750 section 3.1; empty
 	// for a request without a token.
@@ -99,13 +99,18 @@ func (d *DeniedError) challenge() string {
 	return strings.TrimSpace("Bearer " + strings.Join(parameters, ", "))
 }
 
+// failed is the response to a request that failed for a reason that does not concern the caller.
+func failed(cause error) *DeniedError {
+	return &DeniedError{Status: http.StatusInternalServerError, Code: "InternalError", Message: "the request failed", cause: cause}
+}
+
 // Deny writes the response to a request that failed with err, as Protect does: that of
 // a [*DeniedError], else status 500 without details. It logs the denial without the token: a failure at
 // level Error, a caller who does not meet a rule at Info, a missing or invalid token at Debug.
 func (a *API) Deny(w http.ResponseWriter, r *http.Request, err error) {
 	denial, ok := errors.AsType[*DeniedError](err)
 	if !ok {
-		denial = &DeniedError{Status: http.StatusInternalServerError, Code: "InternalError", Message: "the request failed", cause: err}
+		denial = failed(err)
 	}
 	level := slog.LevelInfo
 	switch {

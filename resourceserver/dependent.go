@@ -1,6 +1,7 @@
 package resourceserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -37,6 +39,9 @@ func (c *CallerInfo) Token(ctx context.Context, wanted ...scopes.Scope) (tokens.
 	if token, ok := cached(); ok {
 		return token, nil
 	}
+	if err := scopes.List(wanted).Validate(); err != nil {
+		return tokens.Token{}, prefixed("dependent token", err)
+	}
 	return once(ctx, a, fmt.Sprintf("dependent/%x/%s", c.key, key.scopes), func(ctx context.Context) (tokens.Token, error) {
 		if token, ok := cached(); ok {
 			return token, nil
@@ -47,7 +52,7 @@ func (c *CallerInfo) Token(ctx context.Context, wanted ...scopes.Scope) (tokens.
 		}
 		token, err := set.ByScopes(wanted...)
 		if err != nil {
-			return tokens.Token{}, prefixed("dependent token", err)
+			return tokens.Token{}, c.missing(set, wanted, err)
 		}
 		a.dependent.Set(key, token)
 		return token, nil
@@ -62,10 +67,20 @@ func current(token tokens.Token, now time.Time) bool {
 	return now.Before(token.Expiry.Add(-margin))
 }
 
-func (c *CallerInfo) grant(ctx context.Context, options flows.DependentOptions) (tokens.Set, error) {
-	if len(options.Scopes) == 0 {
-		return tokens.Set{}, errors.New("resourceserver: dependent token: no scope is given")
+// missing is what a caller is told if a response has no token with the scopes.
+func (c *CallerInfo) missing(set tokens.Set, wanted scopes.List, err error) error {
+	if problems := set.Problems(); len(problems) > 0 { // The token may be among what cannot be read.
+		return problems[0]
 	}
+	for _, scope := range wanted {
+		if _, lacks := set.ByScopes(scope); lacks != nil {
+			return c.consent(wanted, err)
+		}
+	}
+	return failed(err) // The scopes belong to different services.
+}
+
+func (c *CallerInfo) grant(ctx context.Context, options flows.DependentOptions) (tokens.Set, error) {
 	set, err := c.api.config.OAuth.DependentTokens(ctx, c.token, options)
 	switch {
 	case errors.Is(err, apierror.ErrConsentRequired):
@@ -115,20 +130,59 @@ func (s callerSource) Token(ctx context.Context) (tokens.Token, error) {
 }
 
 // Offline obtains refresh tokens for the scopes and keeps them in Config.Store, so that the program
-// can act for the caller later with [API.Offline].
-func (c *CallerInfo) Offline(ctx context.Context, wanted ...scopes.Scope) error {
+// can act for the caller later with [API.Offline]. Refresh tokens that they replace, those of the same
+// services, are revoked; so are tokens that cannot be stored.
+//
+// The errors are those of Token; if the tokens cannot be stored, that of the store.
+func (c *CallerInfo) Offline(ctx context.Context, wanted ...scopes.Scope) (err error) {
+	defer prefix.Add(&err, "resourceserver: offline")
 	a := c.api
 	if a.config.Store == nil {
-		return errors.New("resourceserver: offline: the field Config.Store is nil")
+		return errors.New("the field Config.Store is nil")
 	}
-	_, err := once(ctx, a, fmt.Sprintf("offline/%x/%s", c.key, scopes.List(wanted)), func(ctx context.Context) (struct{}, error) {
-		_, err := a.config.Store.Update(ctx, a.offlineKey(c.Subject), func(now tokens.Set) (tokens.Set, error) {
-			set, err := c.grant(ctx, flows.DependentOptions{Scopes: wanted, RefreshTokens: true})
-			return now.Merge(set), err
-		})
-		return struct{}{}, err
+	if err := scopes.List(wanted).Validate(); err != nil {
+		return err
+	}
+	var granted, before tokens.Set
+	after, err := a.config.Store.Update(ctx, a.offlineKey(c.Subject), func(now tokens.Set) (_ tokens.Set, err error) {
+		// What the service grants is kept, although ctx ends meanwhile.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+		defer cancel()
+		before = now
+		granted, err = c.grant(ctx, flows.DependentOptions{Scopes: wanted, RefreshTokens: true})
+		for _, scope := range wanted {
+			if token, lacks := granted.ByScopes(scope); err == nil && (lacks != nil || token.RefreshToken == "") {
+				err = c.missing(granted, wanted, cmp.Or(lacks, fmt.Errorf("there is no refresh token for the scope %q", scope.Name())))
+			}
+		}
+		return now.Merge(granted), unavailable(err)
 	})
-	return err
+	if err != nil {
+		for _, token := range granted.All() {
+			a.revoke(ctx, token.AccessToken, token.RefreshToken)
+		}
+		return err
+	}
+	for _, token := range before.All() {
+		if kept, _ := after.ByResourceServer(token.ResourceServer); kept.RefreshToken != token.RefreshToken {
+			a.revoke(ctx, token.RefreshToken)
+		}
+	}
+	return nil
+}
+
+// revoke ends tokens although ctx has ended. A failure is logged: the tokens expire, or the user withdraws the consent.
+func (a *API) revoke(ctx context.Context, secrets ...string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+	defer cancel()
+	for _, secret := range secrets {
+		if secret == "" {
+			continue
+		}
+		if err := a.config.OAuth.Revoke(ctx, secret); err != nil {
+			a.log.WarnContext(ctx, "resourceserver: a dependent token could not be revoked and remains valid", "error", err)
+		}
+	}
 }
 
 // Offline returns a source of tokens for a resource server, for an identity whose tokens

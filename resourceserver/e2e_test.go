@@ -28,6 +28,9 @@ func TestAPIProtect_AppMeetsEveryDemandInOneLogin(t *testing.T) {
 		{name: "session too old", age: time.Hour, rules: func(string) []resourceserver.Rule { return rules(resourceserver.Fresh(15 * time.Minute)) }},
 		{name: "scope missing", rules: func(string) []resourceserver.Rule { return rules(resourceserver.AllScopes(jobs, admin)) }},
 		{name: "consent to groups missing", rules: func(string) []resourceserver.Rule { return rules(resourceserver.AnyGroup(operators)) }},
+		{name: "consent to groups and age", age: time.Hour, rules: func(string) []resourceserver.Rule {
+			return rules(resourceserver.AnyGroup(operators), resourceserver.Fresh(15*time.Minute))
+		}},
 		{name: "policy and age", age: time.Hour, rules: func(policy string) []resourceserver.Rule {
 			return rules(resourceserver.Policies(policy), resourceserver.Fresh(15*time.Minute))
 		}},

@@ -21,67 +21,86 @@ type needs struct {
 // maxPolicies limits the policies of one introspection.
 const maxPolicies = 100
 
-// ruleSet is checked rules.
+// ruleSet is rules that [API.admit] has checked.
 type ruleSet []Rule
 
-// compile checks rules, and makes introspections contain what they need from now on.
-func (a *API) compile(rules []Rule) (ruleSet, error) {
-	set := ruleSet(slices.Clone(rules))
-	for i, rule := range set {
-		if rule.err != nil {
-			return nil, fmt.Errorf("rule %s: %w", rule.name, rule.err)
+// admit checks rules, and makes introspections contain what they need from now on. It allocates only if that is new.
+func (a *API) admit(rules []Rule) error {
+	for i := range rules {
+		rule := &rules[i]
+		switch {
+		case rule.err != nil:
+			return fmt.Errorf("rule %s: %w", rule.name, rule.err)
+		case rule.met == nil && rule.session == nil && rule.nested == nil:
+			return fmt.Errorf("rule %d is the zero Rule", i)
 		}
-		if rule.met == nil && rule.session == nil && rule.nested == nil {
-			return nil, fmt.Errorf("rule %d is the zero Rule", i)
+		if err := a.admit(rule.nested); err != nil {
+			return err
 		}
-		if rule.nested != nil {
-			nested, err := a.compile(rule.nested)
-			if err != nil {
-				return nil, err
-			}
-			set[i].nested = nested
-		}
-		if err := a.need(rule.needs); err != nil {
-			return nil, err
+		if err := a.need(&rule.needs); err != nil {
+			return err
 		}
 	}
-	return set, nil
+	return nil
 }
 
 // need adds to what introspections contain.
-func (a *API) need(more needs) error {
-	if !more.session && !more.details && more.policies == nil {
+func (a *API) need(more *needs) error {
+	if a.needs.Load().cover(more) {
 		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	old := *a.needs.Load()
+	old := a.needs.Load()
+	if old.cover(more) {
+		return nil
+	}
 	next := needs{session: old.session || more.session, details: old.details || more.details, number: old.number + 1}
 	next.policies = slices.Compact(slices.Sorted(slices.Values(slices.Concat(old.policies, more.policies))))
 	if len(next.policies) > maxPolicies {
 		return fmt.Errorf("the rules name more than %d policies", maxPolicies)
 	}
-	if next.session != old.session || next.details != old.details || len(next.policies) != len(old.policies) {
-		a.needs.Store(&next)
-	}
+	a.needs.Store(&next)
 	return nil
+}
+
+// cover reports whether an introspection with these needs contains what others ask for.
+func (n *needs) cover(other *needs) bool {
+	if other.session && !n.session || other.details && !n.details {
+		return false
+	}
+	for _, id := range other.policies {
+		if _, found := slices.BinarySearch(n.policies, id); !found {
+			return false
+		}
+	}
+	return true
 }
 
 // require returns a *DeniedError unless the caller meets all rules of the sets.
 func require(ctx context.Context, caller *CallerInfo, sets ...ruleSet) error {
 	var unmet []*Rule
-	for _, remote := range []bool{false, true} {
-		for _, set := range sets {
-			if err := set.apply(ctx, caller, remote, &unmet); err != nil {
-				return err
-			}
+	for _, set := range sets {
+		if err := set.apply(ctx, caller, false, &unmet); err != nil {
+			return err
 		}
-		if !remote {
-			unmet = append(unmet, sessionRules(caller, sets)...)
+	}
+	unmet = append(unmet, sessionRules(caller, sets)...)
+	for _, set := range sets {
+		err := set.apply(ctx, caller, true, &unmet)
+		denial, ok := errors.AsType[*DeniedError](err)
+		switch {
+		case err == nil:
+		case len(unmet) == 0 || !ok || denial.Status == http.StatusForbidden && denial.Requirement == nil:
+			return err
+		case denial.Requirement != nil: // One login gives the consent too.
+			unmet = append(unmet, &Rule{name: denial.Rule, demand: func(_ *CallerInfo, parameters *apierror.AuthorizationParameters) {
+				parameters.RequiredScopes = append(parameters.RequiredScopes, denial.Requirement.Parameters.RequiredScopes...)
+			}})
 		}
-		if len(unmet) > 0 {
-			return demand(caller, unmet)
-		}
+	}
+	if len(unmet) > 0 {
+		return demand(caller, unmet)
 	}
 	return nil
 }

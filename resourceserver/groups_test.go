@@ -76,23 +76,6 @@ func TestAPIProtect_GroupsDown(t *testing.T) {
 	}
 }
 
-func TestCallerInfoHTTPClient_CachesTheDependentToken(t *testing.T) {
-	t.Parallel()
-	w := groupWorld(t)
-	api := w.api(t, resourceserver.Config{})
-	caller, err := api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.ResetStats()
-	for range 3 {
-		if _, err := caller.Token(t.Context(), scopes.GroupsViewMyGroups); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.AssertOperations("token")
-}
-
 // TestCallerInfoGroups_HostileResponses has Globus Groups repeat the token that it got, and send odd or large documents.
 func TestCallerInfoGroups_HostileResponses(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -26,8 +27,8 @@ func (a *API) Optional(next http.Handler, rules ...Rule) http.Handler {
 }
 
 func (a *API) handler(next http.Handler, rules []Rule, optional bool) http.Handler {
-	set, err := a.compile(rules)
-	if err != nil {
+	set := slices.Clone(ruleSet(rules))
+	if err := a.admit(set); err != nil {
 		panic(fmt.Sprintf("resourceserver: %v", err))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,9 +38,12 @@ func (a *API) handler(next http.Handler, rules []Rule, optional bool) http.Handl
 		}
 		ctx := r.Context()
 		with := &callerContext{Context: ctx}
-		err := a.authenticateRequest(r, &with.caller)
+		token, err := bearer(r.Header)
 		if err == nil {
-			err = require(ctx, &with.caller, a.rules, set)
+			err = a.authenticate(ctx, token, &with.caller)
+		}
+		if err == nil {
+			err = require(ctx, &with.caller, a.config.Rules, set)
 		}
 		if err != nil {
 			a.Deny(w, r, err)
@@ -50,37 +54,29 @@ func (a *API) handler(next http.Handler, rules []Rule, optional bool) http.Handl
 }
 
 // FromRequest returns the caller of a request, for programs that do not use Protect. The
-// caller meets the rules of the Config. The error is a [*DeniedError] for [API.Deny].
-func (a *API) FromRequest(r *http.Request) (*CallerInfo, error) {
-	caller := &CallerInfo{}
-	if err := a.authenticateRequest(r, caller); err != nil {
+// caller meets the rules of the Config and these. The error is a [*DeniedError] for [API.Deny],
+// unless a rule is invalid.
+func (a *API) FromRequest(r *http.Request, rules ...Rule) (*CallerInfo, error) {
+	token, err := bearer(r.Header)
+	if err != nil {
 		return nil, err
 	}
-	if err := require(r.Context(), caller, a.rules); err != nil {
-		return nil, err
-	}
-	return caller, nil
+	return a.Authenticate(r.Context(), token, rules...)
 }
 
-// Authenticate returns the caller with an access token that came by other means than HTTP. The
-// caller meets the rules of the Config. The error is a [*DeniedError].
-func (a *API) Authenticate(ctx context.Context, token string) (*CallerInfo, error) {
+// Authenticate is FromRequest for an access token that came by other means than an HTTP request.
+func (a *API) Authenticate(ctx context.Context, token string, rules ...Rule) (*CallerInfo, error) {
+	if err := a.admit(rules); err != nil {
+		return nil, prefixed("authenticate", err)
+	}
 	caller := &CallerInfo{}
 	if err := a.authenticate(ctx, token, caller); err != nil {
 		return nil, err
 	}
-	if err := require(ctx, caller, a.rules); err != nil {
+	if err := require(ctx, caller, a.config.Rules, rules); err != nil {
 		return nil, err
 	}
 	return caller, nil
-}
-
-func (a *API) authenticateRequest(r *http.Request, caller *CallerInfo) error {
-	token, err := bearer(r.Header)
-	if err != nil {
-		return err
-	}
-	return a.authenticate(r.Context(), token, caller)
 }
 
 func (a *API) authenticate(ctx context.Context, token string, caller *CallerInfo) error {

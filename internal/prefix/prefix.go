@@ -30,7 +30,7 @@ func Trim(err error) string {
 		return text
 	}
 	switch name {
-	case "globusauth", "app", "consents", "flows", "identitymap", "idtoken", "login", "scopes", "tokens":
+	case "globusauth", "app", "consents", "flows", "identitymap", "idtoken", "login", "resourceserver", "scopes", "tokens":
 		return rest
 	}
 	return text

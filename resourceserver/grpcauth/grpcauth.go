@@ -32,8 +32,9 @@ import (
 )
 
 // Unary returns an interceptor for calls with one response. Callers must meet the rules
-// of the API and these.
+// of the API and these. It panics if a rule is invalid, as resourceserver.API.Protect does.
 func Unary(api *resourceserver.API, rules ...resourceserver.Rule) grpc.UnaryServerInterceptor {
+	api.Protect(nil, rules...) // checks the rules
 	return func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		ctx, err := authenticate(ctx, api, rules)
 		if err != nil {
@@ -43,8 +44,9 @@ func Unary(api *resourceserver.API, rules ...resourceserver.Rule) grpc.UnaryServ
 	}
 }
 
-// Stream returns an interceptor for streams. The caller is checked when the stream begins.
+// Stream is Unary for streams. The caller is checked when the stream begins.
 func Stream(api *resourceserver.API, rules ...resourceserver.Rule) grpc.StreamServerInterceptor {
+	api.Protect(nil, rules...)
 	return func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		ctx, err := authenticate(stream.Context(), api, rules)
 		if err != nil {
@@ -68,10 +70,7 @@ func authenticate(ctx context.Context, api *resourceserver.API, rules []resource
 	if values := metadata.ValueFromIncomingContext(ctx, "authorization"); values != nil {
 		request.Header["Authorization"] = values
 	}
-	caller, err := api.FromRequest(request)
-	if err == nil {
-		err = caller.Require(ctx, rules...)
-	}
+	caller, err := api.FromRequest(request, rules...)
 	if err != nil {
 		return nil, statusOf(err)
 	}
