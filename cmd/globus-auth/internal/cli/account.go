@@ -54,10 +54,10 @@ func (r *runner) appConfig() (config app.Config, err error) {
 }
 
 // clientSecret reads the secret of the client, which acts as itself if it has one. That of the
-// environment is only for the client of the environment.
+// environment is only for the client of the environment, or else of the configuration file.
 func (r *runner) clientSecret() (secret string, err error) {
 	file := r.secretFile
-	if file == "" && r.clientID == r.getenv(clientVariable) {
+	if file == "" && r.clientID == r.setting("client-id").Value {
 		file, secret = r.getenv(secretFileVariable), r.getenv(secretVariable)
 	}
 	switch {

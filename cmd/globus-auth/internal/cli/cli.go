@@ -89,7 +89,13 @@ type runner struct {
 	// Flags of every verb.
 	baseURL, clientID, secretFile, profile, store, storeDir string
 	verbose                                                 bool
-	minValid                                                time.Duration // of the verb token
+
+	// Settings of environment and configuration file, and what is wrong with them.
+	environment, format, configPath string
+	settings                        []*setting
+	settingsErr                     error
+
+	minValid time.Duration // of the verb token
 
 	apps          []*app.App    // that were opened
 	logoutTimeout time.Duration // for the revocation of all tokens
@@ -131,6 +137,8 @@ Environment:
   GLOBUS_AUTH_CLIENT_ID           --client-id
   GLOBUS_AUTH_CLIENT_SECRET       secret of that client, which acts as itself
   GLOBUS_AUTH_CLIENT_SECRET_FILE  --client-secret-file, for that client
+  GLOBUS_AUTH_CONFIG              configuration file, see below
+  GLOBUS_AUTH_FORMAT              --format
   GLOBUS_AUTH_PROFILE             --profile
   GLOBUS_AUTH_STORE               --store
   GLOBUS_AUTH_STORE_DIR           --store-dir
@@ -138,7 +146,12 @@ Environment:
   GLOBUS_SDK_SERVICE_URL_AUTH     --base-url
   GLOBUS_SDK_HTTP_TIMEOUT         seconds for one request; -1 for no limit
                                   (default 60)
-  GLOBUS_SDK_VERIFY_SSL           on, off, or a file of CA certificates`,
+  GLOBUS_SDK_VERIFY_SSL           on, off, or a file of CA certificates
+
+The configuration file is globus-auth/config.yaml in the user's directory for
+such files, such as ~/.config. It may have client_id, environment, store and
+format. The environment replaces its values, and flags replace both.
+"globus-auth doctor" shows where each value comes from.`,
 		Version:           globusauth.Version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -161,9 +174,7 @@ Environment:
 	flags.StringVar(&r.profile, "profile", "", "`name` of one of several logins of the client")
 	flags.StringVar(&r.store, "store", "", "token store: file, sqlite, keyring, or the `path` of a file (default file)")
 	flags.StringVar(&r.storeDir, "store-dir", "", "`directory` of the token files (default ~/.globus/app)")
-	for name, value := range map[string]*string{"CLIENT_ID": &r.clientID, "PROFILE": &r.profile, "STORE": &r.store, "STORE_DIR": &r.storeDir} {
-		*value = r.getenv("GLOBUS_AUTH_" + name) // a flag replaces it
-	}
+	r.loadSettings() // a flag replaces them
 	flags.StringVar(&r.secretFile, "client-secret-file", "", "`file` with the secret of the client, which then acts as itself")
 	flags.StringVar(&r.baseURL, "base-url", "", "`URL` of the service, such as an emulator (default the environment's)")
 	flags.BoolVar(&r.verbose, "verbose", false, "show the whole chain of an error")
@@ -190,6 +201,7 @@ Environment:
 	add(programs, r.quickstart(), r.emulator(), r.guard(), r.version())
 	add(service, r.api())
 	r.addVerbs(root)
+	r.setFormat(root)
 	return root
 }
 
@@ -221,9 +233,15 @@ func (r *runner) newClient(credentials *globusauth.Credentials) (*globusauth.Cli
 }
 
 func (r *runner) newLoggingClient(credentials *globusauth.Credentials, log slog.Handler) (*globusauth.Client, error) {
+	if r.settingsErr != nil {
+		return nil, r.settingsErr
+	}
 	config, err := globusauth.FromEnvironment()
 	if err != nil {
 		return nil, &problem{err: err, usage: true}
+	}
+	if config.Environment == "" {
+		config.Environment = r.environment
 	}
 	if r.baseURL != "" {
 		config.BaseURL = r.baseURL
@@ -237,7 +255,11 @@ func (r *runner) newLoggingClient(credentials *globusauth.Credentials, log slog.
 	config.Logger = slog.New(log)
 	client, err := globusauth.New(config)
 	if err != nil {
-		return nil, &problem{words: r.addressName(), err: err, usage: true}
+		words := r.addressName()
+		if config.BaseURL == "" {
+			words = r.setting("environment").From
+		}
+		return nil, &problem{words: words, err: err, usage: true}
 	}
 	return client, nil
 }

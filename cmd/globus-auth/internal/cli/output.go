@@ -55,9 +55,12 @@ type output struct {
 	filter *gojq.Code // nil: print everything
 }
 
+// formats are the output formats of most verbs.
+func formats() []string { return []string{"table", "json", "jsonl", "yaml", "csv"} }
+
 // outputFlags adds the flags --format and --jq.
 func outputFlags(command *cobra.Command, standard string) *output {
-	o := &output{format: choiceFlag(command, "format", standard, "output format", "table", "json", "jsonl", "yaml", "csv")}
+	o := &output{format: choiceFlag(command, "format", standard, "output format", formats()...)}
 	command.Flags().Func("jq", "print what a jq `filter` makes of the JSON", func(text string) error {
 		query, err := gojq.Parse(text)
 		if err == nil {
