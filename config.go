@@ -14,6 +14,7 @@ import (
 
 	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/tokens"
 )
 
 const (
@@ -198,6 +199,12 @@ func (c *Client) Address() string {
 		return ""
 	}
 	return c.baseURL
+}
+
+// TokenKey returns the key under which a [tokens.Store] keeps what a client of OAuth got from this service,
+// in a namespace ("" is the default one).
+func (c *Client) TokenKey(clientID, namespace string) tokens.Key {
+	return tokens.Key{ClientID: clientID, Environment: c.Environment(), Address: c.Address(), Namespace: namespace}
 }
 
 // Environment returns the name of the environment the client was made for.

@@ -87,7 +87,7 @@ func newApp(config Config, service bool) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := config.key().Normal()
+	key, err := config.Client.TokenKey(config.ClientID, config.Namespace).Normal()
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func (a *App) Tokens(ctx context.Context) (_ tokens.Set, err error) {
 func (a *App) TokenSource(resourceServer string) tokens.Source {
 	s, err := a.source(resourceServer)
 	if err != nil {
-		return failing{err}
+		return tokens.SourceFunc(func(context.Context) (tokens.Token, error) { return tokens.Token{}, err })
 	}
 	return s
 }
@@ -255,8 +255,6 @@ func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.Autho
 	}
 	return requesting(set.All(), want, set.Problems()...)
 }
-
-func (a *App) revoke(ctx context.Context, token string) error { return a.flow().Revoke(ctx, token) }
 
 // refreshing makes the source of a resource server's token.
 func (a *App) refreshing(resourceServer string) (*tokens.Refreshing, error) {

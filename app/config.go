@@ -101,10 +101,6 @@ func headerName(name string) string {
 	}, name)
 }
 
-func (c Config) key() tokens.Key {
-	return tokens.Key{ClientID: c.ClientID, Environment: c.Client.Environment(), Address: c.Client.Address(), Namespace: c.Namespace}
-}
-
 // fileStore is the store of a person's app without one.
 func (c Config) fileStore() (tokens.Store, error) {
 	if c.Name == "" {

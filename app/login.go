@@ -168,7 +168,7 @@ func (a *App) keep(ctx context.Context, before, set tokens.Set) error {
 		err = nil
 	}
 	if err != nil {
-		if revokeErr := a.end(ctx, set, tokens.Set{}); revokeErr != nil {
+		if revokeErr := a.revoke(ctx, set); revokeErr != nil {
 			return fmt.Errorf("%w; what the login gave could not be revoked: %w", err, revokeErr)
 		}
 		return fmt.Errorf("%w; what the login gave is revoked", err)
@@ -181,7 +181,7 @@ func (a *App) keep(ctx context.Context, before, set tokens.Set) error {
 	if !sameLogin(before, replaced) {
 		a.config.Client.Logger().WarnContext(ctx, "app: the stored login changed while this one was running, by another login or a renewal; this one replaces it and revokes it")
 	}
-	if err := a.end(ctx, replaced, stored); err != nil {
+	if err := a.revoke(ctx, replaced, stored); err != nil {
 		a.config.Client.Logger().WarnContext(ctx, "app: tokens that this login replaces could not be revoked and remain valid", "error", err)
 	}
 	return nil
@@ -203,47 +203,10 @@ func sameLogin(one, other tokens.Set) bool {
 	})
 }
 
-// end revokes the tokens of a set that another does not hold.
-func (a *App) end(ctx context.Context, set, kept tokens.Set) error {
+// revoke revokes the tokens of a set that the others do not hold, also when ctx has ended.
+func (a *App) revoke(ctx context.Context, set tokens.Set, kept ...tokens.Set) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
-	var problems []error
-	for _, token := range set.All() {
-		still, _ := kept.ByResourceServer(token.ResourceServer)
-		if token.AccessToken == still.AccessToken {
-			token.AccessToken = ""
-		}
-		if token.RefreshToken == still.RefreshToken {
-			token.RefreshToken = ""
-		}
-		problems = append(problems, a.endToken(ctx, token))
-	}
-	return together(problems...)
-}
-
-// endToken revokes a token: the access token first, because revoking the refresh
-// token does not revoke it.
-func (a *App) endToken(ctx context.Context, token tokens.Token) error {
-	for _, secret := range []string{token.AccessToken, token.RefreshToken} {
-		if secret == "" {
-			continue
-		}
-		if err := a.revoke(ctx, secret); err != nil {
-			return fmt.Errorf("token for %q: %w", token.ResourceServer, err)
-		}
-	}
-	return nil
-}
-
-// together makes one error, on one line, of those that are not nil.
-func together(list ...error) (all error) {
-	for _, err := range list {
-		switch {
-		case all == nil:
-			all = err
-		case err != nil:
-			all = fmt.Errorf("%w; %w", all, err)
-		}
-	}
-	return all
+	_, err := a.flow().RevokeSet(ctx, set, kept...)
+	return err
 }

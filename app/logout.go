@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
@@ -29,32 +30,26 @@ func (a *App) Logout(ctx context.Context, options LogoutOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	var problems []error
+	var problem error
 	// Inside the update, so that no other process renews a token meanwhile.
 	_, err = a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) {
 		if _, err := a.owner(current); err != nil && !options.Sweep {
 			return tokens.Set{}, err
 		}
-		var gone []string
-		for _, token := range current.All() {
-			if !options.Sweep && !holdsAny(token, want) {
-				continue
-			}
-			err := a.endToken(ctx, token)
-			problems = append(problems, err)
-			if err == nil || options.Forget {
-				gone = append(gone, token.ResourceServer)
-			}
+		rest := tokens.Salvage(slices.DeleteFunc(current.All(), func(t tokens.Token) bool { return options.Sweep || holdsAny(t, want) }))
+		left, err := a.flow().RevokeSet(ctx, current, rest)
+		if problem = err; options.Forget {
+			return rest, nil
 		}
-		return current.Without(gone...), nil
+		return rest.Merge(left), nil
 	})
 	if options.Forget && (errors.Is(err, tokens.ErrUnreadable) || errors.Is(err, tokens.ErrUnsafe)) {
 		if deleteErr := a.config.Store.Delete(ctx, a.key); deleteErr != nil {
-			problems = append(problems, deleteErr)
+			err = prefix.Join(err, deleteErr)
 		} else {
 			err = fmt.Errorf("%w; the login is removed, and what it held remains valid until it expires", err)
 		}
 	}
 	a.changed()
-	return together(append(problems, err)...)
+	return prefix.Join(problem, err)
 }

@@ -150,8 +150,3 @@ func (s *source) refused(ctx context.Context, cause error, mayLogIn bool, logins
 	}
 	return s.Refreshing.Token(ctx)
 }
-
-// failing is the source of an invalid resource server.
-type failing struct{ err error }
-
-func (f failing) Token(context.Context) (tokens.Token, error) { return tokens.Token{}, f.err }

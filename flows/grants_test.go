@@ -123,6 +123,37 @@ func TestConfigRevoke_Responses(t *testing.T) {
 	}
 }
 
+func TestConfigRevokeSet(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.respond = func(r received) (int, any) {
+		if r.form.Get("token") == "A2" {
+			return http.StatusServiceUnavailable, ""
+		}
+		return http.StatusOK, object{"active": false}
+	}
+	one := func(n string) tokens.Token {
+		return tokens.Token{AccessToken: "A" + n, RefreshToken: "R" + n, ResourceServer: "server-" + n}
+	}
+	kept := one("3")
+	kept.AccessToken = "newer"
+	left, err := p.native(t).RevokeSet(t.Context(), tokens.Salvage([]tokens.Token{one("1"), one("2"), one("3"), {AccessToken: "A4", ResourceServer: "server-4"}}),
+		tokens.Salvage([]tokens.Token{kept}))
+	if !errors.Is(err, apierror.ErrServer) || !strings.Contains(err.Error(), `token for "server-2"`) || !left.Equal(tokens.Salvage([]tokens.Token{one("2")})) {
+		t.Errorf("left %v, %v", left, err)
+	}
+	var sent []string
+	for _, r := range p.received() {
+		sent = append(sent, r.form.Get("token"))
+	}
+	if got := strings.Join(slices.Compact(sent), " "); got != "A1 R1 A2 R2 A3 A4" {
+		t.Errorf("revoked %s", got)
+	}
+	if left, err = (flows.Config{}).RevokeSet(t.Context(), left); err == nil || len(left.All()) != 1 {
+		t.Errorf("without a client: %v, %v", left, err)
+	}
+}
+
 func TestConfigClientCredentials_Responses(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)

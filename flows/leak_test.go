@@ -250,7 +250,7 @@ func TestConfig_NoSecretInOutput(t *testing.T) {
 	}
 	for _, function := range []string{
 		"Native.Start", "Native.Resume", "Native.Refresh", "Native.Revoke", "Native.Source",
-		"Confidential.Start", "Confidential.Resume", "Confidential.Refresh", "Confidential.Revoke", "Confidential.Source",
+		"Confidential.Start", "Confidential.Resume", "Confidential.Refresh", "Confidential.Revoke", "Confidential.RevokeSet", "Confidential.Source",
 		"Confidential.ClientCredentials", "Confidential.ClientCredentialsSource", "Confidential.DependentTokens", "Confidential.Introspect",
 		"Login.Finish", "Login.FinishCode", "Login.MarshalStorage", "HTTPClient", "WithParameter", "WithAuthorization",
 	} {
@@ -351,6 +351,8 @@ func (l *leaky) drive(p *provider, client *globusauth.Client) {
 	l.look("Confidential.Refresh", set, err)
 	l.look("Native.Revoke", native.Revoke(ctx, leakToken), native.Revoke(ctx, ""))
 	l.look("Confidential.Revoke", portal.Revoke(ctx, leakToken), portal.Revoke(ctx, ""))
+	set, err = portal.RevokeSet(ctx, tokens.Salvage([]tokens.Token{token}))
+	l.look("Confidential.RevokeSet", set, err)
 	set, err = portal.ClientCredentials(ctx)
 	l.look("Confidential.ClientCredentials", set, err)
 	set, err = portal.DependentTokens(ctx, leakToken, flows.DependentOptions{})
@@ -392,6 +394,6 @@ func (l *leaky) driveSources(client *globusauth.Client, native flows.Config, por
 		}
 		l.look("HTTPClient", hc, get(l.t, hc, "https://elsewhere.example/"), get(l.t, hc, client.BaseURL()+"jwk.json"))
 	}
-	_, err := flows.HTTPClient(client, tokens.TransportConfig{Source: fixed(token)})
+	_, err := flows.HTTPClient(client, tokens.TransportConfig{Source: tokens.Static(token)})
 	l.look("HTTPClient", err)
 }

@@ -81,6 +81,37 @@ func (c Config) Revoke(ctx context.Context, token string, opts ...globusauth.Cal
 	return self.revoke(ctx, token, opts)
 }
 
+// RevokeSet ends the access and refresh tokens of a set, except those that a set of kept
+// has too. It continues after an error, and returns the tokens that may still be valid beside it.
+func (c Config) RevokeSet(ctx context.Context, set tokens.Set, kept ...tokens.Set) (left tokens.Set, err error) {
+	defer prefix.Add(&err, "flows: revoke tokens")
+	self, err := c.client()
+	if err != nil {
+		return set, err
+	}
+	skip := map[string]bool{"": true}
+	for _, other := range kept {
+		for _, token := range other.All() {
+			skip[token.AccessToken], skip[token.RefreshToken] = true, true
+		}
+	}
+	var problems []error
+	var failed []tokens.Token
+	for _, token := range set.All() {
+		var both []error
+		for _, secret := range []string{token.AccessToken, token.RefreshToken} {
+			if !skip[secret] {
+				both = append(both, self.revoke(ctx, secret, nil))
+			}
+		}
+		if err := prefix.Join(both...); err != nil {
+			problems = append(problems, fmt.Errorf("token for %q: %w", token.ResourceServer, err))
+			failed = append(failed, token)
+		}
+	}
+	return tokens.Salvage(failed), prefix.Join(problems...)
+}
+
 func (c client) revoke(ctx context.Context, token string, opts []globusauth.CallOption) error {
 	if token == "" {
 		return errors.New("the token is empty")

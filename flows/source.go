@@ -60,8 +60,9 @@ func (c client) source(config tokens.RefreshingConfig, renew func(*tokens.Refres
 	case config.Key.ClientID != "" && config.Key.ClientID != c.ClientID:
 		return nil, fmt.Errorf("the Key.ClientID is %q, the flow's is %q", config.Key.ClientID, c.ClientID)
 	}
-	config.Key.ClientID, config.Key.Address = c.ClientID, c.auth.Address()
-	config.Key.Environment = cmp.Or(config.Key.Environment, c.auth.Environment())
+	environment := config.Key.Environment
+	config.Key = c.auth.TokenKey(c.ClientID, config.Key.Namespace)
+	config.Key.Environment = cmp.Or(environment, config.Key.Environment)
 	if config.Now == nil {
 		config.Now = c.auth.Now
 	}

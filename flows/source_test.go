@@ -183,11 +183,6 @@ func TestConfigSource_InvalidConfig(t *testing.T) {
 	}
 }
 
-// fixed is a source of one token.
-type fixed tokens.Token
-
-func (f fixed) Token(context.Context) (tokens.Token, error) { return tokens.Token(f), nil }
-
 // service is a resource server that remembers what tokens it was sent.
 type service struct {
 	*httptest.Server
@@ -232,7 +227,7 @@ func TestHTTPClient_SendsTokenToItsHostsOnly(t *testing.T) {
 	p := newProvider(t)
 	other := newService(t, nil)
 	api := newService(t, &other.URL)
-	client, err := flows.HTTPClient(p.client(t), tokens.TransportConfig{Source: fixed(current), Hosts: []string{api.host()}})
+	client, err := flows.HTTPClient(p.client(t), tokens.TransportConfig{Source: tokens.Static(current), Hosts: []string{api.host()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +291,7 @@ func TestHTTPClient_Hosts(t *testing.T) {
 		"not the other Auth":    {client, tokens.TransportConfig{ResourceServer: scopes.AuthResourceServer}, "https://auth.globus.org/", "not meant for auth.globus.org:443"},
 		"hosts that were named": {client, tokens.TransportConfig{ResourceServer: scopes.AuthResourceServer, Hosts: []string{api.host()}}, api.URL, ""},
 	} {
-		test.config.Source = fixed(current)
+		test.config.Source = tokens.Static(current)
 		client, err := flows.HTTPClient(test.client, test.config)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -309,10 +304,10 @@ func TestHTTPClient_Hosts(t *testing.T) {
 		client *globusauth.Client
 		config tokens.TransportConfig
 	}{
-		"no client":       {nil, tokens.TransportConfig{Source: fixed(current), Hosts: []string{"a.example"}}},
+		"no client":       {nil, tokens.TransportConfig{Source: tokens.Static(current), Hosts: []string{"a.example"}}},
 		"no source":       {client, tokens.TransportConfig{Hosts: []string{"a.example"}}},
-		"no hosts":        {client, tokens.TransportConfig{Source: fixed(current)}},
-		"unknown service": {client, tokens.TransportConfig{Source: fixed(current), ResourceServer: "11111111-1111-4111-8111-111111111111"}},
+		"no hosts":        {client, tokens.TransportConfig{Source: tokens.Static(current)}},
+		"unknown service": {client, tokens.TransportConfig{Source: tokens.Static(current), ResourceServer: "11111111-1111-4111-8111-111111111111"}},
 	} {
 		if _, err := flows.HTTPClient(test.client, test.config); err == nil || !strings.HasPrefix(err.Error(), "flows: HTTP client: ") {
 			t.Errorf("%s: %v", name, err)
@@ -328,7 +323,7 @@ func TestHTTPClient_WithoutTransport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := flows.HTTPClient(auth, tokens.TransportConfig{Source: fixed(current), Hosts: []string{api.host()}})
+	client, err := flows.HTTPClient(auth, tokens.TransportConfig{Source: tokens.Static(current), Hosts: []string{api.host()}})
 	if err != nil {
 		t.Fatal(err)
 	}

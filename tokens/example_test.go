@@ -48,7 +48,10 @@ func ExampleNewRefreshing() {
 		Key:            tokens.Key{ClientID: "7fb58e00-839d-44e3-8047-10a502612dca"},
 		ResourceServer: scopes.GroupsResourceServer,
 		Grant:          grant,
-		OnChange:       func(token tokens.Token) { fmt.Println("new:", token.ResourceServer) },
+		OnChange: func(_ context.Context, token tokens.Token) error {
+			_, err := fmt.Println("new:", token.ResourceServer)
+			return err
+		},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -67,11 +70,8 @@ func ExampleNewRefreshing() {
 
 // An http.Client whose token goes to one service only.
 func ExampleNewTransport() {
-	source := sourceFunc( // or a Refreshing
-		func(context.Context) (tokens.Token, error) { return tokens.Token{AccessToken: "secret"}, nil },
-	)
 	transport, err := tokens.NewTransport(tokens.TransportConfig{
-		Source:         source,
+		Source:         tokens.Static(tokens.Token{AccessToken: "secret"}), // or a Refreshing
 		ResourceServer: scopes.GroupsResourceServer,
 		Base:           http.DefaultTransport,
 	})
@@ -93,15 +93,9 @@ func ExampleNewTransport() {
 	// tokens: send request: the token is not meant for example.org:443, only for groups.api.globus.org:443: add the host to Hosts if it should be, or use another client
 }
 
-type sourceFunc func(context.Context) (tokens.Token, error)
-
-func (f sourceFunc) Token(ctx context.Context) (tokens.Token, error) { return f(ctx) }
-
 // Any library that takes an oauth2.TokenSource takes any source.
 func ExampleOAuth2() {
-	source := sourceFunc(func(context.Context) (tokens.Token, error) {
-		return tokens.Token{AccessToken: "secret", ResourceServer: "groups.api.globus.org"}, nil
-	})
+	source := tokens.Static(tokens.Token{AccessToken: "secret", ResourceServer: "groups.api.globus.org"})
 	plain := tokens.OAuth2(context.Background(), source)
 	token, err := plain.Token()
 	fmt.Println(token.Type(), token.Extra("resource_server"), err)

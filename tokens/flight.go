@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -88,8 +89,24 @@ func (r *Refreshing) run(ctx context.Context, f *flight) {
 	token, renewed, err := r.renew(independent, f)
 	f.abandoned = err != nil && !f.sent && ctx.Err() != nil
 	if r.settle(f, token, renewed, err) && r.config.OnChange != nil {
-		r.config.OnChange(f.token)
+		r.tell(ctx, f)
 	}
+}
+
+// tell calls OnChange. If it fails, the callers get its error, and the next one reads the store again.
+func (r *Refreshing) tell(ctx context.Context, f *flight) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewalTimeout)
+	defer cancel()
+	err := r.config.OnChange(ctx, f.token)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.untold = err != nil; err == nil {
+		return
+	}
+	if held := r.held.Load(); held != nil && held.token == f.token {
+		r.held.Store(nil)
+	}
+	f.token, f.err = Token{}, fmt.Errorf("it is stored, but OnChange failed: %w", err)
 }
 
 // detach makes the next caller start a renewal of its own. It reports whether callers
@@ -133,5 +150,5 @@ func (r *Refreshing) settle(f *flight, token Token, renewed bool, err error) (ch
 	}
 	f.token, f.err = token, nil
 	r.held.Store(next)
-	return renewed || before != nil && before.token.AccessToken != token.AccessToken
+	return renewed || r.untold || before != nil && before.token.AccessToken != token.AccessToken
 }

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// renewalTimeout limits one Refresh or Grant. It is generous, because a response that is cut
+	// renewalTimeout limits one Refresh, Grant or OnChange. It is generous, because a response that is cut
 	// off may have used the refresh token.
 	renewalTimeout     = 60 * time.Second
 	defaultRenewBefore = 60 * time.Second // as the SDKs of the service
@@ -57,11 +57,13 @@ type RefreshingConfig struct {
 	// stored ones without an identity are replaced then.
 	IdentityID string
 
-	// OnChange, if set, is called with every token that replaces another:
-	// after it was stored, before a caller gets it; also with tokens that another process
-	// has stored, when they are noticed. It may be called
-	// from several goroutines; callers that wait for the token wait for it as well.
-	OnChange func(Token)
+	// OnChange, if set, is called with every token that replaces another, after it was stored;
+	// also with tokens that another process has stored, when they are noticed. So a program hands
+	// tokens on, such as in a file for another program. Callers that wait for the token wait for
+	// OnChange as well; callers that come meanwhile get the token at once. If OnChange fails, those that wait
+	// get its error, and the next call of Token calls it again with the token, which stays stored.
+	// It may be called from several goroutines. Its context ends after 60 seconds, not with that of a caller.
+	OnChange func(context.Context, Token) error
 
 	// RenewBefore is how long before its end a token that can be renewed is renewed, so that
 	// the tokens given out are good for at least that long. Zero means 60 seconds, or
@@ -110,6 +112,7 @@ type state struct {
 	unsaved  response             // could not be stored; it is stored before the service is asked again
 	refused  refusal
 	rejected string // an access token that a service rejected, and that cannot be renewed
+	untold   bool   // OnChange failed: it is called with the next token, whether or not that is another
 }
 
 // snapshot is a token as held in memory; never changed once published. Its times are wall clock

@@ -335,21 +335,94 @@ func TestRefreshingToken_OnChangeUsesTheSource(t *testing.T) {
 		var source *tokens.Refreshing
 		var told tokens.Token
 		_, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
-			c.OnChange = func(token tokens.Token) {
+			c.OnChange = func(_ context.Context, token tokens.Token) error {
 				if told.AccessToken != "" {
-					return
+					return nil
 				}
 				told = token
 				want(t, source, "A1")
 				if next, err := source.Renew(t.Context(), token); err != nil || next.AccessToken != "A2" {
 					t.Errorf("Renew gave %v, %v", next, err)
 				}
+				return nil
 			}
 		})
 		time.Sleep(49 * time.Hour)
 		want(t, source, "A1")
 		if told.AccessToken != "A1" || stored(t, store).AccessToken != "A2" {
 			t.Errorf("told %v, stored %v", told, stored(t, store))
+		}
+	})
+}
+
+// A program that could not hand a token on is told, and the token is stored and offered again.
+func TestRefreshingToken_OnChangeFails(t *testing.T) {
+	t.Parallel()
+	for name, noticed := range map[string]bool{"renewed": false, "stored by another process": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				full := errors.New("no space left")
+				fail := full
+				var told []string
+				s, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
+					c.OnChange = func(ctx context.Context, token tokens.Token) error {
+						if ctx.Err() != nil {
+							t.Errorf("the context of OnChange has ended: %v", ctx.Err())
+						}
+						told = append(told, token.AccessToken)
+						return fail
+					}
+				})
+				want(t, source, "A0")
+				time.Sleep(49 * time.Hour)
+				if noticed {
+					s.calls = 1
+					put(t, store, mustSet(t, s.issue()))
+				}
+				for range 2 {
+					if token, err := source.Token(t.Context()); !errors.Is(err, full) || token != (tokens.Token{}) {
+						t.Errorf("got %v, %v; want %v", token, err, full)
+					}
+					if got := stored(t, store); got.AccessToken != "A1" {
+						t.Errorf("stored %v", got)
+					}
+				}
+				fail = nil
+				for range 3 {
+					want(t, source, "A1")
+					time.Sleep(time.Minute)
+				}
+				if fmt.Sprint(told) != "[A1 A1 A1]" || s.count() != 1 {
+					t.Errorf("told %v, %d refreshes", told, s.count())
+				}
+			})
+		})
+	}
+}
+
+// The caller that began a renewal gives up; OnChange is not ended with it.
+func TestRefreshingToken_OnChangeAfterItsCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var inOnChange error
+		_, _, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
+			c.OnChange = func(ctx context.Context, _ tokens.Token) error {
+				<-ctx.Done()
+				inOnChange = ctx.Err()
+				return inOnChange
+			}
+		})
+		time.Sleep(49 * time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		start := time.Now()
+		if token, err := source.Token(ctx); err != nil || token.AccessToken != "A1" || time.Since(start) != 2*time.Second {
+			t.Errorf("got %v, %v after %v", token, err, time.Since(start))
+		}
+		start = time.Now()
+		if err := source.Wait(t.Context()); err != nil || time.Since(start) != 59*time.Second || !errors.Is(inOnChange, context.DeadlineExceeded) {
+			t.Errorf("%v after %v; OnChange ended with %v", err, time.Since(start), inOnChange)
 		}
 	})
 }

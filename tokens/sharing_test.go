@@ -285,7 +285,10 @@ func TestRefreshingToken_ChangedByAnotherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var changes []string
 		s, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
-			c.OnChange = func(token tokens.Token) { changes = append(changes, token.AccessToken) }
+			c.OnChange = func(_ context.Context, token tokens.Token) error {
+				changes = append(changes, token.AccessToken)
+				return nil
+			}
 		})
 		want(t, source, "A0")
 		s.calls = 5

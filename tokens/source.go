@@ -20,6 +20,18 @@ type Source interface {
 	Token(ctx context.Context) (Token, error)
 }
 
+// SourceFunc is a function as a [Source].
+type SourceFunc func(ctx context.Context) (Token, error)
+
+// Token calls the function.
+func (f SourceFunc) Token(ctx context.Context) (Token, error) { return f(ctx) }
+
+// Static is a source of one token, which is never renewed, such as one from an environment variable for
+// a [Transport]: oauth2.StaticTokenSource is not a [Source], and does not know which hosts its token is meant for.
+func Static(token Token) SourceFunc {
+	return func(context.Context) (Token, error) { return token, nil }
+}
+
 // Renewer is a [Source] that can replace a token before it is due, after a
 // service has rejected it with status 401.
 type Renewer interface {

@@ -44,7 +44,7 @@ func fill(t *testing.T, target any) {
 func TestOAuth2_HasEveryField(t *testing.T) {
 	t.Parallel()
 	token := fullToken()
-	got, err := tokens.OAuth2(t.Context(), sourceFunc(func(context.Context) (tokens.Token, error) { return token, nil })).Token()
+	got, err := tokens.OAuth2(t.Context(), tokens.SourceFunc(func(context.Context) (tokens.Token, error) { return token, nil })).Token()
 	if err != nil {
 		t.Fatal(err)
 	}

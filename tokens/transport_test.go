@@ -305,17 +305,12 @@ func TestTransportRoundTrip_SourceFails(t *testing.T) {
 	t.Parallel()
 	service := newRecorder(t)
 	body := &closeNoter{Reader: bytes.NewReader(nil)}
-	_, _, err := send(t, client(t, failing{}, service.host()), http.MethodPost, service.URL, body)
+	failing := tokens.SourceFunc(func(context.Context) (tokens.Token, error) { return tokens.Token{}, tokens.ErrLoginRequired })
+	_, _, err := send(t, client(t, failing, service.host()), http.MethodPost, service.URL, body)
 	if !errors.Is(err, tokens.ErrLoginRequired) || !body.closed {
 		t.Fatalf("error %v, body closed %v", err, body.closed)
 	}
 	if headers, _ := service.seen(); len(headers) != 0 {
 		t.Errorf("the request was sent: %q", headers)
 	}
-}
-
-type failing struct{}
-
-func (failing) Token(context.Context) (tokens.Token, error) {
-	return tokens.Token{}, tokens.ErrLoginRequired
 }

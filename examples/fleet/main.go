@@ -114,7 +114,7 @@ func open() (*shared, error) {
 
 // userKey is where the login of a user is stored.
 func (s *shared) userKey(identityID string) tokens.Key {
-	return tokens.Key{ClientID: s.flow.ClientID, Environment: s.flow.Auth.Environment(), Address: s.flow.Auth.Address(), Namespace: identityID}
+	return s.flow.Auth.TokenKey(s.flow.ClientID, identityID)
 }
 
 func portal(ctx context.Context, address string) error {

@@ -185,24 +185,9 @@ func (web *Web) ownPost(w http.ResponseWriter, r *http.Request, attempt string) 
 func (web *Web) revoke(r *http.Request, attempt string, keep *Session, sets ...tokens.Set) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), revokeTimeout)
 	defer cancel()
-	done := map[string]bool{"": true}
-	for _, set := range keep.sets() {
-		for _, token := range set.All() {
-			done[token.AccessToken], done[token.RefreshToken] = true, true
-		}
-	}
 	for _, set := range sets {
-		for _, token := range set.All() {
-			// The access token first: without its refresh token it is not renewed meanwhile.
-			for _, secret := range []string{token.AccessToken, token.RefreshToken} {
-				if done[secret] {
-					continue
-				}
-				done[secret] = true
-				if err := web.config.Flow.Revoke(ctx, secret); err != nil {
-					web.report(r, fmt.Errorf("%w (token for %q, to %s)", err, token.ResourceServer, attempt))
-				}
-			}
+		if _, err := web.config.Flow.RevokeSet(ctx, set, keep.sets()...); err != nil {
+			web.report(r, fmt.Errorf("%w (to %s)", err, attempt))
 		}
 	}
 }

@@ -1,7 +1,10 @@
 // Package prefix says, once, which exported function an error comes from.
 package prefix
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Error is an error with the name of a package and what it was called for before it.
 type Error struct {
@@ -35,3 +38,25 @@ func Trim(err error) string {
 	}
 	return text
 }
+
+// Join makes one error of those that are not nil, on one line; nil if all are.
+func Join(list ...error) error {
+	list = slices.DeleteFunc(slices.Clone(list), func(err error) bool { return err == nil })
+	if len(list) == 0 {
+		return nil
+	}
+	return &joined{list}
+}
+
+type joined struct{ list []error }
+
+func (j *joined) Error() string {
+	texts := make([]string, len(j.list))
+	for i, err := range j.list {
+		texts[i] = Trim(err)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap returns the errors.
+func (j *joined) Unwrap() []error { return j.list }

@@ -30,3 +30,15 @@ func TestAdd_Table(t *testing.T) {
 		t.Errorf("an error out of nothing: %v", none)
 	}
 }
+
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	if err := prefix.Join(nil, nil); err != nil {
+		t.Errorf("an error out of nothing: %v", err)
+	}
+	other := errors.New("tokens: other")
+	err := prefix.Join(nil, context.Canceled, nil, other)
+	if err.Error() != "context canceled; other" || !errors.Is(err, context.Canceled) || !errors.Is(err, other) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %q", err)
+	}
+}

@@ -134,7 +134,7 @@ func asPerson(ctx context.Context, auth *globusauth.Client, clientID, profile, k
 	if err != nil {
 		return nil, err
 	}
-	key, err := tokens.Key{ClientID: "any", Environment: auth.Environment(), Address: auth.Address(), Namespace: profile}.Normal()
+	key, err := auth.TokenKey("any", profile).Normal()
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}

@@ -136,7 +136,7 @@ func (r *runner) stored(ctx context.Context) (*account, error) {
 	}
 	config.RenewBefore = r.minValid
 	config.Scopes = defaultScopes()
-	set, unreadable := config.Store.Load(ctx, key(config))
+	set, unreadable := config.Store.Load(ctx, config.Client.TokenKey(config.ClientID, config.Namespace))
 	if len(set.All()) > 0 {
 		config.Scopes = nil
 		for _, token := range set.All() {

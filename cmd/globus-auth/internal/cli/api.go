@@ -132,14 +132,6 @@ func (q *request) build(auth *globusauth.Client, method, path string) (target *u
 	return target, body, err
 }
 
-// oneToken is a source of an access token of Globus Auth, which cannot be renewed.
-type oneToken string
-
-// Token returns the token.
-func (t oneToken) Token(context.Context) (tokens.Token, error) {
-	return tokens.Token{AccessToken: string(t), ResourceServer: scopes.AuthResourceServer}, nil
-}
-
 // httpClient returns a client with the token for the host of an address.
 func (q *request) httpClient(ctx context.Context, auth *globusauth.Client, target *url.URL) (client *http.Client, err error) {
 	server, hosts := q.server, []string{}
@@ -158,7 +150,9 @@ func (q *request) httpClient(ctx context.Context, auth *globusauth.Client, targe
 		}
 	}
 	if token := q.getenv(tokenVariable); token != "" && server == scopes.AuthResourceServer && q.server == "" {
-		client, err = flows.HTTPClient(auth, tokens.TransportConfig{Source: oneToken(token), ResourceServer: server})
+		client, err = flows.HTTPClient(auth, tokens.TransportConfig{
+			Source: tokens.Static(tokens.Token{AccessToken: token}), ResourceServer: server,
+		})
 	} else {
 		var a *account
 		if a, err = q.stored(ctx); err == nil {

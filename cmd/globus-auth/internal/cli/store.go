@@ -37,17 +37,9 @@ func (r *runner) openStore(client *globusauth.Client) (tokens.Store, error) {
 	return nil, usagef("--store %q is invalid: use file, sqlite, keyring, or a path such as ./tokens.json", r.store)
 }
 
-// key is where the login of a configuration is stored.
-func key(config app.Config) tokens.Key {
-	return tokens.Key{
-		ClientID: config.ClientID, Environment: config.Client.Environment(), Address: config.Client.Address(), Namespace: config.Namespace,
-	}
-}
-
 // onlyClient returns the one client with a stored login.
 func (r *runner) onlyClient(ctx context.Context, config app.Config) (string, error) {
-	config.ClientID = "any"
-	want, err := key(config).Normal()
+	want, err := config.Client.TokenKey("any", config.Namespace).Normal()
 	if err != nil {
 		return "", &problem{words: "--profile", err: err, usage: true}
 	}
@@ -67,6 +59,5 @@ func (r *runner) onlyClient(ctx context.Context, config app.Config) (string, err
 	case err != nil:
 		return "", err
 	}
-	config.ClientID = ""
 	return "", r.errNotLoggedIn(config)
 }
