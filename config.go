@@ -2,6 +2,7 @@ package globusauth
 
 import (
 	"cmp"
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -78,6 +79,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Wait waits before a retry, until delay has passed or ctx ends; nil means that a timer does. In a
+	// test, the Wait of an authtest.Server moves its clock instead.
+	Wait func(ctx context.Context, delay time.Duration) error
 
 	// UnsafeAllowHTTP accepts a base URL with plain http on hosts that are
 	// not loopback addresses. A party that sees the traffic can then steal the
@@ -113,6 +117,7 @@ type Client struct {
 	clientInfo  string
 	logger      *slog.Logger
 	now         func() time.Time
+	wait        func(ctx context.Context, delay time.Duration) error
 	random      func() float64 // spreads the retries
 }
 
@@ -125,6 +130,7 @@ func New(config Config) (*Client, error) {
 		maxBody:     cmp.Or(config.MaxResponseBytes, defaultMaxBody),
 		logger:      cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
 		now:         config.Now,
+		wait:        config.Wait,
 		random:      rand.Float64,
 	}
 	base := config.BaseURL
@@ -155,6 +161,9 @@ func New(config Config) (*Client, error) {
 	}
 	if c.now == nil {
 		c.now = time.Now
+	}
+	if c.wait == nil {
+		c.wait = sleep
 	}
 	if c.retry, err = config.Retry.normal(); err != nil {
 		return nil, err

@@ -82,13 +82,20 @@ func (x *exchange) run(ctx context.Context) (*Response, error) {
 		}
 		x.client.logger.WarnContext(ctx, "globusauth: retrying request", "operation", x.op.id, "address", x.client.address,
 			"retry", n+1, "delay", delay, "status", statusOf(response), "error", err)
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, x.failed(fmt.Errorf("waiting to retry the request: %w", ctx.Err()))
+		if err := x.client.wait(ctx, delay); err != nil {
+			return nil, x.failed(fmt.Errorf("waiting to retry the request: %w", err))
 		}
+	}
+}
+
+func sleep(ctx context.Context, delay time.Duration) error {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -56,6 +56,8 @@ func (want Request) differsFrom(got Request) []string {
 	}
 	differ("method", got.Method, want.Method)
 	differ("path", got.Path, want.Path)
+	differ("token's identity", got.TokenIdentity, want.TokenIdentity)
+	differ("token's client", got.TokenClient, want.TokenClient)
 	if want.Status != 0 && got.Status != want.Status {
 		found = append(found, fmt.Sprintf("status is %d, want %d", got.Status, want.Status))
 	}

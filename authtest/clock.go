@@ -1,6 +1,9 @@
 package authtest
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // now returns the server's time: the clock of the configuration, moved by what
 // was advanced. The caller holds the lock.
@@ -11,6 +14,13 @@ func (s *Server) Now() time.Time {
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
 	return s.engine.now()
+}
+
+// Wait advances the clock by the delay and returns at once: the Wait of a globusauth.Config, so that the test
+// of a client does not sleep before its retries. The error is that of ctx.
+func (s *Server) Wait(ctx context.Context, delay time.Duration) error {
+	s.Advance(delay)
+	return ctx.Err()
 }
 
 // Advance moves the server's clock forward: tokens expire, authentications age.

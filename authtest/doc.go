@@ -15,7 +15,8 @@
 // person gets pages.
 //
 // Time is the server's own: [Server.Advance] makes tokens expire and
-// authentications grow old. [Server.Inject] makes requests fail in the ways that
+// authentications grow old, and [Server.Wait] passes the pauses of a client before retries.
+// [Server.Inject] makes requests fail in the ways that
 // networks and services do. [Server.Requests], [Server.Stats] and the assertions
 // say what was received.
 //

@@ -19,6 +19,10 @@ type Request struct {
 	Form      url.Values // of a form body
 	Body      []byte     // at most the first 16 KiB
 	Status    int        // of the response; 0 when the connection was dropped without one
+
+	// TokenIdentity and TokenClient are the IDs of the identity and the client that the access token of the
+	// request was issued to; empty without a valid one.
+	TokenIdentity, TokenClient string
 }
 
 const maxRecordedBody = 16 << 10
@@ -28,6 +32,7 @@ type entry struct {
 	at                             time.Time
 	operation, method, path, query string
 	header                         http.Header
+	tokenIdentity, tokenClient     string
 	body                           []byte
 	status                         int
 }
@@ -74,7 +79,7 @@ func (e entry) request() Request {
 	query, _ := url.ParseQuery(e.query) // what cannot be read is left out
 	r := Request{
 		Time: e.at, Operation: e.operation, Method: e.method, Path: e.path, Query: query, Header: e.header.Clone(),
-		Body: bytes.Clone(e.body), Status: e.status,
+		Body: bytes.Clone(e.body), Status: e.status, TokenIdentity: e.tokenIdentity, TokenClient: e.tokenClient,
 	}
 	if strings.HasPrefix(e.header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		r.Form, _ = url.ParseQuery(string(e.body))

@@ -43,10 +43,14 @@ func (e *engine) record(c *call, status int, body []byte) {
 	if outcomes := e.stats.grants[c.grant]; outcomes != nil && c.outcome != "" {
 		outcomes[c.outcome]++
 	}
-	e.log.add(entry{
+	added := entry{
 		at: e.now(), operation: c.operation, method: c.request.Method, path: c.request.URL.Path,
 		query: c.request.URL.RawQuery, header: c.request.Header, body: body, status: status,
-	})
+	}
+	if sent := e.liveToken(c.bearerToken()); sent != nil {
+		added.tokenIdentity, added.tokenClient = sent.identity.ID, sent.client.ID
+	}
+	e.log.add(added)
 }
 
 // Stats returns the counts.

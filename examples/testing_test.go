@@ -3,7 +3,6 @@ package examples_test
 import (
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/globusauth/globusauth/apierror"
@@ -73,15 +72,10 @@ func TestAuthClient_SendsRequest(t *testing.T) {
 
 func TestClient_RetriesAfter429(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		server, err := authtest.NewServer(authtest.Config{BaseURL: "https://auth.test"}) // no network
-		if err != nil {
-			t.Fatal(err)
-		}
-		auth := apptest.Client(t, server)
-		server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Status: 429, RetryAfter: 5, Times: 3})
-		if _, err := auth.GetJWKS(t.Context()); err != nil { // waits 15 s of the bubble's time
-			t.Error(err)
-		}
-	})
+	server := authtest.New(t)
+	auth := apptest.Client(t, server)
+	server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Status: 429, RetryAfter: 5, Times: 3})
+	if _, err := auth.GetJWKS(t.Context()); err != nil { // waits 15 s of the server's time
+		t.Error(err)
+	}
 }

@@ -42,6 +42,9 @@ func TestAPIProtect_AnyGroup(t *testing.T) {
 			t.Errorf("an outsider: %d %v, want 403", response.Code, body)
 		}
 	}
+	for _, identity := range []string{w.alice.ID, bob.ID} { // Groups gets dependent tokens, not those of the callers.
+		w.AssertRequested(authtest.Request{Operation: "getMyGroups", TokenIdentity: identity, TokenClient: apiID})
+	}
 	count := 0
 	for _, request := range w.Requests() {
 		if request.Operation == "getMyGroups" {

@@ -17,11 +17,11 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// Client returns a client of the server, on the server's clock. A failure ends the
-// test.
+// Client returns a client of the server, on the server's clock, which also passes the time before
+// retries: no test sleeps. A failure ends the test.
 func Client(tb testing.TB, server *authtest.Server) *globusauth.Client {
 	tb.Helper()
-	client, err := globusauth.New(globusauth.Config{BaseURL: server.BaseURL(), HTTPClient: server.Client(), Now: server.Now})
+	client, err := globusauth.New(globusauth.Config{BaseURL: server.BaseURL(), HTTPClient: server.Client(), Now: server.Now, Wait: server.Wait})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -67,12 +67,12 @@ func TestConfig_InASynctestBubbleNothingWaits(t *testing.T) {
 			t.Errorf("not renewed: %v", err)
 		}
 
-		began := time.Now()
+		began := server.Now()
 		server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Operation: "getUserinfo", Status: 429, RetryAfter: 7, Times: 1})
 		if _, err := user.AuthClient().GetUserinfo(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if waited := time.Since(began); waited != 7*time.Second {
+		if waited := server.Now().Sub(began); waited != 7*time.Second {
 			t.Errorf("waited %v, want what Retry-After says", waited)
 		}
 		for _, fault := range []authtest.Fault{
@@ -90,4 +90,32 @@ func TestConfig_InASynctestBubbleNothingWaits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestClient_WaitsOnTheServersClock has a server on the network that asks for patience: the pauses before retries
+// pass on its clock.
+func TestClient_WaitsOnTheServersClock(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault authtest.Fault
+		least time.Duration
+		fails bool
+	}{
+		"429":           {authtest.Fault{Status: 429, RetryAfter: 7, Times: 2}, 14 * time.Second, false},
+		"a lasting 503": {authtest.Fault{Status: 503}, 7 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := authtest.New(t)
+			test.fault.Kind = authtest.FaultStatus
+			server.Inject(test.fault)
+			_, err := apptest.Client(t, server).GetOpenIDConfiguration(t.Context())
+			if (err != nil) != test.fails {
+				t.Errorf("got %v", err)
+			}
+			if ahead := server.Now().Sub(time.Now()); ahead < test.least-time.Second {
+				t.Errorf("the server's clock is %s ahead, want at least %s", ahead, test.least)
+			}
+		})
+	}
 }
