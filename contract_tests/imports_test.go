@@ -26,7 +26,7 @@ var heavy = []string{
 	// The command.
 	"github.com/spf13/cobra", "github.com/spf13/pflag", "flag", "github.com/pkg/browser", "golang.org/x/term",
 	// Stores and caches.
-	"modernc.org/sqlite", "modernc.org/libc", "database/sql", "github.com/gofrs/flock", "github.com/zalando/go-keyring", "github.com/maypok86/otter", "github.com/tink-crypto/tink-go/v2",
+	"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3-wasm", "github.com/gofrs/flock", "github.com/zalando/go-keyring", "github.com/maypok86/otter", "github.com/tink-crypto/tink-go/v2",
 	// The generator, its runtime, and other formats.
 	"github.com/oapi-codegen/oapi-codegen", "github.com/oapi-codegen/runtime", "go.yaml.in/yaml", "gopkg.in/yaml.v3", "gopkg.in/yaml.v2",
 }

@@ -1,7 +1,6 @@
 package sqlitestore_test
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -10,6 +9,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/sqlitestore"
@@ -50,7 +51,7 @@ func readFixture(tb testing.TB) fixture {
 }
 
 // pythons makes a database as the Python SDK did.
-func pythons(tb testing.TB, file string, recorded database, rows [][3]string) *sql.DB {
+func pythons(tb testing.TB, file string, recorded database, rows [][3]string) *sqlite3.Conn {
 	tb.Helper()
 	db := raw(tb, file)
 	for _, statement := range recorded.Schema {

@@ -1,7 +1,6 @@
 package sqlitestore_test
 
 import (
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
 	"go.uber.org/goleak"
 
 	"github.com/globusauth/globusauth/tokens"
@@ -67,7 +67,7 @@ func put(tb testing.TB, store tokens.Store, key tokens.Key, set tokens.Set) {
 }
 
 // raw opens a file as another program does, and makes it if need be.
-func raw(tb testing.TB, file string) *sql.DB {
+func raw(tb testing.TB, file string) *sqlite3.Conn {
 	tb.Helper()
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		tb.Fatal(err)
@@ -79,40 +79,41 @@ func raw(tb testing.TB, file string) *sql.DB {
 	if err := made.Close(); err != nil {
 		tb.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", "file:"+file)
+	db, err := sqlite3.Open("file:" + file)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	db.SetMaxOpenConns(1)
 	tb.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
-func execute(tb testing.TB, db *sql.DB, statement string, args ...any) {
+func execute(tb testing.TB, db *sqlite3.Conn, statement string, args ...string) {
 	tb.Helper()
-	if _, err := db.ExecContext(tb.Context(), statement, args...); err != nil {
-		tb.Fatalf("%s: %v", statement, err)
-	}
+	query(tb, db, statement, args...)
 }
 
 // column returns the first column of a query, as text.
-func column(tb testing.TB, db *sql.DB, query string) []string {
+func column(tb testing.TB, db *sqlite3.Conn, statement string) []string {
 	tb.Helper()
-	rows, err := db.QueryContext(tb.Context(), query)
+	return query(tb, db, statement)
+}
+
+func query(tb testing.TB, db *sqlite3.Conn, statement string, args ...string) (texts []string) {
+	tb.Helper()
+	prepared, _, err := db.Prepare(statement)
 	if err != nil {
-		tb.Fatal(err)
+		tb.Fatalf("%s: %v", statement, err)
 	}
-	defer func() { _ = rows.Close() }()
-	var texts []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			tb.Fatal(err)
+	for i, arg := range args {
+		if err := prepared.BindText(i+1, arg); err != nil {
+			tb.Fatalf("%s: %v", statement, err)
 		}
-		texts = append(texts, text)
 	}
-	if err := rows.Err(); err != nil {
-		tb.Fatal(err)
+	for prepared.Step() {
+		texts = append(texts, prepared.ColumnText(0))
+	}
+	if err := errors.Join(prepared.Err(), prepared.Close()); err != nil {
+		tb.Fatalf("%s: %v", statement, err)
 	}
 	return texts
 }

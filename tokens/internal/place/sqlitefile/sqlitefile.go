@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,24 +13,22 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/place"
 )
 
 const (
-	// maxTokens bounds what one namespace may hold, in bytes.
-	maxTokens = 16 << 20
+	// maxTokens bounds what one namespace may hold, in bytes: 16 MiB.
+	maxTokens = "16777216"
 
 	// schema is that of the official Python SDK, version 2.
-	schema = `
+	schema = careful + `
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS token_storage (
     namespace VARCHAR NOT NULL,
@@ -48,6 +45,10 @@ INSERT OR IGNORE INTO sdk_storage_adapter_internal(attribute, value)
     VALUES ('globus-sdk.version', 'globusauth-go'), ('globus-sdk.database_schema_version', '2');
 COMMIT;`
 
+	// careful is what a connection that writes begins with. The directory is flushed too,
+	// which a commit by removing the journal changes. Deleted tokens are not left in free pages.
+	careful = `PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;`
+
 	store = `REPLACE INTO token_storage(namespace, resource_server, token_data_json) VALUES (?, ?, ?)`
 	// storeLegacy adds the fields that readers of schema version 1 expect to be there.
 	storeLegacy = `REPLACE INTO token_storage(namespace, resource_server, token_data_json)
@@ -62,7 +63,7 @@ var _ place.Backend = Backend{}
 // Load returns the tokens of a namespace.
 func (Backend) Load(ctx context.Context, file place.File, namespace string) (raw jsontext.Value, err error) {
 	err = use(ctx, file, func(d *database) error {
-		raw, err = d.load(ctx, d.db, namespace)
+		raw, err = d.load(namespace)
 		return err
 	})
 	return raw, err
@@ -71,8 +72,8 @@ func (Backend) Load(ctx context.Context, file place.File, namespace string) (raw
 // Namespaces returns those that hold tokens.
 func (Backend) Namespaces(ctx context.Context, file place.File) (names []string, err error) {
 	err = use(ctx, file, func(d *database) error {
-		var list []byte
-		if err := d.db.QueryRowContext(ctx, `SELECT json_group_array(DISTINCT namespace) FROM token_storage`).Scan(&list); err != nil {
+		list, _, err := d.query(`SELECT json_group_array(DISTINCT namespace) FROM token_storage`)
+		if err != nil {
 			return err
 		}
 		return json.Unmarshal(list, &names, jsontext.AllowInvalidUTF8(true))
@@ -85,9 +86,9 @@ var errRehearsed = errors.New("rehearsed")
 
 // Rehearse creates the database, if it is missing, and rolls back a transaction that writes.
 func (Backend) Rehearse(ctx context.Context, file place.File) error {
-	err := write(ctx, file, func(_ *database, tx *sql.Tx) error {
+	err := write(ctx, file, func(d *database) error {
 		// An UPDATE to the same value would write no page, and make no journal.
-		_, err := tx.ExecContext(ctx, store, "", "", "")
+		_, _, err := d.query(store, "", "", "")
 		return cmp.Or(err, errRehearsed)
 	})
 	if errors.Is(err, errRehearsed) {
@@ -98,8 +99,8 @@ func (Backend) Rehearse(ctx context.Context, file place.File) error {
 
 // Edit reads and writes the tokens in one transaction.
 func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit func(map[string]jsontext.Value) error) error {
-	return write(ctx, file, func(d *database, tx *sql.Tx) error {
-		raw, err := d.load(ctx, tx, namespace)
+	return write(ctx, file, func(d *database) error {
+		raw, err := d.load(namespace)
 		if err != nil {
 			return err
 		}
@@ -115,7 +116,7 @@ func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit
 			if _, kept := rows[server]; kept {
 				continue
 			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM token_storage WHERE namespace = ? AND resource_server = ?`, namespace, server); err != nil {
+			if _, _, err := d.query(`DELETE FROM token_storage WHERE namespace = ? AND resource_server = ?`, namespace, server); err != nil {
 				return err
 			}
 		}
@@ -127,7 +128,7 @@ func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit
 			if bytes.Equal(data, before[server]) {
 				continue
 			}
-			if _, err := tx.ExecContext(ctx, statement, namespace, server, string(data)); err != nil {
+			if _, _, err := d.query(statement, namespace, server, string(data)); err != nil {
 				return err
 			}
 		}
@@ -138,42 +139,34 @@ func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit
 // Delete removes a namespace, whatever it holds.
 func (Backend) Delete(ctx context.Context, file place.File, namespace string) error {
 	return use(ctx, file, func(d *database) error {
-		_, err := d.db.ExecContext(ctx, `DELETE FROM token_storage WHERE namespace = ?`, namespace)
+		err := d.conn.Exec(careful)
+		if err == nil {
+			_, _, err = d.query(`DELETE FROM token_storage WHERE namespace = ?`, namespace)
+		}
 		return err
 	})
 }
 
 // database is an open file.
 type database struct {
-	db     *sql.DB
+	conn   *sqlite3.Conn
 	file   place.File
 	legacy bool // schema version 1
 }
 
-// connect opens a file that exists. The file is never opened in any other way in
-// this process: closing it would drop SQLite's locks on it (POSIX fcntl).
-func connect(file place.File, path string) (*sql.DB, error) {
+// connect opens a database that exists, for the time of one call.
+func connect(ctx context.Context, file place.File, path string) (*sqlite3.Conn, error) {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // a drive letter
 	}
-	query := url.Values{
-		"mode":    {"rw"},
-		"_txlock": {"immediate"},
-		"_pragma": {
-			"busy_timeout(" + strconv.FormatInt(file.LockTimeout.Milliseconds(), 10) + ")",
-			// FULL, and the directory too, which a commit by removing the journal changes.
-			"synchronous(EXTRA)",
-			// Tokens that are deleted are not left in free pages.
-			"secure_delete(ON)",
-		},
-	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: slashed, RawQuery: query.Encode()}).String())
+	name := url.URL{Scheme: "file", Path: slashed, RawQuery: "vfs=" + private}
+	conn, err := sqlite3.OpenFlags(name.String(), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1)
-	return db, nil
+	conn.SetInterrupt(ctx)
+	return conn, conn.BusyTimeout(file.LockTimeout)
 }
 
 // use opens the file after the checks for the time of one call. It does not call work if
@@ -192,30 +185,47 @@ func use(ctx context.Context, file place.File, work func(*database) error) error
 	if info.Size() == 0 {
 		return nil
 	}
-	db, err := connect(file, file.Path)
-	if err != nil {
-		return err
+	d := &database{file: file}
+	if d.conn, err = connect(ctx, file, file.Path); err != nil {
+		return d.translate(err)
 	}
-	defer func() { _ = db.Close() }()
-	d := &database{db: db, file: file}
-	err = d.readVersion(ctx)
-	if err == nil {
+	defer func() { _ = d.conn.Close() }()
+	if err = d.readVersion(); err == nil {
 		err = work(d)
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err() // SQLite says that it was interrupted, or that the file is locked
 	}
 	return d.translate(err)
 }
 
-func (d *database) readVersion(ctx context.Context) error {
-	var version string
-	err := d.db.QueryRowContext(ctx, `SELECT value FROM sdk_storage_adapter_internal
-		WHERE attribute = 'globus-sdk.database_schema_version'`).Scan(&version)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+// query runs a statement, and returns the first column of its first row.
+func (d *database) query(statement string, args ...string) (value []byte, found bool, err error) {
+	prepared, _, err := d.conn.Prepare(statement)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = cmp.Or(err, prepared.Close()) }()
+	for i, arg := range args {
+		if err := prepared.BindText(i+1, arg); err != nil {
+			return nil, false, err
+		}
+	}
+	if found = prepared.Step(); found {
+		value = bytes.Clone(prepared.ColumnRawText(0))
+	}
+	return value, found, prepared.Err()
+}
+
+func (d *database) readVersion() error {
+	version, _, err := d.query(`SELECT value FROM sdk_storage_adapter_internal
+		WHERE attribute = 'globus-sdk.database_schema_version'`)
+	if err != nil {
 		return err
 	}
-	if version != "1" && version != "2" {
+	if d.legacy = string(version) == "1"; !d.legacy && string(version) != "2" {
 		return d.odd(fmt.Sprintf("its schema version is %q, not 1 or 2: update this program", version))
 	}
-	d.legacy = version == "1"
 	return nil
 }
 
@@ -225,39 +235,36 @@ func (d *database) odd(what string) error {
 
 // translate returns SQLite's errors as those of the store.
 func (d *database) translate(err error) error {
-	failure, ok := errors.AsType[*sqlite.Error](err)
+	code, ok := errors.AsType[sqlite3.ErrorCode](err)
 	if !ok {
 		return err
 	}
-	switch failure.Code() & 0xff { // without the extension of the code
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+	switch code {
+	case sqlite3.CORRUPT, sqlite3.NOTADB:
 		return fmt.Errorf("%w: %s is damaged or not a database (%w)", tokens.ErrUnreadable, d.file.Path, err)
-	case sqlite3.SQLITE_ERROR: // the statements are correct, so a table or column is missing
+	case sqlite3.ERROR: // the statements are correct, so a table or column is missing
 		return fmt.Errorf("%w: %s has no table of tokens (%w) (%w)", tokens.ErrUnreadable, d.file.Path, err, place.ErrForeign)
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+	case sqlite3.BUSY, sqlite3.LOCKED:
 		return fmt.Errorf("%w: %s (%w): let the program that writes to it finish, or end it", tokens.ErrLocked, d.file.Path, err)
+	default:
+		return fmt.Errorf("%s: %w", d.file.Path, err)
 	}
-	return fmt.Errorf("%s: %w", d.file.Path, err)
-}
-
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // load returns the tokens of a namespace as one object. A row that is not valid JSON is null.
-func (d *database) load(ctx context.Context, from querier, namespace string) (raw jsontext.Value, err error) {
-	err = from.QueryRowContext(ctx, `SELECT json_group_object(resource_server,
+func (d *database) load(namespace string) (jsontext.Value, error) {
+	raw, found, err := d.query(`SELECT json_group_object(resource_server,
 			CASE WHEN json_valid(token_data_json) THEN json(token_data_json) END)
-		FROM token_storage WHERE namespace = ? HAVING total(length(token_data_json)) <= ?`, namespace, maxTokens).Scan((*[]byte)(&raw))
-	if errors.Is(err, sql.ErrNoRows) {
-		err = d.odd(fmt.Sprintf("namespace %q holds more than %d MiB, which no login does", namespace, maxTokens>>20))
+		FROM token_storage WHERE namespace = ? HAVING total(length(token_data_json)) <= `+maxTokens, namespace)
+	if err == nil && !found {
+		err = d.odd(fmt.Sprintf("namespace %q holds more than 16 MiB, which no login does", namespace))
 	}
 	return raw, err
 }
 
 // write does work in a transaction of a database that it creates if it is missing. The
 // error is [fs.ErrNotExist] if another program removed or replaced the file.
-func write(ctx context.Context, file place.File, work func(*database, *sql.Tx) error) error {
+func write(ctx context.Context, file place.File, work func(*database) error) error {
 	if err := create(ctx, file); err != nil {
 		return err
 	}
@@ -266,15 +273,13 @@ func write(ctx context.Context, file place.File, work func(*database, *sql.Tx) e
 		return err
 	}
 	err = use(ctx, file, func(d *database) error {
-		tx, err := d.db.BeginTx(ctx, nil)
-		if err != nil {
+		if err := d.conn.Exec(careful + `BEGIN IMMEDIATE`); err != nil {
 			return err
 		}
-		defer func() { _ = tx.Rollback() }() // does nothing after Commit
-		if err := work(d, tx); err != nil {
-			return err
+		if err := work(d); err != nil {
+			return err // closing the connection rolls back
 		}
-		return tx.Commit()
+		return d.conn.Exec(`COMMIT`)
 	})
 	if err != nil {
 		return err
@@ -303,7 +308,7 @@ func create(ctx context.Context, file place.File) error {
 		return err
 	}
 	defer fresh.Remove()
-	fresh.Close() // closing it later would drop SQLite's locks on it
+	fresh.Close()
 	// SQLite would play a journal without its database into the new one.
 	if err := os.Remove(file.Path + "-journal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -319,11 +324,11 @@ func create(ctx context.Context, file place.File) error {
 }
 
 func initialize(ctx context.Context, file place.File, path string) error {
-	db, err := connect(file, path)
-	if err != nil {
-		return err
+	d := &database{file: file}
+	conn, err := connect(ctx, file, path)
+	if err == nil {
+		defer func() { _ = conn.Close() }()
+		err = conn.Exec(schema)
 	}
-	defer func() { _ = db.Close() }()
-	_, err = db.ExecContext(ctx, schema)
-	return (&database{file: file}).translate(err)
+	return d.translate(err)
 }

@@ -1,0 +1,70 @@
+package sqlitefile
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/globusauth/globusauth/tokens/internal/place"
+)
+
+func temporary(t *testing.T) place.File {
+	t.Helper()
+	dir := t.TempDir() // which others may list: the journal has to protect itself
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := place.File{Path: filepath.Join(dir, "tokens.db"), LockTimeout: time.Second}
+	if err := os.WriteFile(file.Path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// A journal holds the tokens that a transaction replaces.
+func TestWrite_JournalIsPrivate(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no modes")
+	}
+	file := temporary(t)
+	err := write(t.Context(), file, func(d *database) error {
+		if _, _, err := d.query(store, "n", "rs", "{}"); err != nil {
+			return err
+		}
+		info, err := os.Stat(file.Path + "-journal")
+		if err == nil && info.Mode().Perm() != 0o600 {
+			t.Errorf("others can use the journal: mode %v", info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(file.Path + "-journal"); !os.IsNotExist(err) {
+		t.Errorf("the journal is left: %v", err)
+	}
+}
+
+func TestUse_ReadOnlyFile(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root can write every file")
+	}
+	file := temporary(t)
+	if err := write(t.Context(), file, func(d *database) error {
+		_, _, err := d.query(store, "n", "rs", `{"a":1}`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file.Path, fs.FileMode(0o400)); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := (Backend{}).Load(t.Context(), file, "n"); err != nil || string(raw) != `{"rs":{"a":1}}` {
+		t.Errorf("%s, %v", raw, err)
+	}
+}
