@@ -57,7 +57,7 @@ func (r Response) MarshalBinary() ([]byte, error) {
 
 // call sends a request and decodes the response of a success.
 func call[T any](c *Client, op operation, req *http.Request, buildErr error, opts []CallOption) (*T, error) {
-	x, response, err := c.send(c.follow, op, req, buildErr, opts)
+	x, response, err := c.send(op, req, buildErr, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -78,14 +78,8 @@ func call[T any](c *Client, op operation, req *http.Request, buildErr error, opt
 	return out, nil
 }
 
-// raw sends a request whose response is a page or a redirect, and returns it.
-func (c *Client) raw(op operation, req *http.Request, buildErr error, opts []CallOption) (*Response, error) {
-	_, response, err := c.send(c.stay, op, req, buildErr, opts)
-	return response, err
-}
-
-func (c *Client) send(client *http.Client, op operation, req *http.Request, buildErr error, opts []CallOption) (*exchange, *Response, error) {
-	x := &exchange{client: c, http: *client, op: op, req: req, secrets: op.secrets}
+func (c *Client) send(op operation, req *http.Request, buildErr error, opts []CallOption) (*exchange, *Response, error) {
+	x := &exchange{client: c, http: *c.http, op: op, req: req, secrets: op.secrets}
 	if buildErr != nil {
 		return nil, nil, fmt.Errorf("globusauth: %w", buildErr)
 	}

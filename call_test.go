@@ -56,7 +56,7 @@ func TestClient_CredentialsByOperation(t *testing.T) {
 	}
 	getClient := func(c *globusauth.Client) error { _, err := c.GetClient(t.Context(), "id"); return err }
 	source := func(token tokens.Token) *globusauth.Credentials {
-		return globusauth.TokenSource(sourceFunc{token: token})
+		return globusauth.BearerFrom(sourceFunc{token: token})
 	}
 	const basic = "Basic dXNlcjpwOsOkKy8g"
 	for _, test := range []struct {
@@ -70,7 +70,7 @@ func TestClient_CredentialsByOperation(t *testing.T) {
 		{"a source without a name", source(tokens.Token{AccessToken: "SSS"}), getProjects, "Bearer SSS", ""},
 		{"another service's token", source(tokens.Token{AccessToken: "SSS", ResourceServer: "transfer.api.globus.org"}), getProjects, "", `the token is for "transfer.api.globus.org"`},
 		{"no token in the source", source(tokens.Token{}), getProjects, "", "access token is empty"},
-		{"no source", globusauth.TokenSource(nil), getProjects, "", "token source is nil"},
+		{"no source", globusauth.BearerFrom(nil), getProjects, "", "token source is nil"},
 		{"token with its newline", globusauth.Bearer("AAA\n"), getProjects, "", "contains a space, a newline"},
 		{"none for the API", nil, getProjects, "", "it takes a Bearer token; set Config.Credentials"},
 		{"basic for the bearer-only API", globusauth.Basic("user", "p"), getProjects, "", "it takes a Bearer token, the client has Basic(user)"},
@@ -165,7 +165,7 @@ func TestBasic_InvalidCharacters(t *testing.T) {
 	}
 }
 
-func TestTokenSource_RenewsARefusedTokenOnce(t *testing.T) {
+func TestBearerFrom_RenewsARefusedTokenOnce(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name               string
@@ -181,7 +181,7 @@ func TestTokenSource_RenewsARefusedTokenOnce(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var requests atomic.Int64
-			client := serve(t, globusauth.Config{Credentials: globusauth.TokenSource(test.source)}, func(w http.ResponseWriter, r *http.Request) {
+			client := serve(t, globusauth.Config{Credentials: globusauth.BearerFrom(test.source)}, func(w http.ResponseWriter, r *http.Request) {
 				requests.Add(1)
 				body, _ := io.ReadAll(r.Body)
 				if string(body) != `{"project":{"contact_email":"","display_name":"x"}}` {
@@ -272,16 +272,6 @@ func TestClient_Redirects(t *testing.T) {
 		})
 		if _, err := client.GetJWKS(t.Context()); !errors.Is(err, globusauth.ErrRedirect) {
 			t.Errorf("got %v", err)
-		}
-	})
-	t.Run("of the authorize endpoint is returned", func(t *testing.T) {
-		t.Parallel()
-		client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, other.URL+"/cb?code=C&state="+r.URL.Query().Get("state"), http.StatusFound)
-		})
-		resp, err := client.Authorize(t.Context(), &gen.AuthorizeParams{ClientID: "id", State: "S"})
-		if err != nil || resp.StatusCode != http.StatusFound || resp.Header.Get("Location") != other.URL+"/cb?code=C&state=S" {
-			t.Errorf("got %+v, %v", resp, err)
 		}
 	})
 }

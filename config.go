@@ -108,8 +108,7 @@ type Client struct {
 	origin      string
 	environment string
 	credentials *Credentials
-	follow      *http.Client      // follows redirects within the origin
-	stay        *http.Client      // hands redirects back
+	http        *http.Client      // follows redirects within the origin
 	fresh       http.RoundTripper // opens a connection for each request
 	maxBody     int64
 	retry       RetryPolicy
@@ -225,7 +224,7 @@ func (c *Client) Logger() *slog.Logger { return c.logger }
 // HTTPClient returns an HTTP client with this client's transport, time limit
 // and certificates, without its credentials.
 func (c *Client) HTTPClient() *http.Client {
-	clone := *c.follow
+	clone := *c.http
 	return &clone
 }
 
@@ -250,11 +249,7 @@ func (c *Client) setHTTPClient(client *http.Client) {
 		}
 		return nil
 	}
-	c.follow = client
-	c.fresh = freshTransport(client.Transport)
-	stay := *client
-	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.stay = &stay
+	c.http, c.fresh = client, freshTransport(client.Transport)
 }
 
 func (c *Config) httpClient() (*http.Client, error) {

@@ -13,7 +13,7 @@ import (
 )
 
 // Credentials authenticate a client or a user. Make them with [Basic], [Bearer] or
-// [TokenSource]. They print without their secret.
+// [BearerFrom]. They print without their secret.
 type Credentials struct {
 	kind auth
 	name string // without the secret
@@ -77,11 +77,11 @@ func Bearer(accessToken string) *Credentials {
 	}}
 }
 
-// TokenSource gets a token from source before every request. The token must be of
+// BearerFrom gets a token from source before every request. The token must be of
 // the resource server auth.globus.org. If source is also a [tokens.Renewer], a
 // request that is refused with 401 is retried once with a renewed token.
-func TokenSource(source tokens.Source) *Credentials {
-	c := &Credentials{kind: authBearer, name: "TokenSource"}
+func BearerFrom(source tokens.Source) *Credentials {
+	c := &Credentials{kind: authBearer, name: "BearerFrom"}
 	if source == nil {
 		c.err = errors.New("the token source is nil")
 	}

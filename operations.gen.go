@@ -515,28 +515,6 @@ func (c *Client) UpdateScope(ctx context.Context, scopeID string, body gen.Updat
 	return call[gen.ScopeResponse](c, op, req, err, opts)
 }
 
-// Authorize calls GET /v2/oauth2/authorize: Send the user to sign in and consent
-//
-// For the user's browser, not for a program. The user signs in, consents where needed, and is
-// redirected to `redirect_uri` with `code` and `state`, or with `error` and optionally `error_description`.
-// Errors that make the redirect itself unsafe are shown on a page and never sent to
-// `redirect_uri`. Codes reported from such pages: `UNKNOWN_SCOPE_ERROR`, `OAUTH_AUTH_REQUEST_FAILURE`
-// (redirect URI not registered, client unknown), `REQUIRED_IDENTITY_MISSING`.
-//
-// Parameters that are not listed are passed through. The browser's session authenticates the user.
-//
-// Credentials: none.
-// It returns the response undecoded and follows no redirect; a status of 400 or
-// more is an [*apierror.Error].
-func (c *Client) Authorize(ctx context.Context, params *gen.AuthorizeParams, opts ...CallOption) (*Response, error) {
-	req, err := gen.NewAuthorizeRequest(ctx, c.baseURL, params)
-	op := operation{
-		id: "Authorize", path: "/v2/oauth2/authorize", auth: 0,
-		retry: retrySafe,
-	}
-	return c.raw(op, req, err, opts)
-}
-
 // Token calls POST /v2/oauth2/token: Exchange a grant for tokens
 //
 // The token endpoint. `grant_type` selects the grant, which decides the parameters and how the client authenticates:
@@ -632,53 +610,4 @@ func (c *Client) GetUserinfo(ctx context.Context, opts ...CallOption) (*gen.User
 		retry: retrySafe,
 	}
 	return call[gen.Userinfo](c, op, req, err, opts)
-}
-
-// PostUserinfo calls POST /v2/oauth2/userinfo: Read the claims about the token's user, with POST
-//
-// The same as the GET. The service's documentation names both methods; no official SDK uses this one (not
-// confirmed).
-//
-// Credentials: a Bearer token with openid.
-// A status outside 2xx is an [*apierror.Error].
-func (c *Client) PostUserinfo(ctx context.Context, opts ...CallOption) (*gen.Userinfo, error) {
-	req, err := gen.NewPostUserinfoRequest(ctx, c.baseURL)
-	op := operation{
-		id: "PostUserinfo", path: "/v2/oauth2/userinfo", auth: authBearer | 0,
-		retry: retrySafe,
-	}
-	return call[gen.Userinfo](c, op, req, err, opts)
-}
-
-// AuthCodePage calls GET /v2/web/auth-code: Show an authorization code for copying
-//
-// Redirect target for native apps without a redirect URI of their own. The page shows the code, which the user copies
-// into the program.
-//
-// Credentials: none.
-// It returns the response undecoded and follows no redirect; a status of 400 or
-// more is an [*apierror.Error].
-func (c *Client) AuthCodePage(ctx context.Context, params *gen.AuthCodePageParams, opts ...CallOption) (*Response, error) {
-	req, err := gen.NewAuthCodePageRequest(ctx, c.baseURL, params)
-	op := operation{
-		id: "AuthCodePage", path: "/v2/web/auth-code", auth: 0,
-		retry: retrySafe,
-	}
-	return c.raw(op, req, err, opts)
-}
-
-// LogoutPage calls GET /v2/web/logout: End the browser's session
-//
-// Signs the user out of Globus Auth in this browser and shows a link back. It revokes no tokens.
-//
-// Credentials: none.
-// It returns the response undecoded and follows no redirect; a status of 400 or
-// more is an [*apierror.Error].
-func (c *Client) LogoutPage(ctx context.Context, params *gen.LogoutPageParams, opts ...CallOption) (*Response, error) {
-	req, err := gen.NewLogoutPageRequest(ctx, c.baseURL, params)
-	op := operation{
-		id: "LogoutPage", path: "/v2/web/logout", auth: 0,
-		retry: retrySafe,
-	}
-	return c.raw(op, req, err, opts)
 }

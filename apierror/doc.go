@@ -14,7 +14,7 @@
 //
 // Classes named after an HTTP status ([ErrNotFound], [ErrRateLimited], ...)
 // match the status alone. Classes named after an OAuth2 or OpenID Connect
-// error code ([ErrInvalidGrant], [ErrLoginRequired], ...) match the code.
+// error code ([ErrInvalidGrant], [ErrAccessDenied], ...) match the code.
 // [errors.AsType] or [errors.As] give access to the fields.
 //
 // # Authorization requirements

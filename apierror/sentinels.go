@@ -48,9 +48,6 @@ var (
 	// ErrAccessDenied means that the user or the server denied the request
 	// (RFC 6749 section 4.1.2.1).
 	ErrAccessDenied error = byCode("access_denied")
-	// ErrLoginRequired is a login that needs authentication although prompt=none
-	// forbids it (OpenID Connect Core section 3.1.2.6).
-	ErrLoginRequired error = byCode("login_required")
 	// ErrConsentRequired is a missing consent: consent_required at a redirect
 	// URI (OpenID Connect Core section 3.1.2.6), dependent_consent_required of
 	// the dependent token grant, ConsentRequired of other Globus services.
@@ -108,7 +105,7 @@ func (e *Error) hint() string {
 		return "log in again and consent to the required scopes"
 	case e.Is(ErrAuthorizationRequired):
 		return "log in again with the authorization parameters"
-	case e.Is(ErrInvalidGrant), e.Is(ErrLoginRequired):
+	case e.Is(ErrInvalidGrant), e.hasCode("login_required"):
 		return "log in again"
 	case e.Is(ErrInvalidClient):
 		return "check the client ID and secret"

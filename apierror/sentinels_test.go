@@ -13,7 +13,7 @@ func classes() []error {
 		apierror.ErrBadRequest, apierror.ErrUnauthorized, apierror.ErrForbidden, apierror.ErrNotFound,
 		apierror.ErrConflict, apierror.ErrRateLimited, apierror.ErrServer,
 		apierror.ErrInvalidClient, apierror.ErrInvalidGrant, apierror.ErrUnauthorizedClient, apierror.ErrInvalidScope,
-		apierror.ErrAccessDenied, apierror.ErrLoginRequired, apierror.ErrConsentRequired, apierror.ErrAuthorizationRequired,
+		apierror.ErrAccessDenied, apierror.ErrConsentRequired, apierror.ErrAuthorizationRequired,
 	}
 }
 
@@ -38,7 +38,6 @@ func TestErrorIs_Classes(t *testing.T) {
 		{401, `{"error":"invalid_grant"}`, []error{apierror.ErrUnauthorized, apierror.ErrInvalidGrant}},
 		{500, `{"error":"invalid_grant"}`, []error{apierror.ErrServer}},
 		{0, `{"error":"access_denied"}`, []error{apierror.ErrAccessDenied}},
-		{0, `{"error":"login_required"}`, []error{apierror.ErrLoginRequired}},
 		{0, `{"error":"consent_required"}`, []error{apierror.ErrConsentRequired}},
 		{0, `{"error":"server_error"}`, []error{apierror.ErrServer}},
 		{0, `{"error":"temporarily_unavailable"}`, []error{apierror.ErrServer}},

@@ -15,7 +15,7 @@ import (
 
 // A login made at one address is not loaded, sent or deleted by a client of the
 // same ID at another address, although both use one directory.
-func TestAppTokenSource_ServiceAtAnotherAddress(t *testing.T) {
+func TestAppSource_ServiceAtAnotherAddress(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"file", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestAppTokenSource_ServiceAtAnotherAddress(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := there.TokenSource(scopes.AuthResourceServer).Token(t.Context()); !errors.Is(err, app.ErrMissingToken) {
+			if _, err := there.Source(scopes.AuthResourceServer).Token(t.Context()); !errors.Is(err, app.ErrMissingToken) {
 				t.Errorf("Token at the other address: %v, want ErrMissingToken", err)
 			}
 			_ = there.Logout(t.Context(), app.LogoutOptions{})
@@ -51,7 +51,7 @@ func TestAppTokenSource_ServiceAtAnotherAddress(t *testing.T) {
 				t.Errorf("the other address was sent %s", strings.Join(got, ", "))
 			}
 			mu.Unlock()
-			if _, err := here.TokenSource(scopes.AuthResourceServer).Token(t.Context()); err != nil {
+			if _, err := here.Source(scopes.AuthResourceServer).Token(t.Context()); err != nil {
 				t.Errorf("the login is gone: %v", err)
 			}
 		})

@@ -186,10 +186,10 @@ func (a *App) Tokens(ctx context.Context) (_ tokens.Set, err error) {
 	return a.config.Store.Load(ctx, a.key)
 }
 
-// TokenSource returns the token of a resource server, as a source that renews it
+// Source returns the token of a resource server, as a source that renews it
 // and logs in where it may. It makes no request; a mistake in the name shows in the
 // first token that is asked for.
-func (a *App) TokenSource(resourceServer string) tokens.Source {
+func (a *App) Source(resourceServer string) tokens.Source {
 	s, err := a.source(resourceServer)
 	if err != nil {
 		return tokens.SourceFunc(func(context.Context) (tokens.Token, error) { return tokens.Token{}, err })
@@ -225,7 +225,7 @@ func (a *App) HTTPClient(ctx context.Context, resourceServer string, hosts ...st
 // AuthClient returns a client of Globus Auth that calls with the app's own token, as
 // far as its scopes allow. Its first call logs in if need be.
 func (a *App) AuthClient() *globusauth.Client {
-	return a.config.Client.WithCredentials(globusauth.TokenSource(a.TokenSource(scopes.AuthResourceServer)))
+	return a.config.Client.WithCredentials(globusauth.BearerFrom(a.Source(scopes.AuthResourceServer)))
 }
 
 // flow returns the client, without scopes.

@@ -17,7 +17,7 @@ import (
 func BenchmarkToken(b *testing.B) {
 	w := newWorld(b, authtest.Config{})
 	user := w.user(b, func(c *app.Config) { c.Client = realClock(b, w) })
-	source := user.TokenSource(scopes.TransferResourceServer)
+	source := user.Source(scopes.TransferResourceServer)
 	first, ctx := token(b, source), b.Context()
 	refreshing, err := tokens.NewRefreshing(tokens.RefreshingConfig{
 		Store: w.store, Key: w.key(), ResourceServer: scopes.TransferResourceServer,
@@ -54,9 +54,9 @@ func BenchmarkToken(b *testing.B) {
 }
 
 // A token out of memory allocates nothing.
-func TestAppTokenSource_DoesNotAllocate(t *testing.T) { //nolint:paralleltest // it counts allocations
+func TestAppSource_DoesNotAllocate(t *testing.T) { //nolint:paralleltest // it counts allocations
 	w := newWorld(t, authtest.Config{})
-	source := w.user(t, nil).TokenSource(scopes.TransferResourceServer)
+	source := w.user(t, nil).Source(scopes.TransferResourceServer)
 	token(t, source)
 	allocations := testing.AllocsPerRun(100, func() {
 		if _, err := source.Token(t.Context()); err != nil {

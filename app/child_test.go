@@ -104,7 +104,7 @@ func (c child) run() report {
 			r.Errors = append(r.Errors, err.Error())
 		}
 	}
-	source, auth := user.TokenSource(scopes.AuthResourceServer), user.AuthClient()
+	source, auth := user.Source(scopes.AuthResourceServer), user.AuthClient()
 	var given, calls atomic.Int64
 	var all sync.WaitGroup
 	for range c.Goroutines {

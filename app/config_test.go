@@ -127,14 +127,14 @@ func TestNewUser_DefaultStore(t *testing.T) {
 		t.Errorf("the file of the environment's own address: %v", err)
 	}
 	again := w.user(t, func(c *app.Config) { c.Store = nil; c.Name = "My Tool"; c.NoLogin = true })
-	token(t, again.TokenSource(scopes.TransferResourceServer))
+	token(t, again.Source(scopes.TransferResourceServer))
 }
 
-func TestAppTokenSource_InvalidNames(t *testing.T) {
+func TestAppSource_InvalidNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)
-	if _, err := user.TokenSource("").Token(t.Context()); err == nil || !strings.Contains(err.Error(), "ResourceServer is empty") {
+	if _, err := user.Source("").Token(t.Context()); err == nil || !strings.Contains(err.Error(), "ResourceServer is empty") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := user.HTTPClient(t.Context(), "my-own-service"); err == nil || !strings.Contains(err.Error(), "Hosts") {
@@ -151,7 +151,7 @@ func TestApp_BrokenStore(t *testing.T) {
 	w := newWorld(t, authtest.Config{})
 	w.store = brokenStore{}
 	user := w.user(t, nil)
-	_, err := user.TokenSource(scopes.TransferResourceServer).Token(t.Context())
+	_, err := user.Source(scopes.TransferResourceServer).Token(t.Context())
 	_, listed := user.Tokens(t.Context())
 	for _, err := range []error{
 		err, listed, user.LoginRequired(t.Context()), user.Login(t.Context(), app.LoginOptions{}), user.Logout(t.Context(), app.LogoutOptions{}),

@@ -43,7 +43,7 @@ func ExampleNewService() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, err := svc.TokenSource(scopes.TransferResourceServer).Token(context.Background())
+	token, err := svc.Source(scopes.TransferResourceServer).Token(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}

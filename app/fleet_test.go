@@ -130,19 +130,19 @@ func TestFleet_NoticesReuse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{RotateRefreshTokens: true})
 	user := w.user(t, nil)
-	token(t, user.TokenSource(scopes.TransferResourceServer))
+	token(t, user.Source(scopes.TransferResourceServer))
 	old, err := w.store.Load(t.Context(), w.key())
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Advance(49 * time.Hour)
-	token(t, user.TokenSource(scopes.TransferResourceServer))
+	token(t, user.Source(scopes.TransferResourceServer))
 	other := tokens.NewMemory() // what a process would have that read before
 	if _, err := other.Update(t.Context(), w.key(), func(tokens.Set) (tokens.Set, error) { return old, nil }); err != nil {
 		t.Fatal(err)
 	}
 	second := w.user(t, func(c *app.Config) { c.Store, c.NoLogin = other, true })
-	_, err = second.TokenSource(scopes.TransferResourceServer).Token(t.Context())
+	_, err = second.Source(scopes.TransferResourceServer).Token(t.Context())
 	if !errors.Is(err, tokens.ErrLoginRequired) || w.grants("refresh_token")["invalid_grant"] != 1 {
 		t.Errorf("error %v, grants %v", err, fmt.Sprint(w.grants("refresh_token")))
 	}

@@ -26,7 +26,7 @@ func TestApp_PersonAndServiceInOneStore(t *testing.T) {
 			if itself {
 				first, second = service, person
 			}
-			mine := token(t, first.TokenSource(scopes.AuthResourceServer))
+			mine := token(t, first.Source(scopes.AuthResourceServer))
 			before, err := first.Tokens(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -34,9 +34,9 @@ func TestApp_PersonAndServiceInOneStore(t *testing.T) {
 			valid, logins := w.valid(), w.person.count()
 
 			wantLogin(t, second.LoginRequired(t.Context()), app.ErrIdentityMismatch)
-			_, err = second.TokenSource(scopes.AuthResourceServer).Token(t.Context())
+			_, err = second.Source(scopes.AuthResourceServer).Token(t.Context())
 			wantLogin(t, err, app.ErrIdentityMismatch)
-			_, err = second.TokenSource(scopes.TransferResourceServer).(tokens.Renewer).Renew(t.Context(), mine)
+			_, err = second.Source(scopes.TransferResourceServer).(tokens.Renewer).Renew(t.Context(), mine)
 			wantLogin(t, err, app.ErrIdentityMismatch)
 			wantLogin(t, second.Login(t.Context(), app.LoginOptions{Force: true}), app.ErrIdentityMismatch)
 			wantLogin(t, second.Logout(t.Context(), app.LogoutOptions{}), app.ErrIdentityMismatch)
@@ -50,7 +50,7 @@ func TestApp_PersonAndServiceInOneStore(t *testing.T) {
 			if len(w.valid()) != len(valid) {
 				t.Errorf("%d tokens are valid, %d were", len(w.valid()), len(valid))
 			}
-			if got := token(t, first.TokenSource(scopes.AuthResourceServer)); got != mine {
+			if got := token(t, first.Source(scopes.AuthResourceServer)); got != mine {
 				t.Error("the first app lost its token")
 			}
 		})
@@ -72,7 +72,7 @@ func TestNewService_UnknownIdentity(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := service.TokenSource(scopes.TransferResourceServer).Token(t.Context())
+			got, err := service.Source(scopes.TransferResourceServer).Token(t.Context())
 			login := service.Login(t.Context(), app.LoginOptions{Force: true})
 			after, loadErr := w.store.Load(t.Context(), key)
 			if loadErr != nil {
@@ -100,7 +100,7 @@ func TestNewService_TokenTakenOver(t *testing.T) {
 	w := newWorld(t, authtest.Config{})
 	key := tokens.Key{ClientID: w.Ready().ConfidentialClientID, Address: w.client.Address()}
 	service := w.service(t, func(c *app.Config) { c.Store, c.Scopes = w.store, append(c.Scopes, scopes.AuthOpenID) })
-	source := service.TokenSource(scopes.AuthResourceServer)
+	source := service.Source(scopes.AuthResourceServer)
 	token(t, source)
 	foreign := w.Issue(authtest.Grant{User: w.Ready().Users[0].Username, Client: key.ClientID, Scopes: []string{"openid"}})[0]
 	if _, err := w.store.Update(t.Context(), key, func(tokens.Set) (tokens.Set, error) {

@@ -29,7 +29,7 @@ func (c child) refresh(endless bool) {
 	if err != nil {
 		panic(err)
 	}
-	source := user.TokenSource(scopes.AuthResourceServer)
+	source := user.Source(scopes.AuthResourceServer)
 	token, err := source.Token(context.Background())
 	for i := 0; endless || i < refreshes; i++ {
 		if err != nil {
@@ -122,7 +122,7 @@ func (k *killer) look(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := user.TokenSource(scopes.AuthResourceServer)
+	source := user.Source(scopes.AuthResourceServer)
 	token, err := source.Token(t.Context())
 	if errors.Is(err, app.ErrMissingToken) {
 		k.before++

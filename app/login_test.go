@@ -284,7 +284,7 @@ func TestAppLogin_RevokesWhatItReplaces(t *testing.T) {
 	}
 	// The others go on with the login that is stored.
 	for _, user := range users {
-		if got := token(t, user.TokenSource(scopes.TransferResourceServer)); got != w.stored(t, scopes.TransferResourceServer) {
+		if got := token(t, user.Source(scopes.TransferResourceServer)); got != w.stored(t, scopes.TransferResourceServer) {
 			t.Error("a token that is not stored")
 		}
 	}

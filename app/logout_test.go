@@ -16,11 +16,11 @@ func TestAppLogin_IdentityMismatch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)
-	before := token(t, user.TokenSource(scopes.TransferResourceServer))
+	before := token(t, user.Source(scopes.TransferResourceServer))
 	w.person.become(w.Ready().Users[1].Username)
 	err := user.Login(t.Context(), app.LoginOptions{Force: true})
 	wantLogin(t, err, app.ErrIdentityMismatch)
-	if got := token(t, user.TokenSource(scopes.TransferResourceServer)); got != before || w.stored(t, scopes.TransferResourceServer) != before {
+	if got := token(t, user.Source(scopes.TransferResourceServer)); got != before || w.stored(t, scopes.TransferResourceServer) != before {
 		t.Errorf("token %v", got)
 	}
 	revoked := 0
@@ -36,7 +36,7 @@ func TestAppLogin_IdentityMismatch(t *testing.T) {
 	if err := user.Logout(t.Context(), app.LogoutOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := token(t, user.TokenSource(scopes.TransferResourceServer)); got.IdentityID != w.Ready().Users[1].IdentityID {
+	if got := token(t, user.Source(scopes.TransferResourceServer)); got.IdentityID != w.Ready().Users[1].IdentityID {
 		t.Errorf("token %v of %s", got, got.IdentityID)
 	}
 }
@@ -54,7 +54,7 @@ func TestAppLogout(t *testing.T) {
 	}
 	// The app that needs Transfer alone leaves the others theirs.
 	narrow := w.user(t, func(c *app.Config) { c.NoLogin = true })
-	source := narrow.TokenSource(scopes.TransferResourceServer)
+	source := narrow.Source(scopes.TransferResourceServer)
 	token(t, source)
 	if err := narrow.Logout(t.Context(), app.LogoutOptions{}); err != nil {
 		t.Fatal(err)

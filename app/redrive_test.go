@@ -157,7 +157,7 @@ func TestAppHTTPClient_RefusalIsTyped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, authtest.Config{})
-			token(t, w.user(t, nil).TokenSource(scopes.TransferResourceServer))
+			token(t, w.user(t, nil).Source(scopes.TransferResourceServer))
 			service := newPicky(t, gareSession)
 			client, err := w.user(t, test.change).HTTPClient(t.Context(), scopes.TransferResourceServer, service.host())
 			if err != nil {
@@ -227,7 +227,7 @@ func TestAppHTTPClient_ConcurrentRedrives(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, func(c *app.Config) { c.RedriveGAREs = true })
-	first := token(t, user.TokenSource(scopes.TransferResourceServer))
+	first := token(t, user.Source(scopes.TransferResourceServer))
 	service := newPicky(t, gareSession)
 	var arrived sync.WaitGroup
 	arrived.Add(8)

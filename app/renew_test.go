@@ -19,7 +19,7 @@ func TestAppRenew(t *testing.T) {
 	user := w.user(t, nil)
 	_, err := user.Renew(t.Context())
 	wantLogin(t, err, app.ErrMissingToken)
-	source := user.TokenSource(scopes.TransferResourceServer)
+	source := user.Source(scopes.TransferResourceServer)
 	first := token(t, source)
 	set, err := user.Renew(t.Context())
 	if err != nil || len(set.All()) != 2 || w.grants("refresh_token")["ok"] != 2 || w.person.count() != 1 {
@@ -55,7 +55,7 @@ func TestAppRenew_OneFails(t *testing.T) {
 			t.Errorf("%v is renewed: %t", got, renewed)
 		}
 	}
-	if got := token(t, user.TokenSource(failed.ResourceServer)); got != failed {
+	if got := token(t, user.Source(failed.ResourceServer)); got != failed {
 		t.Errorf("got %v, the token that is still good", got)
 	}
 	if set, err = user.Renew(t.Context()); err != nil || w.person.count() != 1 {
@@ -68,7 +68,7 @@ func TestAppRenew_NotRenewable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, func(c *app.Config) { c.NoLogin = true })
-	token(t, w.user(t, nil).TokenSource(scopes.TransferResourceServer))
+	token(t, w.user(t, nil).Source(scopes.TransferResourceServer))
 	w.change(t, func(s *tokens.Token) {
 		if s.ResourceServer == scopes.TransferResourceServer {
 			s.RefreshToken = ""
@@ -77,7 +77,7 @@ func TestAppRenew_NotRenewable(t *testing.T) {
 	old := w.stored(t, scopes.TransferResourceServer)
 	_, err := user.Renew(t.Context())
 	wantLogin(t, err, app.ErrMissingRefreshToken)
-	if got := token(t, user.TokenSource(scopes.TransferResourceServer)); got != old || w.grants("refresh_token")["ok"] != 1 {
+	if got := token(t, user.Source(scopes.TransferResourceServer)); got != old || w.grants("refresh_token")["ok"] != 1 {
 		t.Errorf("token %v, refreshes %v", got, w.grants("refresh_token"))
 	}
 }
@@ -87,13 +87,13 @@ func TestNewService_Renew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, func(c *app.Config) { c.Scopes = append(c.Scopes, scopes.GroupsAll) })
-	first := token(t, service.TokenSource(scopes.TransferResourceServer))
+	first := token(t, service.Source(scopes.TransferResourceServer))
 	set, err := service.Renew(t.Context())
 	if got, _ := set.ByResourceServer(scopes.TransferResourceServer); err != nil || got.AccessToken == first.AccessToken ||
 		w.grants("client_credentials")["ok"] != 2 {
 		t.Errorf("%v, %v, grants %v", set, err, w.grants("client_credentials"))
 	}
-	if got := token(t, service.TokenSource(scopes.TransferResourceServer)); got.AccessToken == first.AccessToken {
+	if got := token(t, service.Source(scopes.TransferResourceServer)); got.AccessToken == first.AccessToken {
 		t.Error("the token from before")
 	}
 }

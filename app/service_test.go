@@ -20,7 +20,7 @@ func TestNewService_Tokens(t *testing.T) {
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, nil)
 	wantLogin(t, service.LoginRequired(t.Context()), app.ErrMissingToken)
-	source := service.TokenSource(scopes.TransferResourceServer)
+	source := service.Source(scopes.TransferResourceServer)
 	first := token(t, source)
 	for range 10 {
 		if token(t, source) != first {
@@ -37,7 +37,7 @@ func TestNewService_Tokens(t *testing.T) {
 	if got := w.grants("client_credentials")["ok"]; got != 21 {
 		t.Errorf("%d grants", got)
 	}
-	if _, err := service.TokenSource(scopes.GroupsResourceServer).Token(t.Context()); err == nil {
+	if _, err := service.Source(scopes.GroupsResourceServer).Token(t.Context()); err == nil {
 		t.Error("a token for what no scope is for")
 	}
 }
@@ -46,16 +46,16 @@ func TestNewService_AddScopes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, func(c *app.Config) { c.NoLogin = true })
-	token(t, service.TokenSource(scopes.TransferResourceServer))
+	token(t, service.Source(scopes.TransferResourceServer))
 	if err := service.AddScopes(scopes.GroupsAll); err != nil {
 		t.Fatal(err)
 	}
 	wantLogin(t, service.LoginRequired(t.Context()), app.ErrUnmetScopes)
-	if got := token(t, service.TokenSource(scopes.GroupsResourceServer)); !hasScopes(got.Scope, scopes.GroupsAll) {
+	if got := token(t, service.Source(scopes.GroupsResourceServer)); !hasScopes(got.Scope, scopes.GroupsAll) {
 		t.Errorf("token %v", got)
 	}
 	w.Advance(48 * time.Hour)
-	if got := token(t, service.TokenSource(scopes.GroupsResourceServer)); !hasScopes(got.Scope, scopes.GroupsAll) {
+	if got := token(t, service.Source(scopes.GroupsResourceServer)); !hasScopes(got.Scope, scopes.GroupsAll) {
 		t.Errorf("token %v after renewal", got)
 	}
 }
@@ -67,7 +67,7 @@ func TestNewService_ConcurrentUse(t *testing.T) {
 	var all sync.WaitGroup
 	for range 64 {
 		all.Go(func() {
-			if _, err := service.TokenSource(scopes.TransferResourceServer).Token(t.Context()); err != nil {
+			if _, err := service.Source(scopes.TransferResourceServer).Token(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -82,7 +82,7 @@ func TestNewService_Logout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	service := w.service(t, func(c *app.Config) { c.Scopes = append(c.Scopes, scopes.AuthOpenID) })
-	first := token(t, service.TokenSource(scopes.AuthResourceServer))
+	first := token(t, service.Source(scopes.AuthResourceServer))
 	if !w.active(t, first.AccessToken) {
 		t.Fatal("the token does not work")
 	}
@@ -95,7 +95,7 @@ func TestNewService_Logout(t *testing.T) {
 	if set, err := service.Tokens(t.Context()); err != nil || len(set.All()) != 0 {
 		t.Errorf("left %v, %v", set, err)
 	}
-	if second := token(t, service.TokenSource(scopes.AuthResourceServer)); second.AccessToken == first.AccessToken {
+	if second := token(t, service.Source(scopes.AuthResourceServer)); second.AccessToken == first.AccessToken {
 		t.Error("the revoked token again")
 	}
 	info, err := service.AuthClient().GetUserinfo(t.Context())
@@ -151,7 +151,7 @@ func TestNewService_RedriveOnlyNamedScopes(t *testing.T) {
 			if err := service.AddScopes(test.scopes...); err != nil {
 				t.Fatal(err)
 			}
-			token(t, service.TokenSource(scopes.TransferResourceServer))
+			token(t, service.Source(scopes.TransferResourceServer))
 			before := w.grants("client_credentials")["ok"]
 			text, _, err := send(t, client, strings.NewReader("x"), picky.URL)
 			if granted := w.grants("client_credentials")["ok"] > before; granted != test.granted {
@@ -199,7 +199,7 @@ func TestNewService_RejectedToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Another program has revoked it.
-	first := token(t, service.TokenSource(scopes.AuthResourceServer))
+	first := token(t, service.Source(scopes.AuthResourceServer))
 	if err := w.service(t, func(c *app.Config) {
 		c.Store = tokens.NewMemory()
 	}).Logout(t.Context(), app.LogoutOptions{}); err != nil {
@@ -225,7 +225,7 @@ func TestNewService_RejectedToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusOK || token(t, service.TokenSource(scopes.AuthResourceServer)).AccessToken == first.AccessToken {
+	if resp.StatusCode != http.StatusOK || token(t, service.Source(scopes.AuthResourceServer)).AccessToken == first.AccessToken {
 		t.Errorf("status %d", resp.StatusCode)
 	}
 }
@@ -246,7 +246,7 @@ func TestNewService_StoredScopeWasDeleted(t *testing.T) {
 	if _, err := w.store.Update(t.Context(), key, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.service(t, func(c *app.Config) { c.Store = w.store }).TokenSource(scopes.TransferResourceServer).Token(t.Context())
+	got, err := w.service(t, func(c *app.Config) { c.Store = w.store }).Source(scopes.TransferResourceServer).Token(t.Context())
 	if err != nil || got.AccessToken == "old" {
 		t.Errorf("%v, %v", got, err)
 	}

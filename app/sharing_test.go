@@ -24,7 +24,7 @@ func TestAppLogin_KeepsScopesOfOtherPrograms(t *testing.T) {
 	four := w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.GroupsAll} })
 	for range 3 {
 		for _, user := range []*app.App{one, two} {
-			got := token(t, user.TokenSource(scopes.AuthResourceServer))
+			got := token(t, user.Source(scopes.AuthResourceServer))
 			if err := user.LoginRequired(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -33,7 +33,7 @@ func TestAppLogin_KeepsScopesOfOtherPrograms(t *testing.T) {
 			}
 		}
 		for _, user := range []*app.App{three, four} {
-			token(t, user.TokenSource(scopes.GroupsResourceServer))
+			token(t, user.Source(scopes.GroupsResourceServer))
 		}
 	}
 	if w.person.count() != 4 {
@@ -46,17 +46,17 @@ func TestAppLogin_KeepsScopesOfOtherPrograms(t *testing.T) {
 	if err := one.AddScopes(scopes.AuthManageProjects); err != nil {
 		t.Fatal(err)
 	}
-	if got := token(t, one.TokenSource(scopes.AuthResourceServer)); !hasScopes(got.Scope, scopes.AuthManageProjects) || w.person.count() != 4 {
+	if got := token(t, one.Source(scopes.AuthResourceServer)); !hasScopes(got.Scope, scopes.AuthManageProjects) || w.person.count() != 4 {
 		t.Errorf("token with the scopes %q, %d logins", got.Scope, w.person.count())
 	}
 }
 
 // A token source notices that another program has stored a token with fewer scopes.
-func TestAppTokenSource_NarrowedByAnotherProgram(t *testing.T) {
+func TestAppSource_NarrowedByAnotherProgram(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.AuthEmail} })
-	source := user.TokenSource(scopes.AuthResourceServer)
+	source := user.Source(scopes.AuthResourceServer)
 	token(t, source)
 	w.change(t, func(s *tokens.Token) { s.Scope, s.AccessToken = "openid", s.AccessToken+"x" })
 	w.Advance(time.Minute)
@@ -76,7 +76,7 @@ func TestNewService_KeepsScopesOfOtherPrograms(t *testing.T) {
 	})
 	for range 5 {
 		for _, service := range []*app.App{one, two} {
-			token(t, service.TokenSource(scopes.AuthResourceServer))
+			token(t, service.Source(scopes.AuthResourceServer))
 			if err := service.LoginRequired(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -84,7 +84,7 @@ func TestNewService_KeepsScopesOfOtherPrograms(t *testing.T) {
 	}
 	w.Advance(48 * time.Hour)
 	for _, service := range []*app.App{one, two} {
-		token(t, service.TokenSource(scopes.AuthResourceServer))
+		token(t, service.Source(scopes.AuthResourceServer))
 		if err := service.LoginRequired(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -126,7 +126,7 @@ func TestAppLogin_ForgetsWhatAServiceDemanded(t *testing.T) {
 		t.Errorf("logged %s", logged)
 	}
 	w.Advance(49 * time.Hour) // and a renewal widens nothing
-	if got := token(t, user.TokenSource(scopes.AuthResourceServer)); !hasScopes(got.Scope, scopes.AuthEmail) {
+	if got := token(t, user.Source(scopes.AuthResourceServer)); !hasScopes(got.Scope, scopes.AuthEmail) {
 		t.Errorf("token with the scopes %q", got.Scope)
 	}
 	asksFor(user, false, scopes.AuthEmail, scopes.GroupsAll)
@@ -142,7 +142,7 @@ func TestAppLogin_ForgetsWhatAServiceDemanded(t *testing.T) {
 func TestAppLogin_AfterAFailure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
-	token(t, w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.GroupsAll} }).TokenSource(scopes.GroupsResourceServer))
+	token(t, w.user(t, func(c *app.Config) { c.Scopes = scopes.List{scopes.GroupsAll} }).Source(scopes.GroupsResourceServer))
 	w.change(t, func(s *tokens.Token) {
 		if s.ResourceServer == scopes.AuthResourceServer {
 			s.Scope, s.Requested = s.Scope+" deleted", s.Requested+" deleted"
@@ -159,12 +159,12 @@ func TestAppLogin_AfterAFailure(t *testing.T) {
 	}
 }
 
-func TestAppTokenSource_RenewBefore(t *testing.T) {
+func TestAppSource_RenewBefore(t *testing.T) {
 	t.Parallel()
 	const margin = 6 * time.Hour
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, func(c *app.Config) { c.RenewBefore = margin })
-	source := user.TokenSource(scopes.TransferResourceServer)
+	source := user.Source(scopes.TransferResourceServer)
 	first := token(t, source)
 	w.Advance(48*time.Hour - margin - time.Minute)
 	if token(t, source) != first {
@@ -175,7 +175,7 @@ func TestAppTokenSource_RenewBefore(t *testing.T) {
 		t.Errorf("token %v, %d logins", got, w.person.count())
 	}
 	// A token that cannot be renewed requires a login as early.
-	token(t, user.TokenSource(scopes.AuthResourceServer))
+	token(t, user.Source(scopes.AuthResourceServer))
 	w.change(t, func(s *tokens.Token) { s.RefreshToken = "" })
 	online := w.user(t, func(c *app.Config) { c.RenewBefore, c.NoRefreshTokens = margin, true })
 	plain := w.user(t, func(c *app.Config) { c.NoRefreshTokens, c.NoLogin = true, true })
@@ -187,8 +187,8 @@ func TestAppTokenSource_RenewBefore(t *testing.T) {
 	if err := plain.LoginRequired(t.Context()); err != nil {
 		t.Error(err)
 	}
-	token(t, plain.TokenSource(scopes.TransferResourceServer))
-	if got := token(t, online.TokenSource(scopes.TransferResourceServer)); got.Expiry.Sub(w.Now()) < margin || w.person.count() != 2 {
+	token(t, plain.Source(scopes.TransferResourceServer))
+	if got := token(t, online.Source(scopes.TransferResourceServer)); got.Expiry.Sub(w.Now()) < margin || w.person.count() != 2 {
 		t.Errorf("token %v, %d logins", got, w.person.count())
 	}
 }
@@ -199,7 +199,7 @@ func TestAppClose_WaitsForARenewal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{RotateRefreshTokens: true})
 	user := w.user(t, nil)
-	source := user.TokenSource(scopes.TransferResourceServer)
+	source := user.Source(scopes.TransferResourceServer)
 	first := token(t, source)
 	w.Advance(49 * time.Hour)
 	w.Inject(authtest.Fault{Kind: authtest.FaultLatency, Latency: 100 * time.Millisecond, Operation: "token"})
@@ -214,7 +214,7 @@ func TestAppClose_WaitsForARenewal(t *testing.T) {
 	if w.stored(t, scopes.TransferResourceServer).AccessToken == first.AccessToken {
 		t.Error("the renewal is not stored")
 	}
-	token(t, w.user(t, func(c *app.Config) { c.NoLogin = true }).TokenSource(scopes.TransferResourceServer))
+	token(t, w.user(t, func(c *app.Config) { c.NoLogin = true }).Source(scopes.TransferResourceServer))
 }
 
 func TestAppClose_WaitsForALogin(t *testing.T) {

@@ -23,7 +23,7 @@ func TestNewUser_Tokens(t *testing.T) {
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)
 	wantLogin(t, user.LoginRequired(t.Context()), app.ErrMissingToken)
-	first := token(t, user.TokenSource(scopes.TransferResourceServer))
+	first := token(t, user.Source(scopes.TransferResourceServer))
 	if w.person.count() != 1 || first.RefreshToken == "" || first.IdentityID != w.Ready().Users[0].IdentityID {
 		t.Errorf("%d logins, token %v", w.person.count(), first)
 	}
@@ -37,12 +37,12 @@ func TestNewUser_Tokens(t *testing.T) {
 	}
 	// Another process finds the login.
 	again := w.user(t, func(c *app.Config) { c.NoLogin = true })
-	if second := token(t, again.TokenSource(scopes.TransferResourceServer)); second != first {
+	if second := token(t, again.Source(scopes.TransferResourceServer)); second != first {
 		t.Errorf("second process: %v", second)
 	}
 	// Renewal when due, without a login.
 	w.Advance(48*time.Hour - 59*time.Second)
-	fresh := token(t, again.TokenSource(scopes.TransferResourceServer))
+	fresh := token(t, again.Source(scopes.TransferResourceServer))
 	if fresh.AccessToken == first.AccessToken || w.person.count() != 1 || w.stored(t, scopes.TransferResourceServer) != fresh {
 		t.Errorf("after two days: %v, %d logins", fresh, w.person.count())
 	}
@@ -100,11 +100,11 @@ func TestAppLoginRequired_Reasons(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-				token(t, user.TokenSource(scopes.TransferResourceServer))
+				token(t, user.Source(scopes.TransferResourceServer))
 				return
 			}
 			wantLogin(t, err, test.want)
-			got, err := user.TokenSource(scopes.TransferResourceServer).Token(t.Context())
+			got, err := user.Source(scopes.TransferResourceServer).Token(t.Context())
 			if errors.Is(test.want, app.ErrMissingRefreshToken) {
 				// It works until it ends.
 				if err != nil || got.AccessToken == "" {
@@ -126,12 +126,12 @@ func TestAppLoginRequired_Dependencies(t *testing.T) {
 	w := newWorld(t, authtest.Config{})
 	ready := w.Ready()
 	user := w.user(t, nil)
-	token(t, user.TokenSource(scopes.TransferResourceServer))
+	token(t, user.Source(scopes.TransferResourceServer))
 	if err := user.AddScopes(scopes.Scope(ready.Dependent.Parent).With(scopes.Scope(ready.Dependent.Child))); err != nil {
 		t.Fatal(err)
 	}
 	wantLogin(t, user.LoginRequired(t.Context()), app.ErrUnmetScopes)
-	token(t, user.TokenSource(scopes.TransferResourceServer))
+	token(t, user.Source(scopes.TransferResourceServer))
 	if w.person.count() != 2 || !strings.Contains(w.person.last(t).Get("scope"), "["+ready.Dependent.Child+"]") {
 		t.Errorf("%d logins, the last for %q", w.person.count(), w.person.last(t).Get("scope"))
 	}
@@ -159,15 +159,15 @@ func TestAppLoginRequired_Dependencies(t *testing.T) {
 	if err := other.LoginRequired(t.Context()); err == nil || errors.Is(err, tokens.ErrLoginRequired) || !errors.Is(err, apierror.ErrServer) {
 		t.Errorf("without consents: %v", err)
 	}
-	token(t, other.TokenSource(scopes.TransferResourceServer))
+	token(t, other.Source(scopes.TransferResourceServer))
 }
 
 func TestAppAddScopes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
 	user := w.user(t, nil)
-	first := token(t, user.TokenSource(scopes.TransferResourceServer))
-	if _, err := user.TokenSource(scopes.GroupsResourceServer).Token(t.Context()); !errors.Is(err, app.ErrMissingToken) {
+	first := token(t, user.Source(scopes.TransferResourceServer))
+	if _, err := user.Source(scopes.GroupsResourceServer).Token(t.Context()); !errors.Is(err, app.ErrMissingToken) {
 		t.Errorf("a resource server without a scope: %v", err)
 	}
 	if w.person.count() != 1 {
@@ -176,11 +176,11 @@ func TestAppAddScopes(t *testing.T) {
 	if err := user.AddScopes(scopes.GroupsAll); err != nil {
 		t.Fatal(err)
 	}
-	groups := token(t, user.TokenSource(scopes.GroupsResourceServer))
+	groups := token(t, user.Source(scopes.GroupsResourceServer))
 	if !hasScopes(groups.Scope, scopes.GroupsAll) || w.person.count() != 2 {
 		t.Errorf("token %v, %d logins", groups, w.person.count())
 	}
-	if second := token(t, user.TokenSource(scopes.TransferResourceServer)); second.AccessToken == first.AccessToken {
+	if second := token(t, user.Source(scopes.TransferResourceServer)); second.AccessToken == first.AccessToken {
 		t.Error("the token of the login before is still given out")
 	}
 	if err := user.AddScopes("not[a scope"); !errors.Is(err, scopes.ErrSyntax) {
@@ -191,10 +191,10 @@ func TestAppAddScopes(t *testing.T) {
 	}
 }
 
-func TestAppTokenSource_RevokedRefreshToken(t *testing.T) {
+func TestAppSource_RevokedRefreshToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, authtest.Config{})
-	token(t, w.user(t, nil).TokenSource(scopes.TransferResourceServer))
+	token(t, w.user(t, nil).Source(scopes.TransferResourceServer))
 	if _, err := w.store.Update(t.Context(), w.key(), func(current tokens.Set) (tokens.Set, error) {
 		list := current.All()
 		for i := range list {
@@ -206,21 +206,21 @@ func TestAppTokenSource_RevokedRefreshToken(t *testing.T) {
 	}
 	w.Advance(49 * time.Hour)
 	watched := w.user(t, func(c *app.Config) { c.NoLogin = true })
-	_, err := watched.TokenSource(scopes.TransferResourceServer).Token(t.Context())
+	_, err := watched.Source(scopes.TransferResourceServer).Token(t.Context())
 	if !errors.Is(err, tokens.ErrLoginRequired) || !errors.Is(err, apierror.ErrInvalidGrant) {
 		t.Errorf("error %v", err)
 	}
 	user := w.user(t, nil)
-	got := token(t, user.TokenSource(scopes.TransferResourceServer))
+	got := token(t, user.Source(scopes.TransferResourceServer))
 	if w.person.count() != 2 || got.RefreshToken == "" || strings.HasSuffix(got.RefreshToken, "x") {
 		t.Errorf("%d logins, token %v", w.person.count(), got)
 	}
 	// The other process uses the new login.
-	token(t, watched.TokenSource(scopes.TransferResourceServer))
+	token(t, watched.Source(scopes.TransferResourceServer))
 }
 
 // What is lost on the way back from the service is an error, and the next attempt works.
-func TestAppTokenSource_FaultsOfTheService(t *testing.T) {
+func TestAppSource_FaultsOfTheService(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]authtest.Fault{
 		"5xx":       {Kind: authtest.FaultStatus, Status: http.StatusBadGateway},
@@ -234,7 +234,7 @@ func TestAppTokenSource_FaultsOfTheService(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, authtest.Config{})
 			user := w.user(t, nil)
-			source := user.TokenSource(scopes.TransferResourceServer)
+			source := user.Source(scopes.TransferResourceServer)
 			first := token(t, source)
 			w.Advance(49 * time.Hour)
 			fault.Times, fault.Operation = 1, "token"
@@ -261,7 +261,7 @@ func TestApp_ConcurrentUse(t *testing.T) {
 	for i := range 64 {
 		all.Go(func() {
 			name := []string{scopes.TransferResourceServer, scopes.AuthResourceServer}[i%2]
-			if _, err := user.TokenSource(name).Token(t.Context()); err != nil {
+			if _, err := user.Source(name).Token(t.Context()); err != nil {
 				t.Error(err)
 			}
 			if i%8 == 0 {
@@ -280,7 +280,7 @@ func TestApp_ConcurrentUse(t *testing.T) {
 	w.Advance(49 * time.Hour)
 	for range 64 {
 		all.Go(func() {
-			if _, err := user.TokenSource(scopes.TransferResourceServer).Token(t.Context()); err != nil {
+			if _, err := user.Source(scopes.TransferResourceServer).Token(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -301,7 +301,7 @@ func TestAppLogin_WaitsForAnother(t *testing.T) {
 	go func() { first <- user.Login(t.Context(), app.LoginOptions{Force: true}) }()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := user.TokenSource(scopes.TransferResourceServer).Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := user.Source(scopes.TransferResourceServer).Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 	close(w.person.hold)
@@ -359,9 +359,9 @@ func TestNewUser_Confidential(t *testing.T) {
 	user := w.user(t, func(c *app.Config) {
 		c.ClientID, c.ClientSecret, c.RedirectURI = ready.ConfidentialClientID, ready.ConfidentialClientSecret, ready.ConfidentialRedirectURI
 	})
-	first := token(t, user.TokenSource(scopes.TransferResourceServer))
+	first := token(t, user.Source(scopes.TransferResourceServer))
 	w.Advance(48 * time.Hour)
-	if second := token(t, user.TokenSource(scopes.TransferResourceServer)); second.AccessToken == first.AccessToken {
+	if second := token(t, user.Source(scopes.TransferResourceServer)); second.AccessToken == first.AccessToken {
 		t.Error("not refreshed")
 	}
 	if err := user.Logout(t.Context(), app.LogoutOptions{}); err != nil {

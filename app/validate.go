@@ -157,7 +157,7 @@ func (a *App) checkConsents(ctx context.Context, want scopes.List, identity stri
 	if err != nil {
 		return err
 	}
-	auth := a.config.Client.WithCredentials(globusauth.TokenSource(s.Refreshing))
+	auth := a.config.Client.WithCredentials(globusauth.BearerFrom(s.Refreshing))
 	list, err := auth.GetConsents(ctx, identity, &gen.GetConsentsParams{})
 	if err != nil {
 		return fmt.Errorf("find out what has been consented to: %w", err)

@@ -10,16 +10,9 @@ import (
 	"github.com/globusauth/globusauth/gen"
 )
 
-var (
-	// ErrMissingParent says that the parent of a consent is not in the list. A list
-	// that was filtered or cut can cause it.
-	ErrMissingParent = errors.New("a parent is missing")
-	// ErrCycle says that consents are each other's parents.
-	ErrCycle = errors.New("consents form a cycle")
-	// ErrMalformed says that an ID occurs twice or that a dependency path does not
-	// end in the consent's own ID.
-	ErrMalformed = errors.New("malformed consent")
-)
+// ErrMissingParent says that the parent of a consent is not in the list. A list
+// that was filtered or cut can cause it.
+var ErrMissingParent = errors.New("a parent is missing")
 
 // Forest is a set of consents arranged in trees. The zero Forest is empty.
 type Forest struct {
@@ -46,8 +39,7 @@ type Node struct {
 // looked at. A consent without a scope name has its place and meets nothing. The
 // order of the list does not matter, and the list is copied.
 //
-// The error matches [ErrMissingParent], [ErrCycle] or [ErrMalformed] and names the
-// consent.
+// The error names the consent. It matches [ErrMissingParent] if the list is incomplete.
 func NewForest(list []gen.Consent) (*Forest, error) {
 	f := &Forest{nodes: make([]node, len(list)), index: make(map[int64]int, len(list))}
 	for i, consent := range list {
@@ -58,14 +50,13 @@ func NewForest(list []gen.Consent) (*Forest, error) {
 	for i := range f.nodes {
 		id, path := f.nodes[i].consent.ID, f.nodes[i].consent.DependencyPath
 		if _, twice := f.index[id]; twice {
-			return nil, fmt.Errorf("consents: build forest: %w: ID %d occurs twice; each consent is to be listed once", ErrMalformed, id)
+			return nil, fmt.Errorf("consents: build forest: ID %d occurs twice; each consent is to be listed once", id)
 		}
 		if len(path) == 0 {
-			return nil, fmt.Errorf("consents: build forest: %w: the dependency path of consent %d is empty", ErrMalformed, id)
+			return nil, fmt.Errorf("consents: build forest: the dependency path of consent %d is empty", id)
 		}
 		if last := path[len(path)-1]; last != id {
-			return nil, fmt.Errorf("consents: build forest: %w: the dependency path of consent %d ends in %d instead of its own ID",
-				ErrMalformed, id, last)
+			return nil, fmt.Errorf("consents: build forest: the dependency path of consent %d ends in %d instead of its own ID", id, last)
 		}
 		f.index[id] = i
 	}
@@ -112,7 +103,7 @@ func (f *Forest) measure() error {
 	}
 	for i := range f.nodes {
 		if f.nodes[i].height == 0 {
-			return fmt.Errorf("consents: build forest: %w: by the dependency paths, consent %d is below itself or below one that is", ErrCycle, f.nodes[i].consent.ID)
+			return fmt.Errorf("consents: build forest: by the dependency paths, consent %d is below itself or below one that is", f.nodes[i].consent.ID)
 		}
 	}
 	return nil

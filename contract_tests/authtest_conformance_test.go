@@ -157,8 +157,9 @@ func (tr *tour) people() {
 
 	info, err := tr.user.GetUserinfo(tr.ctx)
 	must(tr, "userinfo", info, err)
-	info, err = tr.user.PostUserinfo(tr.ctx)
-	must(tr, "userinfo by POST", info, err)
+	post, err := gen.NewPostUserinfoRequest(tr.ctx, tr.public.BaseURL())
+	must(tr, "userinfo by POST", post, err).Header.Set("Authorization", "Bearer "+token.AccessToken)
+	must(tr, "userinfo by POST", post, browse(tr.public, post, err))
 	if len(info.IdentitySet) < 2 {
 		tr.t.Errorf("userinfo has %d identities, want the linked ones", len(info.IdentitySet))
 	}
@@ -352,19 +353,18 @@ func (tr *tour) scopes(client string) {
 
 func (tr *tour) pages() {
 	tr.t.Helper()
-	accept := globusauth.WithHeader("Accept", "text/html")
-	page, err := tr.public.AuthCodePage(tr.ctx, &gen.AuthCodePageParams{Code: "CODE", State: "STATE"}, accept)
-	must(tr, "code page", page, err)
-	page, err = tr.public.LogoutPage(tr.ctx, &gen.LogoutPageParams{Client: tr.ready.NativeClientID}, accept)
-	must(tr, "logout page", page, err)
+	req, err := gen.NewAuthCodePageRequest(tr.ctx, tr.public.BaseURL(), &gen.AuthCodePageParams{Code: "CODE", State: "STATE"})
+	must(tr, "code page", req, browse(tr.public, req, err))
+	req, err = gen.NewLogoutPageRequest(tr.ctx, tr.public.BaseURL(), &gen.LogoutPageParams{Client: tr.ready.NativeClientID})
+	must(tr, "logout page", req, browse(tr.public, req, err))
 	login, err := tr.native().Start()
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	page, err = tr.public.Authorize(tr.ctx, authorizeParams(tr.t, login.URL()), accept)
-	must(tr, "sign-in page", page, err)
-	if page.StatusCode != http.StatusOK {
-		tr.t.Errorf("a browser gets status %d, want the sign-in page", page.StatusCode)
+	req, err = gen.NewAuthorizeRequest(tr.ctx, tr.public.BaseURL(), authorizeParams(tr.t, login.URL()))
+	must(tr, "sign-in page", req, browse(tr.public, req, err))
+	if last := tr.exchanges[len(tr.exchanges)-1].status; last != http.StatusOK {
+		tr.t.Errorf("a browser gets status %d, want the sign-in page", last)
 	}
 }
 
@@ -427,7 +427,8 @@ func TestAuthtest_ErrorResponsesConformToSpec(t *testing.T) {
 			params := gen.AuthorizeParams{
 				ClientID: tr.ready.ConfidentialClientID, RedirectURI: "https://attacker.example/", Scope: "openid", ResponseType: gen.ResponseTypeCode,
 			}
-			return only(tr.public.Authorize(t.Context(), &params))
+			req, err := gen.NewAuthorizeRequest(t.Context(), tr.public.BaseURL(), &params)
+			return browse(tr.public, req, err)
 		}, http.StatusBadRequest},
 	} {
 		before := len(tr.exchanges)

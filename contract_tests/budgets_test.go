@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -99,4 +100,45 @@ func receiver(expr ast.Expr) string {
 		return expr.Name
 	}
 	return ""
+}
+
+// sharedNames are errors that two packages export, with why a mix-up does no harm.
+var sharedNames = map[string]string{
+	"CheckError":          "one type: internal/check.Error",
+	"ErrIdentityMismatch": "app's is tokens'",
+}
+
+// TestExportedNames_ErrorsHaveOneMeaning refuses errors of the same name in two packages:
+// errors.Is with the wrong one compiles and is false for ever.
+func TestExportedNames_ErrorsHaveOneMeaning(t *testing.T) {
+	t.Parallel()
+	homes := map[string][]string{}
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil || !entry.IsDir():
+			return err
+		case slices.Contains([]string{".git", "internal", "testdata", "node_modules", "cmd", "examples", "tools", "terraform"}, entry.Name()):
+			return fs.SkipDir
+		}
+		names, _ := exported(t, path)
+		for _, name := range names {
+			if strings.HasPrefix(name, "Err") || strings.HasSuffix(name, "Error") && name != "Error" {
+				homes[name] = append(homes[name], path)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(homes) < 20 {
+		t.Fatalf("%d names, %v", len(homes), err)
+	}
+	for name, folders := range homes {
+		if len(folders) > 1 && sharedNames[name] == "" {
+			t.Errorf("%s is exported by %s", name, strings.Join(folders, " and "))
+		}
+	}
+	for name := range sharedNames {
+		if len(homes[name]) < 2 {
+			t.Errorf("%s is exported by one package only: remove it from sharedNames", name)
+		}
+	}
 }

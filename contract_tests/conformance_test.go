@@ -72,6 +72,18 @@ func (c *conformance) operations() []string {
 	return ids
 }
 
+// browserOnly reports whether the client has no method for an operation.
+func (c *conformance) browserOnly(id string) bool {
+	for _, item := range c.doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			if op.OperationID == id {
+				return op.Extensions["x-client"] == false
+			}
+		}
+	}
+	return false
+}
+
 // exchange is one request with its response, and how both violate the spec.
 type exchange struct {
 	operation    string // its ID; empty when the spec has none

@@ -10,6 +10,7 @@ import (
 var notOffered = map[string]string{
 	"AuthClient.get_client(both)":  "reading by ID and searching by host name are two methods",
 	"oauth2_token/validate_active": "the response of POST /v2/oauth2/token/validate, which is not in the spec",
+	"userinfo by POST":             "GET does the same",
 	"oauth2 validate":              "POST /v2/oauth2/token/validate is deprecated and not in the spec: introspect",
 }
 

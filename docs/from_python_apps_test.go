@@ -41,7 +41,7 @@ func fromPythonApps(
 	use(user.LoginRequired(ctx))
 	// GlobusApp.logout
 	use(user.Logout(ctx, app.LogoutOptions{Sweep: true}))
-	// GlobusApp.get_authorizer: or `user.TokenSource`
+	// GlobusApp.get_authorizer: or `user.Source`
 	use(user.HTTPClient(ctx, scopes.TransferResourceServer))
 	// GlobusApp.add_scope_requirements
 	use(user.AddScopes(scopes.TransferAll))
@@ -205,7 +205,7 @@ func fromPythonApps(
 
 // mentionedOfApps contains the names in the notes of that part.
 func mentionedOfApps(user *app.App, store tokens.Store, set tokens.Set) {
-	use(user.TokenSource, store.Delete, set.Merge, login.Func(nil))
+	use(user.Source, store.Delete, set.Merge, login.Func(nil))
 }
 
 var _, _ = fromPythonApps, mentionedOfApps

@@ -177,7 +177,7 @@ func fromPython(
 	use(people.Add(id))
 	// IdentityMap.get: for ten thousand, `people.All`
 	use(people.Get(ctx, id))
-	// IdentityMap[]: `identitymap.ErrNotFound` where Python has `KeyError`
+	// IdentityMap[]: `identitymap.ErrNoIdentity` where Python has `KeyError`
 	use(people.Get(ctx, id))
 	// del IdentityMap[]
 	people.Delete(id)
@@ -275,7 +275,7 @@ func fromPython(
 // mentioned holds what the notes of the table name, so that the compiler checks it.
 func mentioned(people *identitymap.Map, forest *consents.Forest, want scopes.List, portal flows.Config) {
 	use(flows.WithAuthorization, flows.WithParameter, globusauth.New, globusauth.WithBodyField, nullable.NewNullNullable[string])
-	use(identitymap.ErrNotFound, people.All, forest.Missing, portal.Source, scopes.CollectionHTTPS, want.Validate, apierror.ErrNotFound)
+	use(identitymap.ErrNoIdentity, people.All, forest.Missing, portal.Source, scopes.CollectionHTTPS, want.Validate, apierror.ErrNotFound)
 	use(http.Client{}, tokens.Transport{}, globusauth.Client{}, (*globusauth.Credentials)(nil), idtoken.Verifier{}, tokens.Source(nil), scopes.Scope(""))
 }
 

@@ -26,10 +26,10 @@ func newUser(t *testing.T) (*authtest.Server, *app.App) {
 	return server, user
 }
 
-func TestTokenSource_RenewsExpiredToken(t *testing.T) {
+func TestAppSource_RenewsExpiredToken(t *testing.T) {
 	t.Parallel()
 	server, user := newUser(t)
-	source := user.TokenSource(scopes.TransferResourceServer)
+	source := user.Source(scopes.TransferResourceServer)
 	before, err := source.Token(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -47,16 +47,16 @@ func TestTokenSource_RenewsExpiredToken(t *testing.T) {
 	}
 }
 
-func TestTokenSource_ServiceUnavailable(t *testing.T) {
+func TestAppSource_ServiceUnavailable(t *testing.T) {
 	t.Parallel()
 	server, user := newUser(t)
 	server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Operation: "token", Status: 503, Times: 1})
-	_, err := user.TokenSource(scopes.TransferResourceServer).Token(t.Context())
+	_, err := user.Source(scopes.TransferResourceServer).Token(t.Context())
 	if !errors.Is(err, apierror.ErrServer) {
 		t.Errorf("got %v, want a server error", err)
 	}
 	// A code is never sent twice. The next attempt is a new login.
-	if _, err := user.TokenSource(scopes.TransferResourceServer).Token(t.Context()); err != nil {
+	if _, err := user.Source(scopes.TransferResourceServer).Token(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

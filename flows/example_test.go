@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log"
 	"net/http/httptest"
+	"slices"
+	"strings"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
@@ -158,7 +160,7 @@ func ExampleConfig_DependentTokens() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if !info.HasScope(required) {
+	if !slices.Contains(strings.Fields(info.Scope), required.Name()) {
 		log.Fatal("401 or 403")
 	}
 	fmt.Println(info.Username)

@@ -13,10 +13,10 @@ import (
 
 // driven are the exported functions that drive calls.
 var driven = []string{
-	"CheckError.Error", "Config.ClientCredentials", "Config.ClientCredentialsSource", "Config.DependentTokens",
+	"Config.ClientCredentials", "Config.ClientCredentialsSource", "Config.DependentTokens",
 	"Config.Format", "Config.Introspect", "Config.MarshalText", "Config.Refresh",
 	"Config.Resume", "Config.Revoke", "Config.RevokeSet", "Config.Source", "Config.Start", "HTTPClient",
-	"Introspection.HasScope", "Login.Finish", "Login.FinishCode",
+	"Login.Finish", "Login.FinishCode",
 	"Login.MarshalStorage", "Login.RedirectURI", "Login.State", "Login.URL",
 	"WithAuthorization", "WithParameter",
 }

@@ -44,7 +44,7 @@ func isCallbackParameter(name string) bool {
 // and none came. Tokens that could be read are returned without an error even if others in the
 // same response could not; [tokens.Set.Problems] says which.
 //
-// Errors: a [CheckError], [ErrExpired] among them; an *apierror.Error for what the
+// Errors: a [CheckError], [ErrLoginExpired] among them; an *apierror.Error for what the
 // server reported, at the redirect URI (such as apierror.ErrAccessDenied) or at the
 // exchange (apierror.ErrInvalidGrant for a code that is used up, too old, or
 // another login's); an idtoken.CheckError for a bad ID token, idtoken.ErrUnavailable
@@ -71,7 +71,7 @@ func (l Login) FinishCode(ctx context.Context, code string) (_ tokens.Set, _ *id
 	defer prefix.Add(&err, "flows: finish login")
 	s, err := l.current()
 	if err == nil && s.flow.RedirectURI != s.flow.codePage() {
-		err = refuse(ErrState, "a code alone is not sufficient for this redirect URI; use the whole address that the browser shows after the login (Finish)")
+		err = ErrState.Failed("a code alone is not sufficient for this redirect URI; use the whole address that the browser shows after the login (Finish)")
 	}
 	if err != nil {
 		return tokens.Set{}, nil, err
@@ -96,7 +96,7 @@ func (l Login) current() (*started, error) {
 func (s *started) checkCallback(callback url.Values) error {
 	for name, values := range callback {
 		if isCallbackParameter(name) && len(values) != 1 {
-			return refuse(ErrCallback, "the callback has the parameter %q %d times", name, len(values))
+			return ErrCallback.Failed("the callback has the parameter %q %d times", name, len(values))
 		}
 	}
 	state, code, failure := callback.Get("state"), callback.Get("code"), callback.Get("error")
@@ -106,15 +106,15 @@ func (s *started) checkCallback(callback url.Values) error {
 	switch {
 	case state == "" && failure != "":
 		// Anyone can send this: it is text, not an error of the service.
-		return refuse(ErrState, "the callback carries no state, so that its sender is unknown; it says (unverified): %q", strings.TrimPrefix(reported.Error(), "globusauth: log in: "))
+		return ErrState.Failed("the callback carries no state, so that its sender is unknown; it says (unverified): %q", strings.TrimPrefix(reported.Error(), "globusauth: log in: "))
 	case state == "":
-		return refuse(ErrState, "the callback carries no state, so that its sender is unknown")
+		return ErrState.Failed("the callback carries no state, so that its sender is unknown")
 	case !equal(state, s.state):
-		return refuse(ErrState, "the callback belongs to another login; was another one started in the same browser?")
+		return ErrState.Failed("the callback belongs to another login; was another one started in the same browser?")
 	case hasIssuer && !origin.SameIssuer(iss[0], s.flow.auth.Issuer()):
-		return refuse(ErrIssuer, "the callback comes from another server than %q", s.flow.auth.Issuer())
+		return ErrIssuer.Failed("the callback comes from another server than %q", s.flow.auth.Issuer())
 	case code != "" && failure != "":
-		return refuse(ErrCallback, "the callback reports success and failure at once")
+		return ErrCallback.Failed("the callback reports success and failure at once")
 	case failure != "":
 		return reported
 	}
@@ -124,7 +124,7 @@ func (s *started) checkCallback(callback url.Values) error {
 // exchange uses the code and verifies what comes for it.
 func (s *started) exchange(ctx context.Context, code string) (tokens.Set, *idtoken.Claims, error) {
 	if code == "" || len(code) > maxCode || strings.ContainsFunc(code, notVisible) {
-		return tokens.Set{}, nil, refuse(ErrCallback, "the code is missing, longer than %d bytes or contains invalid characters; paste only the code", maxCode)
+		return tokens.Set{}, nil, ErrCallback.Failed("the code is missing, longer than %d bytes or contains invalid characters; paste only the code", maxCode)
 	}
 	response, err := s.flow.token(ctx, gen.TokenRequest{
 		GrantType: gen.GrantTypeAuthorizationCode, Code: code, CodeVerifier: s.verifier, RedirectURI: s.flow.RedirectURI,

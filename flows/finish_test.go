@@ -113,7 +113,7 @@ func TestLoginFinish_RefusesCallback(t *testing.T) {
 		"another issuer (mix-up)":   {change: url.Values{"iss": {"https://auth.evil.example"}}, want: flows.ErrIssuer},
 		"empty issuer":              {change: url.Values{"iss": {""}}, want: flows.ErrIssuer},
 		"another issuer, and error": {change: url.Values{"code": nil, "error": {"access_denied"}, "iss": {"https://auth.evil.example"}}, want: flows.ErrIssuer},
-		"too late":                  {after: time.Hour, want: flows.ErrExpired, text: "2027-01-15T09:00:00Z"},
+		"too late":                  {after: time.Hour, want: flows.ErrLoginExpired, text: "2027-01-15T09:00:00Z"},
 		"error without state": {
 			change: url.Values{"code": nil, "state": nil, "error": {"access_denied"}, "error_description": {"no\r\n"}},
 			want:   flows.ErrState, text: `(unverified): "access_denied: no"`,
@@ -162,7 +162,7 @@ func TestLoginFinish_UntilTheLastMoment(t *testing.T) {
 		t.Errorf("one second before the end: %v", err)
 	}
 	p.clock.advance(time.Second)
-	if _, _, err := login.Finish(t.Context(), callback); !errors.Is(err, flows.ErrExpired) {
+	if _, _, err := login.Finish(t.Context(), callback); !errors.Is(err, flows.ErrLoginExpired) {
 		t.Errorf("at the end: %v", err)
 	}
 }
@@ -208,7 +208,6 @@ func TestLoginFinish_ReportsTheServersError(t *testing.T) {
 		"unauthorized_client":     apierror.ErrUnauthorizedClient,
 		"server_error":            apierror.ErrServer,
 		"temporarily_unavailable": apierror.ErrServer,
-		"login_required":          apierror.ErrLoginRequired,
 	} {
 		login := start(t, p.confidential(t))
 		callback := with(p.authorize(t, login), url.Values{"code": {""}, "error": {code}, "error_description": {"The person said\r\nno."}})
@@ -298,7 +297,7 @@ func TestLoginFinish_Code(t *testing.T) {
 	}
 	late := start(t, p.native(t))
 	p.clock.advance(time.Hour)
-	if _, _, err := late.FinishCode(t.Context(), code); !errors.Is(err, flows.ErrExpired) {
+	if _, _, err := late.FinishCode(t.Context(), code); !errors.Is(err, flows.ErrLoginExpired) {
 		t.Errorf("too late: %v", err)
 	}
 }

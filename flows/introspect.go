@@ -9,7 +9,6 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/internal/prefix"
-	"github.com/globusauth/globusauth/scopes"
 )
 
 // IntrospectOptions says what an introspection adds to its response.
@@ -24,30 +23,10 @@ type IntrospectOptions struct {
 	Policies []string
 }
 
-// Introspection is what the service says of an access token (RFC 7662, with
-// Globus Auth's additions). If Active is false, everything else is empty.
-type Introspection struct {
-	gen.Introspection
-}
-
-// HasScope reports whether the token is active and has the scope. Only its name
-// counts: a token does not list dependencies.
-func (i Introspection) HasScope(scope scopes.Scope) bool {
-	if !i.Active {
-		return false
-	}
-	for name := range strings.FieldsSeq(i.Scope) {
-		if name == scope.Name() {
-			return true
-		}
-	}
-	return false
-}
-
 // Introspect asks what an access token is for. The client must be one that the
 // token is for. A token that is expired, revoked, unknown or meant for others is
-// not an error: its Introspection is not Active.
-func (c Config) Introspect(ctx context.Context, token string, options IntrospectOptions, opts ...globusauth.CallOption) (_ *Introspection, err error) {
+// not an error: the response is not Active, and everything else in it is empty.
+func (c Config) Introspect(ctx context.Context, token string, options IntrospectOptions, opts ...globusauth.CallOption) (_ *gen.Introspection, err error) {
 	defer prefix.Add(&err, "flows: introspect token")
 	self, err := c.confidential()
 	switch {
@@ -77,9 +56,9 @@ func (c Config) Introspect(ctx context.Context, token string, options Introspect
 		return nil, err
 	}
 	if !response.Active {
-		return &Introspection{}, nil // the rest must not be acted on
+		return &gen.Introspection{}, nil // the rest must not be acted on
 	}
-	return &Introspection{*response}, nil
+	return response, nil
 }
 
 // checkList refuses what cannot be part of a list separated by commas.

@@ -112,18 +112,18 @@ func (i *issued) accept(ctx context.Context, login bool, nonce, identity string)
 			list[n].IDToken = ""
 			continue
 		case identity != "" && identity != verified.Sub:
-			return tokens.Set{}, nil, refuse(ErrIdentity, "an ID token is for the identity %.100q, expected %.100q", verified.Sub, identity)
+			return tokens.Set{}, nil, ErrIdentity.Failed("an ID token is for the identity %.100q, expected %.100q", verified.Sub, identity)
 		}
 		identity, claims = verified.Sub, verified
 	}
 	i.report(ctx, problems)
 	switch {
 	case len(list) == 0 && len(problems) > 0:
-		return tokens.Set{}, nil, refuse(ErrToken, "the response holds no usable token: %.300s", problems[0])
+		return tokens.Set{}, nil, ErrToken.Failed("the response holds no usable token: %.300s", problems[0])
 	case len(list) == 0:
-		return tokens.Set{}, nil, refuse(ErrToken, "the response holds no token")
+		return tokens.Set{}, nil, ErrToken.Failed("the response holds no token")
 	case nonce != "" && claims == nil:
-		return tokens.Set{}, nil, refuse(ErrIdentity, "openid was requested and no ID token came; the login does not say who it is")
+		return tokens.Set{}, nil, ErrIdentity.Failed("openid was requested and no ID token came; the login does not say who it is")
 	}
 	for n := range list {
 		list[n].IdentityID = identity

@@ -105,7 +105,7 @@ func (c client) storedForm() stored {
 
 // Resume reads a login that [Login.MarshalStorage] wrote, in this process or
 // another, and that a Config with the same Auth, ClientID and RedirectURI had
-// started. The error is [ErrStored] or [ErrExpired], and holds nothing of data.
+// started. The error is [ErrStored] or [ErrLoginExpired], and holds nothing of data.
 func (c Config) Resume(data []byte) (_ Login, err error) {
 	defer prefix.Add(&err, "flows: resume login")
 	f, err := c.forLogin()
@@ -124,24 +124,24 @@ func (c Config) Resume(data []byte) (_ Login, err error) {
 func (c client) read(data []byte) (*started, error) {
 	var form stored
 	if len(data) > maxStored {
-		return nil, refuse(ErrStored, "%d bytes are more than a login has", len(data))
+		return nil, ErrStored.Failed("%d bytes are more than a login has", len(data))
 	}
 	// The decoder's text could quote the data.
 	if json.Unmarshal(data, &form, json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false)) != nil {
-		return nil, refuse(ErrStored, "not the JSON that MarshalStorage writes")
+		return nil, ErrStored.Failed("not the JSON that MarshalStorage writes")
 	}
 	now, expiry := c.auth.Now(), time.Unix(form.ExpiresAt, 0)
 	common := form
 	common.Verifier, common.State, common.Nonce, common.ExpiresAt = "", "", "", 0
 	switch {
 	case common != c.storedForm():
-		return nil, refuse(ErrStored, "it was not written by MarshalStorage for this issuer, ClientID and RedirectURI")
+		return nil, ErrStored.Failed("it was not written by MarshalStorage for this issuer, ClientID and RedirectURI")
 	case !isSecretText(form.Verifier) || !isSecretText(form.State) || (form.Nonce != "" && !isSecretText(form.Nonce)):
-		return nil, refuse(ErrStored, "its code verifier, state or nonce is malformed")
+		return nil, ErrStored.Failed("its code verifier, state or nonce is malformed")
 	case form.Nonce == "" && asksForIDToken(c.Scopes):
-		return nil, refuse(ErrStored, "the nonce is missing, and the Scopes hold openid")
+		return nil, ErrStored.Failed("the nonce is missing, and the Scopes hold openid")
 	case expiry.After(now.Add(c.LoginTimeout + maxSkew)):
-		return nil, refuse(ErrStored, "it ends later than LoginTimeout allows; do the clocks of all processes agree?")
+		return nil, ErrStored.Failed("it ends later than LoginTimeout allows; do the clocks of all processes agree?")
 	case !now.Before(expiry):
 		return nil, expired(expiry)
 	}
@@ -149,7 +149,7 @@ func (c client) read(data []byte) (*started, error) {
 }
 
 func expired(expiry time.Time) error {
-	return refuse(ErrExpired, "the login had to be finished by %s; start a new one", expiry.UTC().Format(time.RFC3339))
+	return ErrLoginExpired.Failed("the login had to be finished by %s; start a new one", expiry.UTC().Format(time.RFC3339))
 }
 
 // isSecretText reports what oauth2.GenerateVerifier can have made: 43 characters of

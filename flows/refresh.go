@@ -60,11 +60,11 @@ func (c Config) Refresh(ctx context.Context, current tokens.Token, opts ...globu
 	before := tokens.Salvage([]tokens.Token{current}) // empty if current has no access token of its own
 	if kept := current; len(before.All()) > 0 && renewed >= 0 && response.entries[renewed].RefreshToken != "" {
 		kept.RefreshToken = response.entries[renewed].RefreshToken
-		return before.Merge(tokens.Salvage([]tokens.Token{kept})).Merge(set), refuse(ErrToken, "the response holds a refresh token and no usable access token for %.100q", current.ResourceServer)
+		return before.Merge(tokens.Salvage([]tokens.Token{kept})).Merge(set), ErrToken.Failed("the response holds a refresh token and no usable access token for %.100q", current.ResourceServer)
 	}
 	response.revokeAll(ctx)
 	if err == nil {
-		err = refuse(ErrToken, "asked for a token for %.100q, got others (%d)", current.ResourceServer, len(set.All()))
+		err = ErrToken.Failed("asked for a token for %.100q, got others (%d)", current.ResourceServer, len(set.All()))
 	}
 	return tokens.Set{}, err
 }

@@ -105,8 +105,8 @@ func TestConfigResume_Refuses(t *testing.T) {
 		"empty nonce":         {edit: func(l object) { l["nonce"] = "" }, want: stored, text: "nonce is missing"},
 		"short nonce":         {edit: func(l object) { l["nonce"] = "s" }, want: stored, text: "nonce"},
 		"nonce of wrong type": {edit: func(l object) { l["nonce"] = 1 }, want: stored, text: "not the JSON"},
-		"no end":              {edit: func(l object) { delete(l, "expires_at") }, want: flows.ErrExpired, text: "start a new one"},
-		"past its end":        {edit: func(l object) { l["expires_at"] = p.clock.Now().Unix() }, want: flows.ErrExpired},
+		"no end":              {edit: func(l object) { delete(l, "expires_at") }, want: flows.ErrLoginExpired, text: "start a new one"},
+		"past its end":        {edit: func(l object) { l["expires_at"] = p.clock.Now().Unix() }, want: flows.ErrLoginExpired},
 		"much later an end":   {edit: func(l object) { l["expires_at"] = p.clock.Now().Add(2 * time.Hour).Unix() }, want: stored, text: "LoginTimeout"},
 		"an end after all":    {edit: func(l object) { l["expires_at"] = int64(1) << 62 }, want: stored, text: "LoginTimeout"},
 	} {
@@ -154,7 +154,7 @@ func TestConfigResume_dLoginEndsWhenTheFirstDid(t *testing.T) {
 	}
 	callback := p.authorize(t, login)
 	p.clock.advance(time.Minute)
-	if _, _, err := again.Finish(t.Context(), callback); !errors.Is(err, flows.ErrExpired) {
+	if _, _, err := again.Finish(t.Context(), callback); !errors.Is(err, flows.ErrLoginExpired) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -18,7 +18,7 @@
 // worse than not finding one.
 //
 // A key that is neither, such as "alice", or one with a comma, which would be
-// two keys on the wire, is [ErrNotFound] with the reason. It is not sent, because
+// two keys on the wire, is [ErrNoIdentity] with the reason. It is not sent, because
 // the service refuses the whole request that holds it.
 //
 // # Lookups

@@ -7,11 +7,11 @@ import (
 	"github.com/globusauth/globusauth/internal/prefix"
 )
 
-// ErrNotFound means that a key has no identity, as far as the map's credentials
+// ErrNoIdentity means that a key has no identity, as far as the map's credentials
 // may see.
-var ErrNotFound = errors.New("no such identity")
+var ErrNoIdentity = errors.New("no such identity")
 
-// KeyError says why there is no identity for a key: [ErrNotFound], the context's
+// KeyError says why there is no identity for a key: [ErrNoIdentity], the context's
 // error, or what the request failed with, such as an *apierror.Error.
 type KeyError struct {
 	// Key is the key as the caller wrote it.
@@ -24,11 +24,11 @@ func (e *KeyError) Error() string { return "identitymap: " + quote(e.Key) + ": "
 // Unwrap returns Err.
 func (e *KeyError) Unwrap() error { return e.Err }
 
-// invalidKeyError is ErrNotFound for a key that cannot have an identity.
+// invalidKeyError is ErrNoIdentity for a key that cannot have an identity.
 type invalidKeyError struct{ reason string }
 
-func (e *invalidKeyError) Error() string { return ErrNotFound.Error() + ": " + e.reason }
-func (e *invalidKeyError) Unwrap() error { return ErrNotFound }
+func (e *invalidKeyError) Error() string { return ErrNoIdentity.Error() + ": " + e.reason }
+func (e *invalidKeyError) Unwrap() error { return ErrNoIdentity }
 
 // quote quotes a key, cut to what a person can read.
 func quote(key string) string {

@@ -61,7 +61,7 @@ func Example() {
 	fmt.Println(again.Username, err)
 
 	_, err = people.Get(ctx, "nobody@example.edu")
-	fmt.Println(errors.Is(err, identitymap.ErrNotFound), err)
+	fmt.Println(errors.Is(err, identitymap.ErrNoIdentity), err)
 	// Output:
 	// Alice 46bd0f56-e24f-11e5-a510-131bef46955c
 	// alice@example.edu <nil>
@@ -81,7 +81,7 @@ func ExampleMap_GetMany() {
 	}
 	for _, key := range slices.Sorted(maps.Keys(results)) {
 		switch r := results[key]; {
-		case errors.Is(r.Err, identitymap.ErrNotFound):
+		case errors.Is(r.Err, identitymap.ErrNoIdentity):
 			fmt.Println(key, "not found")
 		case r.Err == nil:
 			fmt.Println(key, "is", r.Identity.Name)

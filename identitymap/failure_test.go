@@ -89,7 +89,7 @@ func TestMapGet_MalformedResponse(t *testing.T) {
 		s := newService()
 		s.fault = func(context.Context, int, request) *http.Response { return respond(http.StatusOK, body) }
 		who, err := s.newMap(t, identitymap.Config{}).Get(t.Context(), name(1))
-		if err == nil || errors.Is(err, identitymap.ErrNotFound) || who.ID != "" {
+		if err == nil || errors.Is(err, identitymap.ErrNoIdentity) || who.ID != "" {
 			t.Errorf("%s: %+v, %v", reason, who, err)
 		}
 	}
@@ -150,7 +150,7 @@ func TestMapGetMany_UnmatchedRecords(t *testing.T) {
 	}
 	// Not "not found": one of the records may be theirs.
 	_, err := m.Get(t.Context(), name(2))
-	if err == nil || errors.Is(err, identitymap.ErrNotFound) || !strings.Contains(err.Error(), "view_identities") {
+	if err == nil || errors.Is(err, identitymap.ErrNoIdentity) || !strings.Contains(err.Error(), "view_identities") {
 		t.Errorf("error %v", err)
 	}
 	// An ID needs no username to be found.
@@ -160,11 +160,11 @@ func TestMapGetMany_UnmatchedRecords(t *testing.T) {
 	if who, err := m.Get(t.Context(), id(5)); err != nil || who.ID != id(5) {
 		t.Errorf("%+v, %v", who, err)
 	}
-	if who, err := m.Get(t.Context(), id(6)); !errors.Is(err, identitymap.ErrNotFound) {
+	if who, err := m.Get(t.Context(), id(6)); !errors.Is(err, identitymap.ErrNoIdentity) {
 		t.Errorf("a username passes for an ID: %+v, %v", who, err)
 	}
 	// Records of other keys are ignored.
-	if _, err := m.Get(t.Context(), id(7)); !errors.Is(err, identitymap.ErrNotFound) {
+	if _, err := m.Get(t.Context(), id(7)); !errors.Is(err, identitymap.ErrNoIdentity) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -184,7 +184,7 @@ func TestMapGet_Errors(t *testing.T) {
 	}
 	// Not remembered.
 	s.fault = nil
-	if _, err := m.Get(t.Context(), name(1)); !errors.Is(err, identitymap.ErrNotFound) {
+	if _, err := m.Get(t.Context(), name(1)); !errors.Is(err, identitymap.ErrNoIdentity) {
 		t.Errorf("error %v", err)
 	}
 	bare, err := globusauth.New(globusauth.Config{HTTPClient: &http.Client{Transport: s}})

@@ -40,8 +40,8 @@ func TestMapGet_KeyForms(t *testing.T) {
 			t.Parallel()
 			s := newService()
 			_, err := s.newMap(t, identitymap.Config{}).Get(t.Context(), test.key)
-			if !errors.Is(err, identitymap.ErrNotFound) {
-				t.Errorf("error %v, want ErrNotFound", err)
+			if !errors.Is(err, identitymap.ErrNoIdentity) {
+				t.Errorf("error %v, want ErrNoIdentity", err)
 			}
 			log := s.log()
 			if len(log) != 1 || log[0].kind != test.kind || !slices.Equal(log[0].keys, []string{test.sent}) {
@@ -76,8 +76,8 @@ func TestMapGet_InvalidKeys(t *testing.T) {
 		strings.Repeat("a", 1100) + "@example.edu":      "longer than",
 	} {
 		who, err := m.Get(t.Context(), key)
-		if !errors.Is(err, identitymap.ErrNotFound) || !strings.Contains(err.Error(), reason) {
-			t.Errorf("%q: error %v, want ErrNotFound with %q", key, err, reason)
+		if !errors.Is(err, identitymap.ErrNoIdentity) || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%q: error %v, want ErrNoIdentity with %q", key, err, reason)
 		}
 		if err != nil && (!isLine(err.Error()) || len(err.Error()) > 250) {
 			t.Errorf("%q: the error is not one short line: %q", key, err)
@@ -91,7 +91,7 @@ func TestMapGet_InvalidKeys(t *testing.T) {
 		m.Delete(key)
 		// The other keys of the request have results.
 		results, err := m.GetMany(t.Context(), []string{key, "alice@example.edu"})
-		if err != nil || results["alice@example.edu"].Identity.ID != id(1) || !errors.Is(results[key].Err, identitymap.ErrNotFound) {
+		if err != nil || results["alice@example.edu"].Identity.ID != id(1) || !errors.Is(results[key].Err, identitymap.ErrNoIdentity) {
 			t.Errorf("%q: GetMany %+v, %v", key, results, err)
 		}
 	}
@@ -112,7 +112,7 @@ func TestMapGet_ControlCharacters(t *testing.T) {
 			continue
 		}
 		for _, key := range []string{c + "alice@example.edu", "ali" + c + "ce@example.edu", "alice@example.edu" + c} {
-			if _, err := m.Get(t.Context(), key); !errors.Is(err, identitymap.ErrNotFound) || !strings.Contains(err.Error(), "control character") {
+			if _, err := m.Get(t.Context(), key); !errors.Is(err, identitymap.ErrNoIdentity) || !strings.Contains(err.Error(), "control character") {
 				t.Errorf("%q: error %v", key, err)
 			}
 		}
@@ -193,7 +193,7 @@ func FuzzKeys(f *testing.F) {
 		s := newService()
 		m := s.newMap(t, identitymap.Config{})
 		_, err := m.Get(t.Context(), text)
-		if !errors.Is(err, identitymap.ErrNotFound) {
+		if !errors.Is(err, identitymap.ErrNoIdentity) {
 			t.Fatalf("error %v", err)
 		}
 		if !isLine(err.Error()) {
@@ -202,7 +202,7 @@ func FuzzKeys(f *testing.F) {
 		sent := len(s.log())
 		upper := strings.ToUpper(text) // which makes valid UTF-8 of what was none
 		again, _ := m.GetMany(t.Context(), []string{text, upper})
-		if r, ok := again[text]; !ok || !errors.Is(r.Err, identitymap.ErrNotFound) {
+		if r, ok := again[text]; !ok || !errors.Is(r.Err, identitymap.ErrNoIdentity) {
 			t.Errorf("%+v", again)
 		}
 		for i, r := range s.log() {

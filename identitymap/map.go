@@ -87,7 +87,7 @@ func (m *Map) GetMany(ctx context.Context, keys []string) (map[string]Result, er
 			r = Result{Err: &KeyError{key, ctx.Err()}}
 			results[key] = r
 		}
-		if r.Err != nil && !errors.Is(r.Err, ErrNotFound) {
+		if r.Err != nil && !errors.Is(r.Err, ErrNoIdentity) {
 			if failed++; first == nil {
 				first = fmt.Errorf("%s: %w", quote(key), errors.Unwrap(r.Err))
 			}
@@ -202,7 +202,7 @@ func (m *Map) after(ttl time.Duration) int64 {
 // result returns what was found.
 func (e *entry) result(key string) Result {
 	if e.missing {
-		return Result{Err: &KeyError{key, ErrNotFound}}
+		return Result{Err: &KeyError{key, ErrNoIdentity}}
 	}
 	return Result{Identity: e.identity}
 }

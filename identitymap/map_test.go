@@ -53,7 +53,7 @@ func TestMapGetMany_MixedKeys(t *testing.T) {
 	got := map[string]string{}
 	for key, r := range results {
 		got[key] = r.Identity.ID
-		if (r.Err == nil) != (r.Identity.ID != "") || r.Err != nil && !errors.Is(r.Err, identitymap.ErrNotFound) {
+		if (r.Err == nil) != (r.Identity.ID != "") || r.Err != nil && !errors.Is(r.Err, identitymap.ErrNoIdentity) {
 			t.Errorf("%q: %+v", key, r)
 		}
 	}
@@ -199,7 +199,7 @@ func TestMapGet_RecordWithInvalidID(t *testing.T) {
 			t.Errorf("%+v, %v", who, err)
 		}
 	}
-	if who, err := m.Get(t.Context(), "bob@example.edu"); !errors.Is(err, identitymap.ErrNotFound) || len(s.log()) != 2 {
+	if who, err := m.Get(t.Context(), "bob@example.edu"); !errors.Is(err, identitymap.ErrNoIdentity) || len(s.log()) != 2 {
 		t.Errorf("%+v, %v, %d requests", who, err, len(s.log()))
 	}
 }

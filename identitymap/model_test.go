@@ -118,7 +118,7 @@ func (m *model) requests(t *rapid.T, wanted []string) (responded, failed map[str
 // check compares the result of one key with the possible results.
 func check(t *rapid.T, key string, who gen.Identity, err error, may ...knowledge) {
 	for _, k := range may {
-		if k.missing && errors.Is(err, identitymap.ErrNotFound) || !k.missing && err == nil && who == k.who {
+		if k.missing && errors.Is(err, identitymap.ErrNoIdentity) || !k.missing && err == nil && who == k.who {
 			return
 		}
 	}
@@ -147,7 +147,7 @@ func (m *model) checkAll(t *rapid.T, before map[string]knowledge, results map[st
 		case ok:
 			// Its other key may have brought something newer.
 			check(t, key, r.Identity, r.Err, was, m.known[canonical])
-		case responded[canonical] && failed[canonical] && r.Err != nil && !errors.Is(r.Err, identitymap.ErrNotFound):
+		case responded[canonical] && failed[canonical] && r.Err != nil && !errors.Is(r.Err, identitymap.ErrNoIdentity):
 			// It was given twice, and asked for again after a failure.
 			checkFailed(t, key, r.Identity, r.Err)
 		case failed[canonical] && r.Err == nil:
@@ -239,7 +239,7 @@ func TestMap_AgreesWithModel(t *testing.T) {
 					if !ok {
 						t.Fatalf("%q has no result", key)
 					}
-					if r.Err != nil && !errors.Is(r.Err, identitymap.ErrNotFound) {
+					if r.Err != nil && !errors.Is(r.Err, identitymap.ErrNoIdentity) {
 						failures++
 					}
 				}

@@ -85,7 +85,7 @@ func TestMapGet_SharedCache(t *testing.T) {
 			}
 			get := func(m *identitymap.Map) (gen.Identity, bool) {
 				who, err := m.Get(t.Context(), key)
-				if err != nil && !errors.Is(err, identitymap.ErrNotFound) {
+				if err != nil && !errors.Is(err, identitymap.ErrNoIdentity) {
 					t.Fatal(err)
 				}
 				return who, err == nil
@@ -159,7 +159,7 @@ func TestMapGetMany_SharedCache(t *testing.T) {
 		t.Errorf("a failed request: %v, %v", found, err)
 	}
 	found, err := service.newMap(t, identitymap.Config{SharedCache: cache}).GetMany(t.Context(), keys)
-	if err != nil || found[bob.Username].Identity.ID != bob.ID || !errors.Is(found["x@example.edu"].Err, identitymap.ErrNotFound) {
+	if err != nil || found[bob.Username].Identity.ID != bob.ID || !errors.Is(found["x@example.edu"].Err, identitymap.ErrNoIdentity) {
 		t.Errorf("%v, %v", found, err)
 	}
 	if len(service.requests) != 3 || !slices.Equal(service.requests[2].keys, keys[1:]) {

@@ -35,7 +35,7 @@ func TestMapAll_MixedKeys(t *testing.T) {
 		got[key]++
 		switch key {
 		case "nonsense", "nobody@example.edu":
-			if !errors.Is(r.Err, identitymap.ErrNotFound) {
+			if !errors.Is(r.Err, identitymap.ErrNoIdentity) {
 				t.Errorf("%q: %+v", key, r)
 			}
 		default:

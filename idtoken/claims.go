@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/check"
 	"github.com/globusauth/globusauth/unixtime"
 )
 
@@ -76,7 +77,7 @@ func parseClaims(payload []byte) (*document, error) {
 	parsed := new(document)
 	parsed.IdentitySet = make([]gen.LinkedIdentity, 0, usualIdentities)
 	err := decodeJSON("payload", payload, parsed)
-	if errors.Is(err, CheckError{"format"}) { // Decoding leniently is slower.
+	if errors.Is(err, check.New("format")) { // Decoding leniently is slower.
 		parsed = new(document)
 		err = decodeJSON("payload", payload, parsed, lenient())
 	}
@@ -127,7 +128,7 @@ func odd(decoder *jsontext.Decoder) error {
 	if decoder.StackDepth() == 1 {
 		switch name := decoder.StackPointer().LastToken(); name {
 		case "iss", "sub", "azp", "exp", "iat", "nbf", "nonce", "at_hash":
-			return CheckError{name}
+			return check.New(name)
 		}
 	}
 	return nil

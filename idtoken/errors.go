@@ -6,12 +6,13 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/globusauth/globusauth/internal/check"
 )
 
 // CheckError is the check that refused a token. Compare with errors.Is, such as
 // errors.Is(err, idtoken.ErrNonce), or get the name, say for a metric, with
-// errors.AsType[idtoken.CheckError]. It is comparable, and only this package makes
-// values other than the zero one.
+// errors.AsType[idtoken.CheckError]. It is comparable, and the same type as flows.CheckError.
 //
 // A check of a claim has the claim's name, also for a claim that is missing or has the
 // wrong JSON type:
@@ -37,25 +38,22 @@ import (
 //	at_hash      issued with another access token
 //	auth_time    authenticated too long ago, or not known when
 //	expect       the caller's Expect is empty or contradicts itself
-type CheckError struct{ name string }
-
-// Error returns the name of the check.
-func (e CheckError) Error() string { return e.name }
+type CheckError = check.Error
 
 // The checks that a program may treat in a way of their own.
 var (
 	// ErrExpired: the token has expired. Log in again; where the token was just issued,
 	// this machine's clock is ahead.
-	ErrExpired = CheckError{"exp"}
+	ErrExpired = check.New("exp")
 	// ErrSignature: no key of the provider verifies the signature; the token is forged.
-	ErrSignature = CheckError{"signature"}
+	ErrSignature = check.New("signature")
 	// ErrAudience: the token is for another client.
-	ErrAudience = CheckError{"aud"}
+	ErrAudience = check.New("aud")
 	// ErrNonce: the token belongs to another login.
-	ErrNonce = CheckError{"nonce"}
+	ErrNonce = check.New("nonce")
 	// ErrAuthTime: the user authenticated longer ago than Expect.MaxAge. Ask for a new
 	// authentication.
-	ErrAuthTime = CheckError{"auth_time"}
+	ErrAuthTime = check.New("auth_time")
 )
 
 // ErrUnavailable reports that the provider's configuration or keys could not be fetched.
@@ -64,9 +62,7 @@ var (
 var ErrUnavailable = errors.New("signing keys are unavailable")
 
 // refuse makes the error of one failed check.
-func refuse(check, format string, args ...any) error {
-	return fmt.Errorf("%w: %s", CheckError{check}, fmt.Sprintf(format, args...))
-}
+func refuse(name, format string, args ...any) error { return check.New(name).Failed(format, args...) }
 
 // decodeJSON decodes the header or payload of a token. The decoder's own text is not
 // passed on, since it may quote the token.
@@ -75,8 +71,8 @@ func decodeJSON(part string, text []byte, target any, options ...json.Options) e
 	if err == nil {
 		return nil
 	}
-	if check, ok := errors.AsType[CheckError](err); ok {
-		return refuse(check.name, "the claim has the wrong JSON type or is out of range")
+	if failed, ok := errors.AsType[CheckError](err); ok {
+		return failed.Failed("the claim has the wrong JSON type or is out of range")
 	}
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return refuse("duplicate", "the %s has a name twice", part)

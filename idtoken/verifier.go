@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/globusauth/globusauth/internal/check"
 )
 
 // Verifier verifies ID tokens of one issuer for one client. It is made by [New] and
@@ -62,7 +64,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claim
 		return nil, err
 	}
 	forged := keys.verify(token)
-	if errors.Is(forged, CheckError{"alg"}) {
+	if errors.Is(forged, check.New("alg")) {
 		return nil, forged
 	}
 	// A token that fails another check as well is not worth a search for newer keys.

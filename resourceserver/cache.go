@@ -127,7 +127,7 @@ func (a *API) introspect(ctx context.Context, token string, key tokenKey, wanted
 }
 
 // ask sends an introspection.
-func (a *API) ask(ctx context.Context, token string, wanted *needs) (*entry, *flows.Introspection, error) {
+func (a *API) ask(ctx context.Context, token string, wanted *needs) (*entry, *gen.Introspection, error) {
 	if err := a.slots.Acquire(ctx, 1); err != nil {
 		return nil, nil, err
 	}
@@ -143,7 +143,7 @@ func (a *API) ask(ctx context.Context, token string, wanted *needs) (*entry, *fl
 }
 
 // newEntry says whom a token belongs to, and for how long that is used.
-func (a *API) newEntry(found *flows.Introspection, wanted *needs) *entry {
+func (a *API) newEntry(found *gen.Introspection, wanted *needs) *entry {
 	now := a.now()
 	if !found.Active || !found.Exp.After(now) || found.Sub == "" || !contains(found.Aud, a.config.OAuth.ClientID) {
 		return &entry{until: now.Add(min(a.config.CacheTime, maxInvalidTime))}
@@ -156,7 +156,7 @@ func (a *API) newEntry(found *flows.Introspection, wanted *needs) *entry {
 }
 
 // newIdentity keeps what callers need. Text that many tokens share is kept once.
-func newIdentity(found *flows.Introspection, wanted *needs) *Identity {
+func newIdentity(found *gen.Introspection, wanted *needs) *Identity {
 	i := &Identity{
 		Subject: found.Sub, Username: found.Username, Name: found.Name, Email: found.Email,
 		ClientID: shared(found.ClientID), Scope: shared(found.Scope), Expiry: found.Exp.Time,

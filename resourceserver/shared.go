@@ -37,11 +37,11 @@ func (a *API) sharedName(token string, wanted *needs) string {
 func (a *API) fetch(ctx context.Context, token string, wanted *needs) (cached *entry, err error) {
 	name := a.sharedName(token, wanted)
 	values := a.config.SharedCache.Fetch(ctx, []string{name}, func(ctx context.Context, _ []string) map[string]sharedcache.Value {
-		var found *flows.Introspection
+		var found *gen.Introspection
 		if cached, found, err = a.ask(ctx, token, wanted); err != nil {
 			return nil
 		}
-		data, problem := json.Marshal(record{found.Introspection, cached.until})
+		data, problem := json.Marshal(record{*found, cached.until})
 		if problem != nil {
 			return nil
 		}
@@ -64,7 +64,7 @@ func (a *API) unpack(value []byte, wanted *needs) *entry {
 	if json.Unmarshal(value, &r) != nil {
 		return nil
 	}
-	cached := a.newEntry(&flows.Introspection{Introspection: r.Found}, wanted)
+	cached := a.newEntry(&r.Found, wanted)
 	if r.Until.Before(cached.until) {
 		cached.until = r.Until
 	}

@@ -1,9 +1,11 @@
 package scopes
 
+// The names of resource servers are typed strings, so that none can stand in a [List].
+
 // Globus Auth: who a user is, and the management of projects, clients, scopes
 // and policies.
 const (
-	AuthResourceServer = "auth.globus.org"
+	AuthResourceServer string = "auth.globus.org"
 
 	AuthOpenID               Scope = "openid"
 	AuthProfile              Scope = "profile"
@@ -19,7 +21,7 @@ const (
 
 // Globus Transfer: moving and sharing files.
 const (
-	TransferResourceServer = "transfer.api.globus.org"
+	TransferResourceServer string = "transfer.api.globus.org"
 
 	TransferAll        Scope = "urn:globus:auth:scope:transfer.api.globus.org:all"
 	TransferGCPInstall Scope = "urn:globus:auth:scope:transfer.api.globus.org:gcp_install"
@@ -27,7 +29,7 @@ const (
 
 // Globus Groups.
 const (
-	GroupsResourceServer = "groups.api.globus.org"
+	GroupsResourceServer string = "groups.api.globus.org"
 
 	GroupsAll          Scope = "urn:globus:auth:scope:groups.api.globus.org:all"
 	GroupsViewMyGroups Scope = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
@@ -35,7 +37,7 @@ const (
 
 // Globus Search.
 const (
-	SearchResourceServer = "search.api.globus.org"
+	SearchResourceServer string = "search.api.globus.org"
 
 	SearchAll                 Scope = "urn:globus:auth:scope:search.api.globus.org:all"
 	SearchGlobusConnectServer Scope = "urn:globus:auth:scope:search.api.globus.org:globus_connect_server"
@@ -45,7 +47,7 @@ const (
 
 // Globus Flows. The scope of one flow is [FlowUser].
 const (
-	FlowsResourceServer = "flows.globus.org"
+	FlowsResourceServer string = "flows.globus.org"
 
 	FlowsAll         Scope = flowsPrefix + "all"
 	FlowsManageFlows Scope = flowsPrefix + "manage_flows"
@@ -60,14 +62,14 @@ const (
 
 // Globus Timers.
 const (
-	TimersResourceServer = "524230d7-ea86-4a52-8312-86065a9e0417"
+	TimersResourceServer string = "524230d7-ea86-4a52-8312-86065a9e0417"
 
-	Timers Scope = urlPrefix + TimersResourceServer + "/timer"
+	Timers = Scope(urlPrefix + TimersResourceServer + "/timer")
 )
 
 // Globus Compute.
 const (
-	ComputeResourceServer = "funcx_service"
+	ComputeResourceServer string = "funcx_service"
 
 	ComputeAll Scope = urlPrefix + computeClientID + "/all"
 
@@ -76,7 +78,7 @@ const (
 
 // Nexus, the predecessor of Globus Groups.
 const (
-	NexusResourceServer = "nexus.api.globus.org"
+	NexusResourceServer string = "nexus.api.globus.org"
 
 	NexusGroups Scope = "urn:globus:auth:scope:nexus.api.globus.org:groups"
 )

@@ -38,6 +38,9 @@ func constants(t *testing.T) (known []scopes.Scope, servers []string) {
 		switch {
 		case !ok || !found.Exported():
 		case strings.HasSuffix(name, "ResourceServer"):
+			if found.Type() != types.Typ[types.String] {
+				t.Errorf("%s is a %s, and so may stand in a List", name, found.Type())
+			}
 			servers = append(servers, constant.StringVal(found.Val()))
 		default:
 			known = append(known, scopes.Scope(constant.StringVal(found.Val())))

@@ -38,7 +38,7 @@ func TestConfig_LeavesTheHomeUntouched(t *testing.T) {
 			t.Errorf("userinfo %+v, %v", info, err)
 		}
 		server.Advance(49 * time.Hour)
-		if _, err := user.TokenSource(scopes.TransferResourceServer).Token(t.Context()); err != nil {
+		if _, err := user.Source(scopes.TransferResourceServer).Token(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}
@@ -57,7 +57,7 @@ func TestConfig_InASynctestBubbleNothingWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 		user := newUser(t, server)
-		source := user.TokenSource(scopes.TransferResourceServer)
+		source := user.Source(scopes.TransferResourceServer)
 		first, err := source.Token(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -53,7 +53,7 @@ func run(ctx context.Context, usernames []string) error {
 	}
 	for username, result := range people.All(ctx, slices.Values(usernames)) {
 		switch {
-		case errors.Is(result.Err, identitymap.ErrNotFound):
+		case errors.Is(result.Err, identitymap.ErrNoIdentity):
 			fmt.Println(username, "is unknown")
 		case result.Err != nil:
 			return result.Err

@@ -11,7 +11,6 @@ import (
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
-	"github.com/globusauth/globusauth/idtoken"
 )
 
 // Failure is why a [Web] does not serve a request, in words for the person.
@@ -69,12 +68,11 @@ func notLinked(err error) Failure {
 func explain(err error) Failure {
 	response, known := errors.AsType[*apierror.Error](err)
 	_, check := errors.AsType[flows.CheckError](err)
-	_, idCheck := errors.AsType[idtoken.CheckError](err)
 	switch {
 	case errors.Is(err, apierror.ErrInvalidClient), errors.Is(err, apierror.ErrUnauthorizedClient), errors.Is(err, apierror.ErrInvalidScope):
 		return failure(http.StatusInternalServerError, "The login is not set up correctly",
 			"The registration with Globus needs attention by those who run this site or program.", err)
-	case errors.Is(err, apierror.ErrInvalidGrant), check, idCheck:
+	case errors.Is(err, apierror.ErrInvalidGrant), check:
 		return failure(http.StatusForbidden, "The login could not be verified",
 			"It took too long, was used before, or does not belong to this browser.", err)
 	case known && response.StatusCode == 0 && !errors.Is(err, apierror.ErrServer):

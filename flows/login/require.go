@@ -13,6 +13,7 @@ import (
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 )
@@ -58,7 +59,7 @@ func (d Demand) parameters() apierror.AuthorizationParameters {
 }
 
 // met reports whether what the service said of a session meets the demand.
-func (d Demand) met(found *flows.Introspection, now time.Time) bool {
+func (d Demand) met(found *gen.Introspection, now time.Time) bool {
 	for _, id := range d.Policies {
 		if !found.PolicyEvaluations[id].Evaluation {
 			return false
@@ -81,7 +82,7 @@ func (d Demand) met(found *flows.Introspection, now time.Time) bool {
 
 // identityOf returns the username of an identity that is linked with that of the token,
 // and whether it is: another person may have logged in at Globus since.
-func identityOf(found *flows.Introspection, id string) (username string, linked bool) {
+func identityOf(found *gen.Introspection, id string) (username string, linked bool) {
 	if strings.EqualFold(id, found.Sub) {
 		return found.Username, true
 	}
@@ -134,7 +135,7 @@ func (web *Web) Require(w http.ResponseWriter, r *http.Request, demand Demand) (
 
 // check returns what the service says of the token of a session. It says nothing of one
 // that has ended.
-func (web *Web) check(r *http.Request, session *Session, policies []string) (_ *flows.Introspection, err error) {
+func (web *Web) check(r *http.Request, session *Session, policies []string) (_ *gen.Introspection, err error) {
 	defer prefix.Add(&err, "login: check session")
 	token, found := session.Tokens.ByResourceServer(scopes.AuthResourceServer)
 	if !found {
@@ -142,7 +143,7 @@ func (web *Web) check(r *http.Request, session *Session, policies []string) (_ *
 	}
 	key, _ := web.sessionKey(r)
 	key = digest("check", key+" "+strings.Join(slices.Sorted(slices.Values(policies)), " "))
-	checked := new(flows.Introspection)
+	checked := new(gen.Introspection)
 	data, err := web.config.Sessions.Get(r.Context(), key)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/idtoken"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -46,7 +46,7 @@ type Session struct {
 	// Introspection is what the service said of the session at Globus, at most 30 s ago:
 	// who authenticated when, and the policies asked for. Only Require fills it, for
 	// demands about that session.
-	Introspection *flows.Introspection
+	Introspection *gen.Introspection
 
 	asked string    // digest of what a page asked the last login for
 	since time.Time // when it began

@@ -183,7 +183,7 @@ func (r *runner) client(ctx context.Context, needed ...string) (*globusauth.Clie
 		return nil, err
 	}
 	// A login that is not sufficient is reported before anything else.
-	if _, err := a.TokenSource(scopes.AuthResourceServer).Token(ctx); err != nil {
+	if _, err := a.Source(scopes.AuthResourceServer).Token(ctx); err != nil {
 		return nil, err
 	}
 	return a.AuthClient(), nil

@@ -50,7 +50,7 @@ func TestRunnerText_OneSentence(t *testing.T) {
 			fmt.Errorf("app: log in: %w: those of b", app.ErrIdentityMismatch),
 			`these are another identity's tokens: those of b: run "globus-auth logout" first, or choose another --profile`,
 		},
-		"key":       {&identitymap.KeyError{Key: "a", Err: identitymap.ErrNotFound}, `"a": no such identity`},
+		"key":       {&identitymap.KeyError{Key: "a", Err: identitymap.ErrNoIdentity}, `"a": no such identity`},
 		"own":       {failf("no login is stored: run it"), "no login is stored: run it"},
 		"own words": {&problem{words: "--scopes", err: wrapped("scopes: merge", errors.New("scopes: too many"))}, "--scopes: too many"},
 	} {

@@ -178,7 +178,7 @@ func (l *lookup) fail(ctx context.Context, key string, err error) (giveUp bool) 
 	const most = 5 // failed requests in a row
 	cause := errors.Unwrap(err)
 	switch {
-	case errors.Is(err, identitymap.ErrNotFound):
+	case errors.Is(err, identitymap.ErrNoIdentity):
 		l.missing++
 		l.tell("%s", l.text(err))
 		return false

@@ -44,7 +44,7 @@ token of GLOBUS_AUTH_ACCESS_TOKEN if that is set.`,
 			if !found && len(a.set.All()) > 0 {
 				return failf("no token is stored for %q, only for %s: log in with a scope of that resource server", server, servers(a.set))
 			}
-			source := a.TokenSource(server)
+			source := a.Source(server)
 			token, err := source.Token(cmd.Context())
 			if renewer, ok := source.(tokens.Renewer); ok && refresh && err == nil && token == known {
 				token, err = renewer.Renew(cmd.Context(), known)
