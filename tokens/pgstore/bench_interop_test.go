@@ -5,7 +5,6 @@ package pgstore_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/internal/fleettest"
 	"github.com/globusauth/globusauth/tokens/pgstore"
 )
 
@@ -110,25 +110,13 @@ func BenchmarkStore(b *testing.B) {
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
-			var times [2][]time.Duration
 			n := 0
-			for b.Loop() {
-				for which, work := range pair {
-					begin := time.Now()
-					if err := work(n % benchLogins); err != nil {
-						b.Fatal(err)
-					}
-					times[which] = append(times[which], time.Since(begin))
+			work := func(which int) {
+				if err := pair[which](n % benchLogins); err != nil {
+					b.Fatal(err)
 				}
-				n += 7
 			}
-			for which := range times {
-				slices.Sort(times[which])
-			}
-			median := func(which int) float64 { return float64(times[which][len(times[which])/2].Microseconds()) }
-			b.ReportMetric(median(0), "floor-µs")
-			b.ReportMetric(median(1), "store-µs")
-			b.ReportMetric(median(1)/median(0), "ratio")
+			fleettest.Turns(b, func() { n += 7; work(0) }, func() { work(1) })
 			b.ReportMetric(size/benchLogins, "table-B/login")
 		})
 	}

@@ -4,9 +4,8 @@ package pgstore_test
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -16,80 +15,25 @@ import (
 	"github.com/globusauth/globusauth/tokens/pgstore"
 )
 
-func aKey() tokens.Key { return tokens.Key{ClientID: "c"} }
-
-func one(tb testing.TB, access string) tokens.Set {
-	tb.Helper()
-	set, err := tokens.NewSet(tokens.Token{AccessToken: access, ResourceServer: "rs"})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return set
-}
-
-func to(set tokens.Set) func(tokens.Set) (tokens.Set, error) {
-	return func(tokens.Set) (tokens.Set, error) { return set, nil }
-}
-
-func put(tb testing.TB, store tokens.Store, set tokens.Set) {
-	tb.Helper()
-	if _, err := store.Update(tb.Context(), aKey(), to(set)); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-func holds(tb testing.TB, store tokens.Store, want tokens.Set) {
-	tb.Helper()
-	if got, err := store.Load(tb.Context(), aKey()); err != nil || !got.Equal(want) {
-		tb.Errorf("holds %v, %v, want %v", got, err, want)
-	}
-}
-
 // A connection that fails at any step, in any way, changes nothing for the caller.
 func TestStore_ConnectionFails(t *testing.T) {
 	t.Parallel()
-	for step, text := range map[string]string{
+	fleettest.ConnectionFails(t, fmt.Sprintf("127.0.0.1:%d", shared.port), testLease, map[string]string{
 		"load": "SELECT data FROM ", "acquire": "WITH taken", "extend": "held_until > '-infinity'",
 		"commit": "SET data = $6", "erase": "RETURNING set_config", "release": "WITH created AS (DELETE",
-	} {
-		for _, fault := range fleettest.Faults() {
-			t.Run(step+" "+fault, func(t *testing.T) {
-				t.Parallel()
-				_, config := shared.tables(t)
-				proxy := fleettest.NewProxy(t, fmt.Sprintf("127.0.0.1:%d", shared.port))
-				lease := testLease
-				if step == "acquire" {
-					lease = time.Minute // its own lease must not be in the way of the next attempt
-				}
-				store, err := pgstore.Open(newPool(t, shared.urlAt(proxy.Addr().Port, "postgres")), config, lease, time.Second)
-				if err != nil {
-					t.Fatal(err)
-				}
-				put(t, store, one(t, "A"))
-				proxy.FailAt(text, fault)
-				calls := 0
-				got, err := store.Update(t.Context(), aKey(), func(current tokens.Set) (tokens.Set, error) {
-					if calls++; !current.Equal(one(t, "A")) {
-						t.Errorf("current is %v", current)
-					}
-					<-time.After(testLease)
-					return one(t, "B"), nil
-				})
-				if err != nil || calls != 1 || !got.Equal(one(t, "B")) {
-					t.Errorf("Update: %v, %v, %d calls", got, err, calls)
-				}
-				holds(t, store, one(t, "B"))
-				put(t, store, one(t, "B")) // releases
-				if err := store.Delete(t.Context(), aKey()); err != nil {
-					t.Errorf("Delete: %v", err)
-				}
-				holds(t, store, tokens.Set{})
-				if proxy.Failures() != 1 {
-					t.Errorf("%d failures", proxy.Failures())
-				}
-			})
+	}, func(t *testing.T, address *net.TCPAddr, step string) tokens.Store {
+		t.Helper()
+		_, config := shared.tables(t)
+		lease := testLease
+		if step == "acquire" {
+			lease = time.Minute // its own lease must not be in the way of the next attempt
 		}
-	}
+		store, err := pgstore.Open(newPool(t, shared.urlAt(address.Port, "postgres")), config, lease, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	})
 }
 
 // While updates run, the store holds no connection: more run than there are connections.
@@ -107,7 +51,7 @@ func TestStoreUpdate_HoldsNoConnection(t *testing.T) {
 			_, err := store.Update(t.Context(), tokens.Key{ClientID: "c", Namespace: fmt.Sprint(i)}, func(tokens.Set) (tokens.Set, error) {
 				inside <- struct{}{}
 				<-leave
-				return one(t, "A"), nil
+				return fleettest.One(t, "A"), nil
 			})
 			done <- err
 		}()
@@ -115,64 +59,13 @@ func TestStoreUpdate_HoldsNoConnection(t *testing.T) {
 	for range updates {
 		<-inside
 	}
-	holds(t, store, tokens.Set{})
+	fleettest.Holds(t, store, "")
 	close(leave)
 	for range updates {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	}
-}
-
-func fleet(server *postgres, config pgstore.Config) fleettest.Fleet {
-	const speed = 10 // tokens of two seconds
-	return fleettest.Fleet{Open: openPlace, Place: config.Prefix + " " + server.url("postgres"), Speed: speed}
-}
-
-func TestFleet(t *testing.T) {
-	t.Parallel()
-	processes, goroutines, duration := fleettest.Processes(t, "PGSTORE_FLEET", "16 8 8")
-	_, config := shared.tables(t)
-	fleet(shared, config).Share(t, processes, goroutines, duration, nil)
-}
-
-func TestKill(t *testing.T) {
-	t.Parallel()
-	kills := fleettest.Kills(t, "PGSTORE_KILLS", 150)
-	for _, grace := range []bool{true, false} {
-		t.Run(fmt.Sprintf("grace=%v", grace), func(t *testing.T) {
-			t.Parallel()
-			_, config := shared.tables(t)
-			fleet(shared, config).Kill(t, grace, kills)
-		})
-	}
-}
-
-func TestPause(t *testing.T) {
-	t.Parallel()
-	_, config := shared.tables(t)
-	fleet(shared, config).Pause(t, testLease)
-}
-
-// The server is killed and started again while a fleet refreshes: no login is lost.
-func TestFleet_ServerKilled(t *testing.T) {
-	t.Parallel()
-	server, err := newPostgres(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.stop() })
-	_, config := server.tables(t)
-	processes, goroutines, duration := fleettest.Processes(t, "PGSTORE_RESTARTS", "8 4 9")
-	fleet(server, config).Share(t, processes, goroutines, duration, func() {
-		for end := time.Now().Add(duration - 3*time.Second); time.Now().Before(end); {
-			<-time.After(1500 * time.Millisecond)
-			server.kill()
-			if err := server.start(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
 }
 
 // A database that does not write each change to disk at once does so for the results of updates.
@@ -189,25 +82,25 @@ func TestStoreUpdate_DurableByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	execute(t, pool, "CREATE TABLE others (x int); CHECKPOINT")
-	put(t, store, one(t, "A"))
+	fleettest.Put(t, store, "A")
 	execute(t, pool, "INSERT INTO others VALUES (1)")
 	server.kill()
 	if err := server.start(); err != nil {
 		t.Fatal(err)
 	}
-	holds(t, store, one(t, "A"))
+	fleettest.Holds(t, store, "A")
 	var left int
 	if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM others").Scan(&left); err != nil || left > 0 {
 		t.Errorf("the crash lost nothing, so nothing was tested: %v", err)
 	}
-	if err := store.Delete(t.Context(), aKey()); err != nil {
+	if err := store.Delete(t.Context(), fleettest.Key()); err != nil {
 		t.Fatal(err)
 	}
 	server.kill()
 	if err := server.start(); err != nil {
 		t.Fatal(err)
 	}
-	holds(t, store, tokens.Set{})
+	fleettest.Holds(t, store, "")
 }
 
 func TestStore_Errors(t *testing.T) {
@@ -258,31 +151,10 @@ func TestStore_Errors(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			_, loadErr := store.Load(ctx, aKey())
-			_, updateErr := store.Update(ctx, aKey(), func(current tokens.Set) (tokens.Set, error) {
-				t.Error("fn was called")
-				return current, nil
-			})
-			if (loadErr != nil) != test.load {
-				t.Errorf("Load: %v", loadErr)
+			fleettest.Refused(t, store, test.want, password)
+			if _, err := store.Load(ctx, fleettest.Key()); (err != nil) != test.load {
+				t.Errorf("Load: %v", err)
 			}
-			for _, err := range []error{loadErr, updateErr, store.Delete(ctx, aKey())} {
-				if err == nil {
-					continue
-				}
-				text := err.Error()
-				if !strings.Contains(text, test.want) || strings.Contains(text, "\n") {
-					t.Errorf("%q, want %q in one line", text, test.want)
-				}
-				encoded, _ := json.Marshal(err)
-				if all := fmt.Sprintf("%v %+v %#v %s", err, err, errors.Unwrap(err), encoded); strings.Contains(all, password) {
-					t.Errorf("the password is in %s", all)
-				}
-			}
-			if updateErr == nil {
-				t.Error("Update succeeded")
-			}
-			t.Log(updateErr)
 		})
 	}
 }

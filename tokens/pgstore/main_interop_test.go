@@ -5,6 +5,7 @@ package pgstore_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -36,6 +37,7 @@ var shared *postgres
 
 func TestMain(m *testing.M) {
 	fleettest.Main(openPlace)
+	_ = flag.Set("test.parallel", "8") // tests that wait for servers, more than there are processors
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "pgstore")
 		if err != nil {
@@ -125,12 +127,12 @@ type postgres struct {
 }
 
 func freePort() (int, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	address, err := fleettest.FreeAddress()
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	_, port, _ := net.SplitHostPort(address)
+	return strconv.Atoi(port)
 }
 
 func newPostgres(dir string, options ...string) (*postgres, error) {

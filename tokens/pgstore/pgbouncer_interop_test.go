@@ -9,12 +9,6 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/pgstore"
-	"github.com/globusauth/globusauth/tokens/storetest"
 )
 
 // pgBouncer starts one in transaction mode, with two connections to the server.
@@ -39,7 +33,7 @@ auth_type = plain
 auth_file = %s
 pool_mode = transaction
 default_pool_size = 2
-max_client_conn = 100
+max_client_conn = 300
 `, server.port, port, users)
 	for name, content := range map[string]string{users: fmt.Sprintf("%q %q\n", "postgres", password), file: configuration} {
 		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
@@ -64,36 +58,4 @@ max_client_conn = 100
 	}
 	t.Fatal(err)
 	return 0
-}
-
-func TestStore_PgBouncer(t *testing.T) {
-	t.Parallel()
-	port := pgBouncer(t, shared)
-	url := shared.urlAt(port, "postgres")
-	open := func(t *testing.T, pool *pgxpool.Pool, config pgstore.Config) *pgstore.Store {
-		t.Helper()
-		store, err := pgstore.New(pool, config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return store
-	}
-	tables := func(t *testing.T) (*pgxpool.Pool, pgstore.Config) {
-		t.Helper()
-		pool, config := newPool(t, url), pgstore.Config{Prefix: fmt.Sprintf("b%d", prefixes.Add(1))}
-		if err := pgstore.Migrate(t.Context(), pool, config); err != nil {
-			t.Fatal(err)
-		}
-		return pool, config
-	}
-	storetest.Run(t, func(t *testing.T) tokens.Store {
-		t.Helper()
-		pool, config := tables(t)
-		return open(t, pool, config)
-	})
-	storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
-		t.Helper()
-		pool, config := tables(t)
-		return open(t, pool, config), open(t, newPool(t, url), config)
-	})
 }

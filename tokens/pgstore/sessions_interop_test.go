@@ -3,11 +3,8 @@
 package pgstore_test
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,41 +23,6 @@ func newSessions(tb testing.TB, pool *pgxpool.Pool, config pgstore.Config) *pgst
 		tb.Fatal(err)
 	}
 	return sessions
-}
-
-func TestSessions(t *testing.T) {
-	t.Parallel()
-	pool, config := shared.tables(t)
-	a, b := newSessions(t, pool, config), newSessions(t, shared.pool(t, "postgres"), config)
-	hour := time.Now().Add(time.Hour)
-	want := []byte("\x00\xffdata")
-	if data, err := a.Get(t.Context(), "k"); data != nil || err != nil {
-		t.Errorf("Get of nothing: %q, %v", data, err)
-	}
-	if data, err := a.Take(t.Context(), "k"); data != nil || err != nil {
-		t.Errorf("Take of nothing: %q, %v", data, err)
-	}
-	if added, err := a.Add(t.Context(), "k", want, hour); !added || err != nil {
-		t.Fatalf("Add: %v, %v", added, err)
-	}
-	if added, err := b.Add(t.Context(), "k", []byte("other"), hour); added || err != nil {
-		t.Errorf("Add again: %v, %v", added, err)
-	}
-	if data, err := b.Get(t.Context(), "k"); !bytes.Equal(data, want) || err != nil {
-		t.Errorf("Get: %q, %v", data, err)
-	}
-	if data, err := b.Take(t.Context(), "k"); !bytes.Equal(data, want) || err != nil {
-		t.Errorf("Take: %q, %v", data, err)
-	}
-	if data, err := a.Get(t.Context(), "k"); data != nil || err != nil {
-		t.Errorf("Get after Take: %q, %v", data, err)
-	}
-	if added, err := a.Add(t.Context(), "empty", nil, hour); !added || err != nil {
-		t.Errorf("Add of nothing: %v, %v", added, err)
-	}
-	if data, err := a.Get(t.Context(), "empty"); data == nil || len(data) != 0 || err != nil {
-		t.Errorf("Get of no data: %v, %v", data, err)
-	}
 }
 
 func TestSessions_Expiry(t *testing.T) {
@@ -92,42 +54,6 @@ func TestSessions_Expiry(t *testing.T) {
 	}
 	if data, err := sessions.Get(t.Context(), "old1"); string(data) != "new" || err != nil {
 		t.Errorf("Get: %q, %v", data, err)
-	}
-}
-
-// Of several callers at once, one adds and one takes.
-func TestSessions_AtOnce(t *testing.T) {
-	t.Parallel()
-	pool, config := shared.tables(t)
-	for round := range 20 {
-		key := fmt.Sprint(round)
-		var added, taken atomic.Int32
-		for _, each := range []func(*pgstore.Sessions){
-			func(s *pgstore.Sessions) {
-				if ok, err := s.Add(t.Context(), key, []byte("x"), time.Now().Add(time.Hour)); err != nil {
-					t.Error(err)
-				} else if ok {
-					added.Add(1)
-				}
-			},
-			func(s *pgstore.Sessions) {
-				if data, err := s.Take(t.Context(), key); err != nil {
-					t.Error(err)
-				} else if data != nil {
-					taken.Add(1)
-				}
-			},
-		} {
-			var all sync.WaitGroup
-			for range 4 {
-				sessions := newSessions(t, pool, config)
-				all.Go(func() { each(sessions) })
-			}
-			all.Wait()
-		}
-		if added.Load() != 1 || taken.Load() != 1 {
-			t.Errorf("%d added, %d taken", added.Load(), taken.Load())
-		}
 	}
 }
 

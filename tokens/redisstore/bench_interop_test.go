@@ -6,13 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/internal/fleettest"
 	"github.com/globusauth/globusauth/tokens/redisstore"
 )
 
@@ -73,7 +73,7 @@ func BenchmarkStore(b *testing.B) {
 			}
 		}
 		b.Run(fmt.Sprintf("Load/%d", count), func(b *testing.B) {
-			turns(b, func() {
+			fleettest.Turns(b, func() {
 				data, err := client.Get(ctx, name).Bytes()
 				var decoded map[string]map[string]any
 				if err != nil || json.Unmarshal(data, &decoded) != nil {
@@ -88,7 +88,7 @@ func BenchmarkStore(b *testing.B) {
 		})
 		n := 0
 		b.Run(fmt.Sprintf("Update/%d", count), func(b *testing.B) {
-			turns(b, func() {
+			fleettest.Turns(b, func() {
 				script(redisstore.AcquireHash, "V", 15000)
 				script(redisstore.CommitHash, "V", data)
 			}, func() {
@@ -102,24 +102,6 @@ func BenchmarkStore(b *testing.B) {
 	}
 }
 
-// turns reports the medians of both, and their ratio.
-func turns(b *testing.B, floor, store func()) {
-	b.Helper()
-	var floors, stores []float64
-	for b.Loop() {
-		begin := time.Now()
-		floor()
-		middle := time.Now()
-		store()
-		floors, stores = append(floors, float64(middle.Sub(begin))), append(stores, float64(time.Since(middle)))
-	}
-	median := func(times []float64) float64 { slices.Sort(times); return times[len(times)/2] }
-	b.ReportMetric(median(floors)/1000, "floor-µs")
-	b.ReportMetric(median(stores)/1000, "store-µs")
-	b.ReportMetric(median(stores)/median(floors), "x")
-	b.ReportMetric(0, "ns/op")
-}
-
 // BenchmarkCacheFetch is a hit in the second level, beside one GET.
 func BenchmarkCacheFetch(b *testing.B) {
 	client, config := shared.client(b), config()
@@ -127,7 +109,7 @@ func BenchmarkCacheFetch(b *testing.B) {
 	cache.fetch(b.Context(), "alice")
 	name := command(b, client, "KEYS", config.Prefix+"*").([]any)[0].(string)
 	ctx := context.Background()
-	turns(b, func() {
+	fleettest.Turns(b, func() {
 		if err := client.Get(ctx, name).Err(); err != nil {
 			b.Fatal(err)
 		}

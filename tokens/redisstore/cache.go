@@ -2,11 +2,13 @@ package redisstore
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -97,7 +99,10 @@ func (c *Cache) Fetch(ctx context.Context, keys []string, load sharedcache.Load)
 	begin, pending := time.Now(), keys
 	for {
 		r, err := c.claim(ctx, pending)
-		if err != nil { // an outage, or an earlier one
+		switch {
+		case ctx.Err() != nil:
+			return values
+		case err != nil: // an outage, or an earlier one
 			load(ctx, pending)
 			return values
 		}
@@ -128,20 +133,21 @@ type claims struct {
 // claim gets the values of keys, and claims those that have none, in one exchange.
 func (c *Cache) claim(ctx context.Context, keys []string) (claims, error) {
 	r := claims{found: map[string][]byte{}}
+	own := string(claimMark) + rand.Text() // an attempt that follows a broken connection recognises its claim
 	err := c.pipeline(ctx, func(ctx context.Context, pipe redis.Pipeliner) func() error {
 		replies := make([]*redis.Cmd, len(keys))
 		for i, key := range keys {
-			replies[i] = pipe.Do(ctx, "SET", c.name(key), string(claimMark), "NX", "GET", "PX", claimTime.Milliseconds())
+			replies[i] = pipe.Do(ctx, "SET", c.name(key), own, "NX", "GET", "PX", claimTime.Milliseconds())
 		}
 		return func() error {
 			for i, key := range keys {
 				stored, err := replies[i].Text()
 				switch {
-				case errors.Is(err, redis.Nil):
+				case errors.Is(err, redis.Nil), err == nil && stored == own:
 					r.claimed = append(r.claimed, key)
 				case err != nil:
 					return err
-				case stored == string(claimMark):
+				case strings.HasPrefix(stored, string(claimMark)):
 					r.loading = append(r.loading, key)
 				default:
 					value, err := c.open(key, stored)

@@ -14,7 +14,7 @@ import (
 
 // permanent are the replies that stay the same until a person changes something, and what to do.
 func permanent(err error) (advice string) {
-	const rights = "the user may not do this: allow it +get +set +del +pexpire +getdel +scan +eval +evalsha on the keys with the prefix"
+	const rights = "the user may not do this: allow it +get +set +del +pexpire +scan +eval +evalsha on the keys with the prefix"
 	for prefix, advice := range map[string]string{
 		"WRONGPASS":                     "the user name or password is wrong: set Username and Password in the client's options",
 		"NOAUTH":                        "the server wants a password: set Password in the client's options",

@@ -10,3 +10,8 @@ func (c Config) With(lease, timeout time.Duration) Config {
 
 // The hashes of the scripts, which are what the client sends.
 var AcquireHash, ExtendHash, CommitHash, ReleaseHash = acquire.Hash(), extend.Hash(), commit.Hash(), release.Hash()
+
+// TakeScript takes a session.
+const TakeScript = takeScript
+
+var TakeHash = take.Hash()

@@ -3,13 +3,13 @@
 package redisstore_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"net"
 	"os"
@@ -39,6 +39,20 @@ func TestStoreUpdate_FaultsOfTheServer(t *testing.T) {
 	replica := startServer(t, "--replicaof", host+" "+port)
 	lonely := startServer(t, "--min-replicas-to-write", "1")
 	one := startServer(t)
+	silent := startServer(t)
+	command(t, silent.client(t), "CLIENT", "PAUSE", time.Hour.Milliseconds(), "ALL")
+	busy := startServer(t, "--busy-reply-threshold", "20")
+	go busy.client(t).Eval(context.Background(), "while true do end", nil)
+	eventually(t, "a script keeps the server busy", func() bool { return redis.HasErrorPrefix(busy.client(t).Ping(t.Context()).Err(), "BUSY") })
+	broken := startServer(t)
+	command(t, broken.client(t), "CONFIG", "SET", "save", "1 1")
+	if err := os.RemoveAll(broken.dir); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server cannot write its data", func() bool {
+		_ = broken.client(t).BgSave(t.Context()).Err()
+		return strings.Contains(broken.client(t).Info(t.Context(), "persistence").Val(), "rdb_last_bgsave_status:err")
+	})
 	command(t, one.client(t), "ACL", "SETUSER", "reader", "on", ">"+password, "~*", "+get", "+eval", "+evalsha", "+client", "+hello")
 	command(t, one.client(t), "ACL", "SETUSER", "elsewhere", "on", ">"+password, "~other:*", "+@all")
 
@@ -51,6 +65,9 @@ func TestStoreUpdate_FaultsOfTheServer(t *testing.T) {
 		"wrong password":     {redis.Options{Addr: secret.Addr, Password: password + "-wrong"}, "user name or password is wrong"},
 		"replica":            {redis.Options{Addr: replica.Addr}, "connect to the primary"},
 		"full":               {redis.Options{Addr: full.Addr}, "raise maxmemory"},
+		"silent":             {redis.Options{Addr: silent.Addr, Password: password}, "did not respond within 1s"},
+		"busy":               {redis.Options{Addr: busy.Addr}, "busy with a script"},
+		"cannot write":       {redis.Options{Addr: broken.Addr}, "cannot write to its disk"},
 		"without replicas":   {redis.Options{Addr: lonely.Addr}, "min-replicas-to-write"},
 		"may only read":      {redis.Options{Addr: one.Addr, Username: "reader", Password: password}, "allow it +get"},
 		"may not use prefix": {redis.Options{Addr: one.Addr, Username: "elsewhere", Password: password}, "keys with the prefix"},
@@ -62,30 +79,16 @@ func TestStoreUpdate_FaultsOfTheServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			limit := time.Duration(0)
-			if name == "TLS to no TLS" { // the server is silent
-				limit = time.Second
+			config := config()
+			if name == "TLS to no TLS" || name == "silent" {
+				config = config.With(0, time.Second)
 			}
-			store, begin, called := newStore(t, newClient(t, test.options), config().With(0, limit)), time.Now(), false
-			_, err := store.Update(t.Context(), fleettest.Key(), func(current tokens.Set) (tokens.Set, error) { called = true; return current, nil })
+			store := newStore(t, newClient(t, test.options), config)
 			if test.want == "" {
-				if err != nil || !called {
-					t.Errorf("error %v", err)
-				}
+				fleettest.Put(t, store, "A")
 				return
 			}
-			if called {
-				t.Error("fn was called")
-			}
-			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "redisstore: update: ") {
-				t.Errorf("error %v, want one with %q", err, test.want)
-			}
-			if text := fmt.Sprintf("%v %+v %#v", err, store, store); strings.Contains(text, password) {
-				t.Errorf("the password is in %s", text)
-			}
-			if took := time.Since(begin); took > 10*time.Second {
-				t.Errorf("the error took %v", took)
-			}
+			fleettest.Refused(t, store, test.want, password)
 		})
 	}
 }
@@ -93,42 +96,12 @@ func TestStoreUpdate_FaultsOfTheServer(t *testing.T) {
 // A connection that fails at any step, in any way, changes nothing for the caller.
 func TestStore_ConnectionFails(t *testing.T) {
 	t.Parallel()
-	for step, text := range map[string]string{
+	fleettest.ConnectionFails(t, shared.Addr, testLease, map[string]string{
 		"load": "get\r\n", "acquire": redisstore.AcquireHash, "extend": redisstore.ExtendHash, "commit": redisstore.CommitHash, "release": redisstore.ReleaseHash,
-	} {
-		for _, fault := range fleettest.Faults() {
-			t.Run(step+" "+fault, func(t *testing.T) {
-				t.Parallel()
-				proxy := fleettest.NewProxy(t, shared.Addr)
-				client := newClient(t, redis.Options{Addr: proxy.Addr().String()})
-				store := newStore(t, client, config().With(testLease, time.Second))
-				put(t, store, "A")
-				proxy.FailAt(text, fault)
-				calls := 0
-				_, err := store.Update(t.Context(), fleettest.Key(), func(current tokens.Set) (tokens.Set, error) {
-					if calls++; !current.Equal(one(t, "A")) {
-						t.Errorf("current is %v", current)
-					}
-					time.Sleep(testLease)
-					return one(t, "B"), nil
-				})
-				if err != nil || calls != 1 {
-					t.Errorf("Update: %v, %d calls", err, calls)
-				}
-				holds(t, store, "B")
-				put(t, store, "B") // changes nothing, so that the lease is released
-				if err := store.Delete(t.Context(), fleettest.Key()); err != nil {
-					t.Error(err)
-				}
-				if set, err := store.Load(t.Context(), fleettest.Key()); err != nil || !set.Equal(tokens.Set{}) {
-					t.Errorf("after Delete: %v, %v", set, err)
-				}
-				if proxy.Failures() != 1 {
-					t.Errorf("%d failures", proxy.Failures())
-				}
-			})
-		}
-	}
+	}, func(t *testing.T, address *net.TCPAddr, _ string) tokens.Store {
+		t.Helper()
+		return newStore(t, newClient(t, redis.Options{Addr: address.String()}), config().With(testLease, time.Second))
+	})
 }
 
 // selfSigned writes a certificate and its key for 127.0.0.1.

@@ -4,14 +4,16 @@ package redisstore_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,6 +34,7 @@ var shared *server
 func TestMain(m *testing.M) {
 	logging.Disable() // go-redis writes to the standard error
 	fleettest.Main(openPlace)
+	_ = flag.Set("test.parallel", "8") // tests that wait for servers, more than there are processors
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "redisstore")
 		if err != nil {
@@ -39,7 +42,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
-		if shared, err = newServer(dir); err != nil {
+		if shared, err = newServer(dir, "redis-server"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -48,59 +51,88 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// openPlace opens the store of a child process. The place is a prefix and an address.
-func openPlace(_, place string) (tokens.Store, error) {
-	prefix, address, _ := strings.Cut(place, " ")
-	client := redis.NewClient(&redis.Options{Addr: address, ContextTimeoutEnabled: true})
-	return redisstore.New(client, redisstore.Config{Prefix: prefix}.With(testLease, 0))
+// place is where the processes of a fleet find their login.
+type place struct {
+	Prefix string
+	Addrs  []string
+	Master string // the name that Sentinels have for the primary
+	Nodes  bool   // of a Cluster
+}
+
+func (p place) client() redis.UniversalClient {
+	return redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs: p.Addrs, MasterName: p.Master, IsClusterMode: p.Nodes, ContextTimeoutEnabled: true,
+	})
+}
+
+// openPlace opens the store of a child process.
+func openPlace(_, text string) (tokens.Store, error) {
+	var p place
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return nil, err
+	}
+	return redisstore.New(p.client(), redisstore.Config{Prefix: p.Prefix}.With(testLease, 0))
+}
+
+// fleet shares a login at a place. Tokens last two seconds.
+func (p place) fleet(tb testing.TB) fleettest.Fleet {
+	tb.Helper()
+	p.Prefix = config().Prefix
+	text, err := json.Marshal(p)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return fleettest.Fleet{Open: openPlace, Place: string(text), Speed: 10}
 }
 
 // server is a redis-server on a free loopback port, with its data in a folder.
 type server struct {
-	Addr    string
-	dir     string
-	options []string
-	cmd     *exec.Cmd
+	Addr string
+	dir  string
+	args []string
+	cmd  *exec.Cmd
 }
 
-// newServer starts a server. Options are added to the command line; an empty "port" is replaced by a free one.
-func newServer(dir string, options ...string) (*server, error) {
+// newServer starts a program with options; "{port}" and "{bus}" in them become free ports.
+func newServer(dir, program string, options ...string) (*server, error) {
+	listen := []string{"--port", "{port}"}
+	if slices.Contains(options, "--tls-cert-file") {
+		listen = []string{"--port", "0", "--tls-port", "{port}"}
+	}
+	options = append(options, append(listen, "--bind", "127.0.0.1", "--dir", dir, "--logfile", "log", "--appendonly", "yes", "--save", "",
+		"--repl-diskless-sync-delay", "0")...)
 	var err error
 	for range 5 { // another program may take the port
-		s := &server{dir: dir, options: options}
-		if s.Addr, err = freeAddress(); err == nil {
-			if err = s.start(); err == nil {
-				return s, nil
+		s := &server{dir: dir, args: append([]string{program}, options...)}
+		for _, name := range []string{"{bus}", "{port}"} {
+			if s.Addr, err = fleettest.FreeAddress(); err != nil {
+				return nil, err
 			}
+			for i, arg := range s.args {
+				if arg == name {
+					s.args[i] = s.port()
+				}
+			}
+		}
+		if err = s.start(); err == nil {
+			return s, nil
 		}
 	}
 	return nil, err
 }
 
-func freeAddress() (string, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String(), nil
+func (s *server) port() string {
+	_, port, _ := net.SplitHostPort(s.Addr)
+	return port
 }
 
 // start starts the server, also again after kill, with the data of before.
 func (s *server) start() error {
-	path, err := exec.LookPath("redis-server")
+	path, err := exec.LookPath(s.args[0])
 	if err != nil {
-		return fmt.Errorf("redis-server is missing: apt-get install redis-server: %w", err)
+		return fmt.Errorf("%s is missing; .ci/run installs it: %w", s.args[0], err)
 	}
-	_, port, _ := net.SplitHostPort(s.Addr)
-	listen := "--port"
-	for _, option := range s.options {
-		if option == "--tls-cert-file" {
-			listen = "--tls-port"
-		}
-	}
-	args := append([]string{"--port", "0", listen, port, "--bind", "127.0.0.1", "--dir", s.dir, "--logfile", "log", "--appendonly", "yes", "--save", ""}, s.options...)
-	s.cmd = exec.CommandContext(context.Background(), path, args...)
+	s.cmd = exec.CommandContext(context.Background(), path, s.args[1:]...)
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -116,8 +148,12 @@ func (s *server) start() error {
 		time.Sleep(5 * time.Millisecond)
 	}
 	s.kill()
+	return fmt.Errorf("%s does not accept connections: %s", s.args[0], s.log())
+}
+
+func (s *server) log() string {
 	log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-	return fmt.Errorf("redis-server does not accept connections: %s", log)
+	return string(log)
 }
 
 // kill ends the server without a chance to write anything.
@@ -129,13 +165,20 @@ func (s *server) kill() {
 // startServer starts a server for one test.
 func startServer(tb testing.TB, options ...string) *server {
 	tb.Helper()
-	s, err := newServer(tb.TempDir(), options...)
+	return startProgram(tb, "redis-server", options...)
+}
+
+func startProgram(tb testing.TB, program string, options ...string) *server {
+	tb.Helper()
+	s, err := newServer(tb.TempDir(), program, options...)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(s.kill)
 	return s
 }
+
+func (s *server) place() place { return place{Addrs: []string{s.Addr}} }
 
 func (s *server) client(tb testing.TB) *redis.Client {
 	tb.Helper()
@@ -166,6 +209,15 @@ func newStore(tb testing.TB, client redis.UniversalClient, config redisstore.Con
 	return store
 }
 
+func newSessions(tb testing.TB, client redis.UniversalClient, config redisstore.Config) *redisstore.Sessions {
+	tb.Helper()
+	sessions, err := redisstore.NewSessions(client, config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return sessions
+}
+
 // command sends a command that must succeed.
 func command(tb testing.TB, client redis.UniversalClient, args ...any) any {
 	tb.Helper()
@@ -176,32 +228,12 @@ func command(tb testing.TB, client redis.UniversalClient, args ...any) any {
 	return result
 }
 
-func one(tb testing.TB, access string) tokens.Set {
+// eventually waits until something holds.
+func eventually(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
-	set, err := tokens.NewSet(tokens.Token{AccessToken: access, ResourceServer: "rs", Scope: "s"})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return set
-}
-
-func put(tb testing.TB, store tokens.Store, access string) {
-	tb.Helper()
-	if err := update(tb.Context(), tb, store, access); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-func update(ctx context.Context, tb testing.TB, store tokens.Store, access string) error {
-	tb.Helper()
-	_, err := store.Update(ctx, fleettest.Key(), func(tokens.Set) (tokens.Set, error) { return one(tb, access), nil })
-	return err
-}
-
-func holds(tb testing.TB, store tokens.Store, access string) {
-	tb.Helper()
-	set, err := store.Load(tb.Context(), fleettest.Key())
-	if err != nil || !set.Equal(one(tb, access)) {
-		tb.Errorf("stored is %v, %v; want %q", set, err, access)
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("after 30 s still not: %s", what)
+		}
 	}
 }

@@ -2,8 +2,11 @@ package redisstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,38 +28,75 @@ func NewSessions(client redis.UniversalClient, config Config) (*Sessions, error)
 	return &Sessions{client, config.Prefix + "session:"}, nil
 }
 
+// takeTime is how long the data of a session that was taken is kept for an attempt that
+// follows where the connection broke. The client makes the last within that time.
+const takeTime = 30 * time.Second
+
+// What is stored begins with a mark, a random text: an attempt that follows where the
+// connection broke recognises by it what the first one did.
+const markSize = 26
+
+// KEYS are a session, and the one that was taken; ARGV[1] is the mark of this Take.
+// DEL comes first: a script that has written is not refused for want of memory.
+const takeScript = `
+local size = #ARGV[1]
+local stored = redis.call('GET', KEYS[1])
+if stored then
+	local data = string.sub(stored, size + 1)
+	redis.call('DEL', KEYS[1])
+	redis.call('SET', KEYS[2], ARGV[1] .. data, 'PX', ARGV[2])
+	return data
+end
+local taken = redis.call('GET', KEYS[2])
+if taken and string.sub(taken, 1, size) == ARGV[1] then return string.sub(taken, size + 1) end
+return false`
+
+var take = redis.NewScript(takeScript) //nolint:gochecknoglobals // a constant with its hash
+
+// names returns the keys of a session in Redis. Both have the same text in braces, which is never empty.
+func (s *Sessions) names(key string) []string {
+	name := s.prefix + "{" + url.QueryEscape(key) + "/}"
+	return []string{name, name + ":taken"}
+}
+
 // Add stores data under key until expiry, by the server's clock, unless something is
-// stored there already. Where the connection breaks, the attempt that follows may
-// report the data of the first one as that of another caller.
+// stored there already. After an error it may be stored.
 func (s *Sessions) Add(ctx context.Context, key string, data []byte, expiry time.Time) (added bool, err error) {
-	err = s.client.Do(ctx, "SET", s.prefix+key, data, "NX", "PXAT", expiry.UnixMilli()).Err()
-	if errors.Is(err, redis.Nil) {
-		return false, nil
+	mark := rand.Text()
+	stored, err := s.client.Do(ctx, "SET", s.names(key)[0], append([]byte(mark), data...), "NX", "GET", "PXAT", expiry.UnixMilli()).Text()
+	if errors.Is(err, redis.Nil) || err == nil && strings.HasPrefix(stored, mark) {
+		return true, nil
 	}
-	return err == nil, wrap("add session", err)
+	return false, wrap("add session", err)
 }
 
 // Get returns what is stored under key; nil if nothing is, or it has expired.
 func (s *Sessions) Get(ctx context.Context, key string) ([]byte, error) {
-	data, err := s.client.Get(ctx, s.prefix+key).Bytes()
-	return found("get session", data, err)
+	stored, err := s.client.Get(ctx, s.names(key)[0]).Bytes()
+	if err == nil {
+		if len(stored) < markSize {
+			return nil, wrap("get session", errors.New("the key holds the data of another program: choose another Prefix"))
+		}
+		stored = stored[markSize:]
+	}
+	return found("get session", stored, err)
 }
 
 // Take is Get, and removes what it returns. Of several callers at once, one gets it.
-// Where the connection breaks, no caller may get it.
+// After an error it may be removed.
 func (s *Sessions) Take(ctx context.Context, key string) ([]byte, error) {
-	data, err := s.client.GetDel(ctx, s.prefix+key).Bytes()
-	return found("take session", data, err)
+	data, err := take.Run(ctx, s.client, s.names(key), rand.Text(), takeTime.Milliseconds()).Text()
+	return found("take session", []byte(data), err)
 }
 
 func found(verb string, data []byte, err error) ([]byte, error) {
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
-	if data == nil && err == nil {
-		data = []byte{}
+	if err != nil {
+		return nil, wrap(verb, err)
 	}
-	return data, wrap(verb, err)
+	return data, nil
 }
 
 func wrap(verb string, err error) error {

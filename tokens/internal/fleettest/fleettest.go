@@ -6,6 +6,7 @@ package fleettest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,6 +91,9 @@ func (c child) run(open Open) error {
 	if err != nil {
 		return err
 	}
+	if _, err := store.Load(context.Background(), Key()); err != nil && !c.Outages { // connects
+		return err
+	}
 	fmt.Println("ready")
 	if c.Job == "refresh" {
 		return refreshForever(source)
@@ -129,6 +133,9 @@ func (c child) refresh(ctx context.Context, client *http.Client, current tokens.
 	if err != nil {
 		return tokens.Set{}, err
 	}
+	if c.Job == "refresh" {
+		fmt.Println(received(current.RefreshToken))
+	}
 	if resp.StatusCode != http.StatusOK {
 		return tokens.Set{}, apierror.FromResponse("refresh", resp.StatusCode, resp.Header, body)
 	}
@@ -146,6 +153,9 @@ func (c child) refresh(ctx context.Context, client *http.Client, current tokens.
 		Expiry: c.now().Add(validFor), Lifetime: validFor,
 	})
 }
+
+// received is what a child prints when it has the response to a refresh token.
+func received(refreshToken string) string { return "received for " + refreshToken + ";" }
 
 // refreshForever ends with the process.
 func refreshForever(source *tokens.Refreshing) error {
@@ -254,35 +264,45 @@ func login(access, refresh string) (tokens.Set, error) {
 // Kill kills a process that refreshes all the time, at random instants, and
 // inspects what it left: with grace for the previous refresh token the login
 // works every time; without, it is lost only where the service had rotated and the response was
-// not yet stored.
+// not yet stored. It counts how many of these responses had reached the process.
 func (f Fleet) Kill(t *testing.T, grace bool, kills int) {
 	t.Helper()
 	c, service, store := f.begin(t, grace)
 	c.Job = "refresh"
-	lost := 0
+	lost, arrived := 0, 0
 	for i := range kills {
 		p := start(t, c)
 		wait(rand.N(30 * time.Millisecond))
 		if err := p.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
+		said, err := io.ReadAll(p.stdout)
+		if err != nil {
+			t.Fatal(err)
+		}
 		_ = p.Wait()
 		if text := p.stderr.String(); text != "" {
 			t.Fatalf("kill %d: the child said %s", i, text)
 		}
-		if c.lostLogin(t, service, store, i) {
+		if sent, gone := c.lostLogin(t, service, store, i); gone {
 			lost++
+			if bytes.Contains(said, []byte(received(sent))) {
+				arrived++
+			}
 		}
 	}
 	count, _, _, _, _ := service.state()
 	if count < kills {
 		t.Errorf("only %d refreshes for %d kills: nothing was tested", count, kills)
 	}
-	t.Logf("%d kills, %d refreshes, %d responses lost with a process", kills, count, lost)
+	if arrived > 5+kills/20 {
+		t.Errorf("of %d processes killed, %d had a response that was not stored", kills, arrived)
+	}
+	t.Logf("%d kills, %d refreshes, %d logins lost; %d of the responses had reached the process", kills, count, lost, arrived)
 }
 
-// lostLogin uses the stored login as the next process would.
-func (c child) lostLogin(t *testing.T, service *issuer, store tokens.Store, i int) bool {
+// lostLogin uses the stored login as the next process would. It returns the stored refresh token.
+func (c child) lostLogin(t *testing.T, service *issuer, store tokens.Store, i int) (refreshToken string, lost bool) {
 	t.Helper()
 	set, err := store.Load(t.Context(), Key())
 	token, found := set.ByResourceServer(server)
@@ -293,6 +313,7 @@ func (c child) lostLogin(t *testing.T, service *issuer, store tokens.Store, i in
 	if token.RefreshToken != current && token.RefreshToken != previous {
 		t.Fatalf("kill %d: stored %s, although the service is at %s", i, token.RefreshToken, current)
 	}
+	c.Job = "" // not the child
 	source, err := c.source(store)
 	if err != nil {
 		t.Fatal(err)
@@ -301,15 +322,15 @@ func (c child) lostLogin(t *testing.T, service *issuer, store tokens.Store, i in
 	_, _, _, _, previous = service.state() // a request of the killed process may have come late
 	switch {
 	case err == nil:
-		return false
+		return token.RefreshToken, false
 	case !service.grace && token.RefreshToken == previous && errors.Is(err, tokens.ErrLoginRequired):
 		service.mu.Lock()
 		service.current = token.RefreshToken // log in again
 		service.mu.Unlock()
-		return true
+		return token.RefreshToken, true
 	}
 	t.Fatalf("kill %d: the stored login does not work: %v", i, err)
-	return false
+	return "", false
 }
 
 // Share lets processes share a login whose tokens expire all the time, at a

@@ -150,7 +150,9 @@ func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current toke
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	if next, err = s.call(ctx, h, current, fn); err != nil {
+	stop := s.keep(ctx, h.key, h.version)
+	defer stop()
+	if next, err = fn(current); err != nil {
 		return tokens.Set{}, err
 	}
 	if next.Equal(current) {
@@ -163,11 +165,11 @@ func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current toke
 	return next, s.commit(ctx, h, data)
 }
 
-// call calls fn while the lease is extended.
-func (s *Store) call(ctx context.Context, h *held, current tokens.Set, fn func(tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+// keep extends a lease until stop is called. What fn received does not wait for an
+// Extend whose response is missing: one that arrives after Commit changes nothing.
+func (s *Store) keep(ctx context.Context, key tokens.Key, version string) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
-	defer func() { stop(); <-ended }()
 	go func() {
 		defer close(ended)
 		beat := time.NewTicker(s.kind.Lease / 3)
@@ -176,14 +178,14 @@ func (s *Store) call(ctx context.Context, h *held, current tokens.Set, fn func(t
 			select {
 			case <-beat.C:
 				_ = attempt(ctx, min(s.kind.Timeout, s.kind.Lease/3), func(ctx context.Context) error {
-					return s.kind.Backend.Extend(ctx, h.key, h.version, s.kind.Lease)
+					return s.kind.Backend.Extend(ctx, key, version, s.kind.Lease)
 				}) // the next beat tries again, and Commit finds out whether the lease was lost
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	return fn(current)
+	return func() { cancel(); <-ended }
 }
 
 // Delete removes what is stored under key, also what cannot be read.

@@ -157,6 +157,34 @@ func TestStoreUpdate_LongUpdate(t *testing.T) {
 	})
 }
 
+// What an update received is sent to be stored at once, also while the response to an Extend is missing.
+func TestStoreUpdate_ExtendSilent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		backend := newMemory()
+		store := open(backend)
+		var received, sent time.Time
+		backend.before = func(_ context.Context, statement string) error {
+			switch statement {
+			case "extend":
+				time.Sleep(5 * time.Second) // a client that does not look at its context while it reads
+			case "commit":
+				sent = time.Now()
+			}
+			return nil
+		}
+		_, err := store.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
+			time.Sleep(6 * time.Second) // the first Extend is sent after 5
+			received = time.Now()
+			return one(t, "A"), nil
+		})
+		if err != nil || !sent.Equal(received) {
+			t.Errorf("stored %v after it was received, %v", sent.Sub(received), err)
+		}
+		holds(t, store, one(t, "A"))
+	})
+}
+
 // A lease that is lost while the update runs: a result is stored unless another was.
 func TestStoreUpdate_LeaseLost(t *testing.T) {
 	t.Parallel()
