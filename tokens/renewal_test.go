@@ -335,13 +335,15 @@ func TestRefreshingToken_OnChangeUsesTheSource(t *testing.T) {
 		var source *tokens.Refreshing
 		var told tokens.Token
 		_, store, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
-			c.OnChange = func(_ context.Context, token tokens.Token) error {
+			c.OnChange = func(ctx context.Context, token tokens.Token) error {
 				if told.AccessToken != "" {
 					return nil
 				}
 				told = token
-				want(t, source, "A1")
-				if next, err := source.Renew(t.Context(), token); err != nil || next.AccessToken != "A2" {
+				if same, err := source.Token(ctx); err != nil || same != token {
+					t.Errorf("Token gave %v, %v", same, err)
+				}
+				if next, err := source.Renew(ctx, token); err != nil || next.AccessToken != "A2" {
 					t.Errorf("Renew gave %v, %v", next, err)
 				}
 				return nil

@@ -1,13 +1,12 @@
-// Package keyringstore keeps tokens in the keyring of the operating system: the
-// Keychain of macOS, the Credential Manager of Windows, the Secret Service (GNOME
-// Keyring, KWallet) elsewhere. Without a keyring, such as on a login node, every call
-// fails before a token is used.
+// Package keyringstore keeps tokens in files that are sealed with a key in the keyring of the operating
+// system: the Keychain of macOS, the Credential Manager of Windows, the Secret Service (GNOME
+// Keyring, KWallet) elsewhere. Those who have the files, or a backup of them, and not the keyring, cannot use
+// the tokens. Without a keyring, such as on a login node, every call fails before a token is used.
 //
-// Updates take turns between goroutines and processes by a lock file, as in package
-// filestore. Beside it is an index without secrets, which names the items of the keyring
-// that hold a login: keyrings limit the size of an item, so that a login
-// takes several. No token is written to a file, not even for a moment. Killing the process at any
-// instant leaves the state before or after.
+// The promises are those of package filestore. A file ("tokens.keyring") has a key of its own, one item of
+// the keyring, which names the path of the file. All that is written is sealed (AES-256-GCM), also
+// the temporary files: no token that can be read is in a file, not even for a moment. A file whose
+// key is missing or another is [tokens.ErrUnreadable].
 //
 // A keyring can ask the person to unlock it. Calls wait for that without regard to
 // their context. Tokens are not shared with the Python SDK, which does not use keyrings.
@@ -19,20 +18,20 @@ import (
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/place/jsonfile"
 )
 
-// Config says whose tokens a [Store] keeps, and where its index is.
+// Config says whose tokens a [Store] keeps, and where its files are.
 type Config struct {
 	// AppName names the app. Programs of one name share the logins. Required.
 	AppName string
-	// Dir is the directory of the lock file and the index. Empty means
-	// ~/.globus/app.
+	// Dir is used instead of ~/.globus/app.
 	Dir string
 	// LockTimeout is how long to wait for the lock at most. Zero means 30 seconds.
 	LockTimeout time.Duration
 }
 
-// Store is a [tokens.Store] in the keyring. It is safe for concurrent use, also by
+// Store is a [tokens.Store] in sealed files. It is safe for concurrent use, also by
 // several processes.
 type Store struct{ files *place.Store }
 
@@ -42,7 +41,7 @@ var _ tokens.Store = (*Store)(nil)
 func New(config Config) (*Store, error) { return open(config, system{}) }
 
 func open(config Config, ring ring) (*Store, error) {
-	kind := place.Kind{Package: "keyringstore", Extension: ".keyring", Backend: backend{ring}, NoRecords: true}
+	kind := place.Kind{Package: "keyringstore", Extension: ".keyring", Backend: jsonfile.Backend{}, Sealer: sealer{ring}}
 	files, err := place.New(kind, place.Config{AppName: config.AppName, Dir: config.Dir, LockTimeout: config.LockTimeout})
 	if err != nil {
 		return nil, err
@@ -61,7 +60,8 @@ func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current toke
 	return s.files.Update(ctx, key, fn)
 }
 
-// Delete removes what is stored under key. See [tokens.Store].
+// Delete removes what is stored under key. See [tokens.Store]. A file that cannot
+// be read is moved aside, to its name with ".damaged" added.
 func (s *Store) Delete(ctx context.Context, key tokens.Key) error { return s.files.Delete(ctx, key) }
 
 // Keys returns the keys under which something is stored. See [tokens.Store].

@@ -1,6 +1,8 @@
 package keyringstore_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
@@ -28,14 +30,10 @@ type locked struct {
 	mu    sync.Mutex
 	items map[string]string
 	fail  error
-	onSet func() // called before an item is set
 	onGet func() // called before an item is read
 }
 
 func (l *locked) Set(service, user, secret string) error {
-	if l.onSet != nil {
-		l.onSet()
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(secret) > 2560 || len(service) >= 512 {
@@ -65,16 +63,6 @@ func (l *locked) Get(service, user string) (string, error) {
 		return "", keyring.ErrNotFound
 	}
 	return secret, nil
-}
-
-func (l *locked) Delete(service, user string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, found := l.items[service+"\x00"+user]; !found {
-		return keyring.ErrNotFound
-	}
-	delete(l.items, service+"\x00"+user)
-	return nil
 }
 
 func newStore(t *testing.T, ring *locked, dir string) *keyringstore.Store {
@@ -113,6 +101,27 @@ func put(t *testing.T, store *keyringstore.Store, set tokens.Set) error {
 	return err
 }
 
+// search fails if a file holds a token, and returns the files.
+func search(t *testing.T, dir string) (files []string) {
+	t.Helper()
+	if err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files = append(files, path)
+		content, err := os.ReadFile(path)
+		for _, form := range []string{"SECRET", base64.StdEncoding.EncodeToString([]byte("SECRET"))} {
+			if strings.Contains(string(content), form) {
+				t.Errorf("%s holds a token", path)
+			}
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	return files
+}
+
 // The keyring of the system is asked by New, and no token is in a file.
 func TestNew_NoTokenInFiles(t *testing.T) {
 	t.Parallel()
@@ -127,19 +136,142 @@ func TestNew_NoTokenInFiles(t *testing.T) {
 	if got, err := store.Load(t.Context(), key()); err != nil || !got.Equal(one(t, strings.Repeat("A", 5000))) {
 		t.Errorf("%v, %v", got, err)
 	}
-	files := 0
-	if err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+	if files := search(t, dir); len(files) != 2 {
+		t.Errorf("files %q, want the lock and the tokens", files)
+	}
+}
+
+// killed ends an update that stores B at the given step after fn, a use of the keyring, as if its
+// process was killed. It reports whether there was such a step, and whether B was written down before.
+func killed(t *testing.T, store *keyringstore.Store, ring *locked, dir string, step int) (killed, recorded bool) {
+	t.Helper()
+	received, steps := false, 0
+	defer func() {
+		ring.onGet = nil
+		killed = recover() != nil
+		back(t, dir)
+	}()
+	ring.onGet = func() {
+		if !received {
+			return
 		}
-		files++
-		content, err := os.ReadFile(path)
-		if strings.Contains(string(content), "SECRET") {
-			t.Errorf("%s holds a token", path)
+		if steps++; steps == step {
+			recorded = aside(t, dir) // else Update removes what a killed process leaves
+			panic("killed")
 		}
-		return err
-	}); err != nil || files != 2 {
-		t.Errorf("%d files, %v; want the lock and the index", files, err)
+	}
+	_, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
+		received = true
+		return one(t, "B"), nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return killed, recorded
+}
+
+// At no step of an update a file holds a token, and what a killed process had received is kept.
+func TestStoreUpdate_Killed(t *testing.T) {
+	t.Parallel()
+	for step := 1; ; step++ {
+		ring, dir := &locked{}, t.TempDir()
+		store := newStore(t, ring, dir)
+		if err := put(t, store, one(t, "A")); err != nil {
+			t.Fatal(err)
+		}
+		killed, recorded := killed(t, store, ring, dir, step)
+		if !killed {
+			if step < 3 {
+				t.Errorf("only %d steps", step)
+			}
+			return
+		}
+		want := one(t, "A")
+		if recorded {
+			want = one(t, "B")
+		}
+		if got, err := store.Load(t.Context(), key()); err != nil || !got.Equal(want) {
+			t.Errorf("killed at step %d: %v, %v; want %v", step, got, err, want)
+		}
+		if err := put(t, store, one(t, "C")); err != nil {
+			t.Error(err)
+		}
+		if files := search(t, dir); len(files) != 2 {
+			t.Errorf("files %q, want the lock and the tokens", files)
+		}
+	}
+}
+
+// What a killed process had received is kept while the keyring cannot be used, or lacks the key for a while.
+func TestStoreUpdate_KilledThenKeyringFails(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{true, false} {
+		ring, dir := &locked{}, t.TempDir()
+		store := newStore(t, ring, dir)
+		if err := put(t, store, one(t, "A")); err != nil && !first {
+			t.Fatal(err)
+		}
+		if _, recorded := killed(t, store, ring, dir, 2); !recorded {
+			t.Fatal("nothing was written down")
+		}
+		items := ring.items
+		if first { // there was no file yet
+			if err := os.Remove(filepath.Join(dir, "c", "x", "tokens.keyring")); err != nil {
+				t.Fatal(err)
+			}
+			ring.fail = errors.New("the keyring is locked")
+		} else {
+			ring.items = nil
+		}
+		if err := put(t, store, one(t, "C")); err == nil {
+			t.Error("no error")
+		}
+		ring.fail, ring.items = nil, items
+		got, err := store.Load(t.Context(), key())
+		if want := one(t, "B"); !first && (err != nil || !got.Equal(want)) {
+			t.Errorf("%v, %v; want %v", got, err, want)
+		}
+		if files := search(t, dir); first && len(files) != 2 {
+			t.Errorf("files %q, want the lock and what was written down", files)
+		}
+	}
+}
+
+// A keyring that cannot be used is found out before the first login too.
+func TestStoreUpdate_KeyringFailsAtFirst(t *testing.T) {
+	t.Parallel()
+	ring := &locked{fail: errors.New("the keyring is locked")}
+	_, err := newStore(t, ring, t.TempDir()).Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
+		t.Error("fn was called although the keyring is locked")
+		return tokens.Set{}, nil
+	})
+	if !errors.Is(err, ring.fail) {
+		t.Errorf("Update: %v", err)
+	}
+}
+
+// aside copies temporary files, and reports whether one has content; back puts the copies in place.
+func aside(t *testing.T, dir string) (content bool) {
+	t.Helper()
+	for _, file := range search(t, dir) {
+		if data, err := os.ReadFile(file); err == nil && strings.HasSuffix(file, ".tmp") {
+			content = content || len(bytes.Trim(data, "\x00")) > 0
+			if err := os.WriteFile(file+".kept", data, 0o600); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	return content
+}
+
+func back(t *testing.T, dir string) {
+	t.Helper()
+	for _, file := range search(t, dir) {
+		if name, kept := strings.CutSuffix(file, ".kept"); kept {
+			if err := os.Rename(file, name); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 
@@ -180,7 +312,7 @@ func TestStoreUpdate_KeyringFails(t *testing.T) {
 		}
 	}
 	if len(ring.items) != 1 {
-		t.Errorf("%d items are in the keyring, want 1", len(ring.items))
+		t.Errorf("%d items are in the keyring, want the key", len(ring.items))
 	}
 	ring.items = nil // removed by the person
 	if _, err := store.Load(t.Context(), key()); !errors.Is(err, tokens.ErrUnreadable) {
@@ -194,72 +326,68 @@ func TestStoreUpdate_KeyringFails(t *testing.T) {
 	}
 }
 
-// An update that is interrupted leaves the state before, and the next one removes its items.
-func TestStoreUpdate_Interrupted(t *testing.T) {
+// A file that is damaged, moved from another place or sealed by another key is not opened and never overwritten.
+func TestStoreLoad_Unreadable(t *testing.T) {
 	t.Parallel()
-	ring := &locked{}
-	store := newStore(t, ring, t.TempDir())
-	if err := put(t, store, one(t, "A")); err != nil {
-		t.Fatal(err)
-	}
-	func() {
-		defer func() { _ = recover() }()
-		sets := 0
-		ring.onSet = func() {
-			if sets++; sets == 4 { // the rehearsal is the first
-				panic("killed")
+	for name, spoil := range map[string]func(ring *locked, path string, content []byte) error{
+		"cut off": func(_ *locked, path string, content []byte) error { return os.WriteFile(path, content[:20], 0o600) },
+		"changed": func(_ *locked, path string, content []byte) error {
+			content[30] ^= 1
+			return os.WriteFile(path, content, 0o600)
+		},
+		"not sealed": func(_ *locked, path string, _ []byte) error {
+			return os.WriteFile(path, []byte(`{"data":{},"format_version":"2.0","globus-sdk.version":"x"}`), 0o600)
+		},
+		"another key": func(ring *locked, _ string, _ []byte) error {
+			for item := range ring.items {
+				ring.items[item] = base64.StdEncoding.EncodeToString(make([]byte, 32))
 			}
-		}
-		_ = put(t, store, one(t, strings.Repeat("B", 5000)))
-		t.Error("the update was not interrupted")
-	}()
-	ring.onSet = nil
-	if got, err := store.Load(t.Context(), key()); err != nil || !got.Equal(one(t, "A")) {
-		t.Errorf("Load: %v, %v", got, err)
-	}
-	if len(ring.items) != 3 {
-		t.Errorf("%d items, want that of the state before and two of the update", len(ring.items))
-	}
-	if err := put(t, store, one(t, "C")); err != nil {
-		t.Fatal(err)
-	}
-	if len(ring.items) != 1 {
-		t.Errorf("%d items are left, want 1", len(ring.items))
-	}
-}
-
-// Load takes no lock: it reads the index again if an update has replaced the items.
-func TestStoreLoad_DuringUpdate(t *testing.T) {
-	t.Parallel()
-	ring := &locked{}
-	store := newStore(t, ring, t.TempDir())
-	if err := put(t, store, one(t, "A")); err != nil {
-		t.Fatal(err)
-	}
-	ring.onGet = func() {
-		ring.onGet = nil
-		if err := put(t, store, one(t, "B")); err != nil {
-			t.Error(err)
-		}
-	}
-	if got, err := store.Load(t.Context(), key()); err != nil || !got.Equal(one(t, "B")) {
-		t.Errorf("Load: %v, %v", got, err)
-	}
-}
-
-func TestStoreLoad_DamagedIndex(t *testing.T) {
-	t.Parallel()
-	for _, content := range []string{`{"items":{`, `{"items":null}`} {
-		dir := t.TempDir()
-		store := newStore(t, &locked{}, dir)
-		if err := put(t, store, one(t, "A")); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "c", "x", "tokens.keyring"), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := store.Load(t.Context(), key()); !errors.Is(err, tokens.ErrUnreadable) {
-			t.Errorf("%s: %v, want ErrUnreadable", content, err)
-		}
+			return nil
+		},
+		"not a key": func(ring *locked, _ string, _ []byte) error {
+			for item := range ring.items {
+				ring.items[item] = "secret"
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ring, dir := &locked{}, t.TempDir()
+			store := newStore(t, ring, dir)
+			if err := put(t, store, one(t, "A")); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "c", "x", "tokens.keyring")
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(ring, path, content); err != nil {
+				t.Fatal(err)
+			}
+			before, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.Load(t.Context(), key()); !errors.Is(err, tokens.ErrUnreadable) {
+				t.Errorf("Load: %v, want ErrUnreadable", err)
+			}
+			if err := put(t, store, one(t, "B")); !errors.Is(err, tokens.ErrUnreadable) {
+				t.Errorf("Update: %v, want ErrUnreadable", err)
+			}
+			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) {
+				t.Errorf("the file was changed (%v)", err)
+			}
+			if name == "not a key" {
+				return // an item that this program did not make is not replaced
+			}
+			if err := store.Delete(t.Context(), key()); err != nil {
+				t.Error(err)
+			}
+			if err := put(t, store, one(t, "C")); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

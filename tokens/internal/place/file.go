@@ -31,7 +31,22 @@ type File struct {
 	LockTimeout time.Duration
 
 	system System
+	sealer Sealer
 }
+
+// Sealer encrypts what a store writes into its files and the temporary files beside them.
+type Sealer interface {
+	// Seal fails if the key of the file at path cannot be had; it creates one that does not exist.
+	Seal(path string, content []byte) ([]byte, error)
+	// Open fails with [tokens.ErrUnreadable] where Seal did not make the content. No sealed content ends in a zero byte.
+	Open(path string, sealed []byte) ([]byte, error)
+}
+
+// plain seals nothing.
+type plain struct{}
+
+func (plain) Seal(_ string, content []byte) ([]byte, error) { return content, nil }
+func (plain) Open(_ string, content []byte) ([]byte, error) { return content, nil }
 
 // System replaces system calls in tests. Nil fields are the real ones.
 type System struct {
@@ -111,7 +126,10 @@ func (f File) Read(most int64) ([]byte, error) {
 		return nil, err
 	}
 	content, _, err := readFile(f.Path, most)
-	return content, err
+	if err != nil || len(content) == 0 {
+		return content, err
+	}
+	return f.sealer.Open(f.Path, content)
 }
 
 // open opens a file for reading. It follows no symlink and does not wait for the
@@ -228,6 +246,10 @@ func (t *Temp) Close() { _ = t.file.Close() }
 
 // write replaces the content. It is not durable yet.
 func (t *Temp) write(content []byte) error {
+	content, err := t.target.sealer.Seal(t.target.Path, content)
+	if err != nil {
+		return err
+	}
 	if _, err := t.file.WriteAt(content, 0); err != nil {
 		return err
 	}

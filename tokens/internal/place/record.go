@@ -66,16 +66,23 @@ func (t *Temp) writeRecord(namespace string, before, after tokens.Set) error {
 	return nil
 }
 
-func readRecord(name string) record {
+func (f File) readRecord(name string) (record, error) {
 	r := record{name: name}
 	content, info, err := readFile(name, maxRecord)
 	if err != nil {
-		return r
+		return r, nil //nolint:nilerr // it is no record, or another process has just removed it
 	}
 	r.info = info
 	// A process killed between writing and truncating leaves the zeros it reserved.
-	r.whole = json.Unmarshal(bytes.TrimRight(content, "\x00"), &r) == nil
-	return r
+	if content = bytes.TrimRight(content, "\x00"); len(content) == 0 {
+		return r, nil
+	}
+	content, err = f.sealer.Open(f.Path, content)
+	if err != nil && !errors.Is(err, tokens.ErrUnreadable) {
+		return r, err
+	}
+	r.whole = err == nil && json.Unmarshal(content, &r) == nil
+	return r, nil
 }
 
 // leftovers returns what other processes left beside the file: records, and
@@ -89,7 +96,11 @@ func (f File) leftovers() ([]record, error) {
 	for _, entry := range entries {
 		rest, ok := strings.CutPrefix(entry.Name(), "."+filepath.Base(f.Path)+".")
 		if ok && strings.Contains(rest, tempSuffix) {
-			found = append(found, readRecord(filepath.Join(f.dir(), entry.Name())))
+			r, err := f.readRecord(filepath.Join(f.dir(), entry.Name()))
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, r)
 		}
 	}
 	return found, nil
@@ -97,7 +108,7 @@ func (f File) leftovers() ([]record, error) {
 
 // pending returns a set with the changes that processes wrote down and did not make.
 func (f File) pending(namespace string, current tokens.Set) tokens.Set {
-	left, _ := f.leftovers() // of a directory that cannot be listed, nothing can be found
+	left, _ := f.leftovers() // what cannot be listed or opened is left to the next update
 	for _, r := range left {
 		if !r.whole || r.Namespace != namespace {
 			continue
@@ -117,7 +128,11 @@ func (s *Store) adopt(ctx context.Context, file File) error {
 		return err
 	}
 	for _, r := range left {
-		if r.whole {
+		if !r.whole { // perhaps because its key is missing: that of the file is then too
+			if _, err := s.read(ctx, file, ""); err != nil {
+				return err
+			}
+		} else {
 			current, err := s.read(ctx, file, r.Namespace)
 			if err != nil {
 				return err

@@ -31,9 +31,6 @@ const (
 // ErrForeign says, beside [tokens.ErrUnreadable], that a file is not a token file.
 var ErrForeign = errors.New("another program's file")
 
-// errNoRecord is why a store without records has none.
-var errNoRecord = errors.New("no token is written to a file")
-
 // Config is that of the public packages.
 type Config struct {
 	AppName     string
@@ -68,8 +65,7 @@ type Kind struct {
 	Package   string // for errors
 	Extension string // of the files
 	Backend   Backend
-	// NoRecords keeps tokens out of files: changes are not written down before they are made.
-	NoRecords bool
+	Sealer    Sealer // nil means that files are not sealed
 	System    System
 }
 
@@ -92,6 +88,7 @@ func New(kind Kind, config Config) (_ *Store, err error) {
 	if config.LockTimeout < 0 {
 		return nil, errors.New("LockTimeout is negative")
 	}
+	s.kind.Sealer = cmp.Or[Sealer](kind.Sealer, plain{})
 	s.lockTimeout = cmp.Or(config.LockTimeout, defaultLockTimeout)
 	return s, nil
 }
@@ -123,7 +120,7 @@ func (s *Store) find(ctx context.Context, key tokens.Key) (file File, namespace 
 
 func (s *Store) at(path string) (File, error) {
 	path, err := resolve(path)
-	return File{Path: path, LockTimeout: s.lockTimeout, system: s.kind.System.withDefaults()}, err
+	return File{Path: path, LockTimeout: s.lockTimeout, system: s.kind.System.withDefaults(), sealer: s.kind.Sealer}, err
 }
 
 // Load returns what is stored under key.
@@ -243,7 +240,10 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 		size += 2 * int(min(info.Size(), maxReserve))
 	}
 	if room, err = file.Temp(size); err == nil {
-		if err = retry(file, func() error { return s.kind.Backend.Rehearse(ctx, file) }); err == nil {
+		if _, err = file.sealer.Seal(file.Path, nil); err == nil {
+			err = retry(file, func() error { return s.kind.Backend.Rehearse(ctx, file) })
+		}
+		if err == nil {
 			return current, room, nil
 		}
 		room.Remove()
@@ -253,10 +253,7 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 
 // commit writes the change down and makes it.
 func (s *Store) commit(ctx context.Context, file File, room *Temp, namespace string, before, after tokens.Set) error {
-	recordErr := errNoRecord
-	if !s.kind.NoRecords {
-		recordErr = room.writeRecord(namespace, before, after)
-	}
+	recordErr := room.writeRecord(namespace, before, after)
 	err := retry(file, func() error { return s.write(ctx, file, namespace, before, after) })
 	switch {
 	case err == nil:
