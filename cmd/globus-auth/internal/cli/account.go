@@ -44,7 +44,7 @@ func (r *runner) appConfig() (config app.Config, err error) {
 		return config, err
 	}
 	if config.ClientSecret != "" {
-		config.Namespace = strings.TrimSuffix(clientNamespace+"/"+r.profile, "/")
+		config.Namespace = itself(r.profile)
 	}
 	if config.Client, err = r.newClient(nil); err != nil {
 		return config, err
@@ -52,6 +52,9 @@ func (r *runner) appConfig() (config app.Config, err error) {
 	config.Store, err = r.openStore(config.Client)
 	return config, err
 }
+
+// itself is the namespace of a client that acts as itself.
+func itself(profile string) string { return strings.TrimSuffix(clientNamespace+"/"+profile, "/") }
 
 // clientSecret reads the secret of the client, which acts as itself if it has one. That of the
 // environment is only for the client of the environment, or else of the configuration file.

@@ -198,7 +198,7 @@ format. The environment replaces its values, and flags replace both.
 		group("id-token", "Verify or decode ID tokens", r.idTokenVerify(), r.idTokenDecode()))
 	add(lookups, r.identities(), group("scopes", "Work with scope strings", r.scopesParse()),
 		group("consents", "Show the consents of an identity", r.consentsTree()))
-	add(programs, r.quickstart(), r.emulator(), r.guard(), r.version())
+	add(programs, r.quickstart(), r.emulator(), r.guard(), r.doctor(), r.version())
 	add(service, r.api())
 	r.addVerbs(root)
 	r.setFormat(root)

@@ -21,8 +21,10 @@ var update = flag.Bool("update", false, "write the golden files")
 
 func TestMain(m *testing.M) {
 	// The person who runs the tests may use these for work.
-	for _, name := range []string{"GLOBUS_SDK_ENVIRONMENT", "GLOBUS_SDK_SERVICE_URL_AUTH", "GLOBUS_SDK_HTTP_TIMEOUT", "GLOBUS_SDK_VERIFY_SSL",
-		"HOME", "XDG_CONFIG_HOME", "AppData"} { // of their configuration file
+	for _, name := range []string{
+		"GLOBUS_SDK_ENVIRONMENT", "GLOBUS_SDK_SERVICE_URL_AUTH", "GLOBUS_SDK_HTTP_TIMEOUT", "GLOBUS_SDK_VERIFY_SSL",
+		"HOME", "XDG_CONFIG_HOME", "AppData",
+	} { // of their configuration file
 		_ = os.Unsetenv(name)
 	}
 	goleak.VerifyTestMain(m)

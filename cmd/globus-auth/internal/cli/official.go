@@ -51,6 +51,13 @@ var others = []string{
 	"streams", "task", "timer", "transfer",
 }
 
+// officialVariables are those of the official client, and their counterparts.
+var officialVariables = [][2]string{
+	{"GLOBUS_PROFILE", "GLOBUS_AUTH_PROFILE"},
+	{"GLOBUS_CLI_CLIENT_ID", clientVariable},
+	{"GLOBUS_CLI_CLIENT_SECRET", secretVariable},
+}
+
 // meant says what to use in place of an invalid command line that the official client accepts. It is
 // empty for any other.
 func meant(root *cobra.Command, args []string) string {

@@ -79,7 +79,7 @@ func (r *runner) readConfig() (path string, values map[string]string, err error)
 	if !named {
 		dir, err := os.UserConfigDir()
 		if err != nil { // there is no home directory
-			return "", nil, nil //nolint:nilerr // as without a file
+			return "", nil, nil
 		}
 		path = filepath.Join(dir, appName, "config.yaml")
 	}
