@@ -72,6 +72,10 @@ func (c *call) wantsPage(mode string) bool {
 // form-encode them first (RFC 6749 section 2.3.1). Both are taken.
 func (e *engine) clientByBasic(c *call) (*client, *credential, error) {
 	id, secret, _ := c.basicCredentials()
+	return e.clientByPair(id, secret)
+}
+
+func (e *engine) clientByPair(id, secret string) (*client, *credential, error) {
 	if found, used := e.clientBySecret(id, secret); found != nil {
 		return found, used, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"reflect"
 	"runtime"
 	"strings"
@@ -152,9 +153,21 @@ func (s *Server) surround(operation string, next http.HandlerFunc) http.Handler 
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
+		parseForm(r, body)
 		normalizeQuery(r)
 		s.respond(c, out, r, body, next)
 	})
+}
+
+// parseForm parses the usual form from the body that is in memory already. What it leaves to
+// ParseForm is read again.
+func parseForm(r *http.Request, body []byte) {
+	if r.Method != http.MethodPost || r.URL.RawQuery != "" || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+		return
+	}
+	if form, err := url.ParseQuery(string(body)); err == nil {
+		r.Form, r.PostForm = form, form
+	}
 }
 
 // logRequest writes a line about a request. It holds no query and no body.

@@ -45,6 +45,11 @@ type requested struct {
 // in unknown; offline reports whether offline_access was among them. The error
 // is a mistake in the grammar.
 func (e *engine) parseScopes(text string) (roots []requested, unknown []string, offline bool, err error) {
+	if known := e.byScope[text]; known != nil { // the usual request, in as few steps as possible
+		root := requested{scope: known}
+		e.addRegistered(&root, []*scope{known})
+		return []requested{root}, nil, false, nil
+	}
 	graph, err := scopes.Parse(text)
 	if err != nil {
 		return nil, nil, false, err

@@ -84,8 +84,8 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 // tokenClient returns the client of a token or revocation request: one with its
 // secret, or a public one that only names itself.
 func (e *engine) tokenClient(c *call, formID string) (*client, *credential, error) {
-	if _, _, given := c.basicCredentials(); given {
-		found, used, err := e.clientByBasic(c)
+	if id, secret, given := c.basicCredentials(); given {
+		found, used, err := e.clientByPair(id, secret)
 		if err == nil && formID != "" && !strings.EqualFold(formID, found.ID) {
 			err = oauthProblem("invalid_request", "client_id names another client than the Authorization header")
 		}
