@@ -19,6 +19,7 @@ type call struct {
 	place    *list.Element // in list
 	batch    *batch
 	refusals int
+	passing  bool // only streams ask for it
 
 	done  chan struct{} // closed when one of the following is set for good
 	found *entry
@@ -41,7 +42,7 @@ const maxChanged = 1000
 // lookup returns the call of a key: one that is done if the key is cached or
 // invalid, or ctx has ended; else one that waits with others of its kind to fill a
 // request.
-func (m *Map) lookup(ctx context.Context, text string) *call {
+func (m *Map) lookup(ctx context.Context, text string, passing bool) *call {
 	if e := m.cached(text); e != nil { // only canonical keys are cached
 		return m.finished(e, nil)
 	}
@@ -61,6 +62,7 @@ func (m *Map) lookup(ctx context.Context, text string) *call {
 	if c == nil {
 		c = m.note(k, &m.held[k.kind])
 	}
+	c.passing = passing && (c.passing || c.ctx == nil)
 	if c.ctx == nil { // new, or only added
 		c.ctx = ctx
 		if c.batch == nil {
@@ -252,7 +254,9 @@ func (m *Map) run(ctx context.Context, b *batch) {
 		latest := m.calls[c.key.text] == nil || m.calls[c.key.text] == c
 		switch {
 		case c.err == nil:
-			m.learn(b, c.key, c.found)
+			if !c.passing || m.admit() {
+				m.learn(b, c.key, c.found)
+			}
 			m.end(c)
 		case m.retried(c):
 			c.err = nil
@@ -274,6 +278,16 @@ func (m *Map) run(ctx context.Context, b *batch) {
 // retried reports whether a failed call is sent again after a pause.
 func (m *Map) retried(c *call) bool {
 	return rateLimited(c.err) && c.waiters > 0 && c.refusals < maxRefusals && time.Until(m.closedUntil) <= maxPause
+}
+
+// admit reports whether what only a stream asked for is cached: as much as the cache holds in the
+// lifetime of an entry. More would evict what it caches itself, before it is used.
+func (m *Map) admit() bool {
+	if now := m.now(); now >= m.admittedUntil {
+		m.admitted, m.admittedUntil = 0, m.after(m.config.TTL)
+	}
+	m.admitted++
+	return m.admitted <= m.config.CacheSize
 }
 
 // learn caches what a batch returned for a key, unless something newer or better is

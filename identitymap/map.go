@@ -38,6 +38,9 @@ type Map struct {
 	closedUntil time.Time           // nothing is sent before
 	refusal     error               // the 429 that closed it
 	alarm       *time.Timer         // runs while calls wait for closedUntil
+
+	admitted      int   // results of streams since the last TTL began
+	admittedUntil int64 // when it ends
 }
 
 // Result is the response for one key: an identity, or an error.
@@ -66,7 +69,7 @@ func (m *Map) Get(ctx context.Context, key string) (who gen.Identity, err error)
 	if e := m.cached(key); e != nil && !e.missing {
 		return e.identity, nil // the usual case, in as few steps as possible
 	}
-	c := m.lookup(ctx, key)
+	c := m.lookup(ctx, key, false)
 	m.hurry([]*call{c}) //nolint:contextcheck // a request carries the values of the context of the oldest call
 	r, _ := m.wait(ctx, key, c)
 	return r.Identity, r.Err

@@ -15,6 +15,9 @@ import (
 // the keys end, and results are yielded when the next key is read, so a slow
 // sequence delays both.
 //
+// Of what only streams ask for, no more is cached within [Config.TTL] than the cache holds: more would
+// evict each other before they are asked for again.
+//
 // When ctx ends, the keys that were read and have no response are yielded with
 // its error, and the sequence ends. Leaving the loop cancels the requests that
 // no other caller waits for, and waits until they have ended.
@@ -24,7 +27,7 @@ func (m *Map) All(ctx context.Context, keys iter.Seq[string]) iter.Seq2[string, 
 		defer s.leave()
 		most := 2 * m.config.BatchSize * m.config.Concurrency
 		for key := range keys {
-			s.keys, s.calls = append(s.keys, key), append(s.calls, m.lookup(ctx, key))
+			s.keys, s.calls = append(s.keys, key), append(s.calls, m.lookup(ctx, key, true))
 			if !s.drain(most) { //nolint:contextcheck // a request carries the values of the context of the oldest call
 				return
 			}

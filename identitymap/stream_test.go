@@ -64,6 +64,48 @@ func TestMapAll_MixedKeys(t *testing.T) {
 	}
 }
 
+// A stream of more people than the cache holds caches the first of them, and others again after a TTL.
+func TestMapAll_MoreThanTheCacheHolds(t *testing.T) {
+	t.Parallel()
+	const people, cached = 1000, 10
+	s := newService(crowd(people)...)
+	now := time.Now()
+	m := s.newMap(t, identitymap.Config{CacheSize: cached, Concurrency: 1, Now: func() time.Time { return now }})
+	stream := func(from, to int) {
+		t.Helper()
+		for key, r := range m.All(t.Context(), slices.Values(names(to)[from:])) {
+			if r.Err != nil {
+				t.Fatalf("%q: %v", key, r.Err)
+			}
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	known := func(from, to int) (count int) {
+		for _, name := range names(to)[from:] {
+			if _, err := m.Get(ended, name); err == nil {
+				count++
+			}
+		}
+		return count
+	}
+	stream(0, people)
+	if got := known(0, people); got != cached {
+		t.Errorf("%d people are cached, want %d", got, cached)
+	}
+	now = now.Add(time.Hour)
+	stream(people-cached, people)
+	if got := known(people-cached, people); got == 0 {
+		t.Error("a stream after a TTL caches nothing")
+	}
+	if who, err := m.Get(t.Context(), name(500)); err != nil || who.ID != id(500) {
+		t.Errorf("%+v, %v", who, err)
+	}
+	if got := known(500, 501); got != 1 {
+		t.Error("what Get asked for is not cached")
+	}
+}
+
 // TestMapAll_YieldsAsResponsesCome reads keys that come one a second.
 func TestMapAll_YieldsAsResponsesCome(t *testing.T) {
 	t.Parallel()
