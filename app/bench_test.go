@@ -7,13 +7,13 @@ import (
 
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/authtest"
+	"github.com/globusauth/globusauth/internal/turns"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// BenchmarkToken gets a good token out of memory: from the app, from the
-// tokens.Refreshing below it, and, as a peer, from x/oauth2's ReuseTokenSource,
-// which checks neither scopes nor store.
+// BenchmarkToken gets a valid token out of memory: from an app, and from the tokens.Refreshing below it, compared with
+// ReuseTokenSource of x/oauth2, which checks neither scopes nor store.
 func BenchmarkToken(b *testing.B) {
 	w := newWorld(b, authtest.Config{})
 	user := w.user(b, func(c *app.Config) { c.Client = realClock(b, w) })
@@ -27,30 +27,23 @@ func BenchmarkToken(b *testing.B) {
 		b.Fatal(err)
 	}
 	reuse := oauth2.ReuseTokenSource(&oauth2.Token{AccessToken: first.AccessToken, Expiry: first.Expiry}, nil)
-	b.Run("app", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := source.Token(ctx); err != nil {
-				b.Fatal(err)
+	const often = 1000
+	get := func(token func() error) func() {
+		return func() {
+			for range often {
+				if err := token(); err != nil {
+					b.Fatal(err)
+				}
 			}
 		}
-	})
-	b.Run("refreshing", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := refreshing.Token(ctx); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("x/oauth2", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := reuse.Token(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+	}
+	turns.CPU(b,
+		turns.Case{Name: "x/oauth2", Ops: often, Run: get(func() error { _, err := reuse.Token(); return err })},
+		turns.Case{Name: "app", Ops: often, Run: get(func() error { _, err := source.Token(ctx); return err }), Limit: 1.5},
+		turns.Case{Name: "tokens.Refreshing", Ops: often, Run: get(func() error { _, err := refreshing.Token(ctx); return err })},
+	)
+	turns.Max(b, "app-cpu-ns", 150)
+	turns.Max(b, "app-allocs", 0)
 }
 
 // A token out of memory allocates nothing.

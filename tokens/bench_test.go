@@ -8,12 +8,12 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/globusauth/globusauth/internal/turns"
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// BenchmarkValidToken is the price of a token that is still good, under 64
-// goroutines. The floor reads the clock and an atomic pointer; the peer is
-// oauth2.ReuseTokenSource, which takes a lock.
+// BenchmarkValidToken gets a valid token with 64 goroutines. The floor reads the clock and an atomic pointer; the peer is
+// ReuseTokenSource of x/oauth2, which takes a lock.
 func BenchmarkValidToken(b *testing.B) {
 	store := tokens.NewMemory()
 	end := time.Now().Add(48 * time.Hour)
@@ -34,36 +34,32 @@ func BenchmarkValidToken(b *testing.B) {
 	peer := oauth2.ReuseTokenSource(&oauth2.Token{AccessToken: "A", Expiry: end}, nil)
 	ctx := b.Context()
 
-	parallel := func(b *testing.B, step func() bool) {
-		b.Helper()
-		b.ReportAllocs()
-		b.SetParallelism(32) // times GOMAXPROCS
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
+	const often = 1000
+	get := func(step func() bool) func() {
+		return func() {
+			for range often {
 				if !step() {
 					b.Error("no token")
 				}
 			}
-		})
+		}
 	}
-	b.Run("floor", func(b *testing.B) {
-		parallel(b, func() bool {
+	turns.Parallel(b, 64,
+		turns.Case{Name: "floor", Ops: often, Run: get(func() bool {
 			held := *floor.Load()
 			return time.Now().Before(held.Expiry)
-		})
-	})
-	b.Run("Refreshing", func(b *testing.B) {
-		parallel(b, func() bool {
+		})},
+		turns.Case{Name: "tokens.Refreshing", Ops: often, Limit: 2, Run: get(func() bool {
 			held, err := source.Token(ctx)
 			return err == nil && held.AccessToken == "A"
-		})
-	})
-	b.Run("x-oauth2", func(b *testing.B) {
-		parallel(b, func() bool {
+		})},
+		turns.Case{Name: "x/oauth2", Ops: often, Run: get(func() bool {
 			held, err := peer.Token()
 			return err == nil && held.AccessToken == "A"
-		})
-	})
+		})},
+	)
+	turns.Max(b, "tokens.Refreshing-ns", 100)
+	turns.Max(b, "tokens.Refreshing-allocs", 0)
 }
 
 func TestRefreshingToken_DoesNotAllocate(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,22 +124,4 @@ func Refused(t *testing.T, store tokens.Store, want, secret string) {
 		}
 	}
 	t.Log(updateErr)
-}
-
-// Turns measures a store in turns with bare statements, and reports the medians and their ratio.
-func Turns(b *testing.B, floor, store func()) {
-	b.Helper()
-	var floors, stores []float64
-	for b.Loop() {
-		begin := time.Now()
-		floor()
-		middle := time.Now()
-		store()
-		floors, stores = append(floors, float64(middle.Sub(begin))), append(stores, float64(time.Since(middle)))
-	}
-	median := func(times []float64) float64 { slices.Sort(times); return times[len(times)/2] }
-	b.ReportMetric(median(floors)/1000, "floor-µs")
-	b.ReportMetric(median(stores)/1000, "store-µs")
-	b.ReportMetric(median(stores)/median(floors), "x")
-	b.ReportMetric(0, "ns/op")
 }

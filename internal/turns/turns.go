@@ -1,0 +1,181 @@
+// Package turns is for benchmarks that compare: a floor, the subject and its peers
+// run in turns, so that all of them meet the same load, and the results are one line
+// of go test's output.
+//
+// The units of that line, with NAME for a case:
+//
+//	NAME-cpu-ns or NAME-ns   processor or wall time of one operation
+//	NAME-allocs, NAME-B      allocations of one operation, of the whole process
+//	NAME-x                   the time as a multiple of the first case's
+//	max:UNIT                 the limit of another unit of the line
+//
+// tools/bench reads them.
+package turns
+
+import (
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Case is a function to measure.
+type Case struct {
+	Name string // the first case of a benchmark is the floor
+	Run  func()
+	// Ops is the number of operations in one Run. Zero is one.
+	Ops int
+	// Limit is the maximum multiple of the floor's time. Zero is none.
+	Limit float64
+	// Clock replaces the clock, for work that another process does. Its allocations are not counted.
+	Clock func() time.Duration
+}
+
+// CPU compares the processor time of cases: that of the process, and of the child
+// processes it has waited for. Where the system has no such clock, it is wall time.
+func CPU(b *testing.B, cases ...Case) {
+	b.Helper()
+	compare(b, "-cpu-ns", ProcessTime, 1, cases)
+}
+
+// Wall compares the wall time of cases, for what waits.
+func Wall(b *testing.B, cases ...Case) {
+	b.Helper()
+	compare(b, "-ns", wallTime, 1, cases)
+}
+
+// Parallel compares the wall time for an operation when many goroutines run each case.
+func Parallel(b *testing.B, goroutines int, cases ...Case) {
+	b.Helper()
+	compare(b, "-ns", wallTime, goroutines, cases)
+}
+
+// Report reports a value with its maximum.
+func Report(b *testing.B, value float64, unit string, limit float64) {
+	b.Helper()
+	b.ReportMetric(value, unit)
+	b.ReportMetric(limit, "max:"+unit)
+}
+
+// turn is how long a turn takes at least: long enough to contain the garbage collection
+// that it causes, which is not started anew in another process. Short tests only count.
+func (c Case) turn() time.Duration {
+	switch {
+	case testing.Short():
+		return time.Millisecond
+	case c.Clock != nil:
+		return 100 * time.Millisecond
+	default:
+		return 10 * time.Millisecond
+	}
+}
+
+var start = time.Now()
+
+func wallTime() time.Duration { return time.Since(start) }
+
+// sample holds the figures of one case, one for each round.
+type sample struct{ times, allocs, bytes, ratios []float64 }
+
+func compare(b *testing.B, unit string, clock func() time.Duration, goroutines int, cases []Case) {
+	b.Helper()
+	for i := range cases {
+		cases[i].Ops = max(cases[i].Ops, 1)
+	}
+	runs := make([]int, len(cases))
+	for i, c := range cases {
+		runs[i] = calibrate(c, goroutines)
+	}
+	samples := make([]sample, len(cases))
+	for b.Loop() {
+		for i, c := range cases {
+			s := &samples[i]
+			s.measure(c, clock, runs[i], goroutines)
+			s.ratios = append(s.ratios, s.times[len(s.times)-1]/samples[0].times[len(s.times)-1])
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	for i, c := range cases {
+		s := &samples[i]
+		b.ReportMetric(median(s.times), c.Name+unit)
+		if c.Clock == nil { // other goroutines can only add to it
+			b.ReportMetric(slices.Min(s.allocs), c.Name+"-allocs")
+			b.ReportMetric(slices.Min(s.bytes), c.Name+"-B")
+		}
+		switch {
+		case i > 0 && c.Limit > 0:
+			Report(b, median(s.ratios), c.Name+"-x", c.Limit)
+		case i > 0:
+			b.ReportMetric(median(s.ratios), c.Name+"-x")
+		}
+	}
+}
+
+// calibrate returns how many runs fill a turn.
+func calibrate(c Case, goroutines int) int {
+	begin := wallTime()
+	c.Run()
+	if wallTime()-begin > c.turn() {
+		return goroutines
+	}
+	for runs := goroutines; ; runs *= 2 {
+		begin := wallTime()
+		repeat(c.Run, runs, goroutines)
+		if took := wallTime() - begin; took >= c.turn()/2 {
+			more := max(1, int(float64(c.turn())/float64(took)*float64(runs/goroutines)))
+			return more * goroutines
+		}
+	}
+}
+
+// measure is one turn. It starts without garbage of the turn before.
+func (s *sample) measure(c Case, clock func() time.Duration, runs, goroutines int) {
+	runtime.GC()
+	if runs > 2*goroutines { // refill the pools that the collection emptied
+		c.Run()
+	}
+	if c.Clock != nil {
+		clock = c.Clock
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	begin := clock()
+	repeat(c.Run, runs, goroutines)
+	took := clock() - begin
+	runtime.ReadMemStats(&after)
+	ops := float64(runs * c.Ops)
+	s.times = append(s.times, float64(took)/ops)
+	s.allocs = append(s.allocs, math.Floor(float64(after.Mallocs-before.Mallocs)/ops))
+	s.bytes = append(s.bytes, math.Floor(float64(after.TotalAlloc-before.TotalAlloc)/ops))
+}
+
+func repeat(run func(), runs, goroutines int) {
+	if goroutines == 1 {
+		for range runs {
+			run()
+		}
+		return
+	}
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for range runs / goroutines {
+				run()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// Max sets the maximum of a unit that a comparison reported.
+func Max(b *testing.B, unit string, limit float64) {
+	b.Helper()
+	b.ReportMetric(limit, "max:"+unit)
+}
