@@ -120,7 +120,7 @@ func (r *runner) newApp(config app.Config) (*app.App, error) {
 	}
 	a, err := open(config)
 	if err != nil {
-		return nil, &problem{err: err, usage: true}
+		return nil, &problem{err: err, code: ExitUsage}
 	}
 	r.apps = append(r.apps, a)
 	return a, nil
@@ -169,7 +169,7 @@ func (r *runner) errNotLoggedIn(config app.Config) error {
 	if r.getenv(tokenVariable) != "" {
 		which += " (" + tokenVariable + " is a token, not a stored login)"
 	}
-	return failf("no login is stored%s: run %q first", which, "globus-auth login --client-id ID")
+	return &problem{words: fmt.Sprintf("no login is stored%s: run %q first", which, "globus-auth login --client-id ID"), code: ExitNotLoggedIn}
 }
 
 // client returns a client with the access token of the environment, or of the stored login, which
@@ -204,7 +204,10 @@ func (a *account) needs(needed []string) error {
 	}
 	for _, scope := range needed {
 		if _, err := a.set.ByScopes(scopes.Scope(scope)); err != nil {
-			return failf("the login lacks the scope %s: run %q", scope, "globus-auth login --client-id "+a.config.ClientID+" --scopes "+scope)
+			return &problem{
+				words: fmt.Sprintf("the login lacks the scope %s: run %q", scope, "globus-auth login --client-id "+a.config.ClientID+" --scopes "+scope),
+				code:  ExitAuthorization,
+			}
 		}
 	}
 	return nil

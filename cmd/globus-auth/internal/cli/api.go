@@ -46,7 +46,8 @@ Fields become the query of a GET, and otherwise a JSON object. With --paginate,
 a GET is repeated as long as the response has a marker of the next page; each
 page is printed by itself.`,
 		Example: `  globus-auth api GET /v2/api/projects --jq '.projects[].id'
-  globus-auth api GET /v2/api/identities -f usernames=alice@example.edu
+  globus-auth api GET /v2/api/identities \
+    -f usernames=alice@example.edu
   globus-auth api POST /v2/api/projects --input project.json
   globus-auth api GET --paginate --jq '.DATA[].task_id' \
     https://transfer.api.globus.org/v0.10/task_list`,
@@ -56,6 +57,7 @@ page is printed by itself.`,
 			return run.run(cmd.Context(), strings.ToUpper(args[0]), args[1])
 		},
 	}
+	r.usesLogin(command)
 	flags := command.Flags()
 	flags.StringArrayVarP(&run.fields, "field", "f", nil, "field of the request as `key=value`")
 	flags.StringVar(&run.input, "input", "", "`file` with the body, or \"-\" for standard input; fields then go into the query")

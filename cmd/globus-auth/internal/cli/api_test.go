@@ -81,7 +81,7 @@ func TestAPI_OtherHosts(t *testing.T) {
 	}
 	// For those the token of the environment is not meant.
 	for _, args := range [][]string{{"https://transfer.api.globus.org/v0.10/task_list"}, {other.URL + "/x", "--resource-server", "auth.globus.org"}} {
-		if r := call(t, nil, append([]string{"GET"}, args...)...); r.code != cli.ExitFailed || !strings.Contains(r.errs, "no login is stored") || asked != "" {
+		if r := call(t, nil, append([]string{"GET"}, args...)...); r.code != cli.ExitNotLoggedIn || !strings.Contains(r.errs, "no login is stored") || asked != "" {
 			t.Errorf("%s: %+v, the other host got %q", args, r, asked)
 		}
 	}

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,20 +13,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/internal/origin"
-)
-
-// Exit codes of the command.
-const (
-	ExitOK     = 0
-	ExitFailed = 1 // the command failed, at least in part
-	ExitUsage  = 2 // the command line is invalid
-
-	ExitInterrupted = 130 // by Ctrl-C or another signal, as in shells
 )
 
 // Streams are where the command reads and writes. Err is written by several goroutines.
@@ -54,30 +45,29 @@ func (r *runner) run(ctx context.Context, args []string) int {
 	root.SetErr(r.Err)
 	command, err := root.ExecuteContextC(ctx)
 	r.close(ctx)
-	if err != nil && !r.started {
-		hint := meant(root, args)
-		if hint == "" {
-			hint = fmt.Sprintf("see %q", command.CommandPath()+" --help")
-		}
-		err = usagef("%w; %s", err, hint)
-	}
-	problem, _ := errors.AsType[*problem](err)
-	switch {
-	case err == nil:
+	if err == nil {
 		return ExitOK
-	case errors.Is(err, errReported):
-	case ctx.Err() != nil && problem == nil:
+	}
+	code := exitCode(ctx, err)
+	if !r.started {
+		code = ExitUsage
+	}
+	switch words := r.text(err); {
+	case code == ExitInterrupted && !isProblem(err):
+		if isTerminal(r.Err) { // which shows ^C
+			_, _ = fmt.Fprintln(r.Err)
+		}
 		r.tell("interrupted")
+	case words == "": // it is printed already
+	case !r.started && meant(root, args) != "":
+		words, _, _ = strings.Cut(words, "; did you mean")
+		r.tell("%s; %s", words, meant(root, args))
+	case !r.started && !strings.HasSuffix(words, "?"):
+		r.tell("%s; see %q", words, command.CommandPath()+" --help")
 	default:
-		r.tell("%s", r.text(err))
+		r.tell("%s", words)
 	}
-	switch {
-	case ctx.Err() != nil:
-		return ExitInterrupted
-	case problem != nil && problem.usage:
-		return ExitUsage
-	}
-	return ExitFailed
+	return code
 }
 
 // runner is what every verb shares.
@@ -85,6 +75,7 @@ type runner struct {
 	Streams
 	getenv  func(string) string
 	started bool // the command line is valid
+	shared  *pflag.FlagSet
 
 	// Flags of every verb.
 	baseURL, clientID, secretFile, profile, store, storeDir string
@@ -103,7 +94,7 @@ type runner struct {
 
 // tell prints a line on standard error.
 func (r *runner) tell(format string, args ...any) {
-	_, _ = fmt.Fprintf(r.Err, "globus-auth: "+format+"\n", args...)
+	_, _ = fmt.Fprintf(r.Err, "%s "+format+"\n", append([]any{r.paint(r.Err, "1;31", "globus-auth:")}, args...)...)
 }
 
 // close waits for what was sent.
@@ -122,68 +113,55 @@ func (r *runner) close(ctx context.Context) {
 }
 
 func (r *runner) root() *cobra.Command {
-	root := &cobra.Command{
-		Use:   "globus-auth",
-		Short: "Log in to Globus Auth, administer it, and test against an emulator of it",
-		Long: `globus-auth logs people in to Globus Auth, prints tokens, looks up identities,
+	root := group("globus-auth", "Log in to Globus Auth, administer it, and test against an emulator of it")
+	root.Long = `globus-auth logs people in to Globus Auth, prints tokens, looks up identities,
 scopes and consents, manages projects with their clients and policies, and runs
 a test double (emulator) of the service.
 
 Start with "globus-auth quickstart": it shows a whole login, without a network.
 
-Environment:
-  GLOBUS_AUTH_ACCESS_TOKEN        access token for auth.globus.org, used instead
-                                  of a stored login
-  GLOBUS_AUTH_CLIENT_ID           --client-id
-  GLOBUS_AUTH_CLIENT_SECRET       secret of that client, which acts as itself
-  GLOBUS_AUTH_CLIENT_SECRET_FILE  --client-secret-file, for that client
-  GLOBUS_AUTH_CONFIG              configuration file, see below
-  GLOBUS_AUTH_FORMAT              --format
-  GLOBUS_AUTH_PROFILE             --profile
-  GLOBUS_AUTH_STORE               --store
-  GLOBUS_AUTH_STORE_DIR           --store-dir
-  GLOBUS_SDK_ENVIRONMENT          Globus environment (default production)
-  GLOBUS_SDK_SERVICE_URL_AUTH     --base-url
-  GLOBUS_SDK_HTTP_TIMEOUT         seconds for one request; -1 for no limit
-                                  (default 60)
-  GLOBUS_SDK_VERIFY_SSL           on, off, or a file of CA certificates
-
 The configuration file is globus-auth/config.yaml in the user's directory for
 such files, such as ~/.config. It may have client_id, environment, store and
 format. The environment replaces its values, and flags replace both.
-"globus-auth doctor" shows where each value comes from.`,
-		Version:           globusauth.Version(),
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRun:  func(*cobra.Command, []string) { r.started = true },
+"globus-auth doctor" shows where each value comes from.`
+	version := root.Flags().BoolP("version", "v", false, "show the version")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *version {
+			_, err := fmt.Fprintln(r.Out, appName, "version", globusauth.Version())
+			return err
+		}
+		return cmd.Help()
 	}
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentPreRun = func(*cobra.Command, []string) { r.started = true }
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(r.help)
 	root.SetHelpCommand(&cobra.Command{
 		Use: "help [COMMAND]", Short: "Show the help of a command",
 		RunE: func(_ *cobra.Command, args []string) error {
 			command, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 {
-				return usagef("unknown command %q; see %q", strings.Join(args, " "), "globus-auth help")
+			if err == nil {
+				err = commandOnly(command, rest)
+			}
+			if err != nil {
+				r.started = false
+				return err
 			}
 			return command.Help()
 		},
 	})
-	flags := root.PersistentFlags()
-	flags.StringVar(&r.clientID, "client-id", "", "`ID` of the client (default the only one that is logged in)")
-	flags.StringVar(&r.profile, "profile", "", "`name` of one of several logins of the client")
-	flags.StringVar(&r.store, "store", "", "token store: file, sqlite, keyring, or the `path` of a file (default file)")
-	flags.StringVar(&r.storeDir, "store-dir", "", "`directory` of the token files (default ~/.globus/app)")
-	r.loadSettings() // a flag replaces them
-	flags.StringVar(&r.secretFile, "client-secret-file", "", "`file` with the secret of the client, which then acts as itself")
-	flags.StringVar(&r.baseURL, "base-url", "", "`URL` of the service, such as an emulator (default the environment's)")
-	flags.BoolVar(&r.verbose, "verbose", false, "show the whole chain of an error")
+	root.PersistentFlags().BoolP("help", "h", false, "show this help")
+	root.PersistentFlags().BoolVar(&r.verbose, "verbose", false, "show the whole chain of an error")
+	r.shared = r.sharedFlags()
+	r.loadSettings()  // a flag replaces them
+	r.usesLogin(root) // flags may stand before the verb
 	root.AddGroup(
-		&cobra.Group{ID: logins, Title: "Logins and tokens:"},
-		&cobra.Group{ID: lookups, Title: "Identities, scopes and consents:"},
-		&cobra.Group{ID: administration, Title: "Projects and what is in them:"},
-		&cobra.Group{ID: service, Title: "Operations of the service:"},
-		&cobra.Group{ID: programs, Title: "Programs:"},
+		&cobra.Group{ID: logins, Title: "Logins and tokens"},
+		&cobra.Group{ID: lookups, Title: "Identities, scopes and consents"},
+		&cobra.Group{ID: administration, Title: "Projects and what is in them"},
+		&cobra.Group{ID: service, Title: "Operations of the service"},
+		&cobra.Group{ID: programs, Title: "Programs"},
 	)
 	add := func(groupID string, commands ...*cobra.Command) {
 		for _, command := range commands {
@@ -210,21 +188,9 @@ const logins, lookups, administration, service, programs = "logins", "lookups", 
 
 // group is a command that has nothing but subcommands.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
-	command := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	command := &cobra.Command{Use: use, Short: short, Args: commandOnly, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	command.AddCommand(commands...)
 	return command
-}
-
-// exactArgs requires the arguments that the usage line names.
-func exactArgs(cmd *cobra.Command, args []string) error {
-	names := strings.Fields(cmd.Use)[1:]
-	switch {
-	case len(args) > len(names):
-		return fmt.Errorf("unexpected argument %q", args[len(names)])
-	case len(args) < len(names):
-		return fmt.Errorf("missing argument %s", names[len(args)])
-	}
-	return nil
 }
 
 // newClient makes a client of what flags and environment say.
@@ -238,7 +204,7 @@ func (r *runner) newLoggingClient(credentials *globusauth.Credentials, log slog.
 	}
 	config, err := globusauth.FromEnvironment()
 	if err != nil {
-		return nil, &problem{err: err, usage: true}
+		return nil, &problem{err: err, code: ExitUsage}
 	}
 	if config.Environment == "" {
 		config.Environment = r.environment
@@ -259,7 +225,7 @@ func (r *runner) newLoggingClient(credentials *globusauth.Credentials, log slog.
 		if config.BaseURL == "" {
 			words = r.setting("environment").From
 		}
-		return nil, &problem{words: words, err: err, usage: true}
+		return nil, &problem{words: words, err: err, code: ExitUsage}
 	}
 	return client, nil
 }

@@ -27,7 +27,8 @@ unless it is "approved", its status.
 
 Without --all, only consents for the client of the token are shown.`,
 		Example: `  globus-auth consents tree alice@example.edu
-  globus-auth consents tree --all 46bd0f56-e24f-11e5-a510-131bef46955c`,
+  globus-auth consents tree --all \
+    46bd0f56-e24f-11e5-a510-131bef46955c`,
 		Args: exactArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := r.client(cmd.Context())
@@ -53,6 +54,7 @@ Without --all, only consents for the client of the token are shown.`,
 			return nil
 		},
 	}
+	r.usesLogin(command)
 	command.Flags().BoolVar(&all, "all", false, "show the consents for all clients; requires the scope view_consents")
 	return command
 }

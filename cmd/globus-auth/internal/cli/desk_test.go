@@ -92,11 +92,19 @@ func (d *desk) runWith(ctx context.Context, args ...string) result {
 	if d.in != nil {
 		in = d.in
 	}
-	code := cli.Run(ctx, append([]string{"--base-url", d.server.BaseURL()}, args...),
+	code := cli.Run(ctx, d.withAddress(args),
 		cli.Streams{In: in, Out: outWriter, Err: &errs}, func(name string) string { return d.env[name] })
 	_, _ = outWriter.Close(), inReader.Close()
 	<-read
 	return result{code, out.String(), errs.String()}
+}
+
+// withAddress adds the address of the service to a command line that takes it.
+func (d *desk) withAddress(args []string) []string {
+	if args[0] == "help" || args[0] == "scopes" {
+		return args
+	}
+	return append([]string{"--base-url", d.server.BaseURL()}, args...)
 }
 
 // follow opens the link as a signed-in person's browser and returns what is typed.

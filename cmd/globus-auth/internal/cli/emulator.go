@@ -39,7 +39,7 @@ Set GLOBUS_SDK_SERVICE_URL_AUTH to the address to use it with the official SDKs.
 it signs in any user without a password.`,
 		Example: `  globus-auth emulator --listen 127.0.0.1:8765
   globus-auth emulator --seed world.yaml --save state.yaml`,
-		Args: cobra.NoArgs,
+		Args: exactArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.runEmulator(cmd.Context(), o) },
 	}
 	flags := command.Flags()
@@ -50,7 +50,7 @@ it signs in any user without a password.`,
 	flags.StringVar(&o.save, "save", "", "state file, loaded if it exists; written at most once a second and at the end")
 	o.format = choiceFlag(command, "format", "json", "output format", "json", "text")
 	o.log = choiceFlag(command, "log", "text", "format of the request log on standard error", "text", "json", "none")
-	o.login = choiceFlag(command, "login", "", "when to show the login page: auto (never) or page (always) (default browsers only)", "auto", "page")
+	o.login = choiceFlag(command, "login", "", "when to show the login page, never or always (default in browsers only)", "auto", "page")
 	flags.BoolVar(&o.config.Deterministic, "deterministic", false, "use the same IDs and tokens in every run")
 	flags.BoolVar(&o.config.KeyIDs, "key-ids", false, "give signing keys and ID tokens a key ID, unlike Globus Auth")
 	flags.DurationVar(&o.config.AccessTokenLifetime, "access-token-lifetime", 0, "lifetime of access tokens (default 48h)")
@@ -154,7 +154,7 @@ func (r *runner) announce(ready authtest.Ready, format *choice) error {
 		rows.row("user", user.Username+" ("+user.IdentityID+")")
 	}
 	_, _ = fmt.Fprint(r.Out, "A test double of Globus Auth is ready.\n\n")
-	if err := rows.print(r.Out); err != nil {
+	if err := r.printTable(rows); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(r.Out, "\nexport GLOBUS_SDK_SERVICE_URL_AUTH=%s\n", ready.BaseURL)

@@ -1,27 +1,91 @@
 package cli
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/identitymap"
 	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// errReported ends a command whose errors are printed already.
-var errReported = errors.New("reported")
+// Exit codes of the command.
+const (
+	ExitOK            = 0
+	ExitFailed        = 1
+	ExitUsage         = 2
+	ExitNotFound      = 3
+	ExitNotLoggedIn   = 4
+	ExitAuthorization = 5
+	ExitUnavailable   = 6
+	ExitInterrupted   = 130 // as in shells
+)
 
-// problem is an error in the words of the command. The words, the error, or both are set.
+// exitCodes are the exit codes and their meanings.
+func exitCodes() [][2]string {
+	return [][2]string{
+		{"0", "success"},
+		{"1", "failure of another kind"},
+		{"2", "invalid command line, environment or configuration"},
+		{"3", "not found"},
+		{"4", "not logged in, or the credentials are no longer valid: run login"},
+		{"5", "the login is not sufficient: a scope, consent or session is missing"},
+		{"6", "the service is down, overloaded or cannot be reached: try again later"},
+		{"130", "interrupted by Ctrl-C or another signal"},
+	}
+}
+
+// exitCode is the exit code of an error.
+func exitCode(ctx context.Context, err error) int {
+	is := func(targets ...error) bool {
+		return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+	}
+	own, isOwn := errors.AsType[*problem](err)
+	switch {
+	case ctx.Err() != nil:
+		return ExitInterrupted
+	case isOwn && own.code != 0:
+		return own.code
+	case is(app.ErrIdentityMismatch):
+		return ExitFailed
+	case is(app.ErrUnmetScopes, apierror.ErrAuthorizationRequired, apierror.ErrConsentRequired):
+		return ExitAuthorization
+	case is(tokens.ErrLoginRequired, globusauth.ErrNoCredentials, apierror.ErrLoginRequired, apierror.ErrInvalidGrant,
+		apierror.ErrInvalidClient, apierror.ErrUnauthorized):
+		return ExitNotLoggedIn
+	case is(apierror.ErrNotFound, identitymap.ErrNotFound):
+		return ExitNotFound
+	case is(apierror.ErrServer, apierror.ErrRateLimited), noResponse(err):
+		return ExitUnavailable
+	}
+	return ExitFailed
+}
+
+// noResponse reports whether a request had no response.
+func noResponse(err error) bool {
+	connection, ok := errors.AsType[*net.OpError](err)
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok && connection.Op != "listen" || certificate || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// problem is an error in the words of the command. The words, the error, or both are set; neither if
+// what is wrong is printed already.
 type problem struct {
 	words string
 	err   error
-	usage bool // the command line or the environment is invalid
+	code  int // 0: that of err
 }
 
 func (p *problem) Error() string {
@@ -33,8 +97,13 @@ func (p *problem) Error() string {
 
 func (p *problem) Unwrap() error { return p.err }
 
+func isProblem(err error) bool {
+	_, ok := errors.AsType[*problem](err)
+	return ok
+}
+
 func usagef(format string, args ...any) error {
-	return &problem{words: fmt.Errorf(format, args...).Error(), usage: true}
+	return &problem{words: fmt.Sprintf(format, args...), code: ExitUsage}
 }
 
 func failf(format string, args ...any) error {
@@ -57,6 +126,10 @@ func (r *runner) text(err error) string {
 	switch {
 	case errors.Is(err, app.ErrIdentityMismatch):
 		text = from(app.ErrIdentityMismatch, err) + `: run "globus-auth logout" first, or choose another --profile`
+	case refused && remedy(refusal.Authorization) != "":
+		text = fmt.Sprintf("%s: run %q", said(refusal), remedy(refusal.Authorization))
+	case errors.Is(err, tokens.ErrLoginRequired) && refused:
+		text = fmt.Sprintf("%v: %s: run %q", tokens.ErrLoginRequired, said(refusal), "globus-auth login --client-id ID")
 	case errors.Is(err, tokens.ErrLoginRequired):
 		text = from(tokens.ErrLoginRequired, err) + `: run "globus-auth login --client-id ID"`
 	case errors.Is(err, tokens.ErrUnreadable):
@@ -69,6 +142,39 @@ func (r *runner) text(err error) string {
 		text = cause(err)
 	}
 	return strings.ReplaceAll(text, "Config.BaseURL", r.addressName())
+}
+
+// said is what the service said, without the advice of the library.
+func said(refusal *apierror.Error) string {
+	plain := *refusal
+	plain.Operation, plain.Authorization = "", nil
+	text, _, _ := strings.Cut(cause(&plain), "; ")
+	return text
+}
+
+// remedy is the command that meets what a service requires of the login, empty if there is none. Users
+// may paste it into a shell, so it has only values that mean nothing to one.
+func remedy(required *apierror.AuthorizationParameters) string {
+	if required == nil {
+		return ""
+	}
+	if scopes := strings.Join(required.RequiredScopes, " "); regexp.MustCompile(`^[A-Za-z0-9._:/*\[\] -]+$`).MatchString(scopes) {
+		return "globus-auth session consent '" + scopes + "'"
+	}
+	harmless := regexp.MustCompile(`^[A-Za-z0-9@._:/,+-]+$`)
+	command := "globus-auth session update"
+	add := func(flag string, values []string) {
+		if list := strings.Join(values, ","); harmless.MatchString(list) {
+			command += " --" + flag + " " + list
+		}
+	}
+	add("session-identities", required.SessionRequiredIdentities)
+	add("session-policies", required.SessionRequiredPolicies)
+	add("session-single-domain", required.SessionRequiredSingleDomain)
+	if required.SessionRequiredMFA != nil && *required.SessionRequiredMFA {
+		command += " --session-mfa"
+	}
+	return command
 }
 
 // addressName is what sets the address of the service.

@@ -43,8 +43,18 @@ func TestRunnerText_OneSentence(t *testing.T) {
 			`a new login is needed: run "globus-auth login --client-id ID"`,
 		},
 		"refresh token refused": {
-			fmt.Errorf("tokens: token for \"a\": %w: %w", tokens.ErrLoginRequired, wrapped("globusauth: Token", errors.New("invalid_grant"))),
-			`a new login is needed: invalid_grant: run "globus-auth login --client-id ID"`,
+			fmt.Errorf("tokens: token for \"a\": %w: refresh token: %w", tokens.ErrLoginRequired, &apierror.Error{Operation: "Token", StatusCode: 400, Code: "invalid_grant"}),
+			`a new login is needed: invalid_grant (status 400): run "globus-auth login --client-id ID"`,
+		},
+		"session required": {
+			&apierror.Error{StatusCode: 403, Code: "FORBIDDEN", Message: "more is needed", Authorization: &apierror.AuthorizationParameters{
+				SessionRequiredMFA: new(true), SessionRequiredSingleDomain: []string{"example.edu", "example.org"}, SessionRequiredIdentities: []string{"$(reboot)"},
+			}},
+			`FORBIDDEN: more is needed (status 403): run "globus-auth session update --session-single-domain example.edu,example.org --session-mfa"`,
+		},
+		"consent required": {
+			&apierror.Error{StatusCode: 403, Code: "ConsentRequired", Authorization: &apierror.AuthorizationParameters{RequiredScopes: []string{"openid", "a"}}},
+			`ConsentRequired (status 403): run "globus-auth session consent 'openid a'"`,
 		},
 		"another person": {
 			fmt.Errorf("app: log in: %w: those of b", app.ErrIdentityMismatch),

@@ -156,7 +156,7 @@ func newInput(command *cobra.Command, fields []field) *input {
 			usage += `; read from a file, or "-" for standard input`
 		}
 		if len(f.words) > 0 {
-			usage += "; one of " + strings.Join(f.words, ", ")
+			usage += ": " + strings.Join(f.words, ", ")
 		}
 		if f.required {
 			usage += " (required)"
@@ -242,7 +242,7 @@ func (in *input) read(r *runner, envelope string) (map[string]any, error) {
 		return nil, err
 	}
 	if err := yaml.Unmarshal(text, &values); err != nil {
-		return nil, &problem{words: "--from", err: err, usage: true}
+		return nil, &problem{words: "--from", err: err, code: ExitUsage}
 	}
 	if inner, ok := values[envelope].(map[string]any); ok && len(values) == 1 {
 		values = inner
@@ -256,7 +256,7 @@ func (in *input) read(r *runner, envelope string) (map[string]any, error) {
 			continue
 		}
 		if err := flag.check(values[name]); err != nil {
-			return nil, &problem{words: "--from: " + name, err: err, usage: true}
+			return nil, &problem{words: "--from: " + name, err: err, code: ExitUsage}
 		}
 	}
 	return values, nil
@@ -315,29 +315,4 @@ func lower(text string) string {
 		return strings.ToLower(text[:1]) + text[1:]
 	}
 	return text
-}
-
-// paragraphs wraps the description of an operation.
-func paragraphs(text string) string {
-	var blocks []string
-	for block := range strings.SplitSeq(strings.TrimSpace(strings.ReplaceAll(text, "`", "")), "\n\n") {
-		if !strings.Contains(block, "  - ") {
-			block = wrap(block, 80)
-		}
-		blocks = append(blocks, block)
-	}
-	return strings.Join(blocks, "\n\n")
-}
-
-func wrap(text string, width int) string {
-	var lines []string
-	for word := range strings.FieldsSeq(text) {
-		last := len(lines) - 1
-		if last < 0 || len(lines[last])+1+len(word) > width {
-			lines = append(lines, word)
-		} else {
-			lines[last] += " " + word
-		}
-	}
-	return strings.Join(lines, "\n")
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 
@@ -14,8 +13,9 @@ import (
 )
 
 func (r *runner) guard() *cobra.Command {
-	var path, format string
+	var path string
 	var check bool
+	var log *choice
 	command := &cobra.Command{
 		Use:   "guard",
 		Short: "Protect a program in any language with Globus Auth tokens",
@@ -31,24 +31,20 @@ GLOBUS_AUTH_CLIENT_SECRET.`,
 		Example: `  globus-auth guard --config guard.yaml --check
   globus-auth guard --config guard.yaml`,
 		Args: exactArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return r.runGuard(cmd.Context(), path, format, check) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return r.runGuard(cmd.Context(), path, log.value, check) },
 	}
+	r.uses(command, "base-url", "client-secret-file")
 	flags := command.Flags()
 	flags.StringVar(&path, "config", "guard.yaml", "configuration `file`")
-	flags.StringVar(&format, "log", "text", "`format` of the log on standard error: text or json")
+	log = choiceFlag(command, "log", "text", "format of the log on standard error", "text", "json")
 	flags.BoolVar(&check, "check", false, "check the configuration file and exit")
 	return command
 }
 
 func (r *runner) runGuard(ctx context.Context, path, format string, check bool) error {
-	var log slog.Handler
-	switch format {
-	case "text":
-		log = slog.NewTextHandler(r.Err, nil)
-	case "json":
+	var log slog.Handler = slog.NewTextHandler(r.Err, nil)
+	if format == "json" {
 		log = slog.NewJSONHandler(r.Err, nil)
-	default:
-		return usagef("--log: invalid value %q; must be text or json", format)
 	}
 	file, err := openRegular("--config", path)
 	if err != nil {
@@ -57,7 +53,7 @@ func (r *runner) runGuard(ctx context.Context, path, format string, check bool) 
 	defer func() { _ = file.Close() }()
 	config, err := guard.Read(file)
 	if err != nil {
-		return &problem{words: path, err: err, usage: true}
+		return &problem{words: path, err: err, code: ExitUsage}
 	}
 	secret, err := r.guardSecret(config)
 	if err != nil {
@@ -69,7 +65,7 @@ func (r *runner) runGuard(ctx context.Context, path, format string, check bool) 
 	}
 	g, err := guard.New(config, flows.Config{Auth: auth, ClientID: config.ClientID, ClientSecret: secret}) //nolint:contextcheck // New sends no request; handlers use the context of theirs.
 	if err != nil {
-		return &problem{words: path, err: err, usage: true}
+		return &problem{words: path, err: err, code: ExitUsage}
 	}
 	if check {
 		return nil
@@ -84,7 +80,9 @@ func (r *runner) runGuard(ctx context.Context, path, format string, check bool) 
 		_ = requests.Close()
 		return &problem{words: path + ": admin", err: err}
 	}
-	_, _ = fmt.Fprintf(r.Out, "{\"listen\":%q,\"admin\":%q}\n", requests.Addr(), admin.Addr())
+	if err := printJSON(r.Out, map[string]string{"listen": requests.Addr().String(), "admin": admin.Addr().String()}, ""); err != nil {
+		return err
+	}
 	return g.Serve(ctx, requests, admin)
 }
 

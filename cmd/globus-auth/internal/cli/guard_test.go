@@ -24,7 +24,7 @@ func TestGuard_Usage(t *testing.T) {
 		"unknown key":      {"client_id: a\nupstraem: b\n", "secret", nil, "line 2: field upstraem not found"},
 		"no secret":        {"client_id: a\nupstream: http://b\n", "", nil, "set GLOBUS_AUTH_CLIENT_SECRET, or client_secret_file"},
 		"no secret file":   {"client_id: a\nupstream: http://b\nclient_secret_file: nowhere\n", "", nil, "nowhere"},
-		"log":              {"client_id: a\nupstream: http://b\n", "secret", []string{"--log", "xml"}, `invalid value "xml"`},
+		"log":              {"client_id: a\nupstream: http://b\n", "secret", []string{"--log", "xml"}, `"xml" is invalid: must be one of text, json`},
 		"certificate":      {"client_id: a\nupstream: http://b\ntls: {certificate_file: nowhere, key_file: nowhere}\n", "secret", nil, "nowhere"},
 		"address":          {"client_id: a\nupstream: http://b\nlisten: nowhere\n", "secret", nil, "listen"},
 		"address of admin": {"client_id: a\nupstream: http://b\nlisten: 127.0.0.1:0\nadmin: nowhere\n", "secret", nil, "admin"},

@@ -130,6 +130,7 @@ users of the machine cannot see it. Its signature is not shown. The exit code is
 		Example: `  globus-auth id-token verify --client-id ID < id_token.txt`,
 		Args:    oneJWT,
 	}
+	r.usesLogin(command)
 	flags := command.Flags()
 	flags.StringVar(&expect.Nonce, "nonce", "", "`nonce` that the login sent")
 	flags.StringVar(&accessToken, "access-token-file", "", "`file` with the access token that came with it, to check at_hash")

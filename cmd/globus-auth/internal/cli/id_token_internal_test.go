@@ -26,7 +26,7 @@ func FuzzDecodeJWT(f *testing.F) {
 		if err := printJSON(&out, token, ""); err != nil || !json.Valid(out.Bytes()) {
 			t.Fatalf("%v: %q", err, out.String())
 		}
-		if err := token.rows().print(&out); err != nil {
+		if err := (layout{}).print(&out, token.rows()); err != nil {
 			t.Fatal(err)
 		}
 		if parts := strings.Split(raw, "."); len(signature) > 20 && parts[2] == signature &&

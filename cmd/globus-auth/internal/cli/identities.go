@@ -31,12 +31,14 @@ The output has the order of the keys. The format jsonl prints each object as
 soon as it is known; the others print at the end. The field "key" of an
 object is the key that found it.
 
-A key that is not found is reported on standard error, and the exit code is 1
+A key that is not found is reported on standard error, and the exit code is 3
 unless --missing-ok is given. Interrupted with Ctrl-C, the command prints what
 it has, and the exit code is 130.`,
 		Example: `  globus-auth identities alice@example.edu go@globusid.org
-  globus-auth identities --format jsonl < usernames.txt > people.jsonl`,
+  globus-auth identities --format jsonl \
+    < usernames.txt > people.jsonl`,
 	}
+	r.usesLogin(command)
 	l.output = outputFlags(command, "table")
 	command.Flags().BoolVar(&l.missingOK, "missing-ok", false, "exit with 0 even if some keys are not found")
 	command.Flags().BoolVar(&provision, "provision", false, "create an identity for each username that has none")
@@ -138,13 +140,13 @@ func (l *lookup) run(ctx context.Context, results iter.Seq2[string, identitymap.
 	case ctx.Err() != nil:
 		return failf("interrupted: %s; the other keys have no response", counts)
 	case gaveUp:
-		return failf("gave up, because every other key would fail in the same way: %s", counts)
+		return &problem{words: "gave up, because every other key would fail in the same way: " + counts, code: exitCode(ctx, l.cause)}
 	case l.readErr != nil:
 		return &problem{words: "keys cannot be read after " + counts, err: l.readErr}
 	case l.failed > 0:
-		return failf("%s, %d without a response", counts, l.failed)
+		return &problem{words: fmt.Sprintf("%s, %d without a response", counts, l.failed), code: exitCode(ctx, l.cause)}
 	case l.missing > 0 && !l.missingOK:
-		return errReported
+		return &problem{code: ExitNotFound}
 	}
 	return nil
 }

@@ -63,12 +63,15 @@ people. It needs this command only for scopes other than the default ones.
 
 Scopes may have dependencies:
 "urn:globus:auth:scope:transfer.api.globus.org:all[...]".`,
-		Example: `  globus-auth login --client-id 7fb58e00-839d-44e3-8047-10a502612dca
-  globus-auth login --client-id ID --no-browser \
-    --scopes "openid urn:globus:auth:scope:transfer.api.globus.org:all"
-  globus-auth login --client-id ID --client-secret-file secret.txt`,
+		Example: `  globus-auth login \
+    --client-id 7fb58e00-839d-44e3-8047-10a502612dca
+  globus-auth login --client-id ID --no-browser --scopes \
+    "openid urn:globus:auth:scope:groups.api.globus.org:all"
+  globus-auth login --client-id ID \
+    --client-secret-file secret.txt`,
 		Args: exactArgs,
 	}
+	r.usesLogin(command)
 	flags := newLoginFlags(command)
 	command.Flags().StringVar(&text, "scopes", "", `scopes, separated by spaces (default "openid profile email" and those to look up identities)`)
 	command.Flags().BoolVar(&noRefreshTokens, "no-refresh-tokens", false, "request no refresh tokens: log in again when the tokens expire, after two days")
@@ -84,7 +87,7 @@ Scopes may have dependencies:
 		if strings.TrimSpace(text) != "" {
 			graph, err := parseScopes(text)
 			if err != nil {
-				return &problem{words: "--scopes", err: err, usage: true}
+				return &problem{words: "--scopes", err: err, code: ExitUsage}
 			}
 			config.Scopes = graph.List()
 		}
@@ -101,7 +104,7 @@ func (r *runner) logIn(cmd *cobra.Command, config app.Config, flags *loginFlags)
 		// With openid the identity is known, which verbs show.
 		var err error
 		if config.Scopes, err = scopes.Merge(config.Scopes, scopes.List{scopes.AuthOpenID}); err != nil {
-			return &problem{words: "--scopes", err: err, usage: true}
+			return &problem{words: "--scopes", err: err, code: ExitUsage}
 		}
 	} else {
 		authorization = flags.authorization

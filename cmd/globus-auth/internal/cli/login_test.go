@@ -40,7 +40,7 @@ func TestLogin_Output(t *testing.T) {
 	d.shows("tokens-json", cli.ExitOK, "tokens", "--format", "json")
 	d.shows("session-show", cli.ExitOK, "session", "show")
 	d.shows("session-show-json", cli.ExitOK, "session", "show", "--format", "json")
-	d.shows("token-of-no-login", cli.ExitFailed, "token", "groups.api.globus.org")
+	d.shows("token-of-no-login", cli.ExitAuthorization, "token", "groups.api.globus.org")
 	d.shows("token-usage", cli.ExitUsage, "token")
 	d.shows("wrong-store", cli.ExitUsage, "tokens", "--store", "redis")
 	d.shows("wrong-format", cli.ExitUsage, "tokens", "--format", "xml")
@@ -87,7 +87,7 @@ func TestRun_StoredLogin(t *testing.T) {
 	d.must("consents", "tree", d.server.Ready().Users[0].IdentityID)
 	// A token of the environment goes first.
 	d.env["GLOBUS_AUTH_ACCESS_TOKEN"] = "no-token"
-	if r := d.run("whoami"); r.code != cli.ExitFailed || !strings.Contains(r.errs, "status 401") {
+	if r := d.run("whoami"); r.code != cli.ExitNotLoggedIn || !strings.Contains(r.errs, "status 401") {
 		t.Errorf("whoami: %+v", r)
 	}
 }
@@ -115,14 +115,14 @@ func TestLogout_RevokesAndDeletes(t *testing.T) {
 				{"consents", "tree", "alice@example.edu"},
 			} {
 				for _, args := range [][]string{args, append(args, "--client-id", d.server.Ready().NativeClientID)} {
-					if r := d.run(args...); r.code != cli.ExitFailed || r.out != "" || !strings.Contains(r.errs, `no login is stored`) ||
+					if r := d.run(args...); r.code != cli.ExitNotLoggedIn || r.out != "" || !strings.Contains(r.errs, `no login is stored`) ||
 						!strings.Contains(r.errs, `run "globus-auth login --client-id ID" first`) {
 						t.Errorf("%q after a logout: %+v", args, r)
 					}
 				}
 			}
 			d.env["GLOBUS_AUTH_ACCESS_TOKEN"] = secret
-			if r := d.run("whoami"); r.code != cli.ExitFailed {
+			if r := d.run("whoami"); r.code != cli.ExitNotLoggedIn {
 				t.Errorf("the token is not revoked: %+v", r)
 			}
 			revoked := 0
@@ -146,7 +146,7 @@ func TestLogout_Refused(t *testing.T) {
 	d.shows("logout-fails", cli.ExitFailed, "logout")
 	d.must("whoami")
 	d.shows("logout-forget", cli.ExitFailed, "logout", "--forget")
-	if r := d.run("whoami"); r.code != cli.ExitFailed {
+	if r := d.run("whoami"); r.code != cli.ExitNotLoggedIn {
 		t.Errorf("still logged in: %+v", r)
 	}
 }
@@ -240,7 +240,7 @@ func TestLogin_ProfilesAndClients(t *testing.T) {
 		}
 	}
 	d.env["GLOBUS_AUTH_PROFILE"] = "third"
-	d.shows("profile-unknown", cli.ExitFailed, "whoami")
+	d.shows("profile-unknown", cli.ExitNotLoggedIn, "whoami")
 	delete(d.env, "GLOBUS_AUTH_PROFILE")
 	d.shows("login-usage", cli.ExitUsage, "login")
 	d.shows("login-scopes", cli.ExitUsage, "login", "--client-id", ready.NativeClientID, "--scopes", "a[")
@@ -315,7 +315,7 @@ func TestRun_InvalidRefreshToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"whoami"}, {"token", scopes.AuthResourceServer}, {"identities", "a@b"}} {
-		if r := d.run(args...); r.code != cli.ExitFailed || !strings.Contains(r.errs, `run "globus-auth login --client-id ID"`) {
+		if r := d.run(args...); r.code != cli.ExitNotLoggedIn || !strings.Contains(r.errs, `run "globus-auth login --client-id ID"`) {
 			t.Errorf("%q: %+v", args, r)
 		}
 	}

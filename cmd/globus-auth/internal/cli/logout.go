@@ -42,6 +42,7 @@ damaged, or that other users can read; this requires --client-id.`,
 			return &problem{words: "the login is deleted, but its tokens are not revoked and remain valid until they expire", err: err}
 		},
 	}
+	r.usesLogin(command)
 	command.Flags().BoolVar(&forget, "forget", false, "delete tokens even if they cannot be revoked")
 	return command
 }

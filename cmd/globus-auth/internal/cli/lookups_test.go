@@ -69,12 +69,12 @@ func TestIdentities_Output(t *testing.T) {
 		"identities-json":        {args: []string{"--format", "json", "BOB@example.edu", "hostile@example.org", "alice@example.edu"}},
 		"identities-json-none":   {args: []string{"--format", "json", "--missing-ok", "nobody@example.edu"}},
 		"identities-jsonl-stdin": {
-			args: []string{"--format", "jsonl"}, code: cli.ExitFailed,
+			args: []string{"--format", "jsonl"}, code: cli.ExitNotFound,
 			in: "\ufeff\n alice@example.edu \r\n\n" + strings.Repeat("x", 70_000) + "\nbob@example.edu",
 		},
-		"identities-missing":    {args: []string{"alice@example.edu", "nobody@example.edu"}, code: cli.ExitFailed},
+		"identities-missing":    {args: []string{"alice@example.edu", "nobody@example.edu"}, code: cli.ExitNotFound},
 		"identities-missing-ok": {args: []string{"--missing-ok", "nobody@example.edu"}},
-		"identities-no-keys":    {args: []string{"alice", "a@b,c@d", "\x1b]0;title\a@example.edu", "", "{f0000000-0000-4000-8000-000000000001}"}, code: cli.ExitFailed},
+		"identities-no-keys":    {args: []string{"alice", "a@b,c@d", "\x1b]0;title\a@example.edu", "", "{f0000000-0000-4000-8000-000000000001}"}, code: cli.ExitNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +121,11 @@ func TestIdentities_GivesUp(t *testing.T) {
 			prepare(d)
 			d.in = crowd(20_000)
 			r := d.run("identities", "--format", "jsonl")
-			if r.code != cli.ExitFailed || r.out != "" || !strings.Contains(r.errs, "globus-auth: no response for the request with \"user") ||
+			want := cli.ExitFailed
+			if name == "bad token" {
+				want = cli.ExitNotLoggedIn
+			}
+			if r.code != want || r.out != "" || !strings.Contains(r.errs, "globus-auth: no response for the request with \"user") ||
 				!strings.Contains(r.errs, "\nglobus-auth: gave up, because every other key would fail in the same way: 0 found, 0 not found\n") {
 				t.Errorf("%+v", r)
 			}
@@ -241,7 +245,7 @@ func TestRun_ReadAndWriteErrors(t *testing.T) {
 		{"token", "auth.globus.org"},
 	} {
 		var errs syncBuffer
-		code := cli.Run(t.Context(), append([]string{"--base-url", d.server.BaseURL()}, args...),
+		code := cli.Run(t.Context(), d.withAddress(args),
 			cli.Streams{In: strings.NewReader(""), Out: full, Err: &errs}, environment(d.env).get)
 		if code != cli.ExitFailed || strings.Count(errs.String(), "disk full") != 1 {
 			t.Errorf("%q: exit %d, %s", args, code, errs.String())
@@ -261,8 +265,8 @@ func TestConsentsTree_Output(t *testing.T) {
 	d.shows("consents-tree", cli.ExitOK, "consents", "tree", alice.Username)
 	d.server.AssertRequested(authtest.Request{Operation: "getConsents", Path: "/v2/api/identities/" + alice.IdentityID + "/consents"})
 	d.shows("consents-tree-all", cli.ExitOK, "consents", "tree", "--all", alice.Username)
-	d.shows("consents-tree-not-found", cli.ExitFailed, "consents", "tree", "nobody@example.edu")
-	d.shows("consents-tree-no-key", cli.ExitFailed, "consents", "tree", "ali\x1b[31mce")
+	d.shows("consents-tree-not-found", cli.ExitNotFound, "consents", "tree", "nobody@example.edu")
+	d.shows("consents-tree-no-key", cli.ExitNotFound, "consents", "tree", "ali\x1b[31mce")
 	d.shows("consents-tree-forbidden", cli.ExitFailed, "consents", "tree", bob.IdentityID)
 
 	for name, body := range map[string]string{
@@ -295,7 +299,7 @@ func TestRun_AccessTokenOfEnvironment(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"tokens"}, {"token", "transfer.api.globus.org"}, {"session", "update"}} {
-		if r := d.run(args...); r.code != cli.ExitFailed || !strings.Contains(r.errs, "GLOBUS_AUTH_ACCESS_TOKEN is a token, not a stored login") {
+		if r := d.run(args...); r.code != cli.ExitNotLoggedIn || !strings.Contains(r.errs, "GLOBUS_AUTH_ACCESS_TOKEN is a token, not a stored login") {
 			t.Errorf("%q: %+v", args, r)
 		}
 	}

@@ -101,7 +101,7 @@ func typedWords(root *cobra.Command, args []string) (words, flags []string) {
 		switch {
 		case isLong:
 			flags = append(flags, name)
-			if flag := root.PersistentFlags().Lookup(long); flag != nil && flag.NoOptDefVal == "" && !joined {
+			if flag := root.Flags().Lookup(long); flag != nil && flag.NoOptDefVal == "" && !joined {
 				i++
 			}
 		case strings.HasPrefix(name, "-") && len(name) > 1:

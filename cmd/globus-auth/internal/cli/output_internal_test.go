@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,15 +78,16 @@ func TestPrint_Escapes(t *testing.T) {
 
 func TestTable_FitsTheTerminal(t *testing.T) {
 	t.Parallel()
-	rows := table{{"ID", "NAME", "DOMAINS"}, {"b0000000", "日本語の名前です", strings.Repeat("example.edu, ", 10)}}
+	rows := table{{"ID", "NAME", "DOMAINS"}, {"b0000000", "日本語の名前です", "example.edu, example.org"}, {"c", "-", "2026-01-02T03:04:05Z"}}
 	for columns, want := range map[int]string{
-		0:  "ID        NAME              DOMAINS\nb0000000  日本語の名前です  " + strings.Repeat("example.edu, ", 10) + "\n",
-		40: "ID        NAME              DOMAINS\nb0000000  日本語の名前です  example.edu…\n",
-		31: "ID        NAME         DOMAINS\nb0000000  日本語の名…  example…\n",
-		5:  "ID        NAME      DOMAINS\nb0000000  日本語…   example…\n",
+		0:  "ID        NAME              DOMAINS\nb0000000  日本語の名前です  example.edu, example.org\nc         -                 in 47 h\n",
+		40: "ID        NAME              DOMAINS\nb0000000  日本語の名前です  example.edu,\n                            example.org\nc         -                 in 47 h\n",
+		39: "ID       b0000000\nNAME     日本語の名前です\nDOMAINS  example.edu, example.org\n\nID       c\nNAME     -\nDOMAINS  in 47 h\n",
+		20: "ID       b0000000\nNAME     日本語の名前です\nDOMAINS  example.edu,\n         example.org\n\nID       c\nNAME     -\nDOMAINS  in 47 h\n",
 	} {
 		var out strings.Builder
-		if err := rows.printWithin(&out, columns); err != nil {
+		l := layout{columns, func(text string) string { return relative(text, time.Date(2025, 12, 31, 3, 5, 0, 0, time.UTC)) }, func(text string) string { return text }}
+		if err := l.print(&out, rows); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, out.String()); diff != "" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -38,9 +37,6 @@ needed, and nothing is stored.`,
 }
 
 func (r *runner) runQuickstart(ctx context.Context) error {
-	if r.baseURL != "" {
-		return usagef("quickstart starts a service of its own: omit --base-url")
-	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -63,7 +59,7 @@ func (r *runner) tour(ctx context.Context, world authtest.Ready) error {
 		return err
 	}
 	t := &tour{
-		out: r.Out, world: world, client: client,
+		runner: r, world: world, client: client,
 		portal: flows.Config{Auth: client, ClientID: world.ConfidentialClientID, ClientSecret: world.ConfidentialClientSecret},
 		native: flows.Config{
 			Auth: client, ClientID: world.NativeClientID, RefreshTokens: true,
@@ -95,7 +91,7 @@ func (r *runner) tour(ctx context.Context, world authtest.Ready) error {
 
 // tour is the state that the steps share.
 type tour struct {
-	out            io.Writer
+	*runner
 	world          authtest.Ready
 	client         *globusauth.Client
 	native, portal flows.Config
@@ -104,7 +100,7 @@ type tour struct {
 }
 
 func (t *tour) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(t.out, "   "+format+"\n", args...)
+	_, _ = fmt.Fprintf(t.Out, "   "+format+"\n", args...)
 }
 
 // logIn does what the browser of a signed-in person does.
@@ -153,7 +149,7 @@ func (t *tour) showTokens(context.Context) error {
 	for _, token := range t.set.All() {
 		rows.row("   "+token.ResourceServer, shorten(token.AccessToken), shorten(token.RefreshToken), t.left(token))
 	}
-	return rows.print(t.out)
+	return t.printTable(rows)
 }
 
 func (t *tour) left(token tokens.Token) string {
@@ -208,7 +204,7 @@ func (t *tour) identities(ctx context.Context) error {
 			rows.row("   "+key, "not found")
 		}
 	}
-	return rows.print(t.out)
+	return t.printTable(rows)
 }
 
 func (t *tour) introspect(ctx context.Context) error {
@@ -234,7 +230,7 @@ func (t *tour) dependentTokens(ctx context.Context) error {
 	for _, token := range set.All() {
 		rows.row("   "+token.ResourceServer, shorten(token.AccessToken), token.Scope)
 	}
-	return rows.print(t.out)
+	return t.printTable(rows)
 }
 
 func (t *tour) refresh(ctx context.Context) error {

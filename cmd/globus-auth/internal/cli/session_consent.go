@@ -17,7 +17,8 @@ other scopes.
 
 Scopes may have dependencies:
 "urn:globus:auth:scope:transfer.api.globus.org:all[...]".`,
-		Example: `  globus-auth session consent urn:globus:auth:scope:groups.api.globus.org:all
+		Example: `  globus-auth session consent \
+    urn:globus:auth:scope:groups.api.globus.org:all
   globus-auth session consent --no-browser \
     urn:globus:auth:scope:auth.globus.org:manage_projects`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -29,7 +30,7 @@ Scopes may have dependencies:
 		RunE: func(cmd *cobra.Command, args []string) error {
 			graph, err := parseScopes(strings.Join(args, " "))
 			if err != nil {
-				return &problem{words: "SCOPE", err: err, usage: true}
+				return &problem{words: "SCOPE", err: err, code: ExitUsage}
 			}
 			a, err := r.stored(cmd.Context())
 			if err != nil {
@@ -43,6 +44,7 @@ Scopes may have dependencies:
 			return r.logIn(cmd, a.config, &options)
 		},
 	}
+	r.usesLogin(command)
 	options.browserFlag(command)
 	return command
 }

@@ -22,6 +22,7 @@ identities are shown if the token has the scope view_identity_set, which login
 requests by default.`,
 		Args: exactArgs,
 	}
+	r.usesLogin(command)
 	output := outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		client, err := r.client(cmd.Context())

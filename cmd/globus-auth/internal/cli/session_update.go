@@ -8,11 +8,13 @@ func (r *runner) sessionUpdate() *cobra.Command {
 		Short: "Authenticate again, as a service or policy requires",
 		Long: `Log in again for the same scopes, so that the session satisfies what a service
 or policy requires. With no other flags, a fresh authentication is required.`,
-		Example: `  globus-auth session update --session-identities alice@example.edu
+		Example: `  globus-auth session update \
+    --session-identities alice@example.edu
   globus-auth session update --session-mfa \
     --session-policies 8b0f8e21-3a2b-4b0a-9f1c-2f3a0f6a2b0c`,
 		Args: exactArgs,
 	}
+	r.usesLogin(command)
 	flags := newLoginFlags(command)
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := r.stored(cmd.Context())

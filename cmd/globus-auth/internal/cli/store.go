@@ -41,7 +41,7 @@ func (r *runner) openStore(client *globusauth.Client) (tokens.Store, error) {
 func (r *runner) onlyClient(ctx context.Context, config app.Config) (string, error) {
 	want, err := config.Client.TokenKey("any", config.Namespace).Normal()
 	if err != nil {
-		return "", &problem{words: "--profile", err: err, usage: true}
+		return "", &problem{words: "--profile", err: err, code: ExitUsage}
 	}
 	keys, err := config.Store.Keys(ctx)
 	var clients []string

@@ -42,7 +42,10 @@ token of GLOBUS_AUTH_ACCESS_TOKEN if that is set.`,
 			}
 			known, found := a.set.ByResourceServer(server)
 			if !found && len(a.set.All()) > 0 {
-				return failf("no token is stored for %q, only for %s: log in with a scope of that resource server", server, servers(a.set))
+				return &problem{
+					words: fmt.Sprintf("no token is stored for %q, only for %s: log in with a scope of that resource server", server, servers(a.set)),
+					code:  ExitAuthorization,
+				}
 			}
 			source := a.Source(server)
 			token, err := source.Token(cmd.Context())
@@ -60,6 +63,7 @@ token of GLOBUS_AUTH_ACCESS_TOKEN if that is set.`,
 			return err
 		},
 	}
+	r.usesLogin(command)
 	command.Flags().DurationVar(&r.minValid, "min-valid", 0, "`duration` that the token must remain valid, such as 6h (default 1m, if it can be refreshed)")
 	command.Flags().BoolVar(&refresh, "refresh", false, "refresh the token even if it is valid")
 	return command

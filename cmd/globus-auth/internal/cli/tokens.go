@@ -27,6 +27,7 @@ func (r *runner) tokens() *cobra.Command {
 themselves are secrets; the command token prints one.`,
 		Args: exactArgs,
 	}
+	r.usesLogin(command)
 	output := outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := r.stored(cmd.Context())
@@ -41,14 +42,11 @@ themselves are secrets; the command token prints one.`,
 				Expired: !token.Expiry.IsZero() && !a.config.Client.Now().Before(token.Expiry),
 			}
 			list = append(list, info)
-			expires, refreshable := info.ExpiresAt, "no"
-			if info.Expired {
-				expires += " (expired)"
-			}
+			refreshable := "no"
 			if info.Refreshable {
 				refreshable = "yes"
 			}
-			rows.row(info.ResourceServer, expires, refreshable, info.Scope)
+			rows.row(info.ResourceServer, info.ExpiresAt, refreshable, info.Scope)
 		}
 		return r.print(cmd.Context(), output, list, rows)
 	}

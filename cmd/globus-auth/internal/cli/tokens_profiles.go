@@ -61,6 +61,7 @@ resource servers. Choose one with --client-id and --profile, and its environment
 with GLOBUS_SDK_ENVIRONMENT or --base-url. No request is sent.`,
 		Args: exactArgs,
 	}
+	r.uses(command, "client-id", "store", "store-dir")
 	output := outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		config, err := r.appConfig()

@@ -98,14 +98,14 @@ func (r *runner) verb(v verb, name string) *cobra.Command {
 		names = append(names, strings.ToUpper(strings.TrimSuffix(arg.name, "_id")))
 	}
 	command := &cobra.Command{
-		Use: strings.Join(names, " "), Short: v.short, Long: paragraphs(v.long), ValidArgsFunction: cobra.NoFileCompletions,
+		Use: strings.Join(names, " "), Short: v.short, Long: strings.ReplaceAll(v.long, "`", ""), ValidArgsFunction: cobra.NoFileCompletions,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := exactArgs(cmd, args); err != nil {
 				return err
 			}
 			for i, arg := range v.args {
 				if err := arg.check(args[i]); err != nil {
-					return fmt.Errorf("argument %s: %w", names[i+1], err)
+					return usagef("%s: %v", names[i+1], err)
 				}
 			}
 			return nil
@@ -124,6 +124,14 @@ func (r *runner) verb(v verb, name string) *cobra.Command {
 		command.Flags().StringVar(&run.secretFile, "secret-file", "", "new `file` for the secret, which is otherwise shown once on the terminal")
 	}
 	run.output = outputFlags(command, "table")
+	switch {
+	case v.accepts(bearer):
+		r.usesLogin(command)
+	case v.accepts(basicClient):
+		r.uses(command, "base-url", "client-id", "client-secret-file")
+	default:
+		r.uses(command, "base-url")
+	}
 	return command
 }
 
@@ -182,7 +190,7 @@ func (v *verbRun) run(ctx context.Context, args []string) error {
 	if secret != nil {
 		document, err = secret.take(document)
 	}
-	if err := v.print(ctx, v.output, document, resourceRows(document, v.columns)); err != nil {
+	if err := v.print(ctx, v.output, document, resourceRows(document, v.verb.columns)); err != nil {
 		return err
 	}
 	return err

@@ -15,7 +15,7 @@ func TestVerbs_LoginLacksScope(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.login()
-	d.shows("verb-scope", cli.ExitFailed, "project", "list")
+	d.shows("verb-scope", cli.ExitAuthorization, "project", "list")
 	if requests := d.server.Requests(); slices.ContainsFunc(requests, func(r authtest.Request) bool { return strings.Contains(r.Path, "projects") }) {
 		t.Error("the service was asked")
 	}

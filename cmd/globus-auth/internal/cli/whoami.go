@@ -17,6 +17,7 @@ func (r *runner) whoami() *cobra.Command {
 claims of the userinfo endpoint.`,
 		Args: exactArgs,
 	}
+	r.usesLogin(command)
 	output := outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		client, err := r.client(cmd.Context())

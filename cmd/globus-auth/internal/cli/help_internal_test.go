@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rivo/uniseg"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// helpOf is the help of a command in a terminal of some columns.
+func helpOf(columns int, path ...string) string {
+	var out bytes.Buffer
+	r := &runner{Streams: Streams{Out: &out, Err: &out}, getenv: func(name string) string {
+		return map[string]string{"COLUMNS": fmt.Sprint(columns)}[name]
+	}}
+	root := r.root()
+	root.SetArgs(append(path, "--help"))
+	if err := root.Execute(); err != nil {
+		return err.Error()
+	}
+	return out.String()
+}
+
+// eachCommand calls a function for all commands.
+func eachCommand(command *cobra.Command, do func(*cobra.Command)) {
+	do(command)
+	for _, child := range command.Commands() {
+		eachCommand(child, do)
+	}
+}
+
+func newRoot() *cobra.Command {
+	return (&runner{getenv: func(string) string { return "" }}).root()
+}
+
+func TestHelp_FitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	eachCommand(newRoot(), func(command *cobra.Command) {
+		path := strings.Fields(command.CommandPath())[1:]
+		for _, columns := range []int{60, 80, 200} {
+			text := helpOf(columns, path...)
+			if !strings.Contains(text, "\nUsage:\n  "+command.CommandPath()) {
+				t.Fatalf("%q shows\n%s", path, text)
+			}
+			longest := 0
+			for line := range strings.SplitSeq(text, "\n") {
+				longest = max(longest, uniseg.StringWidth(line))
+			}
+			if longest > columns || columns == 200 && longest > 100 {
+				t.Errorf("%q in %d columns has a line of %d", path, columns, longest)
+			}
+		}
+	})
+}
+
+// A command has the shared flags that it uses, and no others.
+func TestCommands_SharedFlags(t *testing.T) {
+	t.Parallel()
+	const all = "base-url client-id client-secret-file profile store store-dir"
+	without := map[string]string{
+		"globus-auth help": "", "globus-auth scopes parse": "", "globus-auth quickstart": "", "globus-auth emulator": "",
+		"globus-auth version": "", "globus-auth id-token decode": "", "globus-auth tokens profiles": "client-id store store-dir",
+		"globus-auth guard": "base-url client-secret-file", "globus-auth introspect": "base-url client-id client-secret-file",
+		"globus-auth jwks": "base-url", "globus-auth openid-configuration": "base-url",
+	}
+	eachCommand(newRoot(), func(command *cobra.Command) {
+		var shared []string
+		command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+			if strings.Contains(" "+all+" ", " "+flag.Name+" ") {
+				shared = append(shared, flag.Name)
+			}
+		})
+		want, listed := without[command.CommandPath()]
+		switch {
+		case listed:
+		case command.HasParent() && command.HasSubCommands() && command.Name() != "tokens":
+			want = ""
+		default:
+			want = all
+		}
+		if got := strings.Join(shared, " "); got != want {
+			t.Errorf("%s has %q, want %q", command.CommandPath(), got, want)
+		}
+	})
+}
