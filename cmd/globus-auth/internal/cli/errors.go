@@ -61,10 +61,10 @@ func exitCode(ctx context.Context, err error) int {
 		return ExitFailed
 	case is(app.ErrUnmetScopes, apierror.ErrAuthorizationRequired, apierror.ErrConsentRequired):
 		return ExitAuthorization
-	case is(tokens.ErrLoginRequired, globusauth.ErrNoCredentials, apierror.ErrLoginRequired, apierror.ErrInvalidGrant,
+	case is(tokens.ErrLoginRequired, globusauth.ErrNoCredentials, apierror.ErrInvalidGrant,
 		apierror.ErrInvalidClient, apierror.ErrUnauthorized):
 		return ExitNotLoggedIn
-	case is(apierror.ErrNotFound, identitymap.ErrNotFound):
+	case is(apierror.ErrNotFound, identitymap.ErrNoIdentity):
 		return ExitNotFound
 	case is(apierror.ErrServer, apierror.ErrRateLimited), noResponse(err):
 		return ExitUnavailable
