@@ -48,6 +48,7 @@ nor refreshed, and nothing is stored. The exit code is 1 if a check failed, and 
 if there are only warnings.`,
 		Args: exactArgs,
 	}
+	r.usesLogin(command)
 	output := outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		d := &doctor{runner: r, report: report{Settings: r.effective(cmd), Checks: []finding{}}}
@@ -60,7 +61,7 @@ if there are only warnings.`,
 		}
 		for _, f := range d.Checks {
 			if f.Status == "failed" {
-				return errReported
+				return &problem{code: ExitFailed}
 			}
 		}
 		return nil
