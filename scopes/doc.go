@@ -45,7 +45,7 @@
 //
 // # Limits
 //
-// Parsing takes linear time. Dependencies may be nested, and may follow one
+// Parsing takes the time of sorting the names. Dependencies may be nested, and may follow one
 // another after merging, 64 levels deep, the scope at the top included. Text may
 // be 1 MiB long, as read and as written out in full: shared dependencies are
 // written again at every place, so a short text could otherwise stand for one of

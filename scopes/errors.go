@@ -30,38 +30,16 @@ type ParseError struct {
 	text string
 }
 
-// Error describes the fault in one line. Of a long element it shows what is
-// around the fault.
+// Error describes the fault in one line. Of an element it shows what is around the
+// fault.
 func (e *ParseError) Error() string {
-	if e.Element < 0 {
-		return fmt.Sprintf("scopes: parse: %v: byte %d: %s", e.Kind, e.Offset, e.Reason)
+	where := "parse"
+	if e.Element >= 0 {
+		const around = 40
+		where = fmt.Sprintf("list element %d (%q)", e.Element, e.text[max(0, e.Offset-around):min(len(e.text), e.Offset+around)])
 	}
-	return fmt.Sprintf("scopes: list element %d (%q): %v: byte %d: %s",
-		e.Element, excerpt(e.text, e.Offset), e.Kind, e.Offset, e.Reason)
+	return fmt.Sprintf("scopes: %s: %v: byte %d: %s", where, e.Kind, e.Offset, e.Reason)
 }
 
 // Unwrap returns Kind, for errors.Is.
 func (e *ParseError) Unwrap() error { return e.Kind }
-
-// shorten keeps hostile input from filling a log.
-func shorten(text string) string {
-	const most = 80
-	if len(text) <= most {
-		return text
-	}
-	return text[:most] + "..."
-}
-
-// excerpt returns what is around a byte of a text.
-func excerpt(text string, at int) string {
-	const around = 40
-	from, to := max(0, at-around), min(len(text), at+around)
-	cut := text[from:to]
-	if from > 0 {
-		cut = "..." + cut
-	}
-	if to < len(text) {
-		cut += "..."
-	}
-	return cut
-}

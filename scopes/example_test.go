@@ -58,7 +58,7 @@ func ExampleParseError() {
 	}
 	// Output:
 	// openid transfer [data]
-	//                 ^ '[' after a space; dependencies follow their scope directly, as in foo[bar]
+	//                 ^ '[' where a scope must begin, as in "a b[c *d]"
 }
 
 func ExampleMerge() {

@@ -1,9 +1,11 @@
 package scopes
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/globusauth/globusauth/internal/redact"
 )
 
 // Graph is a parsed scope string: the scopes at the top level and everything
@@ -11,16 +13,25 @@ import (
 // roots visits at most as many nodes as its text has bytes, at most 64 deep. The
 // zero Graph is empty.
 type Graph struct {
-	names []string
-	start []int32 // edges of node n are edges[start[n+1]:start[n+2]], roots edges[:start[1]]
-	edges []edge
+	vertices []vertex // the first is the top level
+}
+
+// vertex is a scope with its dependencies, sorted by name.
+type vertex struct {
+	name string
+	out  []edge
+}
+
+type edge struct {
+	to              int32
+	element, offset int32  // where it was read, for errors
+	mark            string // * if optional
 }
 
 // Node is one place of a scope in a [Graph]: at the top level or as a dependency.
 type Node struct {
-	graph    *Graph
-	id       int32
-	optional bool
+	graph *Graph
+	edge  edge
 }
 
 // Name returns the name of the scope.
@@ -28,97 +39,95 @@ func (n Node) Name() string {
 	if n.graph == nil {
 		return ""
 	}
-	return n.graph.names[n.id]
+	return n.graph.vertices[n.edge.to].name
 }
 
 // Optional reports whether the scope is optional at this place.
-func (n Node) Optional() bool { return n.optional }
+func (n Node) Optional() bool { return n.edge.mark != "" }
 
-// Dependencies returns the direct dependencies in the order of their first
-// occurrence. The slice is the caller's.
+// Dependencies returns the direct dependencies in the order of the text. The slice is
+// the caller's.
 func (n Node) Dependencies() []Node {
 	if n.graph == nil {
 		return nil
 	}
-	return n.graph.nodes(n.id + 1)
+	return n.graph.nodes(n.edge.to)
 }
 
-// Roots returns the scopes at the top level in the order of their first
-// occurrence. The slice is the caller's.
+// Roots returns the scopes at the top level in the order of the text. The slice is the
+// caller's.
 func (g *Graph) Roots() []Node { return g.nodes(0) }
 
 func (g *Graph) nodes(from int32) []Node {
-	edges := g.out(from)
-	if len(edges) == 0 {
-		return nil
+	var nodes []Node
+	for _, e := range g.out(from) {
+		nodes = append(nodes, Node{g, e})
 	}
-	nodes := make([]Node, len(edges))
-	for i, e := range edges {
-		nodes[i] = Node{graph: g, id: e.to, optional: e.optional}
-	}
+	slices.SortFunc(nodes, func(a, b Node) int {
+		return cmp.Or(int(a.edge.element-b.edge.element), int(a.edge.offset-b.edge.offset))
+	})
 	return nodes
 }
 
 func (g *Graph) out(from int32) []edge {
-	if len(g.start) == 0 {
+	if len(g.vertices) == 0 {
 		return nil
 	}
-	return g.edges[g.start[from]:g.start[from+1]]
+	return g.vertices[from].out
 }
 
-// finish makes the graph: edges grouped by where they start, each once, checked
-// for cycles and size.
-func (b *builder) finish() (*Graph, error) {
-	g := &Graph{names: b.names}
-	g.group(b.edges)
-	m := measurer{builder: b, graph: g, sizes: make([]size, len(g.names)+1)}
-	if err := m.visit(0, edge{element: -1}); err != nil {
+// String returns the canonical text: scopes and dependencies sorted by name, a
+// required scope before an optional one of the same name, every scope with all
+// its dependencies wherever it stands, single spaces. Two graphs that mean the
+// same give the same text, and parsing it gives an equal graph.
+func (g *Graph) String() string { return g.List().String() }
+
+// List returns the canonical text of each scope at the top level, sorted; joined
+// they are the same as [Graph.String]. An empty graph gives nil.
+func (g *Graph) List() List {
+	var list List
+	for _, root := range g.out(0) {
+		list = append(list, Scope(g.write(nil, root)))
+	}
+	return list
+}
+
+// write appends one scope with its dependencies. The depth of the recursion and
+// the length of the text were limited when the graph was made.
+func (g *Graph) write(text []byte, e edge) []byte {
+	text = append(append(text, e.mark...), g.vertices[e.to].name...)
+	separator := byte('[')
+	for _, dependency := range g.out(e.to) {
+		text = g.write(append(text, separator), dependency)
+		separator = ' '
+	}
+	if separator == ' ' {
+		text = append(text, ']')
+	}
+	return text
+}
+
+// finish sorts the dependencies of every scope, drops repetitions, and refuses cycles and
+// what exceeds the limits. A required dependency beats an optional one; the top level
+// keeps both.
+func (p *parser) finish() (*Graph, error) {
+	vertices := p.graph.vertices
+	for n := range vertices {
+		slices.SortFunc(vertices[n].out, func(a, b edge) int {
+			if a.to != b.to {
+				return strings.Compare(vertices[a.to].name, vertices[b.to].name)
+			}
+			return cmp.Or(len(a.mark)-len(b.mark), int(a.element-b.element), int(a.offset-b.offset))
+		})
+		vertices[n].out = slices.CompactFunc(vertices[n].out, func(a, b edge) bool {
+			return a.to == b.to && (n > 0 || a.mark == b.mark)
+		})
+	}
+	m := measurer{parser: p, sizes: make([]size, len(vertices))}
+	if err := m.visit(0, edge{}); err != nil {
 		return nil, err
 	}
-	return g, nil
-}
-
-// group sorts edges by their start in linear time, keeping their order, and drops
-// repetitions: a required dependency beats an optional one, but the top level
-// keeps both.
-func (g *Graph) group(edges []edge) {
-	groups := len(g.names) + 1
-	start := make([]int32, groups+1)
-	for _, e := range edges {
-		start[e.from+1]++
-	}
-	for i := range groups {
-		start[i+1] += start[i]
-	}
-	sorted := make([]edge, len(edges))
-	next := make([]int32, groups)
-	copy(next, start)
-	for _, e := range edges {
-		sorted[next[e.from]] = e
-		next[e.from]++
-	}
-
-	seen := make([]int32, 2*groups) // position+1 of the last edge kept to a node
-	kept := int32(0)
-	for from := range groups {
-		first, end := start[from], start[from+1]
-		start[from] = kept
-		for _, e := range sorted[first:end] {
-			slot := 2 * e.to
-			if from == 0 && e.optional {
-				slot++
-			}
-			if at := seen[slot]; at > start[from] {
-				sorted[at-1].optional = sorted[at-1].optional && e.optional
-				continue
-			}
-			sorted[kept] = e
-			kept++
-			seen[slot] = kept
-		}
-	}
-	start[groups] = kept
-	g.start, g.edges = start, sorted[:kept]
+	return p.graph, nil
 }
 
 // size is how large a scope is with its dependencies: the zero value before it is known.
@@ -128,9 +137,8 @@ type size struct {
 
 // measurer visits every scope once, depth first, and refuses a cycle and what exceeds the limits.
 type measurer struct {
-	*builder
+	*parser
 
-	graph *Graph
 	sizes []size
 	path  []int32 // from the top level to the scope that is being visited
 }
@@ -140,30 +148,26 @@ func (m *measurer) visit(at int32, by edge) error {
 		return m.tooDeep(by)
 	}
 	m.path = append(m.path, at)
-	var s size
-	out := m.graph.out(at)
-	if at > 0 {
-		s.length = len(m.graph.names[at-1]) + 2*min(len(out), 1) // the brackets
-	}
-	for i, e := range out {
-		to := e.to + 1
-		if start := slices.Index(m.path, to); start >= 0 {
-			return m.fail(ErrCycle, int(e.element), int(e.offset), "%s", m.describeCycle(m.path[start:]))
+	s := size{length: len(m.graph.vertices[at].name)}
+	for _, e := range m.graph.vertices[at].out {
+		if start := slices.Index(m.path, e.to); start >= 0 {
+			return m.fail(ErrCycle, int(e.element), int(e.offset), "the cycle is %s; remove one of these dependencies", m.describe(m.path[start:]))
 		}
-		if m.sizes[to].length == 0 {
-			if err := m.visit(to, e); err != nil {
+		if m.sizes[e.to].length == 0 {
+			if err := m.visit(e.to, e); err != nil {
 				return err
 			}
 		}
-		if s.depth = max(s.depth, m.sizes[to].depth+1); s.depth > maxDepth {
+		if s.depth = max(s.depth, m.sizes[e.to].depth+1); s.depth > maxDepth {
 			return m.tooDeep(e)
 		}
-		s.length += m.sizes[to].length + min(i, 1) + btoi(e.optional) // a space before all but the first
-		if s.length > maxText {
+		s.length += len(" ") + len(e.mark) + m.sizes[e.to].length
+		if s.length > maxText+1 {
 			return m.fail(ErrTooLarge, int(e.element), int(e.offset),
 				"written out in full, with shared dependencies at every place, this is longer than %d bytes", maxText)
 		}
 	}
+	s.length += min(s.depth, 1) // brackets: one more byte than the spaces that were counted
 	m.path = m.path[:len(m.path)-1]
 	m.sizes[at] = s
 	return nil
@@ -173,16 +177,11 @@ func (m *measurer) tooDeep(e edge) error {
 	return m.fail(ErrTooLarge, int(e.element), int(e.offset), "a chain of more than %d scopes that depend on each other", maxDepth)
 }
 
-// describeCycle writes a cycle in the grammar of scopes.
-func (m *measurer) describeCycle(cycle []int32) string {
-	const most = 4
-	var names []string
-	for _, n := range cycle[:min(len(cycle), most)] {
-		names = append(names, shorten(m.graph.names[n-1]))
+// describe writes a cycle in the grammar of scopes.
+func (m *measurer) describe(cycle []int32) string {
+	names := make([]string, 0, len(cycle)+1)
+	for _, n := range slices.Concat(cycle, cycle[:1]) {
+		names = append(names, m.graph.vertices[n].name)
 	}
-	if len(cycle) > most {
-		names = append(names, fmt.Sprintf("... %d more ...", len(cycle)-most))
-	}
-	names = append(names, names[0])
-	return "the cycle is " + strings.Join(names, "[") + strings.Repeat("]", len(names)-1) + "; remove one of these dependencies"
+	return redact.Line(strings.Join(names, "[")+strings.Repeat("]", len(cycle)), 200)
 }

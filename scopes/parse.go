@@ -19,195 +19,56 @@ const (
 // The error is a [*ParseError] with the position; it matches [ErrSyntax],
 // [ErrCycle] or [ErrTooLarge].
 func Parse(text string) (*Graph, error) {
-	b := newBuilder(len(text))
-	if err := b.scan(-1, text); err != nil {
+	p, err := newParser(text)
+	if err == nil {
+		p.text = text
+		err = p.list(0, 0)
+	}
+	if err != nil {
 		return nil, err
 	}
-	return b.finish()
+	return p.finish()
 }
 
-// edge says that from depends on to; from 0 is the top level, a node n is n+1.
-type edge struct {
-	from, to int32
-	optional bool
-	element  int32 // where it was read, for errors
-	offset   int32
+// parser reads one or more texts into one graph.
+type parser struct {
+	graph   *Graph
+	index   map[string]int32 // of the vertices, by name
+	texts   []string         // all of them, for errors
+	text    string           // the one that is read
+	element int              // its number, -1 for the only one
+	at      int              // the position in it
 }
 
-// builder collects edges from one or more texts and makes the graph.
-type builder struct {
-	length int
-	index  map[string]int32
-	names  []string
-	edges  []edge
-	texts  []string // by element, for errors
-}
-
-func newBuilder(length int) *builder {
+func newParser(texts ...string) (*parser, error) {
+	size := max(0, len(texts)-1) // the spaces between them
+	for _, text := range texts {
+		size += len(text)
+	}
 	// A Globus scope has 40 to 80 characters; hostile text of one-letter scopes
 	// makes the tables grow, which is still linear.
-	guess := min(length, maxText)/32 + 4
-	return &builder{
-		length: length,
-		index:  make(map[string]int32, guess),
-		names:  make([]string, 0, guess),
-		edges:  make([]edge, 0, guess),
+	guess := min(size, maxText)/32 + 4
+	p := &parser{graph: &Graph{vertices: make([]vertex, 1, guess)}, index: make(map[string]int32, guess), texts: texts, element: -1}
+	if size > maxText {
+		return nil, p.fail(ErrTooLarge, -1, 0, "%d bytes of text; at most %d are read", size, maxText)
 	}
+	return p, nil
 }
 
-func (b *builder) fail(kind error, element, offset int, format string, args ...any) *ParseError {
-	e := &ParseError{Kind: kind, Element: element, Offset: offset, Reason: fmt.Sprintf(format, args...)}
-	if element >= 0 && element < len(b.texts) {
-		e.text = b.texts[element]
-	}
-	return e
+func (p *parser) fail(kind error, element, offset int, format string, args ...any) *ParseError {
+	return &ParseError{Kind: kind, Element: element, Offset: offset, Reason: fmt.Sprintf(format, args...), text: p.texts[max(element, 0)]}
 }
 
-// addElement reads an element of a list, which has to be exactly one scope.
-func (b *builder) addElement(element int, text string) error {
-	b.texts = append(b.texts, text)
-	switch {
-	case text == "":
-		return b.fail(ErrSyntax, element, 0, "the element is empty; remove it or name a scope")
-	case text[0] == ' ':
-		return b.fail(ErrSyntax, element, 0, "a space before the scope; remove it")
-	case text[len(text)-1] == ' ':
-		return b.fail(ErrSyntax, element, len(text)-1, "a space after the scope; remove it")
+// unexpected says that there is something else where a scope should begin or end.
+func (p *parser) unexpected(where string) error {
+	found := "the end of the text"
+	if p.at < len(p.text) {
+		found = show(p.text[p.at])
 	}
-	before := len(b.edges)
-	if err := b.scan(element, text); err != nil {
-		return err
+	if p.peek() == '"' {
+		where = "cannot be part of a scope; if you did not write it, it marks an ID that is not a UUID or a dependency that is not one scope"
 	}
-	for _, e := range b.edges[before+1:] {
-		if e.from == 0 {
-			return b.fail(ErrSyntax, element, int(e.offset),
-				"a second scope in one element; give each scope an element of its own")
-		}
-	}
-	return nil
-}
-
-// frame is an open bracket.
-type frame struct {
-	parent int32 // 0 is the top level, else node+1
-	offset int   // of the bracket
-	filled bool  // a scope has been read in it
-}
-
-// scan reads one text.
-func (b *builder) scan(element int, text string) error {
-	if b.length > maxText {
-		return b.fail(ErrTooLarge, element, 0, "%d bytes of text; at most %d are read", b.length, maxText)
-	}
-	var (
-		stack [maxDepth]frame
-		depth int        // of stack; stack[0] is the top level
-		last  int32 = -1 // the node that a '[' would belong to
-	)
-	for i := 0; i < len(text); {
-		switch c := text[i]; c {
-		case ' ':
-			last = -1
-			i++
-		case '[':
-			if err := b.checkOpen(element, text, i, last, depth); err != nil {
-				return err
-			}
-			depth++
-			stack[depth] = frame{parent: last + 1, offset: i}
-			last = -1
-			i++
-		case ']':
-			if err := b.checkClose(element, text, i, depth, stack[depth].filled); err != nil {
-				return err
-			}
-			depth--
-			last = -1
-			i++
-		default:
-			start, optional := i, c == '*'
-			if optional {
-				if last >= 0 {
-					return b.fail(ErrSyntax, element, i,
-						"'*' in the middle of a word; put a space before it, or remove it")
-				}
-				i++
-			}
-			first := i
-			for i < len(text) && isNameByte(text[i]) {
-				i++
-			}
-			if i == first || i < len(text) && !isDelimiter(text[i]) {
-				return b.failName(element, text, i, optional)
-			}
-			last = b.node(text[first:i])
-			b.edges = append(b.edges, edge{
-				from: stack[depth].parent, to: last, optional: optional,
-				element: int32(element), offset: int32(start), //nolint:gosec // Bounded by maxText.
-			})
-			stack[depth].filled = true
-		}
-	}
-	if depth > 0 {
-		return b.fail(ErrSyntax, element, stack[depth].offset, "'[' is never closed; add the missing ']'")
-	}
-	return nil
-}
-
-// node returns the number of a name, giving it one at its first occurrence.
-func (b *builder) node(name string) int32 {
-	if n, ok := b.index[name]; ok {
-		return n
-	}
-	n := int32(len(b.names)) //nolint:gosec // Bounded by maxText.
-	b.index[name] = n
-	b.names = append(b.names, name)
-	return n
-}
-
-func (b *builder) checkOpen(element int, text string, i int, last int32, depth int) error {
-	if last < 0 {
-		if i > 0 && text[i-1] == ' ' {
-			return b.fail(ErrSyntax, element, i,
-				"'[' after a space; dependencies follow their scope directly, as in foo[bar]")
-		}
-		return b.fail(ErrSyntax, element, i, "'[' without a scope before it; write foo[bar]")
-	}
-	if depth+1 >= maxDepth {
-		return b.fail(ErrTooLarge, element, i, "brackets nested more than %d deep", maxDepth-1)
-	}
-	return nil
-}
-
-func (b *builder) checkClose(element int, text string, i, depth int, filled bool) error {
-	switch {
-	case depth == 0:
-		return b.fail(ErrSyntax, element, i, "']' without a '[' before it; remove it")
-	case !filled:
-		return b.fail(ErrSyntax, element, i, "empty brackets; name a dependency or remove them")
-	case i+1 < len(text) && text[i+1] != ' ' && text[i+1] != ']':
-		return b.fail(ErrSyntax, element, i+1, "%s directly after ']'; put a space between two scopes", show(text[i+1]))
-	}
-	return nil
-}
-
-// failName says why no name could be read up to i.
-func (b *builder) failName(element int, text string, i int, optional bool) error {
-	if i == len(text) {
-		return b.fail(ErrSyntax, element, i, "the text ends after '*'; a scope must follow")
-	}
-	if optional && isDelimiter(text[i]) {
-		return b.fail(ErrSyntax, element, i, "%q directly after '*'; a scope must follow", text[i])
-	}
-	switch c := text[i]; c {
-	case '\t', '\n', '\r':
-		return b.fail(ErrSyntax, element, i, "%s in the text; separate scopes with spaces", show(c))
-	case '"':
-		return b.fail(ErrSyntax, element, i,
-			"'\"' cannot be part of a scope; if you did not write it, it marks an ID that is not a UUID or a dependency that is not one scope")
-	default:
-		return b.fail(ErrSyntax, element, i, "%s cannot be part of a scope (RFC 6749 section 3.3)", show(c))
-	}
+	return p.fail(ErrSyntax, p.element, p.at, "%s %s", found, where)
 }
 
 // show writes a byte for a message. Beyond ASCII it may be a piece of a letter.
@@ -218,9 +79,73 @@ func show(c byte) string {
 	return fmt.Sprintf("byte 0x%02x, which is not ASCII,", c)
 }
 
-// isDelimiter reports whether the byte ends a name.
-func isDelimiter(c byte) bool {
-	return c == ' ' || c == '[' || c == ']' || c == '*'
+// peek returns the next byte, 0 at the end.
+func (p *parser) peek() byte {
+	if p.at < len(p.text) {
+		return p.text[p.at]
+	}
+	return 0
+}
+
+// list reads scopes up to the end or, below the top level, a bracket.
+func (p *parser) list(from int32, depth int) error {
+	for first := true; ; first = false {
+		for p.peek() == ' ' {
+			p.at++
+		}
+		if p.at == len(p.text) || depth > 0 && !first && p.peek() == ']' {
+			return nil
+		}
+		if err := p.scope(from, depth); err != nil {
+			return err
+		}
+	}
+}
+
+// scope reads one scope with its dependencies, as a dependency of from.
+func (p *parser) scope(from int32, depth int) error {
+	start := p.at
+	if p.peek() == '*' {
+		p.at++
+	}
+	first := p.at
+	for p.at < len(p.text) && isNameByte(p.text[p.at]) {
+		p.at++
+	}
+	if p.at == first {
+		return p.unexpected(`where a scope must begin, as in "a b[c *d]"`)
+	}
+	to := p.vertex(p.text[first:p.at])
+	out := &p.graph.vertices[from].out
+	*out = append(*out, edge{to: to, mark: p.text[start:first], element: int32(p.element), offset: int32(start)}) //nolint:gosec // Bounded by maxText.
+	if bracket := p.at; p.peek() == '[' {
+		if depth+1 >= maxDepth {
+			return p.fail(ErrTooLarge, p.element, bracket, "brackets nested more than %d deep", maxDepth-1)
+		}
+		p.at++
+		if err := p.list(to, depth+1); err != nil {
+			return err
+		}
+		if p.peek() != ']' {
+			return p.fail(ErrSyntax, p.element, bracket, "'[' is never closed; add the missing ']'")
+		}
+		p.at++
+	}
+	if p.at < len(p.text) && p.peek() != ' ' && p.peek() != ']' {
+		return p.unexpected("directly after a scope; separate scopes with spaces")
+	}
+	return nil
+}
+
+// vertex returns the number of a name, giving it one at its first occurrence.
+func (p *parser) vertex(name string) int32 {
+	n, ok := p.index[name]
+	if !ok {
+		n = int32(len(p.graph.vertices)) //nolint:gosec // Bounded by maxText.
+		p.index[name] = n
+		p.graph.vertices = append(p.graph.vertices, vertex{name: name})
+	}
+	return n
 }
 
 // isNameByte reports whether the byte may be part of a name: scope-token of RFC

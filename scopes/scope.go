@@ -101,17 +101,24 @@ func (l List) Validate() error {
 // that no element can close a bracket of another or add a second scope.
 // An empty list gives an empty graph. The error is a [*ParseError].
 func (l List) Graph() (*Graph, error) {
-	total := max(0, len(l)-1) // the spaces between them
-	for _, s := range l {
-		total += len(s)
-	}
-	b := newBuilder(total)
+	texts := make([]string, len(l))
 	for i, s := range l {
-		if err := b.addElement(i, string(s)); err != nil {
+		texts[i] = string(s)
+	}
+	p, err := newParser(texts...)
+	if err != nil {
+		return nil, err
+	}
+	for p.element, p.text = range texts {
+		p.at = 0
+		if err := p.scope(0, 0); err != nil {
 			return nil, err
 		}
+		if p.at < len(p.text) {
+			return nil, p.unexpected("after the scope; each element is one scope")
+		}
 	}
-	return b.finish()
+	return p.finish()
 }
 
 // Merge puts lists of requirements together: equal scopes become one with the
