@@ -30,7 +30,7 @@ func BenchmarkProtect(b *testing.B) {
 	w := newWorld(b)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	request := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/", http.NoBody)
-	request.Header.Set("Authorization", "Bearer "+w.token(authtest.Grant{User: w.alice.Username}))
+	request.Header.Set("Authorization", "Bearer "+w.Token(authtest.Grant{User: w.Alice.Username}))
 	const often = 100
 	serve := func(name string, handler http.Handler) turns.Case {
 		return turns.Case{Name: name, Ops: often, Run: func() {

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unique"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/globusauth/globusauth/apierror"
@@ -21,7 +22,8 @@ import (
 
 const (
 	maxInvalidTime    = 10 * time.Second // that an invalid token is remembered
-	maxIntrospections = 64               // in flight
+	maxIntrospections = 64               // in flight in a lane
+	maxWaiting        = 1000             // for a lane
 	requestTimeout    = 10 * time.Second // of one introspection, grant, or request to Groups, retries included
 )
 
@@ -32,6 +34,23 @@ type tokenKey [sha256.Size]byte
 type callerKey struct {
 	token tokenKey
 	needs uint32
+}
+
+// lane limits introspections. Tokens that were valid at their last introspection have a lane of their own, so that
+// unknown tokens cannot hold them up.
+type lane struct{ slots, waiting *semaphore.Weighted }
+
+func newLane() lane {
+	return lane{semaphore.NewWeighted(maxIntrospections), semaphore.NewWeighted(maxWaiting)}
+}
+
+// enter waits for a slot. After a nil error the caller releases it.
+func (l lane) enter(ctx context.Context) error {
+	if !l.waiting.TryAcquire(1) {
+		return errors.New("too many introspections wait already")
+	}
+	defer l.waiting.Release(1)
+	return l.slots.Acquire(ctx, 1)
 }
 
 // entry is a cached introspection. It is never changed.
@@ -115,10 +134,14 @@ func unavailable(err error) error {
 
 // introspect returns an introspection of the service, or one of another process.
 func (a *API) introspect(ctx context.Context, token string, key tokenKey, wanted *needs) (cached *entry, err error) {
+	lane := a.unknown
+	if before, ok := a.callers.GetIfPresent(callerKey{key, wanted.number}); ok && before.identity != nil {
+		lane = a.known
+	}
 	if a.config.SharedCache == nil {
-		cached, _, err = a.ask(ctx, token, wanted)
+		cached, _, err = a.ask(ctx, token, wanted, lane)
 	} else {
-		cached, err = a.fetch(ctx, token, wanted)
+		cached, err = a.fetch(ctx, token, wanted, lane)
 	}
 	if err == nil {
 		a.callers.Set(callerKey{key, wanted.number}, cached)
@@ -127,11 +150,11 @@ func (a *API) introspect(ctx context.Context, token string, key tokenKey, wanted
 }
 
 // ask sends an introspection.
-func (a *API) ask(ctx context.Context, token string, wanted *needs) (*entry, *gen.Introspection, error) {
-	if err := a.slots.Acquire(ctx, 1); err != nil {
+func (a *API) ask(ctx context.Context, token string, wanted *needs, lane lane) (*entry, *gen.Introspection, error) {
+	if err := lane.enter(ctx); err != nil {
 		return nil, nil, err
 	}
-	defer a.slots.Release(1)
+	defer lane.slots.Release(1)
 	a.config.Observer.Introspection()
 	found, err := a.config.OAuth.Introspect(ctx, token, flows.IntrospectOptions{
 		IdentitySet: true, IdentitySetDetail: wanted.details, SessionInfo: wanted.session, Policies: wanted.policies,
@@ -179,7 +202,7 @@ func newIdentity(found *gen.Introspection, wanted *needs) *Identity {
 			i.Identities = append(i.Identities, id)
 		}
 		i.Linked = append(i.Linked, gen.LinkedIdentity{
-			Sub: id, Username: linked.Username, Name: linked.Name, Email: linked.Email, Organization: linked.Organization,
+			ID: id, Sub: id, Username: linked.Username, Name: linked.Name, Email: linked.Email, Organization: linked.Organization,
 			IdentityProvider: shared(linked.IdentityProvider), IdentityProviderDisplayName: shared(linked.IdentityProviderDisplayName),
 			LastAuthentication: linked.LastAuthentication,
 		})
@@ -196,7 +219,7 @@ func newIdentity(found *gen.Introspection, wanted *needs) *Identity {
 			if i.policies == nil {
 				i.policies = map[string]bool{}
 			}
-			i.policies[id] = true
+			i.policies[strings.ToLower(id)] = true
 		}
 	}
 	return i

@@ -63,8 +63,8 @@ func TestAPIAuthenticate_CachedIntrospection(t *testing.T) {
 				config.Rules = test.rules(policy.ID)
 			}
 			api := w.api(t, config)
-			test.grant.User = w.alice.Username
-			token := w.token(test.grant)
+			test.grant.User = w.Alice.Username
+			token := w.Token(test.grant)
 			if _, err := api.Authenticate(t.Context(), token); err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func TestAPIProtect_OneIntrospectionForManyRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	handler := w.api(t, resourceserver.Config{}).Protect(http.HandlerFunc(hello))
-	token := w.token(authtest.Grant{User: w.alice.Username})
+	token := w.Token(authtest.Grant{User: w.Alice.Username})
 	var requests sync.WaitGroup
 	for range 1000 {
 		requests.Go(func() {
@@ -104,7 +104,7 @@ func TestAPIProtect_GarbageTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var inFlight, most atomic.Int64
-	w.oauth.Auth = w.clientOver(t, func(next http.RoundTripper) http.RoundTripper {
+	w.OAuth.Auth = w.clientOver(t, func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			now := inFlight.Add(1)
 			defer inFlight.Add(-1)
@@ -113,8 +113,9 @@ func TestAPIProtect_GarbageTokens(t *testing.T) {
 			return next.RoundTrip(r)
 		})
 	})
-	handler := w.api(t, resourceserver.Config{CacheSize: 100}).Protect(http.HandlerFunc(hello))
-	good := w.token(authtest.Grant{User: w.alice.Username})
+	api := w.api(t, resourceserver.Config{CacheSize: 100})
+	handler := api.Protect(http.HandlerFunc(hello))
+	good := w.Token(authtest.Grant{User: w.Alice.Username})
 	call(t, handler, "Bearer "+good)
 	var requests sync.WaitGroup
 	for worker := range 200 {
@@ -134,6 +135,12 @@ func TestAPIProtect_GarbageTokens(t *testing.T) {
 	if most.Load() > 64 {
 		t.Errorf("%d introspections in flight, want at most 64", most.Load())
 	}
+	if api.Cached() > 100 {
+		t.Errorf("%d introspections are cached, want at most 100", api.Cached())
+	}
+	if sent := w.Stats().Operations["introspect"]["200"]; sent != 10_001 {
+		t.Errorf("%d introspections of 10,001 tokens", sent)
+	}
 }
 
 func TestAPIProtect_ServiceFails(t *testing.T) {
@@ -147,6 +154,9 @@ func TestAPIProtect_ServiceFails(t *testing.T) {
 		{name: "malformed response", fault: authtest.Fault{Kind: authtest.FaultMalformed}},
 		{name: "dropped connection", fault: authtest.Fault{Kind: authtest.FaultDropBefore}},
 		{name: "wrong client secret", fault: authtest.Fault{Kind: authtest.FaultStatus, Status: 401}},
+		{name: "429", fault: authtest.Fault{Kind: authtest.FaultStatus, Status: 429, RetryAfter: 30}, retryAfter: "30"},
+		{name: "slow", fault: authtest.Fault{Kind: authtest.FaultLatency, Latency: time.Minute}},
+		{name: "slow body", fault: authtest.Fault{Kind: authtest.FaultSlowBody, Latency: time.Minute}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -158,10 +168,10 @@ func TestAPIProtect_ServiceFails(t *testing.T) {
 				w.Inject(test.fault)
 				events := &observer{}
 				api := w.api(t, resourceserver.Config{Observer: events})
-				token := w.token(authtest.Grant{User: w.alice.Username})
+				token := w.Token(authtest.Grant{User: w.Alice.Username})
 				response, body := call(t, api.Protect(http.HandlerFunc(hello)), "Bearer "+token)
-				if response.Code != http.StatusServiceUnavailable || body["code"] != "ServiceUnavailable" || response.Header().Get("WWW-Authenticate") != "" {
-					t.Errorf("%d %v, want 503", response.Code, body)
+				if response.Code != http.StatusServiceUnavailable || body["code"] != "ServiceUnavailable" || response.Header().Get("WWW-Authenticate") != "" || response.Header().Get("Retry-After") != test.retryAfter {
+					t.Errorf("%d %v, Retry-After %q, want 503", response.Code, body, response.Header().Get("Retry-After"))
 				}
 				if want := "introspection, denied 503 ,"; events.String() != want {
 					t.Errorf("observed %q, want %q", events, want)

@@ -30,7 +30,7 @@ type Identity struct {
 	Linked          []gen.LinkedIdentity
 	Authentications []Authentication
 
-	policies map[string]bool // evaluated, by ID
+	policies map[string]bool // satisfied, by ID in lower case
 	needs    uint32          // the number of the needs that it fulfills
 }
 
@@ -103,7 +103,7 @@ func (i *Identity) HasScope(scope scopes.Scope) bool {
 func (i *Identity) Is(identityID string) bool { return contains(i.Identities, identityID) }
 
 // PolicySatisfied reports whether the service evaluated the policy, and the session satisfies it.
-func (i *Identity) PolicySatisfied(id string) bool { return i.policies[id] }
+func (i *Identity) PolicySatisfied(id string) bool { return i.policies[strings.ToLower(id)] }
 
 func (i *Identity) username(id string) string {
 	if strings.EqualFold(id, i.Subject) {

@@ -26,8 +26,8 @@ func TestAPIOptional_AnonymousAndInvalid(t *testing.T) {
 	if response, body := call(t, handler, "Bearer unknown"); response.Code != http.StatusUnauthorized {
 		t.Errorf("an invalid token: %d %v, want 401", response.Code, body)
 	}
-	token := w.token(authtest.Grant{User: w.alice.Username})
-	if response, body := call(t, handler, "Bearer "+token); response.Code != http.StatusOK || body["caller"] != w.alice.Username {
+	token := w.Token(authtest.Grant{User: w.Alice.Username})
+	if response, body := call(t, handler, "Bearer "+token); response.Code != http.StatusOK || body["caller"] != w.Alice.Username {
 		t.Errorf("a good token: %d %v", response.Code, body)
 	}
 }
@@ -36,7 +36,7 @@ func TestCallerInfoRequire_Objects(t *testing.T) {
 	t.Parallel()
 	w := groupWorld(t)
 	api := w.api(t, resourceserver.Config{})
-	alice, err := api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
+	alice, err := api.Authenticate(t.Context(), w.Token(authtest.Grant{User: w.Alice.Username, Scopes: withGroups}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestCallerInfoRequire_PolicyThatNoRuleNamedBefore(t *testing.T) {
 	minute := 60
 	policy := w.AddPolicy(authtest.Policy{Project: w.Ready().ProjectID, Name: "strict", HighAssurance: true, Timeout: &minute})
 	api := w.api(t, resourceserver.Config{})
-	caller, err := api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username}))
+	caller, err := api.Authenticate(t.Context(), w.Token(authtest.Grant{User: w.Alice.Username}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestCallerInfoRequire_PolicyThatNoRuleNamedBefore(t *testing.T) {
 		t.Error(err)
 	}
 	w.Advance(2 * time.Minute)
-	caller, err = api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Age: time.Hour}))
+	caller, err = api.Authenticate(t.Context(), w.Token(authtest.Grant{User: w.Alice.Username, Age: time.Hour}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestCallerInfoRequire_PolicyThatNoRuleNamedBefore(t *testing.T) {
 func TestCheck_Errors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	token := "Bearer " + w.token(authtest.Grant{User: w.alice.Username})
+	token := "Bearer " + w.Token(authtest.Grant{User: w.Alice.Username})
 	api := w.api(t, resourceserver.Config{})
 	for name, test := range map[string]struct {
 		err    error
@@ -143,7 +143,7 @@ func TestAPIProtect_InvalidRulePanics(t *testing.T) {
 func FuzzAPIFromRequest(f *testing.F) {
 	w := newWorld(f)
 	api := w.api(f, resourceserver.Config{})
-	token := w.token(authtest.Grant{User: w.alice.Username})
+	token := w.Token(authtest.Grant{User: w.Alice.Username})
 	for _, header := range []string{"Bearer " + token, "bearer  " + token, "Bearer", "Basic YTpi", token, "Bearer a b", "Bearer a,b", "Bearer \x00", "Bearer " + token + " ", "Bearer " + token + "="} {
 		f.Add(header)
 	}
@@ -168,9 +168,9 @@ func FuzzAPIFromRequest(f *testing.F) {
 func TestCallerInfo_LinkedIdentityOfTheSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	linked := w.alice.Linked[0]
+	linked := w.Alice.Linked[0]
 	handler := w.api(t, resourceserver.Config{}).Protect(http.HandlerFunc(hello), resourceserver.SessionDomains("lab.example.org"))
-	token := w.token(authtest.Grant{User: w.alice.Username, Session: []string{linked.Username}})
+	token := w.Token(authtest.Grant{User: w.Alice.Username, Session: []string{linked.Username}})
 	response, body := call(t, handler, "Bearer "+token)
 	if response.Code != http.StatusOK || body["session_identity"] != linked.ID {
 		t.Errorf("%d %v, want the identity %s", response.Code, body, linked.ID)
@@ -183,14 +183,14 @@ func TestAPIFromRequest_RulesAreOneSet(t *testing.T) {
 	w := newWorld(t)
 	api := w.api(t, resourceserver.Config{Rules: rules(resourceserver.SessionDomains("example.com"))})
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
-	request.Header.Set("Authorization", "Bearer "+w.token(authtest.Grant{User: w.alice.Username}))
+	request.Header.Set("Authorization", "Bearer "+w.Token(authtest.Grant{User: w.Alice.Username}))
 	_, err := api.FromRequest(request, resourceserver.MFA())
 	denied, ok := errors.AsType[*resourceserver.DeniedError](err)
 	if !ok || denied.Rule != "SessionDomains,MFA" || denied.Requirement.Parameters.SessionRequiredMFA == nil || denied.Requirement.Parameters.SessionRequiredSingleDomain == nil {
 		t.Errorf("got %v, want one requirement of both rules", err)
 	}
-	linked := w.alice.Linked[0]
-	request.Header.Set("Authorization", "Bearer "+w.token(authtest.Grant{User: w.alice.Username, Session: []string{linked.Username}}))
+	linked := w.Alice.Linked[0]
+	request.Header.Set("Authorization", "Bearer "+w.Token(authtest.Grant{User: w.Alice.Username, Session: []string{linked.Username}}))
 	api = w.api(t, resourceserver.Config{Rules: rules(resourceserver.Fresh(time.Hour))})
 	caller, err := api.FromRequest(request, resourceserver.SessionDomains("lab.example.org"))
 	if err != nil || caller.SessionIdentity != linked.ID {
@@ -205,13 +205,13 @@ func TestAPIFromRequest_RulesAreOneSet(t *testing.T) {
 func TestFresh_AuthenticationOfAnIdentityThatIsNotLinked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.oauth.Auth = w.clientOver(t, func(http.RoundTripper) http.RoundTripper {
+	w.OAuth.Auth = w.clientOver(t, func(http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			recorder := httptest.NewRecorder()
 			recorder.Header().Set("Content-Type", "application/json")
 			_, _ = fmt.Fprintf(recorder, `{"active":true,"aud":[%q],"sub":%q,"client_id":"x","scope":%q,"exp":%d,"identity_set":[%q],`+
 				`"session_info":{"session_id":"s","authentications":{%q:{"auth_time":%d}}}}`,
-				apiID, w.alice.ID, jobs, w.Now().Add(time.Hour).Unix(), w.alice.ID, robotID, w.Now().Unix())
+				apiID, w.Alice.ID, jobs, w.Now().Add(time.Hour).Unix(), w.Alice.ID, robotID, w.Now().Unix())
 			return recorder.Result(), nil
 		})
 	})
@@ -225,7 +225,7 @@ func TestFresh_AuthenticationOfAnIdentityThatIsNotLinked(t *testing.T) {
 func TestCallerInfoRequire_Concurrently(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	caller, err := w.api(t, resourceserver.Config{}).Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username}))
+	caller, err := w.api(t, resourceserver.Config{}).Authenticate(t.Context(), w.Token(authtest.Grant{User: w.Alice.Username}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/globusauth/globusauth/flows"
@@ -44,7 +43,8 @@ type Config struct {
 	// invalid is remembered for 10 s at most.
 	CacheTime time.Duration
 	// CacheSize is the maximum number of tokens in each cache. Zero means 10,000; at
-	// most 100,000,000. A cached token takes about 0.5 kB, more with Details.
+	// most 100,000,000. A cached token takes about 0.5 kB, more with Details. The groups of
+	// all callers take at most 4 kB for each token.
 	CacheSize int
 
 	// SharedCache, if set, holds introspections that other processes use too, for as long as CacheTime
@@ -93,7 +93,8 @@ type API struct {
 	dependent *otter.Cache[dependentKey, tokens.Token]
 	groups    *otter.Cache[tokenKey, *membership]
 	flights   singleflight.Group
-	slots     *semaphore.Weighted // introspections in flight
+
+	known, unknown lane // of introspections
 }
 
 // New checks the configuration and returns an API. It sends no request.
@@ -129,7 +130,7 @@ func newAPI(config Config) (*API, error) {
 		config.Deny = func(w http.ResponseWriter, r *http.Request, denial *DeniedError) { denial.ServeHTTP(w, r) }
 	}
 	config.Rules = slices.Clone(config.Rules)
-	api := &API{config: config, log: config.OAuth.Auth.Logger(), now: config.OAuth.Auth.Now, slots: semaphore.NewWeighted(maxIntrospections)}
+	api := &API{config: config, log: config.OAuth.Auth.Logger(), now: config.OAuth.Auth.Now, known: newLane(), unknown: newLane()}
 	_, _ = rand.Read(api.secret[:]) // never fails
 	var err error
 	if api.shared, err = sharedSecret(config.OAuth); err != nil {
@@ -142,22 +143,17 @@ func newAPI(config Config) (*API, error) {
 	if err := api.admit(config.Rules); err != nil {
 		return nil, err
 	}
-	for _, err := range []error{
-		newCache(&api.callers, config.CacheSize), newCache(&api.dependent, config.CacheSize), newCache(&api.groups, config.CacheSize),
-	} {
-		if err != nil {
-			return nil, err
-		}
+	if api.callers, err = otter.New(&otter.Options[callerKey, *entry]{MaximumSize: config.CacheSize}); err != nil {
+		return nil, err
 	}
-	return api, nil
+	if api.dependent, err = otter.New(&otter.Options[dependentKey, tokens.Token]{MaximumSize: config.CacheSize}); err != nil {
+		return nil, err
+	}
+	api.groups, err = otter.New(&otter.Options[tokenKey, *membership]{MaximumWeight: uint64(config.CacheSize) * groupsWeight, Weigher: weigh})
+	return api, err
 }
 
 // Format prints the API without its secrets, whatever the verb.
 func (a *API) Format(state fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(state, "resourceserver.API{%q}", a.config.OAuth.ClientID)
-}
-
-func newCache[K comparable, V any](cache **otter.Cache[K, V], size int) (err error) {
-	*cache, err = otter.New(&otter.Options[K, V]{MaximumSize: size})
-	return err
 }

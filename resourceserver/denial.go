@@ -3,7 +3,6 @@ package resourceserver
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -91,12 +90,22 @@ func (d *DeniedError) challenge() string {
 	}
 	var parameters []string
 	if code != "" {
-		parameters = append(parameters, fmt.Sprintf("error=%q, error_description=%q", code, d.Message))
+		parameters = append(parameters, "error="+quoted(code), "error_description="+quoted(d.Message))
 	}
 	if d.scope != "" {
-		parameters = append(parameters, fmt.Sprintf("scope=%q", d.scope))
+		parameters = append(parameters, "scope="+quoted(d.scope))
 	}
 	return strings.TrimSpace("Bearer " + strings.Join(parameters, ", "))
+}
+
+// quoted leaves out what RFC 6750 section 3 does not allow in these parameters.
+func quoted(text string) string {
+	return `"` + strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '"' || r == '\\' {
+			return -1
+		}
+		return r
+	}, text) + `"`
 }
 
 // failed is the response to a request that failed for a reason that does not concern the caller.

@@ -96,6 +96,9 @@ func (c *CallerInfo) grant(ctx context.Context, options flows.DependentOptions) 
 // consent asks for scopes as dependencies of a scope of this API that the token has.
 func (c *CallerInfo) consent(wanted scopes.List, cause error) *DeniedError {
 	name, _, _ := strings.Cut(c.Scope, " ")
+	if name == "" {
+		return failed(cause) // A token of this API has one of its scopes.
+	}
 	scope := string(scopes.Scope(name).With(wanted...))
 	return &DeniedError{
 		Status: http.StatusForbidden, Message: "consent to further scopes is required", cause: cause,

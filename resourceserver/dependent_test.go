@@ -21,7 +21,7 @@ func TestCallerInfoHTTPClient_CachesTheDependentToken(t *testing.T) {
 	t.Parallel()
 	w := groupWorld(t)
 	api := w.api(t, resourceserver.Config{})
-	caller, err := api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
+	caller, err := api.Authenticate(t.Context(), w.Token(authtest.Grant{User: w.Alice.Username, Scopes: withGroups}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestCallerInfoToken_UnusableResponse(t *testing.T) {
 				_, err := resourceserver.Caller(r.Context()).Token(r.Context(), test.scopes...)
 				api.Deny(w, r, err)
 			}))
-			response, body := call(t, handler, "Bearer "+w.token(authtest.Grant{User: w.alice.Username}))
+			response, body := call(t, handler, "Bearer "+w.Token(authtest.Grant{User: w.Alice.Username}))
 			parameters, _ := body["authorization_parameters"].(map[string]any)
 			required, _ := parameters["required_scopes"].([]any)
 			if response.Code != test.status || (test.required != "") != slices.Equal(required, []any{test.required}) {
@@ -78,7 +78,7 @@ func TestCallerInfoToken_UnusableResponse(t *testing.T) {
 // respondTo replaces the responses of the service at a path.
 func (w *world) respondTo(tb testing.TB, path string, respond func(*http.Request) (status int, body string)) {
 	tb.Helper()
-	w.oauth.Auth = w.clientOver(tb, func(next http.RoundTripper) http.RoundTripper {
+	w.OAuth.Auth = w.clientOver(tb, func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path != path {
 				return next.RoundTrip(r)
@@ -93,7 +93,7 @@ func TestCallerInfoOffline_ActsLater(t *testing.T) {
 	t.Parallel()
 	w := groupWorld(t)
 	api := w.api(t, resourceserver.Config{Store: tokens.NewMemory()})
-	caller, err := api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
+	caller, err := api.Authenticate(t.Context(), w.Token(authtest.Grant{User: w.Alice.Username, Scopes: withGroups}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestCallerInfoOffline_Store(t *testing.T) {
 				w := groupWorld(t)
 				keeper := &store{Memory: tokens.NewMemory(), wait: test.wait, fail: test.fail}
 				api := w.api(t, resourceserver.Config{Store: keeper})
-				caller, err := api.Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
+				caller, err := api.Authenticate(t.Context(), w.Token(authtest.Grant{User: w.Alice.Username, Scopes: withGroups}))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -61,7 +61,7 @@ func TestAPIProtect_AppMeetsEveryDemandInOneLogin(t *testing.T) {
 			})
 			user, err := app.NewUser(app.Config{
 				Client: auth, ClientID: w.Ready().NativeClientID, Name: "test", Scopes: scopes.List{jobs},
-				Store: tokens.NewMemory(), RedriveGAREs: true, Login: login.Func(w.Browser(w.alice.Username)),
+				Store: tokens.NewMemory(), RedriveGAREs: true, Login: login.Func(w.Browser(w.Alice.Username)),
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -32,8 +32,14 @@ const (
 // membership is the cached groups of a caller.
 type membership struct {
 	groups []groups.Group
+	size   int // in bytes, about
 	until  time.Time
 }
+
+// groupsWeight is how many kB the groups of a caller may take on average.
+const groupsWeight = 4
+
+func weigh(_ tokenKey, m *membership) uint32 { return uint32(1 + m.size>>10) } //nolint:gosec // At most maxGroupsBytes.
 
 // groupsURL is the base URL of Globus Groups: at a custom address of Globus Auth, such
 // as that of a test double, the same.
@@ -72,14 +78,16 @@ func (c *CallerInfo) Groups(ctx context.Context) ([]groups.Group, error) {
 			return found.groups, nil
 		}
 		found, err := c.fetchGroups(ctx, token.AccessToken)
-		if err == nil {
-			a.groups.Set(c.key, &membership{found, a.now().Add(groupsTime)})
+		if err != nil {
+			return nil, err
 		}
-		return found, err
+		found.until = a.now().Add(groupsTime)
+		a.groups.Set(c.key, found)
+		return found.groups, nil
 	})
 }
 
-func (c *CallerInfo) fetchGroups(ctx context.Context, token string) ([]groups.Group, error) {
+func (c *CallerInfo) fetchGroups(ctx context.Context, token string) (*membership, error) {
 	client, err := flows.HTTPClient(c.api.config.OAuth.Auth, tokens.TransportConfig{
 		Source: callerSource{c, scopes.List{groupsTokenScope}}, Hosts: []string{origin.HostPort(c.api.groupsURL)},
 	})
@@ -106,7 +114,8 @@ func (c *CallerInfo) fetchGroups(ctx context.Context, token string) ([]groups.Gr
 }
 
 // activeGroups reads one group at a time: a list of millions of tiny values takes no memory.
-func (c *CallerInfo) activeGroups(body []byte) (active []groups.Group, err error) {
+func (c *CallerInfo) activeGroups(body []byte) (*membership, error) {
+	active := &membership{}
 	malformed := errors.New("the response of Globus Groups is not a list of groups")
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
@@ -119,7 +128,8 @@ func (c *CallerInfo) activeGroups(body []byte) (active []groups.Group, err error
 			return nil, malformed
 		}
 		if slices.ContainsFunc(group.MyMemberships, func(m groups.Membership) bool { return m.Status == "active" && c.Is(m.IdentityID) }) {
-			active = append(active, group)
+			active.groups = append(active.groups, group)
+			active.size += len(raw)
 		}
 	}
 	if _, err := decoder.Token(); err != nil {

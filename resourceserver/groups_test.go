@@ -31,8 +31,8 @@ func TestAPIProtect_AnyGroup(t *testing.T) {
 	t.Parallel()
 	w := groupWorld(t)
 	bob := w.AddUser(authtest.User{Username: "bob@physics.example.edu"})
-	member := w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups})
-	outsider := w.token(authtest.Grant{User: bob.Username, Scopes: withGroups})
+	member := w.Token(authtest.Grant{User: w.Alice.Username, Scopes: withGroups})
+	outsider := w.Token(authtest.Grant{User: bob.Username, Scopes: withGroups})
 	handler := w.api(t, resourceserver.Config{}).Protect(http.HandlerFunc(hello), resourceserver.AnyGroup(operators))
 	for range 2 {
 		if response, body := call(t, handler, "Bearer "+member); response.Code != http.StatusOK {
@@ -42,7 +42,7 @@ func TestAPIProtect_AnyGroup(t *testing.T) {
 			t.Errorf("an outsider: %d %v, want 403", response.Code, body)
 		}
 	}
-	for _, identity := range []string{w.alice.ID, bob.ID} { // Groups gets dependent tokens, not those of the callers.
+	for _, identity := range []string{w.Alice.ID, bob.ID} { // Groups gets dependent tokens, not those of the callers.
 		w.AssertRequested(authtest.Request{Operation: "getMyGroups", TokenIdentity: identity, TokenClient: apiID})
 	}
 	count := 0
@@ -60,7 +60,7 @@ func TestAPIProtect_AnyGroupWithoutConsent(t *testing.T) {
 	t.Parallel()
 	w := groupWorld(t)
 	handler := w.api(t, resourceserver.Config{}).Protect(http.HandlerFunc(hello), resourceserver.AnyGroup(operators))
-	response, body := call(t, handler, "Bearer "+w.token(authtest.Grant{User: w.alice.Username}))
+	response, body := call(t, handler, "Bearer "+w.Token(authtest.Grant{User: w.Alice.Username}))
 	parameters, _ := body["authorization_parameters"].(map[string]any)
 	required, _ := parameters["required_scopes"].([]any)
 	if response.Code != http.StatusForbidden || body["code"] != "ConsentRequired" || !slices.Equal(required, []any{withGroups[0]}) {
@@ -73,7 +73,7 @@ func TestAPIProtect_GroupsDown(t *testing.T) {
 	w := groupWorld(t)
 	w.Inject(authtest.Fault{Kind: authtest.FaultStatus, Operation: "getMyGroups", Status: http.StatusInternalServerError})
 	handler := w.api(t, resourceserver.Config{}).Protect(http.HandlerFunc(hello), resourceserver.AnyGroup(operators))
-	response, body := call(t, handler, "Bearer "+w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
+	response, body := call(t, handler, "Bearer "+w.Token(authtest.Grant{User: w.Alice.Username, Scopes: withGroups}))
 	if response.Code != http.StatusServiceUnavailable {
 		t.Errorf("%d %v, want 503", response.Code, body)
 	}
@@ -95,7 +95,7 @@ func TestCallerInfoGroups_HostileResponses(t *testing.T) {
 			t.Parallel()
 			w := groupWorld(t)
 			var sent string
-			w.oauth.Auth = w.clientOver(t, func(next http.RoundTripper) http.RoundTripper {
+			w.OAuth.Auth = w.clientOver(t, func(next http.RoundTripper) http.RoundTripper {
 				return roundTripper(func(r *http.Request) (*http.Response, error) {
 					if r.URL.Path != "/v2/groups/my_groups" {
 						return next.RoundTrip(r)
@@ -105,7 +105,7 @@ func TestCallerInfoGroups_HostileResponses(t *testing.T) {
 					return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 				})
 			})
-			caller, err := w.api(t, resourceserver.Config{}).Authenticate(t.Context(), w.token(authtest.Grant{User: w.alice.Username, Scopes: withGroups}))
+			caller, err := w.api(t, resourceserver.Config{}).Authenticate(t.Context(), w.Token(authtest.Grant{User: w.Alice.Username, Scopes: withGroups}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,72 +10,41 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/authtest"
-	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/internal/apitest"
 	"github.com/globusauth/globusauth/resourceserver"
-	"github.com/globusauth/globusauth/scopes"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	apiID   = "3f4c6a1e-9a5b-4f0e-8b61-6b1f5d2c7a10"
-	robotID = "8b6d3c52-2f1e-4c57-9f0a-1d2e3f4a5b6c"
-	jobs    = scopes.Scope("https://auth.globus.org/scopes/" + apiID + "/jobs")
-	admin   = scopes.Scope("https://auth.globus.org/scopes/" + apiID + "/admin")
+	apiID   = apitest.ClientID
+	robotID = apitest.RobotID
+	jobs    = apitest.Jobs
+	admin   = apitest.Admin
 )
 
-// world is a test double with an API, a user and a service account.
-type world struct {
-	*authtest.Server
+type world struct{ *apitest.World }
 
-	oauth flows.Config
-	alice authtest.User
-}
-
+// newWorld has no network, so that it works in virtual time.
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
-	server, err := authtest.NewServer(authtest.Config{BaseURL: "http://127.0.0.1:1"}) // without a network, so that it works in virtual time
+	server, err := authtest.NewServer(authtest.Config{BaseURL: "http://127.0.0.1:1"})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if err := server.Add(authtest.World{Clients: []authtest.Client{
-		{ID: apiID, Name: "API", Secret: "api-secret", Scopes: []authtest.Scope{
-			{Scope: string(jobs), Name: "jobs", DependsOn: []authtest.Dependency{{Scope: string(scopes.GroupsViewMyGroups), Optional: true}}},
-			{Scope: string(admin), Name: "admin"},
-		}},
-		{ID: robotID, Name: "robot", Secret: "robot-secret"},
-	}}); err != nil {
-		tb.Fatal(err)
-	}
-	auth, err := globusauth.New(globusauth.Config{BaseURL: server.BaseURL(), HTTPClient: server.Client(), Now: server.Now})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return &world{
-		Server: server, oauth: flows.Config{Auth: auth, ClientID: apiID, ClientSecret: "api-secret"},
-		alice: server.AddUser(authtest.User{Username: "alice@physics.example.edu", Linked: []authtest.User{{Username: "alice@lab.example.org"}}}),
-	}
+	return &world{apitest.New(tb, server, authtest.User{
+		ID: "a11ce000-0000-4000-8000-000000000001", Username: "alice@physics.example.edu", Linked: []authtest.User{{Username: "alice@lab.example.org"}},
+	})}
 }
 
 func (w *world) api(tb testing.TB, config resourceserver.Config) *resourceserver.API {
 	tb.Helper()
-	config.OAuth = w.oauth
+	config.OAuth = w.OAuth
 	api, err := resourceserver.New(config)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return api
-}
-
-// token issues an access token for the API.
-func (w *world) token(grant authtest.Grant) string {
-	if grant.Client == "" {
-		grant.Client = w.Ready().NativeClientID
-	}
-	if grant.Scopes == nil {
-		grant.Scopes = []string{string(jobs)}
-	}
-	return w.Issue(grant)[0].AccessToken
 }
 
 // call sends a request with the Authorization headers to a handler.
@@ -110,7 +79,7 @@ func (w *world) clientOver(tb testing.TB, wrap func(http.RoundTripper) http.Roun
 	tb.Helper()
 	client := *w.Client()
 	client.Transport = wrap(client.Transport)
-	auth, err := globusauth.New(globusauth.Config{BaseURL: w.BaseURL(), HTTPClient: &client, Now: w.Now})
+	auth, err := globusauth.New(globusauth.Config{BaseURL: w.BaseURL(), HTTPClient: &client, Now: w.Now, Wait: w.Wait})
 	if err != nil {
 		tb.Fatal(err)
 	}

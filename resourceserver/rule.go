@@ -79,7 +79,7 @@ func Policies(ids ...string) Rule {
 	}
 	unmet := func(caller *CallerInfo) (unmet []string) {
 		for _, id := range ids {
-			if !caller.policies[id] {
+			if !caller.PolicySatisfied(id) {
 				unmet = append(unmet, id)
 			}
 		}
@@ -126,7 +126,7 @@ func SessionDomains(domains ...string) Rule {
 		name: "SessionDomains", err: notEmpty(domains), needs: needs{session: true, details: true},
 		session: func(caller *CallerInfo, a *Authentication) bool {
 			_, domain, found := strings.Cut(caller.username(a.IdentityID), "@")
-			return found && slices.ContainsFunc(domains, func(allowed string) bool { return strings.EqualFold(allowed, domain) })
+			return found && contains(domains, domain)
 		},
 		demand: func(_ *CallerInfo, parameters *apierror.AuthorizationParameters) {
 			parameters.SessionRequiredSingleDomain = append(parameters.SessionRequiredSingleDomain, domains...)
@@ -239,7 +239,11 @@ func Services(clientIDs []string, rules ...Rule) Rule {
 // Check requires that met returns nil. An error that is a [*DeniedError] is the response; any
 // other denies the request with status 403, and is logged but not sent. The name is used in logs.
 func Check(name string, met func(ctx context.Context, caller *CallerInfo) error) Rule {
-	return Rule{name: name, met: func(ctx context.Context, caller *CallerInfo) (bool, error) {
+	var invalid error
+	if met == nil {
+		invalid = errors.New("the function is nil")
+	}
+	return Rule{name: name, err: invalid, met: func(ctx context.Context, caller *CallerInfo) (bool, error) {
 		err := met(ctx, caller)
 		if err == nil {
 			return true, nil
@@ -251,7 +255,7 @@ func Check(name string, met func(ctx context.Context, caller *CallerInfo) error)
 	}}
 }
 
-// contains compares IDs, whose letter case does not count (RFC 9562 section 4).
+// contains compares IDs and domains, whose letter case does not count (RFC 9562 section 4, RFC 4343).
 func contains(ids []string, id string) bool {
 	return slices.ContainsFunc(ids, func(other string) bool { return strings.EqualFold(other, id) })
 }

@@ -34,11 +34,11 @@ func (a *API) sharedName(token string, wanted *needs) string {
 }
 
 // fetch looks into the shared cache before it sends an introspection.
-func (a *API) fetch(ctx context.Context, token string, wanted *needs) (cached *entry, err error) {
+func (a *API) fetch(ctx context.Context, token string, wanted *needs, lane lane) (cached *entry, err error) {
 	name := a.sharedName(token, wanted)
 	values := a.config.SharedCache.Fetch(ctx, []string{name}, func(ctx context.Context, _ []string) map[string]sharedcache.Value {
 		var found *gen.Introspection
-		if cached, found, err = a.ask(ctx, token, wanted); err != nil {
+		if cached, found, err = a.ask(ctx, token, wanted, lane); err != nil {
 			return nil
 		}
 		data, problem := json.Marshal(record{*found, cached.until})
@@ -54,7 +54,7 @@ func (a *API) fetch(ctx context.Context, token string, wanted *needs) (cached *e
 		a.config.Observer.CacheHit()
 		return cached, nil
 	}
-	cached, _, err = a.ask(ctx, token, wanted) // ctx has ended, or what was found is unreadable or expired
+	cached, _, err = a.ask(ctx, token, wanted, lane) // ctx has ended, or what was found is unreadable or expired
 	return cached, err
 }
 

@@ -66,8 +66,8 @@ func TestAPIAuthenticate_SharedCache(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, cache := newWorld(t), &shared{values: map[string][]byte{}}
-			test.grant.User = w.alice.Username
-			token := w.token(test.grant)
+			test.grant.User = w.Alice.Username
+			token := w.Token(test.grant)
 			test.second.SharedCache = cache
 			first := resourceserver.Config{SharedCache: cache}
 			if test.same {
@@ -128,7 +128,7 @@ func TestAPIAuthenticate_SharedCacheOfInvalidToken(t *testing.T) {
 	if cache.ttl > 10*time.Second || w.introspections() != 1 {
 		t.Errorf("TTL %v, %d introspections", cache.ttl, w.introspections())
 	}
-	w.oauth.ClientSecret += "-rotated"
+	w.OAuth.ClientSecret += "-rotated"
 	_, _ = w.api(t, resourceserver.Config{SharedCache: cache}).Authenticate(t.Context(), "unknown")
 	if w.introspections() != 2 {
 		t.Errorf("%d introspections, want 2", w.introspections())

@@ -68,7 +68,7 @@ func TestNew_UnsafeSigningKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{readable: "chmod 600", t.TempDir(): "not a regular file"} {
-		_, err := guard.New(read(t, "upstream: http://a\nassertion: {key_file: "+file+", audience: a}\n"), w.oauth)
+		_, err := guard.New(read(t, "upstream: http://a\nassertion: {key_file: "+file+", audience: a}\n"), w.OAuth)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", file, err, want)
 		}

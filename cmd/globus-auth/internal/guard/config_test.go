@@ -98,7 +98,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		config.Assertion = nil // names a file
-		if _, err := guard.New(config, w.oauth); err != nil && !strings.Contains(err.Error(), "policies") &&
+		if _, err := guard.New(config, w.OAuth); err != nil && !strings.Contains(err.Error(), "policies") &&
 			!strings.Contains(err.Error(), "policy ID") && !strings.Contains(err.Error(), "Cache") {
 			t.Errorf("the configuration is accepted, but a guard cannot be made: %v", err)
 		}

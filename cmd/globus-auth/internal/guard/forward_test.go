@@ -102,7 +102,7 @@ func TestGuardForwardAuth_Response(t *testing.T) {
 	}
 	token := "Bearer " + w.token(jobs)
 	status, header := check(t, handler, "/check", request("/", "Authorization", token))
-	if status != http.StatusOK || header.Get("X-Globus-Subject") != w.alice.ID || header.Get("X-Globus-Username") != w.alice.Username || header.Get("Cache-Control") != "no-store" {
+	if status != http.StatusOK || header.Get("X-Globus-Subject") != w.Alice.ID || header.Get("X-Globus-Username") != w.Alice.Username || header.Get("Cache-Control") != "no-store" {
 		t.Errorf("status %d, header %v", status, header)
 	}
 	if status, header := check(t, handler, "/check", request("/")); status != http.StatusOK || header.Get("X-Globus-Subject") != "" {
@@ -163,13 +163,13 @@ func TestGuard_Assertion(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if username, _ := token.Get("username"); token.Subject() != w.alice.ID || username != w.alice.Username || token.Expiration().Sub(token.IssuedAt()) != 30*time.Second {
+		if username, _ := token.Get("username"); token.Subject() != w.Alice.ID || username != w.Alice.Username || token.Expiration().Sub(token.IssuedAt()) != 30*time.Second {
 			t.Errorf("%s: %v", name, token)
 		}
 	}
 	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	for name, file := range map[string]string{"P-384": keyPEM(t, p384), "certificate": writePEM(t, "CERTIFICATE", nil), "missing": "nowhere.pem", "public": examples + "/guard.yaml"} {
-		if _, err := guard.New(read(t, "upstream: http://a\nassertion: {key_file: "+file+", audience: a}\n"), w.oauth); err == nil {
+		if _, err := guard.New(read(t, "upstream: http://a\nassertion: {key_file: "+file+", audience: a}\n"), w.OAuth); err == nil {
 			t.Errorf("%s: the key is accepted", name)
 		}
 	}
@@ -198,7 +198,7 @@ func TestGuardAdmin_Metrics(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", line, body)
 		}
 	}
-	for _, secret := range []string{token, w.alice.ID, w.alice.Username} {
+	for _, secret := range []string{token, w.Alice.ID, w.Alice.Username} {
 		if strings.Contains(body, secret) {
 			t.Errorf("the metrics name a caller:\n%s", body)
 		}

@@ -16,56 +16,34 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/cmd/globus-auth/internal/guard"
-	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/internal/apitest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	apiID   = "3f4c6a1e-9a5b-4f0e-8b61-6b1f5d2c7a10"
-	robotID = "8b6d3c52-2f1e-4c57-9f0a-1d2e3f4a5b6c"
-	jobs    = "https://auth.globus.org/scopes/" + apiID + "/jobs"
-	admin   = "https://auth.globus.org/scopes/" + apiID + "/admin"
+	robotID = apitest.RobotID
+	jobs    = string(apitest.Jobs)
+	admin   = string(apitest.Admin)
 )
 
-// world is a test double with an API, a user and a service account.
-type world struct {
-	*authtest.Server
-
-	oauth flows.Config
-	alice authtest.User
-}
+type world struct{ *apitest.World }
 
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
-	server := authtest.New(tb)
-	if err := server.Add(authtest.World{Clients: []authtest.Client{
-		{ID: apiID, Name: "API", Secret: "api-secret", Scopes: []authtest.Scope{{Scope: jobs, Name: "jobs"}, {Scope: admin, Name: "admin"}}},
-		{ID: robotID, Name: "robot", Secret: "robot-secret"},
-	}}); err != nil {
-		tb.Fatal(err)
-	}
-	auth, err := globusauth.New(globusauth.Config{BaseURL: server.BaseURL(), HTTPClient: server.Client(), Now: server.Now})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return &world{
-		Server: server, oauth: flows.Config{Auth: auth, ClientID: apiID, ClientSecret: "api-secret"},
-		alice: server.AddUser(authtest.User{Username: "alice@physics.example.edu", Name: "Álice 100%"}),
-	}
+	return &world{apitest.New(tb, authtest.New(tb), authtest.User{Username: "alice@physics.example.edu", Name: "Álice 100%"})}
 }
 
 // token issues an access token of alice for the API.
 func (w *world) token(scopes ...string) string {
-	return w.Issue(authtest.Grant{User: w.alice.Username, Client: w.Ready().NativeClientID, Scopes: scopes})[0].AccessToken
+	return w.Token(authtest.Grant{User: w.Alice.Username, Scopes: scopes})
 }
 
 func read(tb testing.TB, text string) guard.Config {
 	tb.Helper()
-	config, err := guard.Read(strings.NewReader("client_id: " + apiID + "\n" + text))
+	config, err := guard.Read(strings.NewReader("client_id: " + apitest.ClientID + "\n" + text))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -75,7 +53,7 @@ func read(tb testing.TB, text string) guard.Config {
 // guard makes a guard of a configuration.
 func (w *world) guard(tb testing.TB, text string) *guard.Guard {
 	tb.Helper()
-	g, err := guard.New(read(tb, text), w.oauth)
+	g, err := guard.New(read(tb, text), w.OAuth)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -25,9 +25,9 @@ func TestGuardProxy_SetsTheCaller(t *testing.T) {
 	}
 	got := decode(t, body)
 	want := map[string]string{
-		"X-Globus-Subject": w.alice.ID, "X-Globus-Username": w.alice.Username, "X-Globus-Name": "%C3%81lice 100%25",
-		"X-Globus-Client-Id": w.Ready().NativeClientID, "X-Globus-Scope": jobs, "X-Globus-Identities": w.alice.ID,
-		"X-Globus-Session-Identity": w.alice.ID, "X-Forwarded-Host": "api.example.org", "X-Forwarded-Proto": "http", "X-Forwarded-For": "127.0.0.1",
+		"X-Globus-Subject": w.Alice.ID, "X-Globus-Username": w.Alice.Username, "X-Globus-Name": "%C3%81lice 100%25",
+		"X-Globus-Client-Id": w.Ready().NativeClientID, "X-Globus-Scope": jobs, "X-Globus-Identities": w.Alice.ID,
+		"X-Globus-Session-Identity": w.Alice.ID, "X-Forwarded-Host": "api.example.org", "X-Forwarded-Proto": "http", "X-Forwarded-For": "127.0.0.1",
 	}
 	for name, value := range want {
 		if values := got.Header[name]; len(values) != 1 || values[0] != value {
@@ -90,7 +90,7 @@ func TestGuardProxy_Smuggling(t *testing.T) {
 					t.Errorf("status %d, upstream received %s", status, body)
 				}
 				subject := decode(t, body).Header["X-Globus-Subject"]
-				if authorization == "" && subject != nil || authorization != "" && (len(subject) != 1 || subject[0] != w.alice.ID) {
+				if authorization == "" && subject != nil || authorization != "" && (len(subject) != 1 || subject[0] != w.Alice.ID) {
 					t.Errorf("X-Globus-Subject is %q", subject)
 				}
 			})
@@ -138,7 +138,7 @@ func TestGuardProxy_HTTP2(t *testing.T) {
 	if response.ProtoMajor != 2 || response.StatusCode != http.StatusOK || strings.Contains(body, "evil") {
 		t.Errorf("HTTP/%d, status %d: %s", response.ProtoMajor, response.StatusCode, body)
 	}
-	if got := decode(t, []byte(body)); got.Header.Get("X-Globus-Subject") != w.alice.ID || got.Header.Get("X-Forwarded-Proto") != "https" {
+	if got := decode(t, []byte(body)); got.Header.Get("X-Globus-Subject") != w.Alice.ID || got.Header.Get("X-Forwarded-Proto") != "https" {
 		t.Errorf("upstream received %v", got.Header)
 	}
 	if response, body := get(t, c, front.url+"/"); response.StatusCode != http.StatusUnauthorized || response.Header.Get("WWW-Authenticate") != "Bearer" {

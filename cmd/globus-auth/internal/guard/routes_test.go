@@ -151,7 +151,7 @@ func TestGuard_Rules(t *testing.T) {
 		"domains: [physics.example.edu]":                                       {200, 403},
 		"domains: [example.com]":                                               {403, 403},
 		"providers: [" + other + "]":                                           {403, 403},
-		"identities: [" + w.alice.ID + "]":                                     {200, 403},
+		"identities: [" + w.Alice.ID + "]":                                     {200, 403},
 		"identities: [" + other + "]":                                          {403, 403},
 		"principals: [all_authenticated_users]":                                {200, 200},
 		"principals: [urn:globus:auth:identity:" + other + "]":                 {403, 403},
