@@ -51,17 +51,19 @@ type backend struct {
 	prefix string
 }
 
-// names returns the keys of a login in Redis. A Cluster keeps keys with the same text in braces together.
+// name returns the key of a login in Redis.
+func (b *backend) name(key tokens.Key) string {
+	return b.prefix + "{" + url.QueryEscape(key.ClientID) + "/" + url.QueryEscape(key.Environment) + "/" +
+		url.QueryEscape(key.Address) + "/" + url.QueryEscape(key.Namespace) + "}"
+}
+
+// names returns the keys of a login and of its lease. A Cluster keeps keys with the same text in braces together.
 func (b *backend) names(key tokens.Key) []string {
-	parts := []string{key.ClientID, key.Environment, key.Address, key.Namespace}
-	for i, part := range parts {
-		parts[i] = url.QueryEscape(part)
-	}
-	name := b.prefix + "{" + strings.Join(parts, "/") + "}"
+	name := b.name(key)
 	return []string{name, name + ":lease"}
 }
 
-// key is the reverse of names.
+// key is the reverse of name.
 func (b *backend) key(name string) (key tokens.Key, ok bool) {
 	parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(name, b.prefix+"{"), "}"), "/")
 	if len(parts) != 4 {
@@ -78,7 +80,7 @@ func (b *backend) key(name string) (key tokens.Key, ok bool) {
 }
 
 func (b *backend) Load(ctx context.Context, key tokens.Key) ([]byte, error) {
-	data, err := b.client.Get(ctx, b.names(key)[0]).Bytes()
+	data, err := b.client.Get(ctx, b.name(key)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
