@@ -47,6 +47,13 @@ func TestFleet_StandbyPromoted(t *testing.T) {
 		execute(t, pool, "ALTER SYSTEM SET synchronous_standby_names = '*'")
 		execute(t, pool, "SELECT pg_reload_conf()")
 	}
+	fleettest.Put(t, newStore(t, pool, config), "A")
+	reader := newStore(t, standby.pool(t, "postgres"), config)
+	for replayed := false; !replayed; {
+		set, err := reader.Load(t.Context(), fleettest.Key())
+		replayed = err == nil && set.Equal(fleettest.One(t, "A"))
+	}
+	fleettest.Refused(t, reader, "connect to the primary, with target_session_attrs=read-write", password)
 	url := fmt.Sprintf("postgres://postgres:%s@127.0.0.1:%d,127.0.0.1:%d/postgres?sslmode=disable&target_session_attrs=read-write",
 		password, primary.port, standby.port)
 	const speed = 40 // tokens of half a second
