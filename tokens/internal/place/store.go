@@ -51,8 +51,8 @@ type Backend interface {
 	Load(ctx context.Context, file File, namespace string) (jsontext.Value, error)
 	// Namespaces returns those that hold tokens.
 	Namespaces(ctx context.Context, file File) ([]string, error)
-	// Rehearse fails if Edit would.
-	Rehearse(ctx context.Context, file File) error
+	// Rehearse is Load, but fails if Edit would.
+	Rehearse(ctx context.Context, file File, namespace string) (jsontext.Value, error)
 	// Edit reads the stored tokens of a namespace by resource server, and durably
 	// writes what edit makes of them.
 	Edit(ctx context.Context, file File, namespace string, edit func(map[string]jsontext.Value) error) error
@@ -137,8 +137,13 @@ func (s *Store) Load(ctx context.Context, key tokens.Key) (set tokens.Set, err e
 }
 
 func (s *Store) read(ctx context.Context, file File, namespace string) (tokens.Set, error) {
-	var set tokens.Set
 	raw, err := s.kind.Backend.Load(ctx, file, namespace)
+	return parse(file, namespace, raw, err)
+}
+
+// parse returns the tokens that the backend returned.
+func parse(file File, namespace string, raw jsontext.Value, err error) (tokens.Set, error) {
+	var set tokens.Set
 	if err == nil && raw != nil {
 		if set, err = tokens.UnmarshalStorage(raw); err != nil {
 			err = fmt.Errorf("%w: %s, namespace %q: %w", tokens.ErrUnreadable, file.Path, namespace, err)
@@ -225,14 +230,7 @@ func retry(file File, work func() error) error {
 // rehearse does all of an update that can fail before fn is called, and reserves
 // room on the disk for the record.
 func (s *Store) rehearse(ctx context.Context, file File, namespace string) (current tokens.Set, room *Temp, err error) {
-	err = retry(file, func() error {
-		if err := s.adopt(ctx, file); err != nil {
-			return err
-		}
-		current, err = s.read(ctx, file, namespace)
-		return err
-	})
-	if err != nil {
+	if err := retry(file, func() error { return s.adopt(ctx, file) }); err != nil {
 		return tokens.Set{}, nil, err
 	}
 	size := reserve
@@ -241,7 +239,11 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 	}
 	if room, err = file.Temp(size); err == nil {
 		if _, err = file.sealer.Seal(file.Path, nil); err == nil {
-			err = retry(file, func() error { return s.kind.Backend.Rehearse(ctx, file) })
+			err = retry(file, func() error {
+				raw, err := s.kind.Backend.Rehearse(ctx, file, namespace)
+				current, err = parse(file, namespace, raw, err)
+				return err
+			})
 		}
 		if err == nil {
 			return current, room, nil

@@ -69,8 +69,10 @@ func (Backend) Namespaces(ctx context.Context, file place.File) ([]string, error
 	return names, nil
 }
 
-// Rehearse does nothing: a file can be replaced where a temporary file can be created.
-func (Backend) Rehearse(context.Context, place.File) error { return nil }
+// Rehearse is Load: a file can be replaced where a temporary file can be created.
+func (b Backend) Rehearse(ctx context.Context, file place.File, namespace string) (jsontext.Value, error) {
+	return b.Load(ctx, file, namespace)
+}
 
 // Edit reads the file again, because other programs write it without the lock, and
 // replaces it.

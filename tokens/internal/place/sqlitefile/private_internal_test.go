@@ -32,6 +32,9 @@ func TestWrite_JournalIsPrivate(t *testing.T) {
 	}
 	file := temporary(t)
 	err := write(t.Context(), file, func(d *database) error {
+		if err := d.conn.Exec(begin); err != nil {
+			return err
+		}
 		if _, _, err := d.query(store, "n", "rs", "{}"); err != nil {
 			return err
 		}

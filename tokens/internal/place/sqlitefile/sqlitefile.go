@@ -28,8 +28,7 @@ const (
 	maxTokens = "16777216"
 
 	// schema is that of the official Python SDK, version 2.
-	schema = careful + `
-BEGIN IMMEDIATE;
+	schema = careful + begin + `
 CREATE TABLE IF NOT EXISTS token_storage (
     namespace VARCHAR NOT NULL,
     resource_server VARCHAR NOT NULL,
@@ -42,12 +41,13 @@ CREATE TABLE IF NOT EXISTS sdk_storage_adapter_internal (
     PRIMARY KEY (attribute)
 );
 INSERT OR IGNORE INTO sdk_storage_adapter_internal(attribute, value)
-    VALUES ('globus-sdk.version', 'globusauth-go'), ('globus-sdk.database_schema_version', '2');
-COMMIT;`
+    VALUES ('globus-sdk.version', 'globusauth-go'), ('globus-sdk.database_schema_version', '2');` + commit
 
-	// careful is what a connection that writes begins with. The directory is flushed too,
+	// careful is what a connection that commits begins with. The directory is flushed too,
 	// which a commit by removing the journal changes. Deleted tokens are not left in free pages.
 	careful = `PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;`
+	begin   = `BEGIN IMMEDIATE;`
+	commit  = `COMMIT;`
 
 	store = `REPLACE INTO token_storage(namespace, resource_server, token_data_json) VALUES (?, ?, ?)`
 	// storeLegacy adds the fields that readers of schema version 1 expect to be there.
@@ -81,25 +81,29 @@ func (Backend) Namespaces(ctx context.Context, file place.File) (names []string,
 	return names, err
 }
 
-// errRehearsed rolls back the transaction of a rehearsal.
-var errRehearsed = errors.New("rehearsed")
-
-// Rehearse creates the database, if it is missing, and rolls back a transaction that writes.
-func (Backend) Rehearse(ctx context.Context, file place.File) error {
-	err := write(ctx, file, func(d *database) error {
+// Rehearse creates the database, if it is missing, and rolls back a transaction that
+// writes. It flushes nothing, since nothing changes.
+func (Backend) Rehearse(ctx context.Context, file place.File, namespace string) (raw jsontext.Value, err error) {
+	err = write(ctx, file, func(d *database) error {
+		if err := d.conn.Exec(begin); err != nil {
+			return err
+		}
+		if raw, err = d.load(namespace); err != nil {
+			return err
+		}
 		// An UPDATE to the same value would write no page, and make no journal.
 		_, _, err := d.query(store, "", "", "")
-		return cmp.Or(err, errRehearsed)
+		return err
 	})
-	if errors.Is(err, errRehearsed) {
-		return nil
-	}
-	return err
+	return raw, err
 }
 
 // Edit reads and writes the tokens in one transaction.
 func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit func(map[string]jsontext.Value) error) error {
 	return write(ctx, file, func(d *database) error {
+		if err := d.conn.Exec(careful + begin); err != nil {
+			return err
+		}
 		raw, err := d.load(namespace)
 		if err != nil {
 			return err
@@ -132,7 +136,7 @@ func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit
 				return err
 			}
 		}
-		return nil
+		return d.conn.Exec(commit)
 	})
 }
 
@@ -262,8 +266,8 @@ func (d *database) load(namespace string) (jsontext.Value, error) {
 	return raw, err
 }
 
-// write does work in a transaction of a database that it creates if it is missing. The
-// error is [fs.ErrNotExist] if another program removed or replaced the file.
+// write does work in a database that it creates if it is missing, and rolls back what work
+// did not commit. The error is [fs.ErrNotExist] if another program removed or replaced the file.
 func write(ctx context.Context, file place.File, work func(*database) error) error {
 	if err := create(ctx, file); err != nil {
 		return err
@@ -272,16 +276,7 @@ func write(ctx context.Context, file place.File, work func(*database) error) err
 	if err != nil {
 		return err
 	}
-	err = use(ctx, file, func(d *database) error {
-		if err := d.conn.Exec(careful + `BEGIN IMMEDIATE`); err != nil {
-			return err
-		}
-		if err := work(d); err != nil {
-			return err // closing the connection rolls back
-		}
-		return d.conn.Exec(`COMMIT`)
-	})
-	if err != nil {
+	if err := use(ctx, file, work); err != nil { // closing the connection rolls back
 		return err
 	}
 	if now, err := os.Lstat(file.Path); err != nil || now.Size() == 0 || !os.SameFile(now, opened) {
