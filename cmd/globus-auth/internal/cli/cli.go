@@ -133,7 +133,6 @@ format. The environment replaces its values, and flags replace both.
 		return cmd.Help()
 	}
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentPreRun = func(*cobra.Command, []string) { r.started = true }
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpFunc(r.help)
@@ -163,6 +162,7 @@ format. The environment replaces its values, and flags replace both.
 		&cobra.Group{ID: service, Title: "Operations of the service"},
 		&cobra.Group{ID: programs, Title: "Programs"},
 	)
+	root.SetCompletionCommandGroupID(programs)
 	add := func(groupID string, commands ...*cobra.Command) {
 		for _, command := range commands {
 			command.GroupID = groupID
@@ -180,6 +180,7 @@ format. The environment replaces its values, and flags replace both.
 	add(service, r.api())
 	r.addVerbs(root)
 	r.setFormat(root)
+	r.complete(root)
 	return root
 }
 

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/globusauth/globusauth/scopes"
+)
+
+// wellKnownScopes are those of Globus's own services.
+func wellKnownScopes() scopes.List {
+	return scopes.List{
+		scopes.AuthOpenID, scopes.AuthProfile, scopes.AuthEmail, scopes.AuthManageProjects, scopes.AuthViewAuthentications,
+		scopes.AuthViewClients, scopes.AuthViewClientsAndScopes, scopes.AuthViewConsents, scopes.AuthViewIdentities,
+		scopes.AuthViewIdentitySet, scopes.TransferAll, scopes.TransferGCPInstall, scopes.GroupsAll, scopes.GroupsViewMyGroups,
+		scopes.SearchAll, scopes.SearchGlobusConnectServer, scopes.SearchIngest, scopes.SearchSearch, scopes.FlowsAll,
+		scopes.FlowsManageFlows, scopes.FlowsViewFlows, scopes.FlowsRun, scopes.FlowsRunStatus, scopes.FlowsRunManage,
+		scopes.Timers, scopes.ComputeAll, scopes.NexusGroups,
+	}
+}
+
+// complete adds the values of flags and arguments for the completion of shells.
+func (r *runner) complete(root *cobra.Command) {
+	clients := r.storedValues(func(p profile) []string { return []string{p.ClientID} })
+	profiles := r.storedValues(func(p profile) []string { return []string{p.Profile} })
+	servers := r.storedValues(func(p profile) []string { return p.ResourceServers })
+	wellKnown := cobra.FixedCompletions(strings.Fields(wellKnownScopes().String()), cobra.ShellCompDirectiveNoFileComp)
+	flags := map[string]cobra.CompletionFunc{
+		"client-id": clients, "profile": profiles, "resource-server": servers, "scopes": wellKnown,
+		"store": cobra.FixedCompletions([]string{"file", "sqlite", "keyring"}, cobra.ShellCompDirectiveDefault), // or a file
+	}
+	arguments := map[string]cobra.CompletionFunc{"globus-auth token": servers, "globus-auth session consent": wellKnown}
+	var visit func(*cobra.Command)
+	visit = func(command *cobra.Command) {
+		for name, function := range flags {
+			if command.Flag(name) != nil {
+				_ = command.RegisterFlagCompletionFunc(name, function) // an error: the flag is shared, and has it
+			}
+		}
+		if function := arguments[command.CommandPath()]; function != nil {
+			command.ValidArgsFunction = function
+		}
+		for _, child := range command.Commands() {
+			visit(child)
+		}
+	}
+	visit(root)
+}
+
+// storedValues offers a field of all stored logins, or of those of the client that is chosen. What
+// cannot be read is left out: a completion shows no errors.
+func (r *runner) storedValues(field func(profile) []string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		config, err := r.appConfig()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		found := map[string]bool{}
+		keys, _ := config.Store.Keys(cmd.Context())
+		for _, key := range keys {
+			set, err := config.Store.Load(cmd.Context(), key)
+			if err != nil || r.clientID != "" && key.ClientID != r.clientID {
+				continue
+			}
+			for _, value := range field(newProfile(key, set)) {
+				found[value] = true
+			}
+		}
+		return slices.Sorted(maps.Keys(found)), cobra.ShellCompDirectiveNoFileComp
+	}
+}
