@@ -138,15 +138,17 @@ func (a *App) Close(ctx context.Context) (err error) {
 // fetched, which are checked when the scopes of a person's app have dependencies.
 func (a *App) LoginRequired(ctx context.Context) (err error) {
 	defer prefix.Add(&err, "app: check login")
-	return a.loginRequired(ctx)
+	_, err = a.inspect(ctx)
+	return err
 }
 
-func (a *App) loginRequired(ctx context.Context) error {
+// inspect returns what is stored, and why it is not sufficient.
+func (a *App) inspect(ctx context.Context) (tokens.Set, error) {
 	stored, err := a.config.Store.Load(ctx, a.key)
-	if err != nil {
-		return err
+	if err == nil {
+		err = a.check(ctx, stored)
 	}
-	return a.check(ctx, stored)
+	return stored, err
 }
 
 // AddScopes adds to what the app needs. The next call that needs a token logs in if

@@ -27,5 +27,5 @@ var (
 
 // required makes the error of one reason to log in.
 func required(reason error, format string, args ...any) error {
-	return fmt.Errorf("%w: %w: %s", tokens.ErrLoginRequired, reason, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: %w: %w", tokens.ErrLoginRequired, reason, fmt.Errorf(format, args...))
 }

@@ -77,7 +77,7 @@ func (a *App) login(ctx context.Context, options LoginOptions, since int64) erro
 		return nil
 	}
 	if !options.forced() {
-		err := a.loginRequired(ctx)
+		_, err := a.inspect(ctx)
 		if !errors.Is(err, tokens.ErrLoginRequired) || errors.Is(err, ErrIdentityMismatch) {
 			return err
 		}

@@ -41,12 +41,12 @@ func (s *source) sufficient(token *tokens.Token) bool {
 func (s *source) Token(ctx context.Context) (token tokens.Token, err error) {
 	// Named results save a copy of the token.
 	if s.checked.Load() == nil {
-		return s.prepare(ctx)
+		return s.prepare(ctx, nil)
 	}
 	if token, err = s.Refreshing.Token(ctx); err == nil && s.sufficient(&token) {
 		return token, nil
 	}
-	return s.otherwise(ctx, err)
+	return s.prepare(ctx, err)
 }
 
 // Renew returns a token other than one that was rejected.
@@ -55,98 +55,66 @@ func (s *source) Renew(ctx context.Context, rejected tokens.Token) (tokens.Token
 	if err == nil && s.sufficient(&token) {
 		return token, nil
 	}
-	return s.otherwise(ctx, err)
+	return s.prepare(ctx, err)
 }
 
-// otherwise returns another token if the current one is not sufficient or was not
-// obtained.
-func (s *source) otherwise(ctx context.Context, err error) (tokens.Token, error) {
+// prepare gives out the first token, and another where the current one is not sufficient or, for the reason
+// of err, was not obtained. It logs in at most once.
+func (s *source) prepare(ctx context.Context, err error) (tokens.Token, error) {
 	if err != nil && !errors.Is(err, tokens.ErrLoginRequired) {
 		return tokens.Token{}, err
 	}
-	return s.prepare(ctx)
-}
-
-// prepare gives out the first token after a change, or after the last way to
-// renew it has ended. It logs in at most once.
-func (s *source) prepare(ctx context.Context) (tokens.Token, error) {
-	logins := s.app.logins.Load()
-	epoch := s.app.epoch.Load()
-	mayLogIn := s.app.service || !s.app.config.NoLogin
-	reason := s.app.loginRequired(ctx)
-	switch {
-	case !s.needed(reason):
-	case errors.Is(reason, ErrIdentityMismatch):
-		return tokens.Token{}, reason // no login fixes that
-	case !mayLogIn && errors.Is(reason, ErrMissingRefreshToken): // it works until it ends
-	case !mayLogIn:
-		return tokens.Token{}, reason
-	default:
-		if err := s.app.login(ctx, LoginOptions{}, always); err != nil {
-			return tokens.Token{}, err
+	a := s.app
+	mayLogIn, since := a.service || !a.config.NoLogin, int64(always)
+	for loggedIn := false; ; loggedIn = true {
+		epoch, logins := a.epoch.Load(), a.logins.Load()
+		stored, cause := a.inspect(ctx)
+		enough := s.enough(cause) || !mayLogIn && errors.Is(cause, ErrMissingRefreshToken) // that works until it ends
+		if enough {
+			var token tokens.Token
+			if token, cause = s.current(ctx, stored); cause == nil {
+				s.checked.Store(&checked{epoch, token.Scope, token.IdentityID})
+				return token, nil
+			}
+			since = logins // a login that ends meanwhile may give another token
+		}
+		if loggedIn {
+			cause = fmt.Errorf("after a login: %w", cause)
+		}
+		switch {
+		case !errors.Is(cause, tokens.ErrLoginRequired) || errors.Is(cause, ErrIdentityMismatch), // no login fixes that
+			errors.Is(cause, errNoScope), !mayLogIn:
+			return tokens.Token{}, cause
+		}
+		if err := a.login(ctx, LoginOptions{Force: enough}, since); err != nil {
+			return tokens.Token{}, fmt.Errorf("%w (needed since: %w)", err, cause)
 		}
 		mayLogIn = false
-		epoch = s.app.epoch.Load()
-		// A login without refresh tokens is one that works.
-		if reason = s.app.loginRequired(ctx); s.needed(reason) && !errors.Is(reason, ErrMissingRefreshToken) {
-			return tokens.Token{}, fmt.Errorf("after a login: %w", reason)
-		}
 	}
-	// Other errors of the check do not matter here. That the store cannot be read, the source
-	// says itself. That it is unknown whether a dependency has been consented to
-	// must not stop a program with a good token: the service will say.
-	token, err := s.current(ctx)
-	if errors.Is(err, tokens.ErrLoginRequired) {
-		if token, err = s.refused(ctx, err, mayLogIn, logins); err == nil {
-			epoch = s.app.epoch.Load()
-		}
-	}
-	if err != nil {
-		return tokens.Token{}, err
-	}
-	s.checked.Store(&checked{epoch, token.Scope, token.IdentityID})
-	return token, nil
 }
+
+// enough reports whether the source may be asked for its token. What a service lacks, the source gets inside
+// the store's update. Errors other than those that a login fixes do not matter here: that the store cannot be read,
+// the source says itself, and that it is unknown whether a dependency has been consented to must not stop
+// a program with a good token: the service will say.
+func (s *source) enough(reason error) bool {
+	return !errors.Is(reason, tokens.ErrLoginRequired) || s.app.service && errors.Is(reason, ErrMissingToken)
+}
+
+// errNoScope is a missing token that no login gives.
+var errNoScope = errors.New("no scope of the app is for it: add one")
 
 // current returns the token as it is stored: one that has other scopes than the
 // stored one is still in memory after another App or process has logged in.
-func (s *source) current(ctx context.Context) (tokens.Token, error) {
+func (s *source) current(ctx context.Context, stored tokens.Set) (tokens.Token, error) {
+	kept, found := stored.ByResourceServer(s.resourceServer)
 	token, err := s.Refreshing.Token(ctx)
-	if err != nil {
-		return tokens.Token{}, err
+	if err == nil && found && (kept.Scope != token.Scope || kept.IdentityID != token.IdentityID) {
+		s.Forget()
+		token, err = s.Refreshing.Token(ctx)
 	}
-	set, err := s.app.config.Store.Load(ctx, s.app.key)
-	stored, found := set.ByResourceServer(s.resourceServer)
-	if err != nil || !found || (stored.Scope == token.Scope && stored.IdentityID == token.IdentityID) {
-		return token, nil //nolint:nilerr // a store that cannot be read takes no good token away
+	if !found && errors.Is(err, tokens.ErrLoginRequired) {
+		err = required(ErrMissingToken, "for %q, and %w", s.resourceServer, errNoScope)
 	}
-	s.Forget()
-	return s.Refreshing.Token(ctx)
-}
-
-// needed reports whether a login has to take place first.
-func (s *source) needed(reason error) bool {
-	if s.app.service && errors.Is(reason, ErrMissingToken) {
-		return false // the source gets it, inside the store's update
-	}
-	return errors.Is(reason, tokens.ErrLoginRequired)
-}
-
-// refused handles a stored token that cannot be used: it does not belong to the login,
-// or the service no longer renews it.
-func (s *source) refused(ctx context.Context, cause error, mayLogIn bool, logins int64) (tokens.Token, error) {
-	stored, err := s.app.config.Store.Load(ctx, s.app.key)
-	if err != nil {
-		return tokens.Token{}, err
-	}
-	if _, found := stored.ByResourceServer(s.resourceServer); !found {
-		return tokens.Token{}, required(ErrMissingToken, "for %q, and no scope of the app is for it: add one", s.resourceServer)
-	}
-	if !mayLogIn {
-		return tokens.Token{}, cause
-	}
-	if err := s.app.login(ctx, LoginOptions{Force: true}, logins); err != nil {
-		return tokens.Token{}, fmt.Errorf("%w (needed since: %w)", err, cause)
-	}
-	return s.Refreshing.Token(ctx)
+	return token, err
 }

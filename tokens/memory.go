@@ -2,97 +2,65 @@ package tokens
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"sync"
+
+	"github.com/globusauth/globusauth/internal/prefix"
+	"github.com/globusauth/globusauth/tokens/internal/turns"
 )
 
 // Memory is a [Store] in the memory of the process. It is safe for concurrent use.
 type Memory struct {
-	mu sync.Mutex // guards entries and the sets and counts in them
-	// entries holds a key while something is stored or an update runs.
-	entries map[Key]*memoryEntry
-}
+	updates turns.Turns[Key]
 
-type memoryEntry struct {
-	set   Set
-	users int           // updates that run or wait
-	turn  chan struct{} // holds one value while an update runs
+	mu   sync.Mutex  // guards sets
+	sets map[Key]Set // none is empty
 }
 
 var _ Store = (*Memory)(nil)
 
 // NewMemory returns an empty store.
-func NewMemory() *Memory {
-	return &Memory{entries: make(map[Key]*memoryEntry)}
-}
+func NewMemory() *Memory { return &Memory{sets: map[Key]Set{}} }
 
 // Load returns what is stored under key. See [Store].
-func (m *Memory) Load(ctx context.Context, key Key) (Set, error) {
-	key, err := key.Normal()
-	if err != nil {
-		return Set{}, fmt.Errorf("tokens: load from memory: %w", err)
+func (m *Memory) Load(ctx context.Context, key Key) (_ Set, err error) {
+	defer prefix.Add(&err, "tokens: load from memory")
+	if key, err = key.Normal(); err == nil {
+		err = ctx.Err()
 	}
-	if err := ctx.Err(); err != nil {
-		return Set{}, fmt.Errorf("tokens: load from memory: %w", err)
+	if err != nil {
+		return Set{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if entry := m.entries[key]; entry != nil {
-		return entry.set, nil
-	}
-	return Set{}, nil
+	return m.sets[key], nil
 }
 
 // Update replaces what is stored under key by what fn makes of it. See [Store].
-func (m *Memory) Update(ctx context.Context, key Key, fn func(current Set) (Set, error)) (Set, error) {
-	key, err := key.Normal()
+func (m *Memory) Update(ctx context.Context, key Key, fn func(current Set) (Set, error)) (_ Set, err error) {
+	defer prefix.Add(&err, "tokens: update memory")
+	if key, err = key.Normal(); err != nil {
+		return Set{}, err
+	}
+	leave, err := m.updates.Enter(ctx, key)
 	if err != nil {
-		return Set{}, fmt.Errorf("tokens: update memory: %w", err)
+		return Set{}, err
 	}
-	entry := m.enter(key)
-	defer m.leave(key, entry)
-	if err := ctx.Err(); err != nil {
-		return Set{}, fmt.Errorf("tokens: update memory: %w", err)
-	}
-	select {
-	case entry.turn <- struct{}{}:
-		defer func() { <-entry.turn }()
-	case <-ctx.Done():
-		return Set{}, fmt.Errorf("tokens: update memory: wait for another update: %w", ctx.Err())
-	}
+	defer leave()
 	m.mu.Lock()
-	current := entry.set
+	current := m.sets[key]
 	m.mu.Unlock()
 	next, err := fn(current)
 	if err != nil {
-		return Set{}, fmt.Errorf("tokens: update memory: %w", err)
+		return Set{}, err
 	}
 	m.mu.Lock()
-	entry.set = next.with(nil)
-	m.mu.Unlock()
+	defer m.mu.Unlock()
+	if m.sets[key] = next.with(nil); next.held == nil {
+		delete(m.sets, key)
+	}
 	return next, nil
-}
-
-func (m *Memory) enter(key Key) *memoryEntry {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	entry := m.entries[key]
-	if entry == nil {
-		entry = &memoryEntry{turn: make(chan struct{}, 1)}
-		m.entries[key] = entry
-	}
-	entry.users++
-	return entry
-}
-
-func (m *Memory) leave(key Key, entry *memoryEntry) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	entry.users--
-	if entry.users == 0 && entry.set.held == nil {
-		delete(m.entries, key)
-	}
 }
 
 // Delete removes what is stored under key. See [Store].
@@ -102,18 +70,12 @@ func (m *Memory) Delete(ctx context.Context, key Key) error {
 }
 
 // Keys returns the keys under which something is stored. See [Store].
-func (m *Memory) Keys(ctx context.Context) ([]Key, error) {
+func (m *Memory) Keys(ctx context.Context) (_ []Key, err error) {
+	defer prefix.Add(&err, "tokens: list memory")
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("tokens: list memory: %w", err)
+		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var keys []Key
-	for key, entry := range m.entries {
-		if entry.set.held != nil {
-			keys = append(keys, key)
-		}
-	}
-	slices.SortFunc(keys, Key.Compare)
-	return keys, nil
+	return slices.SortedFunc(maps.Keys(m.sets), Key.Compare), nil
 }

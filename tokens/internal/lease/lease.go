@@ -18,8 +18,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/change"
+	"github.com/globusauth/globusauth/tokens/internal/turns"
 )
 
 const (
@@ -76,7 +78,7 @@ type Kind struct {
 // Store is a [tokens.Store] over a backend. It is safe for concurrent use.
 type Store struct {
 	kind  Kind
-	turns turns
+	turns turns.Turns[tokens.Key]
 }
 
 var _ tokens.Store = (*Store)(nil)
@@ -85,14 +87,10 @@ var _ tokens.Store = (*Store)(nil)
 func New(kind Kind) *Store {
 	kind.Lease = cmp.Or(kind.Lease, defaultLease)
 	kind.Timeout = cmp.Or(kind.Timeout, statementTimeout)
-	return &Store{kind: kind, turns: turns{waiting: map[tokens.Key]*turn{}}}
+	return &Store{kind: kind}
 }
 
-func (s *Store) prefix(verb string, err *error) {
-	if *err != nil {
-		*err = fmt.Errorf("%s: %s: %w", s.kind.Package, verb, *err)
-	}
-}
+func (s *Store) prefix(verb string, err *error) { prefix.Add(err, s.kind.Package+": "+verb) }
 
 func normal(ctx context.Context, key tokens.Key) (tokens.Key, error) {
 	key, err := key.Normal()
@@ -233,7 +231,7 @@ func (s *Store) acquire(ctx context.Context, key tokens.Key) (h *held, done func
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, waitTimeout, tokens.ErrLocked)
 	defer cancel()
-	leave, err := s.turns.enter(limited, key)
+	leave, err := s.turns.Enter(limited, key)
 	if err != nil {
 		return nil, nil, waitError(limited, key)
 	}

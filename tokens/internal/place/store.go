@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/stored"
 )
@@ -93,11 +94,7 @@ func New(kind Kind, config Config) (_ *Store, err error) {
 	return s, nil
 }
 
-func (s *Store) prefix(verb string, err *error) {
-	if *err != nil {
-		*err = fmt.Errorf("%s: %s: %w", s.kind.Package, verb, *err)
-	}
-}
+func (s *Store) prefix(verb string, err *error) { prefix.Add(err, s.kind.Package+": "+verb) }
 
 // Path returns the file in which the tokens of a key are kept.
 func (s *Store) Path(key tokens.Key) (path string, err error) {
