@@ -50,7 +50,8 @@ func local(ctx context.Context, address string, out io.Writer) error {
 		return err
 	}
 	host, port, _ := net.SplitHostPort(redis)
-	if err := start(nil, "redis-server", "--bind", host, "--port", port, "--dir", dir, "--appendonly", "yes", "--logfile", "log"); err != nil {
+	if err := start(nil, "redis-server", "--bind", host, "--port", port, "--dir", dir, "--logfile", "log",
+		"--appendonly", "yes", "--appendfsync", "always"); err != nil {
 		return fmt.Errorf("redis-server does not start; on Debian: apt-get install redis-server: %w", err)
 	}
 

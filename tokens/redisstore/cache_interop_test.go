@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/globusauth/globusauth/sharedcache"
+	"github.com/globusauth/globusauth/tokens/internal/fleettest"
 	"github.com/globusauth/globusauth/tokens/redisstore"
 )
 
@@ -251,6 +252,24 @@ func TestCacheFetch_ContextEnds(t *testing.T) {
 	a.fetch(t.Context(), "alice")
 	if b.problems.Load() != 0 {
 		t.Error("the end of a context is reported as an outage")
+	}
+}
+
+// A claim whose response is lost is recognised when the client sends it again.
+func TestCacheFetch_ConnectionBreaks(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []string{"cut before", "cut after"} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			proxy := fleettest.NewProxy(t, shared.Addr)
+			r := newReplica(t, newClient(t, redis.Options{Addr: proxy.Addr().String()}), config())
+			proxy.FailAt("\r\nNX\r\n", fault)
+			begin := time.Now()
+			got := r.fetch(t.Context(), "alice")
+			if took := time.Since(begin); got["alice"] != "about alice" || loads(r) != 1 || proxy.Failures() != 1 || took > time.Second {
+				t.Errorf("got %v after %d loads, %d failures and %v", got, loads(r), proxy.Failures(), took)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 // Package redisstore keeps on Redis, or Valkey, what the machines of a fleet share: the
 // tokens of logins ([Store]), web sessions ([Sessions]) and what was asked of the
-// service ([Cache]). It needs Redis 7 or Valkey, as one server, with Sentinel, or as a Cluster.
+// service ([Cache]). It needs Redis 7 or Valkey, as one server, with Sentinel, or as a Cluster. The tests
+// run on all four.
 //
 // The caller makes the client, with its address, password and TLS, and closes it. Its option
 // ContextTimeoutEnabled must be set, so that a call ends when its context does.
@@ -22,18 +23,27 @@
 // becomes of it then depends on how Redis is run:
 //
 //   - A server that is restarted, or killed, keeps what it has written to its append-only file
-//     ("appendonly yes"). A machine that loses power keeps what was flushed: with "appendfsync
-//     always" everything, with "everysec" all but the last second. Without an append-only file,
-//     logins stored since the last snapshot are lost.
-//   - Replicas are behind by the time of the network. A failover loses the updates that
+//     ("appendonly yes"). With "appendfsync always" that is everything, also when the machine loses
+//     power. With "everysec", Redis may hold back what it writes for two seconds while an earlier
+//     flush is slow: a server that is killed loses the updates of that time, and a machine that loses
+//     power those of about two seconds. A login is stored so rarely that
+//     "always" costs little. Without an append-only file, logins stored since the last snapshot are lost.
+//   - Replicas are behind by the time of the network, and by up to a second after they have
+//     joined. A failover, by hand, by Sentinel or in a Cluster, loses the updates that
 //     the new primary had not received: a login falls back to the state before, and
 //     a refresh token that was rotated since needs a new login. WAIT and WAITAOF (Redis 7.2) are
 //     not used: they report a replica that is behind only after the refresh
 //     token has been used. "min-replicas-to-write" makes a cut-off primary refuse updates before.
+//   - While no primary accepts updates, an update fails before it begins; the result of one that
+//     runs then is stored at the new primary, if that is there within 30 seconds.
 //   - A failover also loses leases. Two processes may then refresh at once; the later one to
 //     store cannot overwrite the other.
 //   - With an eviction policy other than "noeviction", or "volatile-*", a server that is full
 //     deletes logins. A [Cache] may use a server that evicts.
+//
+// [Sessions] may be sent twice by the client where a connection breaks; the second attempt recognises the
+// first. For that, the data of a session that was taken stays in Redis for 30 seconds, under a
+// name with ":taken".
 //
 // Keys scans the whole database. Other calls take the same time however many logins are stored.
 //

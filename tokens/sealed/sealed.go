@@ -9,8 +9,9 @@
 // # Changing the key
 //
 // Tink keysets hold several keys: the primary one seals, all open. So a key is changed
-// without a stop: add the new key to the keyset of all programs, make it the
-// primary one everywhere, call [Store.SealAll], and remove the old key. Sessions
+// without a stop: add the new key to the keyset of all programs, then make it the
+// primary one everywhere, call [Store.SealAll], and remove the old key. Begin each step
+// when the updates that run with the keyset of the step before have ended. Sessions
 // are not sealed again: remove the old key when they have expired.
 //
 // [Store.SealAll] also seals what a store held before.
@@ -32,8 +33,10 @@ import (
 type Config struct {
 	// Store keeps the sealed tokens.
 	Store tokens.Store
-	// AEAD seals and opens. It is used while an update holds its lock, so it should
-	// not need a request each time.
+	// AEAD seals and opens. It must not send a request, as an envelope AEAD of a key management
+	// service does: it takes no context, and is used while an update holds its lock, also for
+	// tokens that were received and are not yet stored. Let the service decrypt a keyset
+	// once instead, when the program starts: keyset.ReadWithContext of Tink.
 	AEAD tink.AEAD
 	// GiveUpSharing allows a Store whose files the official Python SDK can read, of which it
 	// can use nothing then. Without it, New refuses such a Store.
