@@ -103,10 +103,15 @@ func (g *Guard) assertion(caller *resourceserver.CallerInfo) (string, error) {
 // sign returns a JWT about the caller.
 func (s *signer) sign(caller *resourceserver.CallerInfo) (string, error) {
 	now := s.now()
+	expiry := now.Add(time.Duration(s.config.Lifetime))
+	if caller.Expiry.Before(expiry) {
+		expiry = caller.Expiry
+	}
 	token, err := jwt.NewBuilder().Issuer(s.config.Issuer).Subject(caller.Subject).Audience([]string{s.config.Audience}).
-		IssuedAt(now).Expiration(now.Add(time.Duration(s.config.Lifetime))).
+		IssuedAt(now).Expiration(expiry).
 		Claim("username", caller.Username).Claim("name", caller.Name).Claim("email", caller.Email).
-		Claim("client_id", caller.ClientID).Claim("scope", caller.Scope).Claim("identities", caller.Identities).Build()
+		Claim("client_id", caller.ClientID).Claim("scope", caller.Scope).Claim("identities", caller.Identities).
+		Claim("session_identity", caller.SessionIdentity).Claim("service", caller.Service).Build()
 	if err != nil {
 		return "", fmt.Errorf("guard: assertion: %w", err)
 	}

@@ -37,11 +37,11 @@ func TestGuardForwardAuth_TrustsOneProxy(t *testing.T) {
 	w := newWorld(t)
 	open := map[string]string{}
 	for _, name := range []string{
-		"X-Original-Method", "X-Original-Uri", "X-Original-Url", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-Prefix",
-		"x-original-uri", "X_Original_Uri", "X_Forwarded_Uri", "X-Http-Method-Override",
+		"X-Original-Method", "X-Original-Uri", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-Prefix",
+		"x-original-uri", "X_Original_Uri", "X_Forwarded_Uri",
 	} {
 		open[name] = "/open"
-		if strings.HasSuffix(name, "Method") || strings.HasSuffix(name, "Override") {
+		if strings.HasSuffix(name, "Method") {
 			open[name] = "GET"
 		}
 	}
@@ -108,7 +108,10 @@ func TestGuardForwardAuth_Response(t *testing.T) {
 	if status, header := check(t, handler, "/check", request("/")); status != http.StatusOK || header.Get("X-Globus-Subject") != "" {
 		t.Errorf("anonymous: status %d, header %v", status, header)
 	}
-	for _, name := range []string{"X-Globus-Subject", "x_globus_username", "X.Globus.Scope", "X-Globus-Assertion"} {
+	for _, name := range []string{
+		"X-Globus-Subject", "x_globus_username", "X.Globus.Scope", "X-Globus-Assertion",
+		"X-Http-Method-Override", "X_HTTP_Method", "X-Method-Override", "X-Original-Url", "x-rewrite-url",
+	} {
 		if status, header := check(t, handler, "/check", request("/", "Authorization", token, name, "evil")); status != http.StatusBadRequest || header.Get("X-Globus-Subject") != "" {
 			t.Errorf("%s of the client: status %d, header %v", name, status, header)
 		}
@@ -149,7 +152,7 @@ func TestGuard_Assertion(t *testing.T) {
 	}
 	for name, key := range map[string]any{"Ed25519": edwards, "P-256": curve, "RSA": modulus} {
 		text := "assertion: {key_file: " + keyPEM(t, key) + ", audience: https://jobs.example.org, lifetime: 30s}\n"
-		front := w.serve(t, "upstream: "+program(t).URL+"\n"+text)
+		front := w.serve(t, "upstream: "+program(t).URL+"\nrules: {fresh: 72h}\n"+text)
 		c := client(t)
 		_, body := get(t, c, front.url+"/", "Authorization", "Bearer "+w.token(jobs), "X-Globus-Assertion", "evil", "Connection", "X-Globus-Assertion")
 		_, document := get(t, c, front.admin+"/jwks.json")
@@ -165,6 +168,15 @@ func TestGuard_Assertion(t *testing.T) {
 		}
 		if username, _ := token.Get("username"); token.Subject() != w.Alice.ID || username != w.Alice.Username || token.Expiration().Sub(token.IssuedAt()) != 30*time.Second {
 			t.Errorf("%s: %v", name, token)
+		}
+		if session, _ := token.Get("session_identity"); session != w.Alice.ID {
+			t.Errorf("%s: session identity %v", name, session)
+		}
+		// An assertion does not outlive the token.
+		short := w.Token(authtest.Grant{User: w.Alice.Username, Age: 48*time.Hour - 10*time.Second})
+		_, body = get(t, c, front.url+"/", "Authorization", "Bearer "+short)
+		if token, err = jwt.ParseInsecure([]byte(decode(t, []byte(body)).Header.Get("X-Globus-Assertion"))); err != nil || token.Expiration().Sub(token.IssuedAt()) > 11*time.Second {
+			t.Errorf("%s: %v, %v", name, token, err)
 		}
 	}
 	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)

@@ -19,6 +19,7 @@ type Guard struct {
 	config  Config
 	api     *resourceserver.API
 	log     *slog.Logger
+	now     func() time.Time
 	signer  *signer     // nil without assertions
 	tls     *tls.Config // nil without TLS
 	metrics metrics
@@ -46,7 +47,7 @@ func newGuard(config Config, oauth flows.Config) (*Guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
-	g := &Guard{config: config, log: oauth.Auth.Logger(), bodyTimeout: bodyTimeout}
+	g := &Guard{config: config, log: oauth.Auth.Logger(), now: oauth.Auth.Now, bodyTimeout: bodyTimeout}
 	g.api, err = resourceserver.New(resourceserver.Config{
 		OAuth: oauth, Rules: rules, CacheTime: time.Duration(config.CacheTime), CacheSize: config.CacheSize, Deny: g.deny, Observer: &g.metrics,
 	})
@@ -54,7 +55,7 @@ func newGuard(config Config, oauth flows.Config) (*Guard, error) {
 		return nil, err
 	}
 	if config.Assertion != nil {
-		if g.signer, err = newSigner(*config.Assertion, oauth.Auth.Now); err != nil {
+		if g.signer, err = newSigner(*config.Assertion, g.now); err != nil {
 			return nil, err
 		}
 	}

@@ -28,18 +28,20 @@ var reserved = map[string]bool{
 	"xglobusscope": true, "xglobusidentities": true, "xglobussessionidentity": true, "xglobusservice": true, "xglobusassertion": true,
 }
 
-// overrides are the folded names of headers with which some programs replace the method, path or origin of a
-// request. Those that start with X-Forwarded- are removed too.
+// overrides are the folded names of headers with which some programs replace the method or path of a request.
 var overrides = map[string]bool{
-	"xhttpmethod": true, "xhttpmethodoverride": true, "xmethodoverride": true,
-	"xoriginalurl": true, "xrewriteurl": true, "xrealip": true, "forwarded": true,
+	"xhttpmethod": true, "xhttpmethodoverride": true, "xmethodoverride": true, "xoriginalurl": true, "xrewriteurl": true,
 }
 
-// isReserved reports whether a header is one of the caller headers, for a program that does not tell
+// origins are those about the origin of a request. Those that start with X-Forwarded- are removed too.
+var origins = map[string]bool{"xrealip": true, "forwarded": true}
+
+// isReserved reports whether a header is one of the caller headers or overrides, for a program that does not tell
 // X-Globus-Subject from x_globus_subject or x.globus.subject, such as one behind CGI or WSGI.
 func isReserved(name string) bool {
 	var buffer [maxFolded]byte
-	return reserved[string(fold(&buffer, name))]
+	folded := fold(&buffer, name)
+	return reserved[string(folded)] || overrides[string(folded)]
 }
 
 // strip removes headers that clients may not set.
@@ -47,7 +49,7 @@ func strip(header http.Header) {
 	var buffer [maxFolded]byte
 	for name := range header {
 		folded := fold(&buffer, name)
-		if reserved[string(folded)] || overrides[string(folded)] || bytes.HasPrefix(folded, []byte("xforwarded")) {
+		if reserved[string(folded)] || overrides[string(folded)] || origins[string(folded)] || bytes.HasPrefix(folded, []byte("xforwarded")) {
 			delete(header, name)
 		}
 	}

@@ -32,6 +32,10 @@ func (g *Guard) proxy() (http.Handler, error) {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			strip(r.Out.Header)
 			r.Out.Trailer = nil
+			if !isWebsocket(r.Out.Header) { // In a connection upgraded to h2c, requests would pass without the guard.
+				delete(r.Out.Header, "Connection")
+				delete(r.Out.Header, "Upgrade")
+			}
 			if !g.config.PassAuthorization {
 				delete(r.Out.Header, "Authorization")
 			}
@@ -42,13 +46,19 @@ func (g *Guard) proxy() (http.Handler, error) {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		assertion, err := g.assertion(resourceserver.Caller(r.Context()))
+		caller := resourceserver.Caller(r.Context())
+		assertion, err := g.assertion(caller)
 		if err != nil {
 			g.api.Deny(w, r, err)
 			return
 		}
 		if assertion != "" {
 			r = r.WithContext(context.WithValue(r.Context(), assertionKey{}, assertion))
+		}
+		if caller != nil && isWebsocket(r.Header) {
+			ctx, end := context.WithTimeout(r.Context(), caller.Expiry.Sub(g.now()))
+			defer end()
+			r = r.WithContext(ctx)
 		}
 		if limit := g.config.MaxBodyBytes; limit > 0 {
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
@@ -57,6 +67,10 @@ func (g *Guard) proxy() (http.Handler, error) {
 		reverse.ServeHTTP(w, r)
 	}), nil
 }
+
+// isWebsocket reports whether a request asks for an upgrade to the websocket protocol (RFC 6455), the only one that passes.
+// Of several headers the first counts, as for httputil.ReverseProxy.
+func isWebsocket(header http.Header) bool { return strings.EqualFold(header.Get("Upgrade"), "websocket") }
 
 // newTransport returns a transport for one host.
 func newTransport(timeout time.Duration) *http.Transport {

@@ -30,7 +30,7 @@ func errNoRoute() error {
 }
 
 func errReserved() error {
-	return &resourceserver.DeniedError{Status: http.StatusBadRequest, Code: "invalid_request", Message: "the request has a header that only the guard may set", Rule: "header"}
+	return &resourceserver.DeniedError{Status: http.StatusBadRequest, Code: "invalid_request", Message: "the request has a header that only the guard may set, or one that replaces its method or path", Rule: "header"}
 }
 
 // newTable checks the routes and returns a table without handlers.
