@@ -41,6 +41,8 @@ var counterparts = []counterpart{
 	{"api * * *", "api GET https://transfer.api.globus.org/v0.10/task_list"},
 	{"-v", "!use --format json for all fields, and --verbose for the whole of an error"},
 	{"-F", "!use --format"},
+	{"--debug", "!use --verbose"},
+	{"--quiet", "!messages go to standard error, which can be redirected"},
 	{"--jmespath", "!use --jq, with a filter of jq"},
 	{"--map-http-status", `!the exit codes are fixed: see "globus-auth help"`},
 }

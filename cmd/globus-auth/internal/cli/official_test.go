@@ -42,6 +42,8 @@ func TestRun_OfficialClient(t *testing.T) {
 		"tokens --map-http-status 404=50":          "exit codes are fixed",
 		"transfer a:b c:d":                         `use the official client, "globus transfer"`,
 		"endpoint search x":                        `use the official client, "globus endpoint"`,
+		"whoami --quiet":                           "messages go to standard error",
+		"whoami --debug":                           "use --verbose",
 		"frobnicate":                               `see "globus-auth --help"`,
 		"session update --prompt":                  `see "globus-auth session update --help"`,
 	} {
