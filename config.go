@@ -103,8 +103,8 @@ type Config struct {
 type Client struct {
 	baseURL     string
 	issuer      string
-	address     string            // the base URL and where it comes from, for people
-	verifier    *idtoken.Verifier // of the ID tokens for any client
+	address     string // the base URL and where it comes from, for people
+	idTokens    *idtoken.Verifier
 	origin      string
 	environment string
 	credentials *Credentials
@@ -175,8 +175,8 @@ func New(config Config) (*Client, error) {
 		return nil, err
 	}
 	c.setHTTPClient(client)
-	if c.verifier, err = idtoken.New(idtoken.Config{
-		Issuer: c.issuer, ClientID: "any", HTTPClient: c.HTTPClient(), ConfigurationURL: c.baseURL + ".well-known/openid-configuration",
+	if c.idTokens, err = idtoken.New(idtoken.Config{
+		Issuer: c.issuer, HTTPClient: c.HTTPClient(), ConfigurationURL: c.baseURL + ".well-known/openid-configuration",
 		Now: c.now, UnsafeAllowHTTP: config.UnsafeAllowHTTP, Options: config.IDTokens,
 	}); err != nil {
 		return nil, fmt.Errorf("globusauth: Config.IDTokens: %w", err)

@@ -1,7 +1,6 @@
 package globusauth
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/globusauth/globusauth/idtoken"
@@ -14,14 +13,7 @@ func (c *Client) Issuer() string { return c.issuer }
 // Now returns the time by the client's clock, [Config.Now].
 func (c *Client) Now() time.Time { return c.now() }
 
-// IDTokenVerifier returns a verifier of the ID tokens that the service issues to a
-// client, with the options of [Config.IDTokens]. All verifiers of a Client, also of its
-// copies by [Client.WithCredentials], share the keys, so that these are fetched once. The
-// call sends no request.
-func (c *Client) IDTokenVerifier(clientID string) (*idtoken.Verifier, error) {
-	verifier, err := c.verifier.ForClient(clientID)
-	if err != nil {
-		return nil, fmt.Errorf("globusauth: verifier of ID tokens: %w", err)
-	}
-	return verifier, nil
-}
+// IDTokens returns the verifier of the ID tokens that the service issues, with the options
+// of [Config.IDTokens]. [idtoken.Expect] names the client that a token is for. All copies
+// of a Client by [Client.WithCredentials] have the same one, so that keys are fetched once.
+func (c *Client) IDTokens() *idtoken.Verifier { return c.idTokens }

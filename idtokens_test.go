@@ -53,7 +53,7 @@ func TestClientNow(t *testing.T) {
 }
 
 // The keys are fetched once, whichever clients the tokens are for and whichever copy is asked.
-func TestClientIDTokenVerifier_SharesKeys(t *testing.T) {
+func TestClientIDTokens_SharesKeys(t *testing.T) {
 	t.Parallel()
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -72,12 +72,9 @@ func TestClientIDTokenVerifier_SharesKeys(t *testing.T) {
 	})
 	base = client.Issuer()
 	for _, id := range []string{"a", "b", "a"} {
-		verifier, err := client.WithCredentials(globusauth.Basic("a", "b")).IDTokenVerifier(id)
-		if err != nil {
-			t.Fatal(err)
-		}
+		verifier := client.WithCredentials(globusauth.Basic("a", "b")).IDTokens()
 		for audience, accepted := range map[string]bool{id: true, "another": false} {
-			_, err := verifier.Verify(t.Context(), signed(private, base, audience, time.Now().Add(time.Minute)), idtoken.Expect{NoNonce: true})
+			_, err := verifier.Verify(t.Context(), signed(private, base, audience, time.Now().Add(time.Minute)), idtoken.Expect{ClientID: id, NoNonce: true})
 			if (err == nil) != accepted {
 				t.Errorf("client %s, audience %s: %v", id, audience, err)
 			}
@@ -86,7 +83,8 @@ func TestClientIDTokenVerifier_SharesKeys(t *testing.T) {
 	if got := fetched.Load(); got != 2 {
 		t.Errorf("%d requests, want one for the configuration and one for the keys", got)
 	}
-	if _, err := client.IDTokenVerifier(""); err == nil || !strings.Contains(err.Error(), "ClientID") {
+	if _, err := client.IDTokens().Verify(t.Context(), signed(private, base, "a", time.Now().Add(time.Minute)), idtoken.Expect{NoNonce: true}); err == nil ||
+		!strings.Contains(err.Error(), "ClientID is empty") {
 		t.Errorf("no client ID: %v", err)
 	}
 }
@@ -118,12 +116,9 @@ func TestConfigIDTokens_ReachTheVerifier(t *testing.T) {
 		t.Fatal(err)
 	}
 	options.JWKS[0] = 'x'
-	verifier, err := client.WithCredentials(nil).IDTokenVerifier("client")
-	if err != nil {
-		t.Fatal(err)
-	}
+	verifier := client.WithCredentials(nil).IDTokens()
 	verify := func(expiry time.Time) error {
-		_, err := verifier.Verify(t.Context(), signed(private, "https://auth.globus.org", "client", expiry), idtoken.Expect{NoNonce: true})
+		_, err := verifier.Verify(t.Context(), signed(private, "https://auth.globus.org", "client", expiry), idtoken.Expect{ClientID: "client", NoNonce: true})
 		return err
 	}
 	if err := verify(now.Add(time.Second)); err != nil {

@@ -150,7 +150,7 @@ func fromPython(
 	// An `IDTokenDecoder` is an `idtoken.Verifier`. It checks issuer, nonce and `at_hash` too, and fetches new keys.
 
 	// IDTokenDecoder
-	use(auth.IDTokenVerifier(id))
+	use(auth.IDTokens())
 	// IDTokenDecoder.decode
 	use(verifier.Verify(ctx, raw, idtoken.Expect{Nonce: nonce}))
 	// IDTokenDecoder.get_jwt_audience
@@ -163,8 +163,8 @@ func fromPython(
 	use(idtoken.Options{JWKS: document})
 	// IDTokenDecoder.store_jwk: pinned keys; nothing is fetched
 	use(globusauth.Config{IDTokens: idtoken.Options{JWKS: document}})
-	// IDTokenDecoder.for_globus_app: the verifiers of a client share its keys
-	use(auth.IDTokenVerifier(id))
+	// IDTokenDecoder.for_globus_app: of every client, with the keys fetched once
+	use(auth.IDTokens())
 
 	// ## Identities and consents
 	// `for identity in response` is `for _, identity := range response.Identities`, and so on for every list.

@@ -59,7 +59,8 @@ type Config struct {
 type client struct {
 	Config
 
-	auth *globusauth.Client // with the client's own credentials, or without any
+	auth    *globusauth.Client // with the client's own credentials, or without any
+	baseURL string
 }
 
 func (c Config) client() (client, error) {
@@ -70,10 +71,12 @@ func (c Config) client() (client, error) {
 		return client{}, errors.New("the ClientID is empty; developers.globus.org gives one")
 	case strings.ContainsFunc(c.ClientID, notInClientID):
 		return client{}, errors.New("the ClientID holds a colon, a space or another character that no client ID has")
-	case c.ClientSecret == "":
-		return client{Config: c, auth: c.Auth.WithCredentials(nil)}, nil
 	}
-	return client{Config: c, auth: c.Auth.WithCredentials(globusauth.Basic(c.ClientID, c.ClientSecret))}, nil
+	var credentials *globusauth.Credentials
+	if c.ClientSecret != "" {
+		credentials = globusauth.Basic(c.ClientID, c.ClientSecret)
+	}
+	return client{Config: c, auth: c.Auth.WithCredentials(credentials), baseURL: c.Auth.BaseURL()}, nil
 }
 
 // confidential is client for what a public client cannot do.
@@ -108,7 +111,7 @@ func (c Config) forLogin() (client, error) {
 }
 
 // codePage is the service's page that shows a code for copying.
-func (c client) codePage() string { return c.auth.BaseURL() + codePagePath }
+func (c client) codePage() string { return c.baseURL + codePagePath }
 
 // formID is the client_id in a form: a client with a secret sends it as its
 // credentials.

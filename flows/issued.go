@@ -32,9 +32,11 @@ const (
 type issued struct {
 	client
 
-	request gen.TokenRequest
-	entries []gen.ResourceServerToken // the token at the top level first
-	secrets redact.Secrets            // of the request, which a server can echo
+	request  gen.TokenRequest
+	arrived  time.Time
+	verifier *idtoken.Verifier
+	entries  []gen.ResourceServerToken // the token at the top level first
+	secrets  redact.Secrets            // of the request, which a server can echo
 }
 
 // token calls the token endpoint. The further secrets are not shown either when the
@@ -46,7 +48,7 @@ func (c client) token(ctx context.Context, form gen.TokenRequest, opts []globusa
 	if err != nil {
 		return nil, err
 	}
-	i := &issued{client: c, request: form, entries: response.OtherTokens, secrets: redact.New(secrets...)}
+	i := &issued{client: c, request: form, arrived: c.auth.Now(), verifier: c.auth.IDTokens(), entries: response.OtherTokens, secrets: redact.New(secrets...)}
 	top := gen.ResourceServerToken{
 		AccessToken: response.AccessToken, RefreshToken: response.RefreshToken, TokenType: response.TokenType, ExpiresIn: response.ExpiresIn,
 		ResourceServer: response.ResourceServer, Scope: response.Scope, IDToken: response.IDToken,
@@ -63,31 +65,35 @@ func (c client) token(ctx context.Context, form gen.TokenRequest, opts []globusa
 	return i, nil
 }
 
-// usable returns the tokens that can be used, and says what it leaves out.
-func (i *issued) usable() tokens.Set {
-	now := i.auth.Now()
+// usable returns the tokens that can be used, as those of an identity, and says what it
+// leaves out beside the problems.
+func (i *issued) usable(identity string, problems []error) tokens.Set {
 	var list []tokens.Token
-	var problems []error
 	for _, entry := range i.entries {
-		if entry.TokenType != "" && !strings.EqualFold(entry.TokenType, "Bearer") {
-			// RFC 6749 section 7.1: a client must not use a token of a type that it does not know.
+		if !isBearer(entry) {
 			problems = append(problems, fmt.Errorf("the token for %.100q is of the type %.100q; only Bearer is known", entry.ResourceServer, entry.TokenType))
 			continue
 		}
 		token := tokens.Token{
 			AccessToken: entry.AccessToken, RefreshToken: entry.RefreshToken, TokenType: entry.TokenType,
-			ResourceServer: entry.ResourceServer, Scope: entry.Scope, IDToken: entry.IDToken,
+			ResourceServer: entry.ResourceServer, Scope: entry.Scope, IDToken: entry.IDToken, IdentityID: identity,
 		}
 		switch {
 		case entry.ExpiresIn < 0 || entry.ExpiresIn > maxExpiresIn:
 			problems = append(problems, fmt.Errorf("the token for %.100q has an expires_in of %d seconds; its expiry is unknown", entry.ResourceServer, entry.ExpiresIn))
 		case entry.ExpiresIn > 0:
 			token.Lifetime = time.Duration(entry.ExpiresIn) * time.Second
-			token.Expiry = now.Add(token.Lifetime)
+			token.Expiry = i.arrived.Add(token.Lifetime)
 		}
 		list = append(list, token)
 	}
 	return tokens.Salvage(list, problems...)
+}
+
+// isBearer reports whether the client knows the type of a token: it must not use
+// another one (RFC 6749 section 7.1).
+func isBearer(entry gen.ResourceServerToken) bool {
+	return entry.TokenType == "" || strings.EqualFold(entry.TokenType, "Bearer")
 }
 
 // accept verifies the ID tokens, makes the usable tokens those of their subject, and
@@ -97,46 +103,42 @@ func (i *issued) usable() tokens.Set {
 // one that fails is left out: the tokens do not depend on it, and what they replace may
 // be revoked already. A good one of another identity always refuses the response.
 func (i *issued) accept(ctx context.Context, login bool, nonce, identity string) (set tokens.Set, claims *idtoken.Claims, err error) {
-	set = i.usable()
-	list, problems := set.All(), set.Problems()
-	for n := range list {
-		if list[n].IDToken == "" {
+	var problems []error
+	for n := range i.entries {
+		entry := &i.entries[n]
+		if entry.IDToken == "" || !isBearer(*entry) {
 			continue
 		}
-		verified, err := i.verify(ctx, list[n], nonce)
+		verified, err := i.verify(ctx, entry, nonce)
 		switch {
 		case err != nil && login:
 			return tokens.Set{}, nil, err
 		case err != nil:
-			problems = append(problems, fmt.Errorf("the ID token for %.100q is left out: %w", list[n].ResourceServer, err))
-			list[n].IDToken = ""
+			problems = append(problems, fmt.Errorf("the ID token for %.100q is left out: %w", entry.ResourceServer, err))
+			entry.IDToken = ""
 			continue
 		case identity != "" && identity != verified.Sub:
 			return tokens.Set{}, nil, ErrIdentity.Failed("an ID token is for the identity %.100q, expected %.100q", verified.Sub, identity)
 		}
 		identity, claims = verified.Sub, verified
 	}
+	set = i.usable(identity, problems)
+	problems = set.Problems()
 	i.report(ctx, problems)
 	switch {
-	case len(list) == 0 && len(problems) > 0:
+	case len(set.All()) > 0:
+		if nonce != "" && claims == nil {
+			return tokens.Set{}, nil, ErrIdentity.Failed("openid was requested and no ID token came; the login does not say who it is")
+		}
+		return set, claims, nil
+	case len(problems) > 0:
 		return tokens.Set{}, nil, ErrToken.Failed("the response holds no usable token: %.300s", problems[0])
-	case len(list) == 0:
-		return tokens.Set{}, nil, ErrToken.Failed("the response holds no token")
-	case nonce != "" && claims == nil:
-		return tokens.Set{}, nil, ErrIdentity.Failed("openid was requested and no ID token came; the login does not say who it is")
 	}
-	for n := range list {
-		list[n].IdentityID = identity
-	}
-	return tokens.Salvage(list, problems...), claims, nil
+	return tokens.Set{}, nil, ErrToken.Failed("the response holds no token")
 }
 
-func (i *issued) verify(ctx context.Context, token tokens.Token, nonce string) (*idtoken.Claims, error) {
-	verifier, err := i.auth.IDTokenVerifier(i.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	claims, err := verifier.Verify(ctx, token.IDToken, idtoken.Expect{AccessToken: token.AccessToken, Nonce: nonce, NoNonce: nonce == ""})
+func (i *issued) verify(ctx context.Context, token *gen.ResourceServerToken, nonce string) (*idtoken.Claims, error) {
+	claims, err := i.verifier.Verify(ctx, token.IDToken, idtoken.Expect{ClientID: i.ClientID, AccessToken: token.AccessToken, Nonce: nonce, NoNonce: nonce == ""})
 	if err != nil && i.secrets.In(err.Error()) {
 		return nil, redactedError{i.secrets.Text(err.Error()), func() error { return err }}
 	}

@@ -107,6 +107,7 @@ func (c Config) Start(options ...StartOption) (_ Login, err error) {
 	if err != nil {
 		return Login{}, err
 	}
+	expiry := f.auth.Now().Add(f.LoginTimeout)
 	r := request{extra: map[string]string{}}
 	for _, option := range options {
 		if option == nil {
@@ -121,7 +122,7 @@ func (c Config) Start(options ...StartOption) (_ Login, err error) {
 		return Login{}, err
 	}
 	s := &started{
-		flow: f, expiry: f.auth.Now().Add(f.LoginTimeout),
+		flow: f, expiry: expiry,
 		verifier: oauth2.GenerateVerifier(), state: oauth2.GenerateVerifier(), // both are 256 random bits
 	}
 	if asksForIDToken(wanted) {
@@ -170,7 +171,7 @@ func (c client) authorizeURL(s *started, wanted scopes.List, r request) (string,
 	}
 	// The generated request knows how the spec writes its query. It is never sent, so
 	// that any context will do.
-	req, err := gen.NewAuthorizeRequest(context.Background(), c.auth.BaseURL(), &params)
+	req, err := gen.NewAuthorizeRequest(context.Background(), c.baseURL, &params)
 	if err != nil {
 		return "", err
 	}

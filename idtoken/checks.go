@@ -15,7 +15,7 @@ func (v *Verifier) checkClaims(claims *document, chosen *algorithm, expect Expec
 	if !origin.SameIssuer(claims.Issuer, v.keys.config.Issuer) {
 		return refuse("iss", "the issuer is %s, expected %s", quote(claims.Issuer), quote(v.keys.config.Issuer))
 	}
-	if err := v.checkAudience(claims); err != nil {
+	if err := checkAudience(claims, expect.ClientID); err != nil {
 		return err
 	}
 	if claims.Sub == "" {
@@ -36,21 +36,21 @@ func (v *Verifier) checkClaims(claims *document, chosen *algorithm, expect Expec
 
 // checkAudience makes the checks of rules 3 to 5. Only this client is a trusted
 // audience.
-func (v *Verifier) checkAudience(claims *document) error {
+func checkAudience(claims *document, clientID string) error {
 	if len(claims.Audience) == 0 {
 		return refuse("aud", "the token names no audience")
 	}
-	if !slices.Contains(claims.Audience, v.clientID) {
+	if !slices.Contains(claims.Audience, clientID) {
 		return refuse("aud", "the token is for %s, not for %s; it was issued to another client",
-			quote(strings.Join(claims.Audience, " ")), quote(v.clientID))
+			quote(strings.Join(claims.Audience, " ")), quote(clientID))
 	}
 	for _, other := range claims.Audience {
-		if other != v.clientID {
+		if other != clientID {
 			return refuse("aud", "the token is for %s as well, which this client does not trust", quote(other))
 		}
 	}
-	if claims.AuthorizedParty != "" && claims.AuthorizedParty != v.clientID {
-		return refuse("azp", "the token was issued to %s, not to %s", quote(claims.AuthorizedParty), quote(v.clientID))
+	if claims.AuthorizedParty != "" && claims.AuthorizedParty != clientID {
+		return refuse("azp", "the token was issued to %s, not to %s", quote(claims.AuthorizedParty), quote(clientID))
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package idtoken
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -15,13 +14,14 @@ const (
 	configurationPath = "/.well-known/openid-configuration"
 )
 
-// Config configures a [Verifier]. Only ClientID is required.
+// Config configures a [Verifier]. Every field may be left out.
 type Config struct {
 	// Issuer is the issuer of the tokens; https, or http on a loopback host. Empty
 	// means https://auth.globus.org. One slash at its end is not significant; apart
 	// from that the claim iss and the discovery document must name exactly this.
 	Issuer string
-	// ClientID is the client that the tokens are for, their audience.
+	// ClientID is the client that the tokens are for, their audience. Empty means that
+	// each [Expect] names it.
 	ClientID string
 
 	// HTTPClient makes the requests for configuration and keys. It is copied; the
@@ -66,9 +66,6 @@ func New(config Config) (verifier *Verifier, err error) {
 		}
 	}()
 	c := config // our own copy
-	if c.ClientID == "" {
-		return nil, errors.New("ClientID is empty; it is the audience that tokens are checked for")
-	}
 	c.Issuer = cmp.Or(c.Issuer, defaultIssuer)
 	if _, err := parseURL(c.Issuer, c.UnsafeAllowHTTP); err != nil {
 		return nil, fmt.Errorf("Issuer: %w", err) //nolint:staticcheck // It is the name of a field.
@@ -86,7 +83,7 @@ func New(config Config) (verifier *Verifier, err error) {
 		return nil, err
 	}
 	c.HTTPClient = boundedClient(c.HTTPClient)
-	verifier = &Verifier{clientID: c.ClientID, keys: &source{config: c, allowed: algorithms}}
+	verifier = &Verifier{keys: &source{config: c, allowed: algorithms}}
 	if c.Options.JWKS != nil {
 		keys, err := parseKeys(c.Options.JWKS)
 		if err != nil {

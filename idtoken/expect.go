@@ -13,6 +13,8 @@ import (
 // It holds secrets and does not print them, whether through fmt, encoding/json or
 // log/slog.
 type Expect struct {
+	// ClientID is the client that the token is for. Empty means [Config.ClientID].
+	ClientID string
 	// Nonce is the nonce that the login sent to the authorization endpoint; the
 	// token must carry the same (OpenID Connect Core section 3.1.3.7, rule 11).
 	Nonce string
@@ -31,6 +33,8 @@ type Expect struct {
 // check reports what is wrong with the expectation itself.
 func (e Expect) check() error {
 	switch {
+	case e.ClientID == "":
+		return refuse("expect", "the ClientID is empty; it is the audience that tokens are checked for")
 	case e.Nonce == "" && !e.NoNonce:
 		return refuse("expect", "no nonce to compare with; set Nonce to the one the login sent, or NoNonce to leave the check out")
 	case e.Nonce != "" && e.NoNonce:
@@ -43,8 +47,8 @@ func (e Expect) check() error {
 
 // summary is the expectation without its secrets.
 func (e Expect) summary() string {
-	return fmt.Sprintf("idtoken.Expect{Nonce: %s, NoNonce: %t, AccessToken: %s, MaxAge: %s}",
-		hidden(e.Nonce), e.NoNonce, hidden(e.AccessToken), e.MaxAge)
+	return fmt.Sprintf("idtoken.Expect{ClientID: %q, Nonce: %s, NoNonce: %t, AccessToken: %s, MaxAge: %s}",
+		e.ClientID, hidden(e.Nonce), e.NoNonce, hidden(e.AccessToken), e.MaxAge)
 }
 
 // Format prints the expectation without its secrets, for every verb of fmt.

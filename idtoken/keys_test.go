@@ -215,7 +215,6 @@ func TestNew_Config(t *testing.T) {
 		{"loopback issuer", func(c *idtoken.Config) { c.Issuer = "http://127.0.0.1:8080/" }, ""},
 		{"loopback issuer by name", func(c *idtoken.Config) { c.Issuer = "http://localhost:8080" }, ""},
 		{"loopback issuer, IPv6", func(c *idtoken.Config) { c.Issuer = "http://[::1]:8080" }, ""},
-		{"no client ID", func(c *idtoken.Config) { c.ClientID = "" }, "ClientID is empty"},
 		{"issuer on http", func(c *idtoken.Config) { c.Issuer = "http://auth.globus.org" }, "Issuer: "},
 		{"issuer on a host named like loopback", func(c *idtoken.Config) { c.Issuer = "http://127.0.0.1.example" }, "Issuer: "},
 		{"issuer is no URL", func(c *idtoken.Config) { c.Issuer = "auth.globus.org" }, "Issuer: not an absolute URL"},

@@ -1,6 +1,7 @@
 package idtoken
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,26 +10,15 @@ import (
 	"github.com/globusauth/globusauth/internal/check"
 )
 
-// Verifier verifies ID tokens of one issuer for one client. It is made by [New] and
+// Verifier verifies ID tokens of one issuer. It is made by [New] and
 // is safe for concurrent use; parallel calls share nothing that is locked while the
 // keys are fresh.
 type Verifier struct {
-	clientID string
-	keys     *source // and the configuration
+	keys *source // and the configuration
 	// known is the header of the last good token. A provider's headers are the same
 	// as long as its key is, and the same text need not be parsed again.
 	known atomic.Pointer[header]
 }
-
-// ForClient returns a verifier of the tokens for another client, which shares the keys.
-func (v *Verifier) ForClient(clientID string) (*Verifier, error) {
-	if clientID == "" {
-		return nil, errNoClientID
-	}
-	return &Verifier{clientID: clientID, keys: v.keys}, nil
-}
-
-var errNoClientID = errors.New("idtoken: ClientID is empty; it is the audience that tokens are checked for")
 
 // Verify checks an ID token and returns its claims.
 //
@@ -49,6 +39,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claim
 			claims, err = nil, fmt.Errorf("idtoken: verify: %w", err)
 		}
 	}()
+	expect.ClientID = cmp.Or(expect.ClientID, v.keys.config.ClientID)
 	if err := expect.check(); err != nil {
 		return nil, err
 	}

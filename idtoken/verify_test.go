@@ -178,6 +178,7 @@ func TestVerifierVerify_Refuses(t *testing.T) {
 		{name: "never authenticated", claims: object{"last_authentication": nil}, want: "auth_time"},
 		{name: "empty expectation", expect: func(e *idtoken.Expect) { *e = idtoken.Expect{} }, want: "expect"},
 		{name: "nonce and no nonce", expect: func(e *idtoken.Expect) { e.NoNonce = true }, want: "expect"},
+		{name: "token for another expected client", expect: func(e *idtoken.Expect) { e.ClientID = "another" }, want: "aud"},
 		{name: "negative age", expect: func(e *idtoken.Expect) { e.MaxAge = -1 }, want: "expect"},
 	}
 	for _, test := range tests {

@@ -157,11 +157,8 @@ users of the machine cannot see it. Its signature is not shown. The exit code is
 		if err != nil {
 			return err
 		}
-		verifier, err := config.Client.IDTokenVerifier(config.ClientID)
-		if err != nil {
-			return err
-		}
-		if _, err := verifier.Verify(cmd.Context(), raw, expect); err != nil {
+		expect.ClientID = config.ClientID
+		if _, err := config.Client.IDTokens().Verify(cmd.Context(), raw, expect); err != nil {
 			if _, refused := errors.AsType[idtoken.CheckError](err); refused {
 				err = &problem{words: "the token is not valid", err: err}
 			}

@@ -157,14 +157,11 @@ func (t *tour) left(token tokens.Token) string {
 }
 
 func (t *tour) verify(ctx context.Context) error {
-	verifier, err := t.client.IDTokenVerifier(t.native.ClientID)
-	if err != nil {
-		return err
-	}
 	// FinishCode has verified it already, nonce included. A program does this with an ID token
 	// from elsewhere.
 	raw, _ := t.set.IDToken()
-	claims, err := verifier.Verify(ctx, raw, idtoken.Expect{NoNonce: true})
+	verifier, expect := t.client.IDTokens(), idtoken.Expect{ClientID: t.native.ClientID, NoNonce: true}
+	claims, err := verifier.Verify(ctx, raw, expect)
 	if err != nil {
 		return err
 	}
@@ -175,7 +172,7 @@ func (t *tour) verify(ctx context.Context) error {
 		t.say("linked    %s (%s)", linked.Username, linked.IdentityProviderDisplayName)
 	}
 	forged := raw[:len(raw)-8] + "AAAAAAAA"
-	if _, err = verifier.Verify(ctx, forged, idtoken.Expect{NoNonce: true}); err == nil {
+	if _, err = verifier.Verify(ctx, forged, expect); err == nil {
 		return errors.New("a forged ID token was accepted")
 	}
 	t.say("forged    refused: %s", cause(err))
