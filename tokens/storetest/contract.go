@@ -3,221 +3,173 @@ package storetest
 import (
 	"context"
 	"errors"
-	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/globusauth/globusauth/tokens"
 )
 
-func nothingStored(t *testing.T, store tokens.Store) {
-	t.Helper()
-	holds(t, store, aKey(), tokens.Set{})
-	keys(t, store)
-	remove(t, store, aKey())
-	got, err := store.Update(t.Context(), aKey(), func(current tokens.Set) (tokens.Set, error) {
-		if !current.Equal(tokens.Set{}) {
-			t.Errorf("Update got %v of nothing", current)
-		}
-		return current, nil
-	})
-	if err != nil || !got.Equal(tokens.Set{}) {
-		t.Errorf("Update of nothing to nothing: %v, %v", got, err)
-	}
-	keys(t, store)
+func nothingStored(w *twin) {
+	w.holds(aKey(), tokens.Set{})
+	w.remove(aKey())
+	w.put(aKey(), tokens.Set{})
 }
 
-// fullToken is a token with a value in every field, so that a store cannot forget a
-// new one.
-func fullToken(t *testing.T) tokens.Token {
-	t.Helper()
-	full := tokens.Token{}
-	for field, value := range reflect.ValueOf(&full).Elem().Fields() {
-		switch value.Interface().(type) {
-		case string:
-			value.SetString("value-" + field.Name)
-		case time.Time:
-			value.Set(reflect.ValueOf(time.Unix(1700000000, 0)))
-		case time.Duration:
-			value.Set(reflect.ValueOf(time.Hour))
-		default:
-			t.Fatalf("no sample for the field %s", field.Name)
-		}
+func update(w *twin) {
+	for _, access := range []string{"A", "B", "B"} {
+		w.put(aKey(), one(access))
 	}
-	return full
+	w.put(aKey(), tokens.Set{})
 }
 
-// everyField: a field is kept, and one that is cleared does not survive.
-func everyField(t *testing.T, store tokens.Store) {
-	t.Helper()
-	full := fullToken(t)
-	set := must(tokens.NewSet(full, tokens.Token{AccessToken: "least", ResourceServer: "least"}))
-	put(t, store, aKey(), set)
-	put(t, store, aKey(), set.Without(full.ResourceServer))
-	for i := range reflect.TypeFor[tokens.Token]().NumField() {
-		cleared := full
-		reflect.ValueOf(&cleared).Elem().Field(i).SetZero()
-		if set, err := tokens.NewSet(cleared); err == nil { // else a token must have the field
-			put(t, store, aKey(), must(tokens.NewSet(full)))
-			put(t, store, aKey(), set)
-		}
-	}
+func deletes(w *twin) {
+	w.put(aKey(), one("A"))
+	w.put(otherKey(), one("B"))
+	w.remove(aKey())
+	w.put(aKey(), one("C"))
 }
 
-func update(t *testing.T, store tokens.Store) {
-	t.Helper()
-	put(t, store, aKey(), one("A"))
-	calls := 0
-	got, err := store.Update(t.Context(), aKey(), func(current tokens.Set) (tokens.Set, error) {
-		calls++
-		if !current.Equal(one("A")) {
-			t.Errorf("current is %v", current)
-		}
-		return one("B"), nil
-	})
-	if err != nil || !got.Equal(one("B")) || calls != 1 {
-		t.Errorf("Update: %v, %v after %d calls of fn", got, err, calls)
-	}
-	holds(t, store, aKey(), one("B"))
-	put(t, store, aKey(), one("B"))
-	put(t, store, aKey(), tokens.Set{})
-	keys(t, store)
-}
-
-func updateFails(t *testing.T, store tokens.Store) {
-	t.Helper()
-	put(t, store, aKey(), one("A"))
+func updateFails(w *twin) {
+	w.put(aKey(), one("A"))
 	cause := errors.New("on purpose")
-	update := func(fn change) (err error) {
-		defer func() {
-			if panicked, ok := recover().(error); ok {
-				err = panicked
-			}
-		}()
-		_, err = store.Update(t.Context(), aKey(), fn)
-		return err
-	}
-	for _, fn := range []change{
+	for _, fn := range []func(tokens.Set) (tokens.Set, error){
 		func(tokens.Set) (tokens.Set, error) { return one("B"), cause },
 		func(tokens.Set) (tokens.Set, error) { panic(cause) },
 	} {
-		if err := update(fn); !errors.Is(err, cause) {
-			t.Errorf("Update ended with %v, want the error or panic of fn", err)
+		err := func() (err error) {
+			defer func() {
+				if panicked, ok := recover().(error); ok {
+					err = panicked
+				}
+			}()
+			_, err = w.next().Update(w.Context(), aKey(), fn)
+			return err
+		}()
+		if !errors.Is(err, cause) {
+			w.Errorf("Update ended with %v, want the error or panic of fn", err)
 		}
-		holds(t, store, aKey(), one("A"))
+		w.holds(aKey(), one("A"))
 	}
-	put(t, store, aKey(), one("C")) // it can be locked again
+	w.put(aKey(), one("C")) // it can be locked again
 }
 
-func turns(t *testing.T, a, b tokens.Store) {
-	t.Helper()
-	const goroutines, rounds = 8, 5
-	var running atomic.Int32
+// takeTurns and differentKeys: no update is lost.
+func takeTurns(w *twin)     { updates(w, aKey(), aKey()) }
+func differentKeys(w *twin) { updates(w, aKey(), otherKey()) }
+
+// updates counts under two keys, in both stores at once.
+func updates(w *twin, keys ...tokens.Key) {
+	const goroutines, rounds = 4, 5 // for each
+	var running sync.Map
+	sum := map[tokens.Key]int{}
 	var wg sync.WaitGroup
-	for i := range goroutines {
-		store := []tokens.Store{a, b}[i%2]
-		wg.Go(func() {
-			for range rounds {
-				_, err := store.Update(t.Context(), aKey(), func(current tokens.Set) (tokens.Set, error) {
-					if running.Add(1) != 1 {
-						t.Error("two updates of one key at a time")
+	for i, key := range keys {
+		sum[key] += goroutines * rounds
+		for range goroutines {
+			wg.Go(func() {
+				for range rounds {
+					_, err := w.stores[i].Update(w.Context(), key, func(current tokens.Set) (tokens.Set, error) {
+						if _, other := running.LoadOrStore(key, true); other {
+							w.Error("two updates of one key at a time")
+						}
+						defer running.Delete(key)
+						for range 100 {
+							runtime.Gosched() // let another update break in
+						}
+						return count(current)
+					})
+					if err != nil {
+						w.Errorf("Update: %v", err)
 					}
-					defer running.Add(-1)
-					for range 100 {
-						runtime.Gosched() // let another update break in
-					}
-					return next(current)
-				})
-				if err != nil {
-					t.Errorf("Update: %v", err)
 				}
-			}
-		})
+			})
+		}
 	}
 	wg.Wait()
-	holds(t, a, aKey(), one(strconv.Itoa(goroutines*rounds)))
+	for key, n := range sum {
+		w.want[must(key.Normal())] = one(strconv.Itoa(n))
+	}
+	w.holds(keys[0], one(strconv.Itoa(sum[keys[0]])))
 }
 
-// waitFor tries an update in one store during one in another.
-func waitFor(t *testing.T, holder, waiter tokens.Store) {
-	t.Helper()
+// waitingEnds tries an update in one store during one in another.
+func waitingEnds(w *twin) {
+	holder, waiter := w.next(), w.next()
 	var wg sync.WaitGroup
-	_, err := holder.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
+	_, err := holder.Update(w.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
 		tried := make(chan struct{})
 		wg.Go(func() {
 			defer close(tried)
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			ctx, cancel := context.WithTimeout(w.Context(), 50*time.Millisecond)
 			defer cancel()
-			if _, err := waiter.Update(ctx, aKey(), refused(t)); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("waiting Update: %v, want the context's error", err)
-			}
-			if err := waiter.Delete(ctx, aKey()); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("waiting Delete: %v, want the context's error", err)
+			_, updateErr := waiter.Update(ctx, aKey(), w.refused)
+			for _, err := range []error{updateErr, waiter.Delete(ctx, aKey())} {
+				if !errors.Is(err, context.DeadlineExceeded) {
+					w.Errorf("waiting Update or Delete: %v, want the context's error", err)
+				}
 			}
 		})
 		select {
 		case <-tried:
 		case <-time.After(patience):
-			t.Error("Update or Delete waits although its context has ended")
+			w.Error("Update or Delete waits although its context has ended")
 		}
 		return one("B"), nil
 	})
 	wg.Wait()
 	if err != nil {
-		t.Errorf("Update: %v", err)
+		w.Errorf("Update: %v", err)
 	}
-	holds(t, waiter, aKey(), one("B"))
-	put(t, waiter, aKey(), one("C"))
+	w.holds(aKey(), one("B"))
+	w.put(aKey(), one("C"))
 }
 
-func contextEndsDuring(t *testing.T, store tokens.Store) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+func contextEndsDuring(w *twin) {
+	store := w.next()
+	ctx, cancel := context.WithCancel(w.Context())
 	_, err := store.Update(ctx, aKey(), func(tokens.Set) (tokens.Set, error) {
 		cancel()
 		return one("A"), nil
 	})
 	if err != nil {
-		t.Errorf("Update: %v", err)
+		w.Errorf("Update: %v", err)
 	}
-	holds(t, store, aKey(), one("A"))
-	_, updateErr := store.Update(ctx, aKey(), refused(t))
+	w.holds(aKey(), one("A"))
+	_, updateErr := store.Update(ctx, aKey(), w.refused)
 	_, loadErr := store.Load(ctx, aKey())
 	_, keysErr := store.Keys(ctx)
 	for _, err := range []error{updateErr, loadErr, keysErr} {
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%v, want the error of the context that has ended", err)
+			w.Errorf("%v, want the error of the context that has ended", err)
 		}
 	}
 }
 
-func loadDoesNotWait(t *testing.T, store tokens.Store) {
-	t.Helper()
-	put(t, store, aKey(), one("A"))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+func loadDoesNotWait(w *twin) {
+	w.put(aKey(), one("A"))
+	store := w.next()
+	ctx, cancel := context.WithTimeout(w.Context(), patience)
 	defer cancel()
 	_, err := store.Update(ctx, aKey(), func(current tokens.Set) (tokens.Set, error) {
 		got, err := store.Load(ctx, aKey())
 		if err != nil || !got.Equal(one("A")) {
-			t.Errorf("Load during an update: %v, %v; want the state before", got, err)
+			w.Errorf("Load during an update: %v, %v; want the state before", got, err)
 		}
 		if _, err := store.Keys(ctx); err != nil {
-			t.Errorf("Keys during an update: %v", err)
+			w.Errorf("Keys during an update: %v", err)
 		}
 		return current, nil
 	})
 	if err != nil {
-		t.Errorf("Update: %v", err)
+		w.Errorf("Update: %v", err)
 	}
 }
 
-func readsAreWhole(t *testing.T, a, b tokens.Store) {
-	t.Helper()
+func readsAreWhole(w *twin) {
 	pair := func(n int) tokens.Set {
 		text := strings.Repeat(strconv.Itoa(n%10), 1000)
 		return must(tokens.NewSet(
@@ -225,50 +177,48 @@ func readsAreWhole(t *testing.T, a, b tokens.Store) {
 			tokens.Token{AccessToken: text, ResourceServer: "second"},
 		))
 	}
-	put(t, a, aKey(), pair(0))
+	w.put(aKey(), pair(0))
 	var done atomic.Bool
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
 			for !done.Load() {
-				set, err := b.Load(t.Context(), aKey())
+				set, err := w.stores[1].Load(w.Context(), aKey())
 				first, _ := set.ByResourceServer("first")
 				second, _ := set.ByResourceServer("second")
 				if err != nil || first.AccessToken == "" || first.AccessToken != second.AccessToken {
-					t.Errorf("a read during updates gave %v, %v", set, err)
+					w.Errorf("a read during updates gave %v, %v", set, err)
 					return
 				}
 			}
 		})
 	}
 	for i := range 20 {
-		put(t, a, aKey(), pair(i))
+		w.put(aKey(), pair(i))
 	}
 	done.Store(true)
 	wg.Wait()
 }
 
-func deletes(t *testing.T, store tokens.Store) {
-	t.Helper()
-	put(t, store, aKey(), one("A"))
-	put(t, store, otherKey(), one("B"))
-	remove(t, store, aKey())
-	holds(t, store, otherKey(), one("B"))
-	put(t, store, aKey(), one("C"))
-}
-
-func deleteTakesTurn(t *testing.T, store tokens.Store) {
-	t.Helper()
+func deleteTakesTurn(w *twin) {
+	store := w.next()
 	deleted := make(chan error, 1)
-	_, err := store.Update(t.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
-		go func() { deleted <- store.Delete(t.Context(), aKey()) }()
+	_, err := store.Update(w.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
+		go func() { deleted <- store.Delete(w.Context(), aKey()) }()
 		return one("A"), nil
 	})
 	if err != nil {
-		t.Fatalf("Update: %v", err)
+		w.Fatalf("Update: %v", err)
 	}
 	if err := <-deleted; err != nil {
-		t.Fatalf("Delete: %v", err)
+		w.Fatalf("Delete: %v", err)
 	}
-	holds(t, store, aKey(), tokens.Set{}) // it came last
+	w.holds(aKey(), tokens.Set{}) // it came last
+}
+
+func seesTheOther(w *twin) {
+	w.put(aKey(), one("A"))
+	w.put(aKey(), one("B"))
+	w.remove(aKey())
+	w.remove(aKey())
 }

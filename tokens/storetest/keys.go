@@ -1,19 +1,15 @@
 package storetest
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
-	"time"
 
 	"github.com/globusauth/globusauth/tokens"
 )
 
-func keysApart(t *testing.T, store tokens.Store) {
-	t.Helper()
-	sorted := []tokens.Key{
+func keysApart(w *twin) {
+	list := []tokens.Key{
 		{ClientID: "a", Environment: "preview", Namespace: "DEFAULT"},
 		{ClientID: "a", Environment: "production", Namespace: "DEFAULT"},
 		{ClientID: "a", Environment: "production", Namespace: "default"},
@@ -24,44 +20,38 @@ func keysApart(t *testing.T, store tokens.Store) {
 		{ClientID: "b", Environment: "production", Namespace: "DEFAULT"},
 		{ClientID: "b.c", Environment: "sandbox", Namespace: "n"},
 	}
-	putAll(t, store, sorted)
-	holds(t, store, tokens.Key{ClientID: "a"}, one("1")) // the defaults
-	put(t, store, tokens.Key{ClientID: "b"}, one("new"))
-	holds(t, store, sorted[7], one("new"))
-	holds(t, store, tokens.Key{ClientID: "a", Address: "HTTPS://Auth.Example.ORG:443/A"}, one("5")) // another spelling
-	for _, key := range sorted {
-		remove(t, store, key)
+	w.putAll(list)
+	w.put(tokens.Key{ClientID: "a"}, one("the defaults"))
+	w.put(tokens.Key{ClientID: "a", Address: "HTTPS://Auth.Example.ORG:443/A"}, one("another spelling"))
+	if len(w.want) != len(list) {
+		w.Errorf("%d keys, want %d", len(w.want), len(list))
 	}
-	keys(t, store)
+	for _, key := range list {
+		w.remove(key)
+	}
 }
 
-// putAll stores a set of its own under each key, the last key first.
-func putAll(t *testing.T, store tokens.Store, sorted []tokens.Key) {
-	t.Helper()
-	for i, key := range slices.Backward(sorted) {
-		put(t, store, key, one(strconv.Itoa(i)))
+// putAll stores a set of its own under each key.
+func (w *twin) putAll(list []tokens.Key) {
+	w.Helper()
+	for i, key := range slices.Backward(list) {
+		w.put(key, one(strconv.Itoa(i)))
 	}
-	for i, key := range sorted {
-		holds(t, store, key, one(strconv.Itoa(i)))
-	}
-	keys(t, store, sorted...)
 }
 
-func oddNamespaces(t *testing.T, store tokens.Store) {
-	t.Helper()
-	var sorted []tokens.Key
+func oddNamespaces(w *twin) {
+	var list []tokens.Key
 	for _, name := range []string{
 		" ", "../../etc/passwd", `a\b`, "userprofile/production/x", `'"; DROP TABLE token_storage;--`, "%s%n", "*?[a-z]",
 		"null", "ünïcödé \U0001f511", strings.Repeat("n", 128), "DEFAULT ", "default", "<script>&", "\u2028",
 	} {
-		sorted = append(sorted, tokens.Key{ClientID: "c", Environment: "production", Namespace: name})
+		list = append(list, tokens.Key{ClientID: "c", Namespace: name})
 	}
-	slices.SortFunc(sorted, tokens.Key.Compare)
-	putAll(t, store, sorted)
+	w.putAll(list)
 }
 
-func badKeys(t *testing.T, store tokens.Store) {
-	t.Helper()
+func badKeys(w *twin) {
+	store := w.next()
 	for name, key := range map[string]tokens.Key{
 		"no client":             {},
 		"path in client":        {ClientID: "../../etc"},
@@ -80,35 +70,12 @@ func badKeys(t *testing.T, store tokens.Store) {
 		"namespace of 129":      {ClientID: "c", Namespace: strings.Repeat("n", 129)},
 		"a client of megabytes": {ClientID: strings.Repeat("c", 1<<20)},
 	} {
-		_, loadErr := store.Load(t.Context(), key)
-		_, updateErr := store.Update(t.Context(), key, to(one("A")))
-		deleteErr := store.Delete(t.Context(), key)
+		_, loadErr := store.Load(w.Context(), key)
+		_, updateErr := store.Update(w.Context(), key, w.refused)
+		deleteErr := store.Delete(w.Context(), key)
 		if loadErr == nil || updateErr == nil || deleteErr == nil {
-			t.Errorf("%s: accepted (%v, %v, %v)", name, loadErr, updateErr, deleteErr)
+			w.Errorf("%s: accepted (%v, %v, %v)", name, loadErr, updateErr, deleteErr)
 		}
 	}
-	keys(t, store)
-}
-
-func oddValues(t *testing.T, store tokens.Store) {
-	t.Helper()
-	put(t, store, aKey(), must(tokens.NewSet(
-		tokens.Token{AccessToken: `a"b\c'd`, RefreshToken: "<>&", TokenType: "%s", Scope: "[] *", ResourceServer: `"quoted" \ server`, IdentityID: "ü\u2028"},
-		tokens.Token{AccessToken: "no known expiry", ResourceServer: "null"},
-		tokens.Token{AccessToken: "first", ResourceServer: " ", Expiry: time.Unix(1, 0), Lifetime: time.Second},
-		tokens.Token{AccessToken: "last", ResourceServer: "data", Expiry: time.Unix(253402300799, 0), Lifetime: 1<<63 - 1},
-	)))
-}
-
-func bigSets(t *testing.T, store tokens.Store) {
-	t.Helper()
-	var list []tokens.Token
-	for i := range 60 {
-		list = append(list, tokens.Token{
-			AccessToken: strings.Repeat("a", 4000) + strconv.Itoa(i), RefreshToken: strings.Repeat("r", 4000),
-			ResourceServer: fmt.Sprint("server-", i), Expiry: time.Unix(1700000000, 0),
-		})
-	}
-	put(t, store, aKey(), must(tokens.NewSet(list...)))
-	put(t, store, aKey(), one("small again"))
+	w.holds(aKey(), tokens.Set{})
 }
