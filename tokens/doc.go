@@ -17,5 +17,6 @@
 // # Sources
 //
 // A [Refreshing] keeps one token of a store usable, renewing it inside Update; a
-// program waits for renewals in flight with [Refreshing.Wait] before it exits. A [Transport] sends the token of any [Source] to the hosts it is meant for.
+// program waits for renewals in flight with [Refreshing.Wait] before it exits. A [Transport] sends the token of
+// any [Source] to the hosts it is meant for; [Static] is a source of one token.
 package tokens

@@ -36,33 +36,6 @@ func holdsAny(token tokens.Token, names []string) bool {
 	return slices.ContainsFunc(strings.Fields(token.Scope), func(held string) bool { return slices.Contains(names, held) })
 }
 
-// holders returns the tokens that hold what is wanted, one for each name, or why
-// one is missing.
-func holders(want scopes.List, stored tokens.Set) ([]tokens.Token, error) {
-	wanted, err := names(want)
-	if err != nil {
-		return nil, err
-	}
-	all := stored.All()
-	if len(all) == 0 {
-		return nil, required(ErrMissingToken, "log in first")
-	}
-	var found []tokens.Token
-	var missing []string
-	for _, name := range wanted {
-		i := slices.IndexFunc(all, func(t tokens.Token) bool { return holdsAny(t, []string{name}) })
-		if i < 0 {
-			missing = append(missing, name)
-			continue
-		}
-		found = append(found, all[i])
-	}
-	if len(missing) > 0 {
-		return nil, required(ErrUnmetScopes, "%s", strings.Join(missing, " "))
-	}
-	return found, nil
-}
-
 // owner returns the identity that the tokens belong to, "" if it is unknown. A client's own
 // tokens and those of people that logged in to it are never used for each other.
 func (a *App) owner(set tokens.Set) (string, error) {
@@ -110,13 +83,26 @@ func (a *App) check(ctx context.Context, stored tokens.Set) error {
 	if err != nil {
 		return err
 	}
-	found, err := holders(want, stored)
-	if err != nil || a.service {
+	wanted, err := names(want)
+	if err != nil {
 		return err
 	}
-	for _, token := range found {
+	all := stored.All()
+	if len(all) == 0 {
+		return required(ErrMissingToken, "log in first")
+	}
+	missing := slices.DeleteFunc(slices.Clone(wanted), func(name string) bool {
+		return slices.ContainsFunc(all, func(t tokens.Token) bool { return holdsAny(t, []string{name}) })
+	})
+	if len(missing) > 0 {
+		return required(ErrUnmetScopes, "%s", strings.Join(missing, " "))
+	}
+	if a.service {
+		return nil
+	}
+	for _, token := range all {
 		switch {
-		case token.RefreshToken != "":
+		case token.RefreshToken != "" || !holdsAny(token, wanted):
 		case !a.lasts(&token):
 			return required(ErrTokenExpired, "that for %q, and it cannot be refreshed", token.ResourceServer)
 		case !a.config.NoRefreshTokens:
