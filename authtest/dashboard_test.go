@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/html"
+
 	"github.com/globusauth/globusauth/authtest"
 )
 
@@ -131,4 +133,49 @@ func TestDashboard_LargeWorld(t *testing.T) {
 	p := newPeer(t, authtest.Config{World: &world})
 	s := newSurfer(t, p).open("/").sees("And 903 more")
 	s.authorize("openid").sees("954 more are not listed").press("Sign in", "username", world.Users[900].Username).sees("Allow", world.Users[900].Username)
+}
+
+// What happens comes first, and each cell says on a phone what it is.
+func TestDashboard_RequestsFirst(t *testing.T) {
+	t.Parallel()
+	p, s := pages(t)
+	p.login("openid")
+	s.open("/")
+	var ids, unlabeled []string
+	for node := range s.doc.Descendants() {
+		if node.Type != html.ElementNode {
+			continue
+		}
+		attribute := map[string]string{}
+		for _, a := range node.Attr {
+			attribute[a.Key] = a.Val
+		}
+		_, spans := attribute["colspan"]
+		if node.Data == "section" && attribute["id"] != "" {
+			ids = append(ids, attribute["id"])
+		}
+		if node.Data == "td" && attribute["data-label"] == "" && !spans && !strings.Contains(textOf(node), "Expire") && !strings.Contains(textOf(node), "Revoke") {
+			unlabeled = append(unlabeled, textOf(node))
+		}
+	}
+	if len(ids) < 8 || ids[0] != "requests" {
+		t.Errorf("sections %q", ids)
+	}
+	if len(unlabeled) > 0 {
+		t.Errorf("cells without a label: %q", unlabeled)
+	}
+}
+
+// A browser gets a page at a path that has none, a program JSON.
+func TestPages_UnknownPath(t *testing.T) {
+	t.Parallel()
+	p, s := pages(t)
+	s.open("/nowhere/<b>").sees("No such page", "There is nothing at /nowhere/<b>", "dashboard")
+	if policy := s.header.Get("Content-Security-Policy"); s.status != http.StatusNotFound || !strings.HasPrefix(policy, "default-src 'none'") {
+		t.Errorf("status %d, policy %q", s.status, policy)
+	}
+	p.http = p.server.Client() // the path is not in the description
+	if a := p.do("GET", "/nowhere", "", nil); a.status != http.StatusNotFound || a.header.Get("Content-Type") != "application/json" {
+		t.Errorf("a program gets status %d, %s", a.status, a.header.Get("Content-Type"))
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/globusauth/globusauth/internal/pages"
 	"github.com/globusauth/globusauth/internal/server"
 )
 
@@ -37,6 +38,10 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodOptions {
 			s.preflight(mux, w, r)
+			return
+		}
+		if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			_ = pages.NotFound(r.URL.Path).Write(w) // the browser went away
 			return
 		}
 		s.engine.writeProblem(w, r, notFound("There is no "+r.Method+" "+r.URL.Path))

@@ -152,6 +152,11 @@ func Error(status int, code, detail string) Page {
 	}
 }
 
+// NotFound is the page at a path that has none.
+func NotFound(path string) Page {
+	return Page{Status: http.StatusNotFound, Name: "not-found.html", Title: "No such page", View: Clip(path, LongestField)}
+}
+
 const formRefused = "FORM_REFUSED"
 
 // Refused is the page after a form that is not from a page of this server.

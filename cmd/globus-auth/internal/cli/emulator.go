@@ -31,9 +31,9 @@ func (r *runner) emulator() *cobra.Command {
 		Use:   "emulator",
 		Short: "Run a test double of Globus Auth on a port, for any language",
 		Long: `Run a test double (emulator) of Globus Auth on a port until interrupted, for tests in any language.
-When it is ready, it prints one line of JSON on standard output with everything that a program needs:
-the address, users, clients and their secrets, scopes. A browser shows a dashboard at the address.
-Requests are logged on standard error.
+When it is ready, it prints on standard output where it is and how to use it. Into a pipe or file, that is one
+line of JSON with everything that a program needs: the address, users, clients and their secrets, scopes. A browser
+shows a dashboard at the address. Requests are logged on standard error.
 
 Set GLOBUS_SDK_SERVICE_URL_AUTH to the address to use it with the official SDKs. It is not Globus Auth:
 it signs in any user without a password.`,
@@ -48,7 +48,7 @@ it signs in any user without a password.`,
 	flags.StringVar(&o.publicURL, "public-url", "", "address at which clients reach it, if different from --listen")
 	flags.StringVar(&o.seed, "seed", "", "YAML file with the users, clients and so on to start with; - is standard input (default a built-in set)")
 	flags.StringVar(&o.save, "save", "", "state file, loaded if it exists; written at most once a second and at the end")
-	o.format = choiceFlag(command, "format", "json", "output format", "json", "text")
+	o.format = choiceFlag(command, "format", "", "output format (default text on a terminal, otherwise json)", "json", "text")
 	o.log = choiceFlag(command, "log", "text", "format of the request log on standard error", "text", "json", "none")
 	o.login = choiceFlag(command, "login", "", "when to show the login page, never or always (default in browsers only)", "auto", "page")
 	flags.BoolVar(&o.config.Deterministic, "deterministic", false, "use the same IDs and tokens in every run")
@@ -112,6 +112,9 @@ func (r *runner) emulatorConfig(ctx context.Context, o emulatorOptions) (authtes
 	switch o.log.value {
 	case "text":
 		config.Logger = slog.New(slog.NewTextHandler(r.Err, nil))
+		if isTerminal(r.Err) {
+			config.Logger = slog.New(&requestLog{runner: r})
+		}
 	case "json":
 		config.Logger = slog.New(slog.NewJSONHandler(r.Err, nil))
 	}
@@ -137,27 +140,27 @@ func (r *runner) emulatorConfig(ctx context.Context, o emulatorOptions) (authtes
 
 // announce prints what the emulator holds, which is the sign that it is ready.
 func (r *runner) announce(ready authtest.Ready, format *choice) error {
-	if format.value == "json" {
+	if format.value == "json" || format.value == "" && !isTerminal(r.Out) {
 		return printJSON(r.Out, ready, "")
 	}
-	rows := table{
-		{"base URL", ready.BaseURL},
-		{"native client", ready.NativeClientID},
-		{"confidential client", ready.ConfidentialClientID},
+	users := make([]string, len(ready.Users))
+	for i, user := range ready.Users {
+		users[i] = user.Username
+	}
+	_, _ = fmt.Fprintf(r.Out, "%s\n\n", r.bold(r.Out, "Globus Auth emulator, a test double: it signs in any user without a password"))
+	if err := r.printTable(table{
+		{"Dashboard", ready.BaseURL},
+		{"Use it", "export " + addressVariable + "=" + ready.BaseURL},
+		{"Log in", "globus-auth login --client-id " + ready.NativeClientID},
+		{"Users", strings.Join(users, ", ")},
+		{"Native app", ready.NativeClientID},
+		{"Web app", ready.ConfidentialClientID},
 		{"  secret", ready.ConfidentialClientSecret},
-		{"  redirect URI", ready.ConfidentialRedirectURI},
-		{"project", ready.ProjectID},
-		{"policy", ready.PolicyID},
-		{"template client", ready.TemplateID},
-	}
-	for _, user := range ready.Users {
-		rows.row("user", user.Username+" ("+user.IdentityID+")")
-	}
-	_, _ = fmt.Fprint(r.Out, "A test double of Globus Auth is ready.\n\n")
-	if err := r.printTable(rows); err != nil {
+		{"  redirect", ready.ConfidentialRedirectURI},
+	}); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(r.Out, "\nexport GLOBUS_SDK_SERVICE_URL_AUTH=%s\n", ready.BaseURL)
+	_, err := fmt.Fprint(r.Out, "\nThe dashboard has the rest, --format json all of it. Ctrl-C stops the emulator.\n\n")
 	return err
 }
 

@@ -136,7 +136,7 @@ func get(t *testing.T, address string) (string, error) {
 func TestEmulator_FormatText(t *testing.T) {
 	t.Parallel()
 	line, _ := emulate(t, "--format", "text")
-	if line != "A test double of Globus Auth is ready.\n" {
+	if line != "Globus Auth emulator, a test double: it signs in any user without a password\n" {
 		t.Errorf("got %q", line)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -111,7 +110,7 @@ func (t *tour) logIn(ctx context.Context) error {
 		return err
 	}
 	link, _, _ := strings.Cut(login.URL(), "?")
-	t.say("link for the browser  %s?client_id=%s&...", link, t.native.ClientID)
+	t.say("link for the browser  %s?...", link)
 	code, err := t.visit(ctx, login.URL())
 	if err != nil {
 		return err
@@ -153,7 +152,7 @@ func (t *tour) showTokens(context.Context) error {
 }
 
 func (t *tour) left(token tokens.Token) string {
-	return token.Expiry.Sub(t.client.Now()).Round(time.Minute).String()
+	return fmt.Sprintf("%.0f h", token.Expiry.Sub(t.client.Now()).Hours())
 }
 
 func (t *tour) verify(ctx context.Context) error {
@@ -175,7 +174,7 @@ func (t *tour) verify(ctx context.Context) error {
 	if _, err = verifier.Verify(ctx, forged, expect); err == nil {
 		return errors.New("a forged ID token was accepted")
 	}
-	t.say("forged    refused: %s", cause(err))
+	t.say("forged    %s", strings.Join(wrap("refused: "+cause(err), 66), "\n             "))
 	return nil
 }
 
@@ -195,10 +194,13 @@ func (t *tour) identities(ctx context.Context) error {
 	}
 	var rows table
 	for _, key := range keys {
-		if person := found[key].Identity; person.ID != "" {
-			rows.row("   "+key, person.Username, person.ID, person.Name)
-		} else {
+		switch person := found[key].Identity; person.ID {
+		case "":
 			rows.row("   "+key, "not found")
+		case key:
+			rows.row("   "+key, person.Username)
+		default:
+			rows.row("   "+key, person.ID)
 		}
 	}
 	return t.printTable(rows)
@@ -213,7 +215,7 @@ func (t *tour) introspect(ctx context.Context) error {
 		return errors.New("the token is not active")
 	}
 	t.say("active, for %s", info.Username)
-	t.say("scope         %s", info.Scope)
+	t.say("scope         ...%s", info.Scope[strings.LastIndexByte(info.Scope, '/'):])
 	t.say("identities    %d, authenticated in this session: %d", len(info.IdentitySet), len(info.SessionInfo.Authentications))
 	return nil
 }
@@ -225,7 +227,7 @@ func (t *tour) dependentTokens(ctx context.Context) error {
 	}
 	var rows table
 	for _, token := range set.All() {
-		rows.row("   "+token.ResourceServer, shorten(token.AccessToken), token.Scope)
+		rows.row("   "+token.ResourceServer, shorten(token.AccessToken), token.Scope[strings.LastIndexByte(token.Scope, ':')+1:])
 	}
 	return t.printTable(rows)
 }
