@@ -30,6 +30,8 @@ import (
 const (
 	password  = "SECRET-PASSWORD"
 	testLease = 300 * time.Millisecond
+	// outageLease is that of processes whose server fails: it may end with a lease that no process knows of.
+	outageLease = 2 * time.Second
 )
 
 // shared is the server of all tests that leave it alone.
@@ -54,14 +56,18 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// openPlace opens the store of a child process. The place is a prefix and a URL.
-func openPlace(_, place string) (tokens.Store, error) {
+// openPlace opens the store of a child process. The kind is the lease, the place a prefix and a URL.
+func openPlace(kind, place string) (tokens.Store, error) {
 	prefix, url, _ := strings.Cut(place, " ")
 	pool, err := pgxpool.New(context.Background(), url)
 	if err != nil {
 		return nil, err
 	}
-	return pgstore.Open(pool, pgstore.Config{Prefix: prefix}, testLease, 0)
+	lease, err := time.ParseDuration(kind)
+	if err != nil {
+		return nil, err
+	}
+	return pgstore.Open(pool, pgstore.Config{Prefix: prefix}, lease, 0)
 }
 
 // program finds a program of PostgreSQL, which Debian keeps out of the PATH.

@@ -58,7 +58,7 @@ func TestFleet_StandbyPromoted(t *testing.T) {
 		password, primary.port, standby.port)
 	const speed = 40 // tokens of half a second
 	processes, goroutines, duration := fleettest.Processes(t, "PGSTORE_STANDBY", "8 4 8")
-	fleettest.Fleet{Open: openPlace, Place: config.Prefix + " " + url, Speed: speed}.Share(t, processes, goroutines, duration, func() {
+	fleettest.Fleet{Open: openPlace, Kind: outageLease.String(), Place: config.Prefix + " " + url, Speed: speed}.Share(t, processes, goroutines, duration, func() {
 		<-time.After(3 * time.Second)
 		primary.kill()
 		if _, err := standby.pool(t, "postgres").Exec(t.Context(), "SELECT pg_promote()"); err != nil {

@@ -25,8 +25,8 @@ func newStore(tb testing.TB, pool *pgxpool.Pool, config pgstore.Config) *pgstore
 }
 
 // fleet shares a login at a database. Tokens last two seconds.
-func fleet(url string, config pgstore.Config) fleettest.Fleet {
-	return fleettest.Fleet{Open: openPlace, Place: config.Prefix + " " + url, Speed: 10}
+func fleet(lease time.Duration, url string, config pgstore.Config) fleettest.Fleet {
+	return fleettest.Fleet{Open: openPlace, Kind: lease.String(), Place: config.Prefix + " " + url, Speed: 10}
 }
 
 // promises are what a database keeps, however it is reached.
@@ -68,12 +68,12 @@ func promises(t *testing.T, url, variable, size string) {
 		t.Parallel()
 		processes, goroutines, duration := fleettest.Processes(t, variable, size)
 		_, config := tables(t)
-		fleet(url, config).Share(t, processes, goroutines, duration, nil)
+		fleet(0, url, config).Share(t, processes, goroutines, duration, nil)
 	})
 	t.Run("paused process", func(t *testing.T) {
 		t.Parallel()
 		_, config := tables(t)
-		fleet(url, config).Pause(t, testLease)
+		fleet(testLease, url, config).Pause(t, testLease)
 	})
 }
 
@@ -95,7 +95,7 @@ func TestKill(t *testing.T) {
 		t.Run(fmt.Sprintf("grace=%v", grace), func(t *testing.T) {
 			t.Parallel()
 			_, config := shared.tables(t)
-			fleet(shared.url("postgres"), config).Kill(t, grace, kills)
+			fleet(testLease, shared.url("postgres"), config).Kill(t, grace, kills)
 		})
 	}
 }
@@ -110,7 +110,7 @@ func TestFleet_ServerKilled(t *testing.T) {
 	t.Cleanup(func() { server.stop() })
 	_, config := server.tables(t)
 	processes, goroutines, duration := fleettest.Processes(t, "PGSTORE_RESTARTS", "8 4 9")
-	fleet(server.url("postgres"), config).Share(t, processes, goroutines, duration, func() {
+	fleet(outageLease, server.url("postgres"), config).Share(t, processes, goroutines, duration, func() {
 		for end := time.Now().Add(duration - 3*time.Second); time.Now().Before(end); {
 			<-time.After(1500 * time.Millisecond)
 			server.kill()

@@ -26,7 +26,11 @@ import (
 	"github.com/globusauth/globusauth/tokens/redisstore"
 )
 
-const testLease = 300 * time.Millisecond
+const (
+	testLease = 300 * time.Millisecond
+	// outageLease is that of processes whose server fails: it may end with a lease that no process knows of.
+	outageLease = 2 * time.Second
+)
 
 // shared is the server of all tests that leave it alone.
 var shared *server
@@ -65,24 +69,28 @@ func (p place) client() redis.UniversalClient {
 	})
 }
 
-// openPlace opens the store of a child process.
-func openPlace(_, text string) (tokens.Store, error) {
+// openPlace opens the store of a child process. The kind is the lease.
+func openPlace(kind, text string) (tokens.Store, error) {
 	var p place
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return nil, err
 	}
-	return redisstore.New(p.client(), redisstore.Config{Prefix: p.Prefix}.With(testLease, 0))
+	lease, err := time.ParseDuration(kind)
+	if err != nil {
+		return nil, err
+	}
+	return redisstore.New(p.client(), redisstore.Config{Prefix: p.Prefix}.With(lease, 0))
 }
 
 // fleet shares a login at a place. Tokens last two seconds.
-func (p place) fleet(tb testing.TB) fleettest.Fleet {
+func (p place) fleet(tb testing.TB, lease time.Duration) fleettest.Fleet {
 	tb.Helper()
 	p.Prefix = config().Prefix
 	text, err := json.Marshal(p)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return fleettest.Fleet{Open: openPlace, Place: string(text), Speed: 10}
+	return fleettest.Fleet{Open: openPlace, Kind: lease.String(), Place: string(text), Speed: 10}
 }
 
 // server is a redis-server on a free loopback port, with its data in a folder.

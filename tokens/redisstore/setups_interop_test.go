@@ -70,11 +70,11 @@ func promises(t *testing.T, p place, fleet string) {
 	t.Run("fleet", func(t *testing.T) {
 		t.Parallel()
 		processes, goroutines, duration := fleettest.Processes(t, "REDISSTORE_FLEET", fleet)
-		p.fleet(t).Share(t, processes, goroutines, duration, nil)
+		p.fleet(t, 0).Share(t, processes, goroutines, duration, nil)
 	})
 	t.Run("paused process", func(t *testing.T) {
 		t.Parallel()
-		p.fleet(t).Pause(t, testLease)
+		p.fleet(t, testLease).Pause(t, testLease)
 	})
 }
 
@@ -139,7 +139,7 @@ func TestCluster_Failover(t *testing.T) {
 	t.Parallel()
 	nodes := startCluster(t)
 	p := clusterOf(nodes)
-	p.fleet(t).Share(t, 4, 4, 8*time.Second, func() {
+	p.fleet(t, outageLease).Share(t, 4, 4, 13*time.Second, func() {
 		owner := nodes[0]
 		for _, node := range nodes {
 			if node.client(t).DBSize(t.Context()).Val() > 0 {
@@ -220,7 +220,7 @@ func TestSentinel(t *testing.T) {
 	t.Parallel()
 	primary, replica, p := startSentinels(t)
 	t.Run("promises", func(t *testing.T) { promises(t, p, "4 4 4") }) // the failover comes after it
-	p.fleet(t).Share(t, 4, 4, 10*time.Second, func() {
+	p.fleet(t, outageLease).Share(t, 4, 4, 10*time.Second, func() {
 		time.Sleep(2 * time.Second)
 		primary.kill()
 		begin := time.Now()

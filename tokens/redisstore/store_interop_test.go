@@ -17,7 +17,7 @@ func TestStore_Kill(t *testing.T) {
 	for _, grace := range []bool{true, false} {
 		t.Run(map[bool]string{true: "grace", false: "no grace"}[grace], func(t *testing.T) {
 			t.Parallel()
-			shared.place().fleet(t).Kill(t, grace, fleettest.Kills(t, "REDISSTORE_KILLS", 50))
+			shared.place().fleet(t, testLease).Kill(t, grace, fleettest.Kills(t, "REDISSTORE_KILLS", 50))
 		})
 	}
 }
@@ -27,7 +27,7 @@ func TestStore_Kill(t *testing.T) {
 func TestStore_ServerKilled(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "--appendfsync", "always")
-	s.place().fleet(t).Share(t, 4, 4, 10*time.Second, func() {
+	s.place().fleet(t, outageLease).Share(t, 4, 4, 10*time.Second, func() {
 		for range 5 {
 			time.Sleep(time.Second)
 			s.kill()
