@@ -251,11 +251,15 @@ func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.Autho
 		}
 		return set, err
 	}
+	requested, err := names(want)
+	if err != nil {
+		return tokens.Set{}, err
+	}
 	set, _, err := a.config.Login.Login(ctx, flow, flows.WithAuthorization(asked))
 	if err != nil {
 		return set, err
 	}
-	return requesting(set.All(), want, set.Problems()...)
+	return requesting(set.All(), requested, set.Problems()...), nil
 }
 
 // refreshing makes the source of a resource server's token.

@@ -130,13 +130,12 @@ func (a *App) replaced(stored tokens.Set, required []string) []tokens.Token {
 	})
 }
 
-// requesting notes in tokens which scopes programs have asked for.
-func requesting(list []tokens.Token, want scopes.List, problems ...error) (tokens.Set, error) {
-	requested, err := names(want)
+// requesting notes in tokens the names of the scopes that programs have asked for.
+func requesting(list []tokens.Token, requested []string, problems ...error) tokens.Set {
 	for i := range list {
 		list[i].Requested = strings.Join(requested, " ")
 	}
-	return tokens.Salvage(list, problems...), err
+	return tokens.Salvage(list, problems...)
 }
 
 // askForLess makes the next login ask only for the scopes of its own program: one of the others may
@@ -145,8 +144,8 @@ func (a *App) askForLess(ctx context.Context, required []string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	_, err := a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) {
-		changed, err := requesting(a.replaced(current, required), a.wanted())
-		return current.Merge(changed), err
+		requested, err := names(a.wanted())
+		return current.Merge(requesting(a.replaced(current, required), requested)), err
 	})
 	if err != nil {
 		a.config.Client.Logger().WarnContext(ctx, "app: the next login asks for the same scopes again", "error", err)
