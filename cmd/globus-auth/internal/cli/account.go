@@ -3,15 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/cmd/globus-auth/internal/secretfile"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -81,19 +79,9 @@ func (r *runner) clientSecret() (secret string, err error) {
 	return secret, nil
 }
 
-// readSecret reads a file that only its owner can read, or a pipe.
+// readSecret reads a file that others cannot read, or a pipe.
 func readSecret(path string) (string, error) {
-	// A FIFO that has no writer reads as empty; without the flag the open would wait.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return "", &problem{words: "--client-secret-file", err: err}
-	}
-	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
-	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		return "", usagef("--client-secret-file: others can read %s (mode %04o): run chmod 600 on it, and replace the secret if another user may have read it", path, info.Mode().Perm())
-	}
-	text, err := io.ReadAll(io.LimitReader(file, maxSecret+2))
+	text, err := secretfile.Read(path, 16*maxSecret)
 	if err != nil {
 		return "", &problem{words: "--client-secret-file", err: err}
 	}

@@ -3,14 +3,13 @@ package guard
 import (
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/lestrrat-go/jwx/v2/jwt"
 
+	"github.com/globusauth/globusauth/cmd/globus-auth/internal/secretfile"
 	"github.com/globusauth/globusauth/resourceserver"
 )
 
@@ -25,22 +24,8 @@ type signer struct {
 	now       func() time.Time
 }
 
-// readKey reads a private key from a regular file that others cannot read.
-func readKey(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular() || info.Size() > maxConfig:
-		return nil, fmt.Errorf("%s is not a regular file of at most %d bytes", name, maxConfig)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("other users can read %s: run chmod 600", name)
-	}
-	return os.ReadFile(name)
-}
-
 func newSigner(config Assertion, now func() time.Time) (*signer, error) {
-	text, err := readKey(config.KeyFile)
+	text, err := secretfile.Read(config.KeyFile, maxKeyBytes)
 	if err != nil {
 		return nil, fmt.Errorf("assertion: key_file: %w", err)
 	}
@@ -80,9 +65,6 @@ func newSigner(config Assertion, now func() time.Time) (*signer, error) {
 
 // parseKey reads a private key in PEM or JWK form. Errors do not contain the key.
 func parseKey(text []byte) (jwk.Key, error) {
-	if len(text) > maxKeyBytes {
-		return nil, fmt.Errorf("the file is larger than %d bytes", maxKeyBytes)
-	}
 	if key, err := jwk.ParseKey(text, jwk.WithPEM(true)); err == nil {
 		return key, nil
 	}

@@ -55,8 +55,8 @@ func writePEM(tb testing.TB, kind string, der []byte) string {
 	return path
 }
 
-// TestNew_UnsafeSigningKey has a key that other users can read, and one that is no file.
-func TestNew_UnsafeSigningKey(t *testing.T) {
+// TestNew_UnsafeKey has a key that other users can read, and one that is no file.
+func TestNew_UnsafeKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -64,13 +64,15 @@ func TestNew_UnsafeSigningKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	readable := keyPEM(t, key)
-	if err := os.Chmod(readable, 0o640); err != nil {
+	if err := os.Chmod(readable, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for file, want := range map[string]string{readable: "chmod 600", t.TempDir(): "not a regular file"} {
-		_, err := guard.New(read(t, "upstream: http://a\nassertion: {key_file: "+file+", audience: a}\n"), w.OAuth)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want %q", file, err, want)
+	for file, want := range map[string]string{readable: "chmod 600", t.TempDir(): "directory"} {
+		for _, config := range []string{"assertion: {key_file: " + file + ", audience: a}\n", "tls: {certificate_file: " + file + ", key_file: " + file + "}\n"} {
+			_, err := guard.New(read(t, "upstream: http://a\n"+config), w.OAuth)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got %v, want %q", config, err, want)
+			}
 		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
+	"github.com/globusauth/globusauth/cmd/globus-auth/internal/secretfile"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/resourceserver"
 )
@@ -60,7 +62,7 @@ func newGuard(config Config, oauth flows.Config) (*Guard, error) {
 		}
 	}
 	if config.TLS != nil {
-		certificate, err := tls.LoadX509KeyPair(config.TLS.CertificateFile, config.TLS.KeyFile)
+		certificate, err := config.TLS.load()
 		if err != nil {
 			return nil, fmt.Errorf("tls: %w", err)
 		}
@@ -81,6 +83,19 @@ func newGuard(config Config, oauth flows.Config) (*Guard, error) {
 		return nil, err
 	}
 	return g, g.table.protect(config.Routes, g.api, g.next)
+}
+
+// load reads the certificate and its key.
+func (t *TLS) load() (tls.Certificate, error) {
+	key, err := secretfile.Read(t.KeyFile, maxKeyBytes)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	chain, err := os.ReadFile(t.CertificateFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(chain, key)
 }
 
 // Handler returns the handler for requests.
