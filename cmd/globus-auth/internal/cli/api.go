@@ -76,7 +76,7 @@ func (q *request) run(ctx context.Context, method, path string) error {
 	if err != nil {
 		return err
 	}
-	target, body, err := q.build(auth, method, path)
+	target, body, err := q.build(ctx, auth, method, path)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (q *request) run(ctx context.Context, method, path string) error {
 }
 
 // build makes the address and the body of the request.
-func (q *request) build(auth *globusauth.Client, method, path string) (target *url.URL, body []byte, err error) {
+func (q *request) build(ctx context.Context, auth *globusauth.Client, method, path string) (target *url.URL, body []byte, err error) {
 	base, err := url.Parse(auth.BaseURL())
 	if err == nil {
 		target, err = base.Parse(path)
@@ -112,7 +112,7 @@ func (q *request) build(auth *globusauth.Client, method, path string) (target *u
 		return nil, nil, usagef("PATH is invalid: use a path such as /v2/api/projects, or a URL")
 	}
 	if q.input != "" {
-		if body, err = q.readInput("--input", q.input); err != nil {
+		if body, err = q.readInput(ctx, "--input", q.input); err != nil {
 			return nil, nil, err
 		}
 	}

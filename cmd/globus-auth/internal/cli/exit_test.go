@@ -1,10 +1,13 @@
 package cli_test
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/globusauth/globusauth/authtest"
@@ -91,5 +94,53 @@ func TestHelp_ExitCodesAreDocumented(t *testing.T) {
 		if row := "| " + code + " | " + strings.TrimSpace(meaning) + " |"; !strings.Contains(string(document), row) {
 			t.Errorf("the document lacks %s", row)
 		}
+	}
+}
+
+// typing is standard input of which nothing comes until the test ends.
+type typing struct {
+	once         sync.Once
+	asked, ended chan struct{}
+}
+
+func (i *typing) Read([]byte) (int, error) {
+	i.once.Do(func() { close(i.asked) })
+	<-i.ended
+	return 0, io.EOF
+}
+
+// Ctrl-C ends a command that waits for standard input.
+func TestRun_InterruptedWhileReading(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"login", "--no-browser", "--client-id", unknownID},
+		{"identities"},
+		{"project", "create", "--from", "-"},
+		{"api", "POST", "/v2/api/projects", "--input", "-"},
+		{"introspect", "--token-file", "-"},
+		{"id-token", "decode"},
+		{"emulator", "--listen", "127.0.0.1:0", "--seed", "-"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			d.token("openid")
+			ctx, cancel := context.WithCancel(t.Context())
+			in := &typing{asked: make(chan struct{}), ended: make(chan struct{})}
+			defer close(in.ended)
+			go func() {
+				<-in.asked
+				cancel()
+			}()
+			if args[0] != "emulator" && args[0] != "id-token" {
+				args = d.withAddress(args)
+			}
+			var out bytes.Buffer
+			var errs syncBuffer
+			code := cli.Run(ctx, args, cli.Streams{In: in, Out: &out, Err: &errs}, environment(d.env).get)
+			if code != cli.ExitInterrupted || !strings.Contains(errs.String(), "interrupted") {
+				t.Errorf("exit %d, %s", code, errs.String())
+			}
+		})
 	}
 }

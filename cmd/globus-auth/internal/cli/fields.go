@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -199,8 +200,8 @@ func (in *input) find(name string) *fieldFlag {
 }
 
 // values returns what flags and file give, by field; null is nil.
-func (in *input) values(r *runner, envelope string) (map[string]any, error) {
-	values, err := in.read(r, envelope)
+func (in *input) values(ctx context.Context, r *runner, envelope string) (map[string]any, error) {
+	values, err := in.read(ctx, r, envelope)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +221,7 @@ func (in *input) values(r *runner, envelope string) (map[string]any, error) {
 			return nil, usagef("--%s is missing", flag.flag())
 		}
 		if path, ok := flag.value.(string); ok && flag.secret() {
-			if values[flag.name], err = r.readSecretFlag(flag.flag(), path); err != nil {
+			if values[flag.name], err = r.readSecretFlag(ctx, flag.flag(), path); err != nil {
 				return nil, err
 			}
 		}
@@ -232,12 +233,12 @@ func (in *input) values(r *runner, envelope string) (map[string]any, error) {
 const maxInput = 1 << 20
 
 // read reads the file of --from.
-func (in *input) read(r *runner, envelope string) (map[string]any, error) {
+func (in *input) read(ctx context.Context, r *runner, envelope string) (map[string]any, error) {
 	values := map[string]any{}
 	if in.from == "" {
 		return values, nil
 	}
-	text, err := r.readInput("--from", in.from)
+	text, err := r.readInput(ctx, "--from", in.from)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +264,7 @@ func (in *input) read(r *runner, envelope string) (map[string]any, error) {
 }
 
 // readInput reads a file, or standard input for "-".
-func (r *runner) readInput(flag, path string) ([]byte, error) {
+func (r *runner) readInput(ctx context.Context, flag, path string) ([]byte, error) {
 	in := r.In
 	if path != "-" {
 		file, err := openRegular(flag, path)
@@ -273,21 +274,21 @@ func (r *runner) readInput(flag, path string) ([]byte, error) {
 		defer func() { _ = file.Close() }()
 		in = file
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxInput+1))
+	text, err := readAll(ctx, io.LimitReader(in, maxInput+1))
 	if err == nil && len(text) > maxInput {
 		err = errors.New("longer than 1 MiB")
 	}
-	if err != nil {
-		return nil, &problem{words: flag, err: err}
+	if err != nil && ctx.Err() == nil {
+		err = &problem{words: flag, err: err}
 	}
-	return text, nil
+	return text, err
 }
 
-func (r *runner) readSecretFlag(flag, path string) (string, error) {
+func (r *runner) readSecretFlag(ctx context.Context, flag, path string) (string, error) {
 	if path != "-" {
 		return readSecret(path)
 	}
-	text, err := r.readInput("--"+flag, path)
+	text, err := r.readInput(ctx, "--"+flag, path)
 	return strings.TrimSpace(string(text)), err
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -66,14 +67,14 @@ func (j jwt) rows() table {
 }
 
 // readJWT returns the token of the arguments, or of standard input.
-func (r *runner) readJWT(args []string) (string, error) {
+func (r *runner) readJWT(ctx context.Context, args []string) (string, error) {
 	if len(args) > 0 && args[0] != "-" {
 		return strings.TrimSpace(args[0]), nil
 	}
 	if isTerminal(r.In) {
 		r.tell("reading the token from the terminal; Ctrl-D ends the input")
 	}
-	raw, err := io.ReadAll(io.LimitReader(r.In, maxJWT+2))
+	raw, err := readAll(ctx, io.LimitReader(r.In, maxJWT+2))
 	return strings.TrimSpace(string(raw)), err
 }
 
@@ -100,7 +101,7 @@ sent.`,
 	}
 	output := outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, args []string) error {
-		raw, err := r.readJWT(args)
+		raw, err := r.readJWT(cmd.Context(), args)
 		if err != nil {
 			return err
 		}
@@ -149,11 +150,11 @@ users of the machine cannot see it. Its signature is not shown. The exit code is
 		}
 		expect.NoNonce = expect.Nonce == ""
 		if accessToken != "" {
-			if expect.AccessToken, err = r.readSecretFlag("access-token-file", accessToken); err != nil {
+			if expect.AccessToken, err = r.readSecretFlag(cmd.Context(), "access-token-file", accessToken); err != nil {
 				return err
 			}
 		}
-		raw, err := r.readJWT(args)
+		raw, err := r.readJWT(cmd.Context(), args)
 		if err != nil {
 			return err
 		}

@@ -146,11 +146,11 @@ type verbRun struct {
 }
 
 func (v *verbRun) run(ctx context.Context, args []string) error {
-	query, err := v.query.values(v.runner, "")
+	query, err := v.query.values(ctx, v.runner, "")
 	if err != nil {
 		return err
 	}
-	body, err := v.body.values(v.runner, v.envelope)
+	body, err := v.body.values(ctx, v.runner, v.envelope)
 	if err != nil {
 		return err
 	}
