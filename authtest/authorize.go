@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/globusauth/globusauth/internal/server"
@@ -54,7 +55,7 @@ type redirectProblem struct{ code, description string }
 
 func (p *redirectProblem) Error() string { return "authtest: " + p.code + ": " + p.description }
 
-var challengePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+var challengePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`) })
 
 // check validates an authorization request. The client and the redirect URI come
 // first: as long as they are not known to be good, nothing is sent there.
@@ -100,7 +101,7 @@ func checkChallenge(asking *client, params server.AuthorizeParams) error {
 		return nil
 	case params.CodeChallengeMethod != server.CodeChallengeMethodS256:
 		return &redirectProblem{"invalid_request", "code_challenge_method must be S256"}
-	case !challengePattern.MatchString(params.CodeChallenge):
+	case !challengePattern().MatchString(params.CodeChallenge):
 		return &redirectProblem{"invalid_request", "code_challenge is not the base64url form of a SHA-256 hash"}
 	}
 	return nil

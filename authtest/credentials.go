@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/oapi-codegen/nullable"
 
@@ -84,7 +85,9 @@ func (a api) DeleteClientCredential(ctx context.Context, request server.DeleteCl
 	return nil, notFound("The client has no credential with the ID " + request.CredentialID)
 }
 
-var fqdnPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
+var fqdnPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
+})
 
 // AddClientFQDN gives a client a host name. The service checks the owner of the
 // name; the test double does not.
@@ -94,7 +97,7 @@ func (a api) AddClientFQDN(ctx context.Context, request server.AddClientFQDNRequ
 		return nil, err
 	}
 	fqdn := strings.ToLower(request.Body.FQDN)
-	if !fqdnPattern.MatchString(fqdn) || len(fqdn) > 253 {
+	if !fqdnPattern().MatchString(fqdn) || len(fqdn) > 253 {
 		return nil, badRequest("'" + request.Body.FQDN + "' is not a fully qualified domain name")
 	}
 	switch a.fqdns[fqdn] {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/globusauth/globusauth/internal/server"
 	"github.com/globusauth/globusauth/scopes"
@@ -15,12 +16,14 @@ type api struct{ *engine }
 
 var _ server.StrictServerInterface = api{}
 
-var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+var uuidPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+})
 
 // checkUUIDs refuses anything that is not the text of a UUID.
 func checkUUIDs(name string, values []string) error {
 	for _, value := range values {
-		if !uuidPattern.MatchString(value) {
+		if !uuidPattern().MatchString(value) {
 			return badRequest("'" + value + "' in " + name + " is not a UUID")
 		}
 	}

@@ -102,7 +102,7 @@ func (e *engine) newID(kind, given string, taken bool) (string, error) {
 	switch {
 	case given == "":
 		return e.random.uuid(), nil
-	case !uuidPattern.MatchString(given):
+	case !uuidPattern().MatchString(given):
 		return "", fmt.Errorf("authtest: %s %q: the ID is not a UUID", kind, given)
 	case taken:
 		return "", fmt.Errorf("authtest: %s %q: the ID is taken", kind, given)

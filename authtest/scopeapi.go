@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/globusauth/globusauth/internal/server"
 )
@@ -135,7 +136,7 @@ func (a api) GetClientScope(ctx context.Context, request server.GetClientScopeRe
 	return found.response(), nil
 }
 
-var suffixPattern = regexp.MustCompile(`^[a-z0-9_]+$`)
+var suffixPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9_]+$`) })
 
 // CreateScope makes a scope for the client's ID, and one for each of its host
 // names. Sources disagree on the response: it has the first one as "scope" and all
@@ -146,7 +147,7 @@ func (a api) CreateScope(ctx context.Context, request server.CreateScopeRequestO
 	if err != nil {
 		return nil, err
 	}
-	if !suffixPattern.MatchString(body.ScopeSuffix) {
+	if !suffixPattern().MatchString(body.ScopeSuffix) {
 		return nil, badRequest("scope_suffix must be lower-case letters, digits and _")
 	}
 	change := server.ScopeUpdate{
@@ -237,7 +238,7 @@ func (a api) UpdateScope(ctx context.Context, request server.UpdateScopeRequestO
 	next := *found
 	if body.ScopeSuffix.IsSpecified() {
 		suffix := given(body.ScopeSuffix)
-		if !suffixPattern.MatchString(suffix) {
+		if !suffixPattern().MatchString(suffix) {
 			return nil, badRequest("scope_suffix must be lower-case letters, digits and _")
 		}
 		next.text = next.text[:strings.LastIndexAny(next.text, "/:")+1] + suffix

@@ -87,7 +87,7 @@ func uuidOf(pattern, text string) (string, bool) {
 		return "", false
 	}
 	id := text[len(prefix):][:length]
-	return id, uuidPattern.MatchString(id) && id == strings.ToLower(id) && withUUID(pattern, id) == text
+	return id, uuidPattern().MatchString(id) && id == strings.ToLower(id) && withUUID(pattern, id) == text
 }
 
 // scopeNamed returns the scope of a scope string, or nil. Where a pattern fits,

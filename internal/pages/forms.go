@@ -8,11 +8,12 @@ import (
 	"encoding/binary"
 	"net/http"
 	"regexp"
+	"sync"
 )
 
 const browserCookie = "authtest_browser"
 
-var browserPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+var browserPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z2-7]{26}$`) })
 
 // Forms recognizes the forms that its pages showed. It is safe for concurrent use.
 type Forms struct{ secret [32]byte }
@@ -44,7 +45,7 @@ type Browser struct {
 // Every value of the right format is accepted: forms are bound to it, and it gives no
 // access by itself.
 func (f *Forms) Browser(r *http.Request, secure bool) Browser {
-	if cookie, err := r.Cookie(browserCookie); err == nil && browserPattern.MatchString(cookie.Value) {
+	if cookie, err := r.Cookie(browserCookie); err == nil && browserPattern().MatchString(cookie.Value) {
 		return Browser{ID: cookie.Value}
 	}
 	id := rand.Text()

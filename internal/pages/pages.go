@@ -21,7 +21,7 @@ import (
 //go:embed html
 var files embed.FS
 
-var schemePattern = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
+var schemePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`) })
 
 // LongestField is how many bytes of a text that a user typed are accepted.
 const LongestField = 200
@@ -126,7 +126,7 @@ func (p Page) formAction() string {
 		return "'self'"
 	}
 	allowed := "'self' https: http:"
-	if target, err := url.Parse(p.RedirectURI); err == nil && schemePattern.MatchString(target.Scheme) &&
+	if target, err := url.Parse(p.RedirectURI); err == nil && schemePattern().MatchString(target.Scheme) &&
 		target.Scheme != "http" && target.Scheme != "https" {
 		allowed += " " + target.Scheme + ":"
 	}

@@ -38,7 +38,7 @@ func Run(ctx context.Context, args []string, streams Streams, getenv func(string
 }
 
 func (r *runner) run(ctx context.Context, args []string) int {
-	root := r.root() //nolint:contextcheck // the commands get the context when they run
+	root := r.root(args) //nolint:contextcheck // the commands get the context when they run
 	root.SetArgs(args)
 	root.SetIn(r.In)
 	root.SetOut(r.Out)
@@ -112,7 +112,7 @@ func (r *runner) close(ctx context.Context) {
 	}
 }
 
-func (r *runner) root() *cobra.Command {
+func (r *runner) root(args []string) *cobra.Command {
 	root := group("globus-auth", "Log in to Globus Auth, administer it, and test against an emulator of it")
 	root.Long = `globus-auth logs people in to Globus Auth, prints tokens, looks up identities,
 scopes and consents, manages projects with their clients and policies, and runs
@@ -178,7 +178,10 @@ format. The environment replaces its values, and flags replace both.
 		group("consents", "Show the consents of an identity", r.consentsTree()))
 	add(programs, r.quickstart(), r.emulator(), r.guard(), r.doctor(), r.version())
 	add(service, r.api())
-	r.addVerbs(root)
+	// Printing a token takes less time than making all verbs of the spec.
+	if found, _, err := root.Find(args); err != nil || found == root || found.HasSubCommands() {
+		r.addVerbs(root)
+	}
 	r.setFormat(root)
 	r.complete(root)
 	return root

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
@@ -186,7 +187,7 @@ func (r *runner) addressName() string {
 }
 
 // operation is what a package of the library puts before an error: its name, and what was called.
-var operation = regexp.MustCompile(`^[a-z]+: (?:[A-Z][a-z]+[A-Za-z]*: )?`)
+var operation = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]+: (?:[A-Z][a-z]+[A-Za-z]*: )?`) })
 
 // from is the text of an error from a sentinel on, without what led there.
 func from(sentinel, err error) string {
@@ -194,7 +195,7 @@ func from(sentinel, err error) string {
 	if !found {
 		return sentinel.Error()
 	}
-	return sentinel.Error() + ": " + operation.ReplaceAllString(reason, "")
+	return sentinel.Error() + ": " + operation().ReplaceAllString(reason, "")
 }
 
 // cause is the text of the first error that says more than what was attempted.
@@ -209,5 +210,5 @@ func cause(err error) string {
 		}
 		err = inner
 	}
-	return operation.ReplaceAllString(err.Error(), "")
+	return operation().ReplaceAllString(err.Error(), "")
 }

@@ -17,7 +17,7 @@ func helpOf(columns int, path ...string) string {
 	r := &runner{Streams: Streams{Out: &out, Err: &out}, getenv: func(name string) string {
 		return map[string]string{"COLUMNS": fmt.Sprint(columns)}[name]
 	}}
-	root := r.root()
+	root := r.root(path)
 	root.SetArgs(append(path, "--help"))
 	if err := root.Execute(); err != nil {
 		return err.Error()
@@ -34,7 +34,7 @@ func eachCommand(command *cobra.Command, do func(*cobra.Command)) {
 }
 
 func newRoot() *cobra.Command {
-	return (&runner{getenv: func(string) string { return "" }}).root()
+	return (&runner{getenv: func(string) string { return "" }}).root(nil)
 }
 
 func TestHelp_FitsTheTerminal(t *testing.T) {
@@ -86,4 +86,30 @@ func TestCommands_SharedFlags(t *testing.T) {
 			t.Errorf("%s has %q, want %q", command.CommandPath(), got, want)
 		}
 	})
+}
+
+// A command line makes no more commands than it needs, and needs no other.
+func TestRoot_FindsEachCommand(t *testing.T) {
+	t.Parallel()
+	count := func(root *cobra.Command) (n int) {
+		eachCommand(root, func(*cobra.Command) { n++ })
+		return n
+	}
+	all := count(newRoot())
+	eachCommand(newRoot(), func(command *cobra.Command) {
+		path := strings.Fields(command.CommandPath())[1:]
+		root := (&runner{getenv: func(string) string { return "" }}).root(path)
+		found, rest, err := root.Find(path)
+		if err != nil || len(rest) > 0 || found.CommandPath() != command.CommandPath() || found.Flags().FlagUsages() != command.Flags().FlagUsages() {
+			t.Errorf("%q finds %q, %q, %v", path, found.CommandPath(), rest, err)
+		}
+	})
+	if few := count((&runner{getenv: func(string) string { return "" }}).root([]string{"--store", "file", "token", "x"})); few > all/2 {
+		t.Errorf("the verb token makes %d of %d commands", few, all)
+	}
+	for _, args := range [][]string{{"nosuch"}, {"help", "project", "list"}, {"__complete", "pro"}, {"--help"}} {
+		if made := count((&runner{getenv: func(string) string { return "" }}).root(args)); made != all {
+			t.Errorf("%q makes %d of %d commands", args, made, all)
+		}
+	}
 }

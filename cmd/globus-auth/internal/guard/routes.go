@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/globusauth/globusauth/resourceserver"
@@ -84,14 +85,14 @@ func (r *Route) withSlash() string {
 }
 
 // registeredAt is the part of ServeMux's messages about the source of this program.
-var registeredAt = regexp.MustCompile(` \(registered at [^)]*\)`)
+var registeredAt = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(` \(registered at [^)]*\)`) })
 
 // register adds a pattern; ServeMux panics if it is invalid or conflicts with another.
 func (t *table) register(pattern string, route int) (err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			text, _, _ := strings.Cut(fmt.Sprint(problem), "\n")
-			err = errors.New(registeredAt.ReplaceAllString(text, ""))
+			err = errors.New(registeredAt().ReplaceAllString(text, ""))
 		}
 	}()
 	t.mux.Handle(pattern, http.NotFoundHandler())
