@@ -14,7 +14,7 @@ func TestCounterparts_OnPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := (&runner{getenv: func(string) string { return "" }}).root()
+	root := (&runner{getenv: func(string) string { return "" }}).root(nil)
 	rows := regexp.MustCompile("(?m)^\\| `globus ([^`]+)`").FindAllStringSubmatch(string(page), -1)
 	for _, c := range counterparts {
 		found := c.typed == "api * * *" // another service than Globus Auth
