@@ -239,9 +239,9 @@ func command(tb testing.TB, client redis.UniversalClient, args ...any) any {
 // eventually waits until something holds.
 func eventually(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			tb.Fatalf("after 30 s still not: %s", what)
+			tb.Fatalf("after two minutes still not: %s", what)
 		}
 	}
 }

@@ -139,7 +139,7 @@ func TestCluster_Failover(t *testing.T) {
 	t.Parallel()
 	nodes := startCluster(t)
 	p := clusterOf(nodes)
-	p.fleet(t, outageLease).Share(t, 4, 4, 13*time.Second, func() {
+	p.fleet(t, outageLease).Share(t, 4, 4, 8*time.Second, func() {
 		owner := nodes[0]
 		for _, node := range nodes {
 			if node.client(t).DBSize(t.Context()).Val() > 0 {
@@ -157,7 +157,21 @@ func TestCluster_Failover(t *testing.T) {
 		begin := time.Now()
 		eventually(t, "the replica is a primary", func() bool { return isPrimary(t, replica) })
 		t.Logf("the replica took %v", time.Since(begin))
+		for range 2 {
+			before := stored(t, replica)
+			eventually(t, "the login is refreshed at the new primary", func() bool { return stored(t, replica) != before })
+			t.Logf("a refresh after %v", time.Since(begin))
+		}
 	})
+}
+
+// stored returns what a node stores of the one login.
+func stored(t *testing.T, s *server) (data string) {
+	t.Helper()
+	for _, name := range s.client(t).Keys(t.Context(), "*}").Val() {
+		data += s.client(t).Get(t.Context(), name).Val()
+	}
+	return data
 }
 
 func isPrimary(t *testing.T, s *server) bool {
