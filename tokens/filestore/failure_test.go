@@ -11,15 +11,15 @@ import (
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
-	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/files"
 )
 
 // A set that was received and cannot be written is not lost, whatever fails.
 func TestStoreUpdate_SystemCallFails(t *testing.T) {
 	t.Parallel()
 	document := func(name string) bool { return filepath.Base(name) == "tokens.json" }
-	for name, fail := range map[string]func(system *place.System, err error){
-		"rename of the file": func(system *place.System, err error) {
+	for name, fail := range map[string]func(system *files.System, err error){
+		"rename of the file": func(system *files.System, err error) {
 			system.Rename = func(from, to string) error {
 				if document(to) {
 					return err
@@ -27,9 +27,9 @@ func TestStoreUpdate_SystemCallFails(t *testing.T) {
 				return os.Rename(from, to)
 			}
 		},
-		"every rename": func(system *place.System, err error) { system.Rename = func(string, string) error { return err } },
-		"every flush":  func(system *place.System, err error) { system.Sync = func(*os.File) error { return err } },
-		"both": func(system *place.System, err error) {
+		"every rename": func(system *files.System, err error) { system.Rename = func(string, string) error { return err } },
+		"every flush":  func(system *files.System, err error) { system.Sync = func(*os.File) error { return err } },
+		"both": func(system *files.System, err error) {
 			system.Rename, system.Sync = func(string, string) error { return err }, func(*os.File) error { return err }
 		},
 	} {
@@ -38,7 +38,7 @@ func TestStoreUpdate_SystemCallFails(t *testing.T) {
 				t.Parallel()
 				dir := t.TempDir()
 				put(t, open(t, filestore.Config{Dir: dir}), testKey(), one(t, "A"))
-				var system place.System
+				var system files.System
 				fail(&system, errno)
 				broken, err := filestore.NewOn(system, filestore.Config{AppName: "My App", Dir: dir})
 				if err != nil {

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/internal/place"
-	"github.com/globusauth/globusauth/tokens/internal/place/jsonfile"
+	"github.com/globusauth/globusauth/tokens/internal/files"
+	"github.com/globusauth/globusauth/tokens/internal/files/jsonfile"
 )
 
 // Config says where a store keeps its files. Set either AppName or Path.
@@ -34,16 +34,16 @@ type Config struct {
 
 // Store is a [tokens.Store] in JSON files. It is safe for concurrent use, also by
 // several processes.
-type Store struct{ files *place.Store }
+type Store struct{ files *files.Store }
 
 var _ tokens.Store = (*Store)(nil)
 
 // New checks the configuration. It touches no file.
-func New(config Config) (*Store, error) { return newOn(place.System{}, config) }
+func New(config Config) (*Store, error) { return newOn(files.System{}, config) }
 
-func newOn(system place.System, config Config) (*Store, error) {
-	kind := place.Kind{Package: "filestore", Extension: ".json", Backend: jsonfile.Backend{}, System: system}
-	files, err := place.New(kind, place.Config(config))
+func newOn(system files.System, config Config) (*Store, error) {
+	kind := files.Kind{Package: "filestore", Extension: ".json", Backend: jsonfile.Backend{}, System: system}
+	files, err := files.New(kind, files.Config(config))
 	if err != nil {
 		return nil, err
 	}

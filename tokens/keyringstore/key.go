@@ -11,7 +11,7 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/files"
 )
 
 // ring is a keyring.
@@ -35,7 +35,7 @@ const (
 // file lets one process at a time create it.
 type sealer struct{ ring ring }
 
-var _ place.Sealer = sealer{}
+var _ files.Sealer = sealer{}
 
 func service(path string) string { return "globusauth " + path }
 

@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/internal/place"
-	"github.com/globusauth/globusauth/tokens/internal/place/jsonfile"
+	"github.com/globusauth/globusauth/tokens/internal/files"
+	"github.com/globusauth/globusauth/tokens/internal/files/jsonfile"
 )
 
 // Config says whose tokens a [Store] keeps, and where its files are.
@@ -33,7 +33,7 @@ type Config struct {
 
 // Store is a [tokens.Store] in sealed files. It is safe for concurrent use, also by
 // several processes.
-type Store struct{ files *place.Store }
+type Store struct{ files *files.Store }
 
 var _ tokens.Store = (*Store)(nil)
 
@@ -41,8 +41,8 @@ var _ tokens.Store = (*Store)(nil)
 func New(config Config) (*Store, error) { return open(config, system{}) }
 
 func open(config Config, ring ring) (*Store, error) {
-	kind := place.Kind{Package: "keyringstore", Extension: ".keyring", Backend: jsonfile.Backend{}, Sealer: sealer{ring}}
-	files, err := place.New(kind, place.Config{AppName: config.AppName, Dir: config.Dir, LockTimeout: config.LockTimeout})
+	kind := files.Kind{Package: "keyringstore", Extension: ".keyring", Backend: jsonfile.Backend{}, Sealer: sealer{ring}}
+	files, err := files.New(kind, files.Config{AppName: config.AppName, Dir: config.Dir, LockTimeout: config.LockTimeout})
 	if err != nil {
 		return nil, err
 	}

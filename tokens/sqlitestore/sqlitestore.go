@@ -6,8 +6,8 @@ import (
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
-	"github.com/globusauth/globusauth/tokens/internal/place"
-	"github.com/globusauth/globusauth/tokens/internal/place/sqlitefile"
+	"github.com/globusauth/globusauth/tokens/internal/files"
+	"github.com/globusauth/globusauth/tokens/internal/files/sqlitefile"
 )
 
 // Config says where a [Store] keeps its files, as for package filestore. The path
@@ -16,7 +16,7 @@ type Config = filestore.Config
 
 // Store is a [tokens.Store] in SQLite files. It is safe for concurrent use, also
 // by several processes, and keeps no file open between calls.
-type Store struct{ files *place.Store }
+type Store struct{ files *files.Store }
 
 var _ tokens.Store = (*Store)(nil)
 
@@ -25,7 +25,7 @@ func New(config Config) (*Store, error) {
 	if config.Path == ":memory:" {
 		return nil, errors.New("sqlitestore: new: a database in memory is lost at once: use tokens.Memory")
 	}
-	files, err := place.New(place.Kind{Package: "sqlitestore", Extension: ".db", Backend: sqlitefile.Backend{}}, place.Config(config))
+	files, err := files.New(files.Kind{Package: "sqlitestore", Extension: ".db", Backend: sqlitefile.Backend{}}, files.Config(config))
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package place
+package files
 
 // OwnerText is the content of an exclusive lock file.
 var OwnerText = ownerText

@@ -20,7 +20,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/files"
 )
 
 const (
@@ -58,10 +58,10 @@ INSERT OR IGNORE INTO sdk_storage_adapter_internal(attribute, value)
 // Backend is the format of the files.
 type Backend struct{}
 
-var _ place.Backend = Backend{}
+var _ files.Backend = Backend{}
 
 // Load returns the tokens of a namespace.
-func (Backend) Load(ctx context.Context, file place.File, namespace string) (raw jsontext.Value, err error) {
+func (Backend) Load(ctx context.Context, file files.File, namespace string) (raw jsontext.Value, err error) {
 	err = use(ctx, file, func(d *database) error {
 		raw, err = d.load(namespace)
 		return err
@@ -70,7 +70,7 @@ func (Backend) Load(ctx context.Context, file place.File, namespace string) (raw
 }
 
 // Namespaces returns those that hold tokens.
-func (Backend) Namespaces(ctx context.Context, file place.File) (names []string, err error) {
+func (Backend) Namespaces(ctx context.Context, file files.File) (names []string, err error) {
 	err = use(ctx, file, func(d *database) error {
 		list, _, err := d.query(`SELECT json_group_array(DISTINCT namespace) FROM token_storage`)
 		if err != nil {
@@ -83,7 +83,7 @@ func (Backend) Namespaces(ctx context.Context, file place.File) (names []string,
 
 // Rehearse creates the database, if it is missing, and rolls back a transaction that
 // writes. It flushes nothing, since nothing changes.
-func (Backend) Rehearse(ctx context.Context, file place.File, namespace string) (raw jsontext.Value, err error) {
+func (Backend) Rehearse(ctx context.Context, file files.File, namespace string) (raw jsontext.Value, err error) {
 	err = write(ctx, file, func(d *database) error {
 		if err := d.conn.Exec(begin); err != nil {
 			return err
@@ -99,7 +99,7 @@ func (Backend) Rehearse(ctx context.Context, file place.File, namespace string) 
 }
 
 // Edit reads and writes the tokens in one transaction.
-func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit func(map[string]jsontext.Value) error) error {
+func (Backend) Edit(ctx context.Context, file files.File, namespace string, edit func(map[string]jsontext.Value) error) error {
 	return write(ctx, file, func(d *database) error {
 		if err := d.conn.Exec(careful + begin); err != nil {
 			return err
@@ -141,7 +141,7 @@ func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit
 }
 
 // Delete removes a namespace, whatever it holds.
-func (Backend) Delete(ctx context.Context, file place.File, namespace string) error {
+func (Backend) Delete(ctx context.Context, file files.File, namespace string) error {
 	return use(ctx, file, func(d *database) error {
 		err := d.conn.Exec(careful)
 		if err == nil {
@@ -154,12 +154,12 @@ func (Backend) Delete(ctx context.Context, file place.File, namespace string) er
 // database is an open file.
 type database struct {
 	conn   *sqlite3.Conn
-	file   place.File
+	file   files.File
 	legacy bool // schema version 1
 }
 
 // connect opens a database that exists, for the time of one call.
-func connect(ctx context.Context, file place.File, path string) (*sqlite3.Conn, error) {
+func connect(ctx context.Context, file files.File, path string) (*sqlite3.Conn, error) {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // a drive letter
@@ -175,7 +175,7 @@ func connect(ctx context.Context, file place.File, path string) (*sqlite3.Conn, 
 
 // use opens the file after the checks for the time of one call. It does not call work if
 // the file is missing or empty.
-func use(ctx context.Context, file place.File, work func(*database) error) error {
+func use(ctx context.Context, file files.File, work func(*database) error) error {
 	info, err := os.Lstat(file.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -247,7 +247,7 @@ func (d *database) translate(err error) error {
 	case sqlite3.CORRUPT, sqlite3.NOTADB:
 		return fmt.Errorf("%w: %s is damaged or not a database (%w)", tokens.ErrUnreadable, d.file.Path, err)
 	case sqlite3.ERROR: // the statements are correct, so a table or column is missing
-		return fmt.Errorf("%w: %s has no table of tokens (%w) (%w)", tokens.ErrUnreadable, d.file.Path, err, place.ErrForeign)
+		return fmt.Errorf("%w: %s has no table of tokens (%w) (%w)", tokens.ErrUnreadable, d.file.Path, err, files.ErrForeign)
 	case sqlite3.BUSY, sqlite3.LOCKED:
 		return fmt.Errorf("%w: %s (%w): let the program that writes to it finish, or end it", tokens.ErrLocked, d.file.Path, err)
 	default:
@@ -268,7 +268,7 @@ func (d *database) load(namespace string) (jsontext.Value, error) {
 
 // write does work in a database that it creates if it is missing, and rolls back what work
 // did not commit. The error is [fs.ErrNotExist] if another program removed or replaced the file.
-func write(ctx context.Context, file place.File, work func(*database) error) error {
+func write(ctx context.Context, file files.File, work func(*database) error) error {
 	if err := create(ctx, file); err != nil {
 		return err
 	}
@@ -287,7 +287,7 @@ func write(ctx context.Context, file place.File, work func(*database) error) err
 
 // create creates the database with its tables at once: the Python SDK creates no tables
 // in a file that exists.
-func create(ctx context.Context, file place.File) error {
+func create(ctx context.Context, file files.File) error {
 	info, err := os.Lstat(file.Path)
 	if err == nil && info.Size() > 0 {
 		return nil
@@ -318,7 +318,7 @@ func create(ctx context.Context, file place.File) error {
 	return fresh.Move() // the file system has no links
 }
 
-func initialize(ctx context.Context, file place.File, path string) error {
+func initialize(ctx context.Context, file files.File, path string) error {
 	d := &database{file: file}
 	conn, err := connect(ctx, file, path)
 	if err == nil {

@@ -1,7 +1,7 @@
-// Package place is a store of tokens in files, in the directories of the official
+// Package files is a store of tokens in files, in the directories of the official
 // Python SDK. It decides who may read the files and who writes next, and keeps what a
 // killed process had received. A [Backend] reads and writes files of one format.
-package place
+package files
 
 import (
 	"cmp"

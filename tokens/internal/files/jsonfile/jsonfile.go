@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/files"
 )
 
 const (
@@ -42,10 +42,10 @@ func newDocument() *document {
 // Backend is the format of the files.
 type Backend struct{}
 
-var _ place.Backend = Backend{}
+var _ files.Backend = Backend{}
 
 // Load returns the tokens of a namespace.
-func (Backend) Load(ctx context.Context, file place.File, namespace string) (jsontext.Value, error) {
+func (Backend) Load(ctx context.Context, file files.File, namespace string) (jsontext.Value, error) {
 	doc, err := read(ctx, file)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (Backend) Load(ctx context.Context, file place.File, namespace string) (jso
 }
 
 // Namespaces returns those that hold tokens.
-func (Backend) Namespaces(ctx context.Context, file place.File) ([]string, error) {
+func (Backend) Namespaces(ctx context.Context, file files.File) ([]string, error) {
 	doc, err := read(ctx, file)
 	if err != nil {
 		return nil, err
@@ -70,13 +70,13 @@ func (Backend) Namespaces(ctx context.Context, file place.File) ([]string, error
 }
 
 // Rehearse is Load: a file can be replaced where a temporary file can be created.
-func (b Backend) Rehearse(ctx context.Context, file place.File, namespace string) (jsontext.Value, error) {
+func (b Backend) Rehearse(ctx context.Context, file files.File, namespace string) (jsontext.Value, error) {
 	return b.Load(ctx, file, namespace)
 }
 
 // Edit reads the file again, because other programs write it without the lock, and
 // replaces it.
-func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit func(object) error) error {
+func (Backend) Edit(ctx context.Context, file files.File, namespace string, edit func(object) error) error {
 	doc, err := read(ctx, file)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (Backend) Edit(ctx context.Context, file place.File, namespace string, edit
 }
 
 // Delete removes a namespace, whatever it holds.
-func (Backend) Delete(ctx context.Context, file place.File, namespace string) error {
+func (Backend) Delete(ctx context.Context, file files.File, namespace string) error {
 	doc, err := read(ctx, file)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (Backend) Delete(ctx context.Context, file place.File, namespace string) er
 	return doc.write(file)
 }
 
-func (d *document) write(file place.File) error {
+func (d *document) write(file files.File) error {
 	d.Version, d.ByRS = newDocument().Version, nil
 	content, err := json.Marshal(d, json.Deterministic(true))
 	if err != nil {
@@ -123,7 +123,7 @@ func (d *document) write(file place.File) error {
 
 // read reads a file, and reads it again for a while if another program seems to be
 // writing it. A missing file, and one that stays empty, are an empty document.
-func read(ctx context.Context, file place.File) (*document, error) {
+func read(ctx context.Context, file files.File) (*document, error) {
 	for left := rereadFor; ; left -= rereadEvery {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -158,7 +158,7 @@ func read(ctx context.Context, file place.File) (*document, error) {
 var errHalfWritten = errors.New("not whole")
 
 // parse reads a document by the rules of the Python SDK.
-func parse(file place.File, content []byte) (*document, error) {
+func parse(file files.File, content []byte) (*document, error) {
 	var doc document
 	err := json.Unmarshal(content, &doc)
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
@@ -171,7 +171,7 @@ func parse(file place.File, content []byte) (*document, error) {
 	case mistyped != nil && mistyped.JSONPointer == "/data":
 		return nil, odd(file, `its "data" is not an object`)
 	case err != nil || doc.Version == nil || doc.Writer == nil:
-		return nil, fmt.Errorf("%w (%w)", odd(file, `its "format_version" or "globus-sdk.version" is missing or not text: is it a token file?`), place.ErrForeign)
+		return nil, fmt.Errorf("%w (%w)", odd(file, `its "format_version" or "globus-sdk.version" is missing or not text: is it a token file?`), files.ErrForeign)
 	case *doc.Version == "1.0" && doc.ByRS.Kind() == '{':
 		doc.Data = object{"DEFAULT": doc.ByRS}
 	case *doc.Version == "1.0":
@@ -184,6 +184,6 @@ func parse(file place.File, content []byte) (*document, error) {
 	return &doc, nil
 }
 
-func odd(file place.File, what string) error {
+func odd(file files.File, what string) error {
 	return fmt.Errorf("%w: %s: %s", tokens.ErrUnreadable, file.Path, what)
 }

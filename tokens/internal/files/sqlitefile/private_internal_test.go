@@ -8,16 +8,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/files"
 )
 
-func temporary(t *testing.T) place.File {
+func temporary(t *testing.T) files.File {
 	t.Helper()
 	dir := t.TempDir() // which others may list: the journal has to protect itself
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	file := place.File{Path: filepath.Join(dir, "tokens.db"), LockTimeout: time.Second}
+	file := files.File{Path: filepath.Join(dir, "tokens.db"), LockTimeout: time.Second}
 	if err := os.WriteFile(file.Path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

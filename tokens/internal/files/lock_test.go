@@ -1,4 +1,4 @@
-package place_test
+package files_test
 
 import (
 	"errors"
@@ -15,14 +15,14 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/internal/place"
+	"github.com/globusauth/globusauth/tokens/internal/files"
 )
 
 // Where locks exclude nothing, the later of two updates at once stays, and the
 // file is whole all the time.
 func lockDoesNotLock(t *testing.T, open opener) {
 	t.Helper()
-	shared := place.System{TryLock: (*flock.Flock).TryRLock} // opens the file as TryLock does
+	shared := files.System{TryLock: (*flock.Flock).TryRLock} // opens the file as TryLock does
 	dir := t.TempDir()
 	put(t, open(t, shared, dir), one("A"))
 	for range 10 {
@@ -45,7 +45,7 @@ func lockDoesNotLock(t *testing.T, open opener) {
 		<-inside
 		close(both)
 		all.Wait()
-		store := open(t, place.System{}, dir)
+		store := open(t, files.System{}, dir)
 		if set, err := store.Load(t.Context(), key()); err != nil || !set.Equal(one("B")) && !set.Equal(one("C")) {
 			t.Fatalf("Load: %v, %v", set, err)
 		}
@@ -59,7 +59,7 @@ func lockDoesNotLock(t *testing.T, open opener) {
 func lockFileRemoved(t *testing.T, open opener) {
 	t.Helper()
 	dir := t.TempDir()
-	a, b := open(t, place.System{}, dir), open(t, place.System{}, dir)
+	a, b := open(t, files.System{}, dir), open(t, files.System{}, dir)
 	put(t, a, one("A"))
 	if _, err := a.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
 		if err := os.Remove(path(t, a) + ".lock"); err != nil {
@@ -75,7 +75,7 @@ func lockFileRemoved(t *testing.T, open opener) {
 	holds(t, a, one("D"))
 	// The lock is taken on a file that is removed before it is looked at.
 	tries := 0
-	c := open(t, place.System{TryLock: func(lock *flock.Flock) (bool, error) {
+	c := open(t, files.System{TryLock: func(lock *flock.Flock) (bool, error) {
 		locked, err := lock.TryLock()
 		if tries++; tries == 1 {
 			err = errors.Join(err, os.Remove(lock.Path()))
@@ -90,7 +90,7 @@ func lockFileRemoved(t *testing.T, open opener) {
 
 func directoryRemoved(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
+	store := open(t, files.System{}, t.TempDir())
 	put(t, store, one("A"))
 	got, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
 		return one("B"), os.RemoveAll(filepath.Dir(path(t, store)))
@@ -108,7 +108,7 @@ func lockIsNoRegularFile(t *testing.T, open opener) {
 		"directory": func(name string) error { return os.Mkdir(name, 0o700) },
 		"link":      func(name string) error { return os.Symlink("elsewhere", name) },
 	} {
-		store := open(t, place.System{}, t.TempDir())
+		store := open(t, files.System{}, t.TempDir())
 		put(t, store, one("A"))
 		lock := path(t, store) + ".lock"
 		if err := errors.Join(os.Remove(lock), make(lock)); err != nil {
@@ -129,15 +129,15 @@ func lockIsNoRegularFile(t *testing.T, open opener) {
 
 func ownerOfExclusiveLock(t *testing.T, open opener) {
 	t.Helper()
-	noLocks := place.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOLCK }}
+	noLocks := files.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOLCK }}
 	hour := time.Now().Add(-time.Hour)
 	for name, row := range map[string]struct {
 		content string
 		age     time.Time
 		broken  bool
 	}{
-		"of a dead process":             {place.OwnerText(dead(t)), time.Time{}, dead(t) > 0},
-		"of this process":               {place.OwnerText(os.Getpid()), time.Time{}, false},
+		"of a dead process":             {files.OwnerText(dead(t)), time.Time{}, dead(t) > 0},
+		"of this process":               {files.OwnerText(os.Getpid()), time.Time{}, false},
 		"of a process elsewhere":        {fmt.Sprintf("%d elsewhere\n", dead(t)), time.Time{}, false},
 		"of a process elsewhere, old":   {"1 elsewhere\n", hour, true},
 		"of a process killed at once":   {"", time.Time{}, false},

@@ -1,4 +1,4 @@
-package place_test
+package files_test
 
 import (
 	"errors"
@@ -16,24 +16,24 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/internal/place"
-	"github.com/globusauth/globusauth/tokens/internal/place/jsonfile"
-	"github.com/globusauth/globusauth/tokens/internal/place/sqlitefile"
+	"github.com/globusauth/globusauth/tokens/internal/files"
+	"github.com/globusauth/globusauth/tokens/internal/files/jsonfile"
+	"github.com/globusauth/globusauth/tokens/internal/files/sqlitefile"
 	"github.com/globusauth/globusauth/tokens/storetest"
 )
 
 // opener opens a store in a directory.
-type opener func(t *testing.T, system place.System, dir string) *place.Store
+type opener func(t *testing.T, system files.System, dir string) *files.Store
 
 // What both kinds of files promise beyond the contract of stores: what is left of
 // failures and killed processes, and locks that do not lock.
 func TestStore(t *testing.T) {
 	t.Parallel()
-	for extension, backend := range map[string]place.Backend{".json": jsonfile.Backend{}, ".db": sqlitefile.Backend{}} {
-		open := func(t *testing.T, system place.System, dir string) *place.Store {
+	for extension, backend := range map[string]files.Backend{".json": jsonfile.Backend{}, ".db": sqlitefile.Backend{}} {
+		open := func(t *testing.T, system files.System, dir string) *files.Store {
 			t.Helper()
-			kind := place.Kind{Package: "test", Extension: extension, Backend: backend, System: system}
-			store, err := place.New(kind, place.Config{AppName: "x", Dir: dir})
+			kind := files.Kind{Package: "test", Extension: extension, Backend: backend, System: system}
+			store, err := files.New(kind, files.Config{AppName: "x", Dir: dir})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestStore(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { t.Helper(); test(t, open) })
 			})
 		}
-		noLocks := place.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOSYS }}
+		noLocks := files.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOSYS }}
 		t.Run(extension+"/FileSystemWithoutLocks", func(t *testing.T) {
 			t.Parallel()
 			storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
@@ -85,7 +85,7 @@ func one(access string) tokens.Set {
 	return set
 }
 
-func path(t *testing.T, store *place.Store) string {
+func path(t *testing.T, store *files.Store) string {
 	t.Helper()
 	file, err := store.Path(key())
 	if err != nil {
@@ -125,7 +125,7 @@ func obstruct(t *testing.T, file string) (repair func()) {
 }
 
 // fails makes an update whose result cannot be put into the file.
-func fails(t *testing.T, store *place.Store, set tokens.Set) error {
+func fails(t *testing.T, store *files.Store, set tokens.Set) error {
 	t.Helper()
 	var repair func()
 	got, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
@@ -140,7 +140,7 @@ func fails(t *testing.T, store *place.Store, set tokens.Set) error {
 }
 
 // left returns what lies beside the file and its lock.
-func left(t *testing.T, store *place.Store) []string {
+func left(t *testing.T, store *files.Store) []string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path(t, store)))
 	if err != nil {
@@ -156,7 +156,7 @@ func left(t *testing.T, store *place.Store) []string {
 }
 
 // leftover returns the path of the one file that was left.
-func leftover(t *testing.T, store *place.Store) string {
+func leftover(t *testing.T, store *files.Store) string {
 	t.Helper()
 	names := left(t, store)
 	if len(names) != 1 {
@@ -168,7 +168,7 @@ func leftover(t *testing.T, store *place.Store) string {
 func fileCannotBeWritten(t *testing.T, open opener) {
 	t.Helper()
 	dir := t.TempDir()
-	store := open(t, place.System{}, dir)
+	store := open(t, files.System{}, dir)
 	put(t, store, one("A"))
 	err := fails(t, store, one("B"))
 	kept := leftover(t, store)
@@ -178,7 +178,7 @@ func fileCannotBeWritten(t *testing.T, open opener) {
 	if info, err := os.Stat(kept); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("%s: %v, %v", kept, info, err)
 	}
-	next := open(t, place.System{}, dir) // the next process
+	next := open(t, files.System{}, dir) // the next process
 	holds(t, next, one("B"))
 	if _, err := next.Update(t.Context(), key(), func(current tokens.Set) (tokens.Set, error) {
 		if !current.Equal(one("B")) {
@@ -199,9 +199,9 @@ func nothingCanBeRenamed(t *testing.T, open opener) {
 	t.Helper()
 	for name, before := range map[string]tokens.Set{"a login": one("A"), "no login": {}} {
 		dir := t.TempDir()
-		put(t, open(t, place.System{}, dir), before)
+		put(t, open(t, files.System{}, dir), before)
 		var flushed []string
-		broken := open(t, place.System{
+		broken := open(t, files.System{
 			Rename: func(_, _ string) error { return syscall.EIO },
 			Sync:   func(file *os.File) error { flushed = append(flushed, filepath.Base(file.Name())); return nil },
 		}, dir)
@@ -211,7 +211,7 @@ func nothingCanBeRenamed(t *testing.T, open opener) {
 				t.Errorf("%s: what is kept in %s is not flushed", name, kept)
 			}
 		}
-		next := open(t, place.System{}, dir)
+		next := open(t, files.System{}, dir)
 		holds(t, next, one("B"))
 		if keys, err := next.Keys(t.Context()); err != nil || len(keys) != 1 {
 			t.Errorf("%s: keys %v, %v", name, keys, err)
@@ -223,7 +223,7 @@ func nothingCanBeRenamed(t *testing.T, open opener) {
 
 func firstLoginLeftOver(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
+	store := open(t, files.System{}, t.TempDir())
 	_ = fails(t, store, one("A"))
 	if err := os.Remove(path(t, store)); err != nil && !errors.Is(err, fs.ErrNotExist) { // SQLite's is there by now
 		t.Fatal(err)
@@ -238,7 +238,7 @@ func firstLoginLeftOver(t *testing.T, open opener) {
 
 func leftoverIsTorn(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
+	store := open(t, files.System{}, t.TempDir())
 	put(t, store, one("A"))
 	_ = fails(t, store, one("B"))
 	dir := filepath.Dir(path(t, store))
@@ -273,7 +273,7 @@ func leftoverIsTorn(t *testing.T, open opener) {
 
 func leftoverIsStale(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
+	store := open(t, files.System{}, t.TempDir())
 	put(t, store, one("A"))
 	_ = fails(t, store, one("B"))
 	record := leftover(t, store)
@@ -295,7 +295,7 @@ func leftoverIsStale(t *testing.T, open opener) {
 
 func deleteRemovesLeftover(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
+	store := open(t, files.System{}, t.TempDir())
 	_ = fails(t, store, one("A"))
 	if err := store.Delete(t.Context(), key()); err != nil {
 		t.Fatal(err)
@@ -310,7 +310,7 @@ func deleteRemovesLeftover(t *testing.T, open opener) {
 
 func deleteDamaged(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
+	store := open(t, files.System{}, t.TempDir())
 	put(t, store, one("A"))
 	file := path(t, store)
 	if err := os.WriteFile(file, []byte(strings.Repeat("\x00SECRET", 100)), 0o600); err != nil {
@@ -333,7 +333,7 @@ func deleteDamaged(t *testing.T, open opener) {
 
 func loadFileOthersCanUse(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
+	store := open(t, files.System{}, t.TempDir())
 	put(t, store, one("A"))
 	if err := os.Chmod(path(t, store), 0o644); err != nil {
 		t.Fatal(err)
@@ -345,7 +345,7 @@ func loadFileOthersCanUse(t *testing.T, open opener) {
 
 func deleteFileOthersCanUse(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
+	store := open(t, files.System{}, t.TempDir())
 	put(t, store, one("A"))
 	if err := os.Chmod(path(t, store), 0o644); err != nil {
 		t.Fatal(err)
@@ -359,7 +359,7 @@ func deleteFileOthersCanUse(t *testing.T, open opener) {
 
 func emptyFile(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
+	store := open(t, files.System{}, t.TempDir())
 	file := path(t, store)
 	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, nil, 0o600)); err != nil {
 		t.Fatal(err)
@@ -397,7 +397,7 @@ func rehearsal(t *testing.T, open opener) {
 			}
 		},
 	} {
-		store := open(t, place.System{}, t.TempDir())
+		store := open(t, files.System{}, t.TempDir())
 		put(t, store, one("A"))
 		if _, err := store.Update(t.Context(), key(), same); err != nil {
 			t.Errorf("a good file: %v", err)
@@ -412,7 +412,7 @@ func rehearsal(t *testing.T, open opener) {
 // Every failure keeps the last set that was received.
 func manyFailures(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, place.System{}, t.TempDir())
+	store := open(t, files.System{}, t.TempDir())
 	put(t, store, one("0"))
 	for _, access := range []string{"1", "2", "3"} {
 		_ = fails(t, store, one(access))
