@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -75,4 +76,14 @@ func TestNew_UnsafeKey(t *testing.T) {
 			}
 		}
 	}
+}
+
+// edwardsKey writes an Ed25519 key.
+func edwardsKey(tb testing.TB) string {
+	tb.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return keyPEM(tb, key)
 }

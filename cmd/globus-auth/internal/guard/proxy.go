@@ -70,7 +70,9 @@ func (g *Guard) proxy() (http.Handler, error) {
 
 // isWebsocket reports whether a request asks for an upgrade to the websocket protocol (RFC 6455), the only one that passes.
 // Of several headers the first counts, as for httputil.ReverseProxy.
-func isWebsocket(header http.Header) bool { return strings.EqualFold(header.Get("Upgrade"), "websocket") }
+func isWebsocket(header http.Header) bool {
+	return strings.EqualFold(header.Get("Upgrade"), "websocket")
+}
 
 // newTransport returns a transport for one host.
 func newTransport(timeout time.Duration) *http.Transport {
