@@ -191,8 +191,10 @@ func (x *exchange) once(ctx context.Context) (*Response, tokens.Token, error) {
 	if err != nil {
 		err = x.lost(ctx, err, asked.Load() && !connected.Load())
 	}
-	x.client.logger.DebugContext(ctx, "globusauth: request", "operation", x.op.id, "method", req.Method, "path", x.op.path,
-		"status", statusOf(response), "duration", x.client.now().Sub(start), "error", err)
+	if x.client.logger.Enabled(ctx, slog.LevelDebug) {
+		x.client.logger.DebugContext(ctx, "globusauth: request", "operation", x.op.id, "method", req.Method, "path", x.op.path,
+			"status", statusOf(response), "duration", x.client.now().Sub(start), "error", err)
+	}
 	return response, token, err
 }
 
