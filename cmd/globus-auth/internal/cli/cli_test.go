@@ -126,6 +126,8 @@ func TestRun_Usage(t *testing.T) {
 		"base-url-plain":      {args: []string{"--base-url", "http://auth.example.invalid", "identities", "--help"}},
 		"no-host":             {args: []string{"--base-url", "http://auth.example.invalid", "consents", "tree", "a@b"}, env: map[string]string{"GLOBUS_AUTH_STORE_DIR": "/nonexistent"}, code: cli.ExitNotLoggedIn},
 		"scopes-parse":        {args: []string{"scopes", "parse", "openid a[*c b[d]]  a[b[e]]"}},
+		"scopes-parse-json":   {args: []string{"scopes", "parse", "--format", "jsonl", "openid a[*c b[d]]"}},
+		"scopes-parse-csv":    {args: []string{"scopes", "parse", "--format", "csv", "openid a[*c b[d]]"}},
 		"scopes-parse-empty":  {args: []string{"scopes", "parse", " "}},
 		"scopes-parse-error":  {args: []string{"scopes", "parse", "a[b"}, code: cli.ExitFailed},
 		"scopes-parse-cycle":  {args: []string{"scopes", "parse", "a[b[a]]"}, code: cli.ExitFailed},

@@ -30,31 +30,38 @@ Without --all, only consents for the client of the token are shown.`,
   globus-auth consents tree --all \
     46bd0f56-e24f-11e5-a510-131bef46955c`,
 		Args: exactArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := r.client(cmd.Context())
-			if err != nil {
-				return err
-			}
-			id, err := identityID(cmd.Context(), client, args[0])
-			if err != nil {
-				return err
-			}
-			forest, err := getConsents(cmd.Context(), client, id, all)
-			switch {
-			case err != nil:
-				return err
-			case len(forest.Trees()) > 0:
-				_, err = fmt.Fprint(r.Out, forest)
-				return err
-			case all:
-				r.tell("%s has no consents", id)
-			default:
-				r.tell("%s has no consents for this client; --all shows those for all clients", id)
-			}
-			return nil
-		},
 	}
 	r.usesLogin(command)
+	output := outputFlags(command, "table")
+	command.RunE = func(cmd *cobra.Command, args []string) error {
+		client, err := r.client(cmd.Context())
+		if err != nil {
+			return err
+		}
+		id, err := identityID(cmd.Context(), client, args[0])
+		if err != nil {
+			return err
+		}
+		list, forest, err := getConsents(cmd.Context(), client, id, all)
+		switch {
+		case err != nil:
+			return err
+		case !output.plain():
+			rows := table{{"ID", "SCOPE", "CLIENT", "STATUS"}}
+			for _, consent := range list {
+				rows.row(fmt.Sprint(consent.ID), consent.ScopeName, consent.Client, string(consent.Status))
+			}
+			return r.print(cmd.Context(), output, list, rows)
+		case len(forest.Trees()) > 0:
+			_, err = fmt.Fprint(r.Out, forest)
+			return err
+		case all:
+			r.tell("%s has no consents", id)
+		default:
+			r.tell("%s has no consents for this client; --all shows those for all clients", id)
+		}
+		return nil
+	}
 	command.Flags().BoolVar(&all, "all", false, "show the consents for all clients; requires the scope view_consents")
 	return command
 }
@@ -72,19 +79,19 @@ func identityID(ctx context.Context, client *globusauth.Client, key string) (str
 	return person.ID, err
 }
 
-func getConsents(ctx context.Context, client *globusauth.Client, identityID string, all bool) (*consents.Forest, error) {
+func getConsents(ctx context.Context, client *globusauth.Client, identityID string, all bool) ([]gen.Consent, *consents.Forest, error) {
 	list, err := client.GetConsents(ctx, identityID, &gen.GetConsentsParams{All: all})
 	switch {
 	case errors.Is(err, apierror.ErrForbidden):
-		return nil, &problem{words: "the service requires a token issued to that user, and for --all the scope view_consents", err: err}
+		return nil, nil, &problem{words: "the service requires a token issued to that user, and for --all the scope view_consents", err: err}
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case list.Consents == nil:
-		return nil, fmt.Errorf("%w: it holds no list of consents", globusauth.ErrMalformedResponse)
+		return nil, nil, fmt.Errorf("%w: it holds no list of consents", globusauth.ErrMalformedResponse)
 	}
 	forest, err := consents.NewForest(list.Consents)
 	if errors.Is(err, consents.ErrMissingParent) && !all {
-		return nil, &problem{words: "the consents are incomplete; try --all", err: err}
+		return nil, nil, &problem{words: "the consents are incomplete; try --all", err: err}
 	}
-	return forest, err
+	return list.Consents, forest, err
 }

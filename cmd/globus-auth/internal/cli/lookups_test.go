@@ -265,6 +265,8 @@ func TestConsentsTree_Output(t *testing.T) {
 	d.shows("consents-tree", cli.ExitOK, "consents", "tree", alice.Username)
 	d.server.AssertRequested(authtest.Request{Operation: "getConsents", Path: "/v2/api/identities/" + alice.IdentityID + "/consents"})
 	d.shows("consents-tree-all", cli.ExitOK, "consents", "tree", "--all", alice.Username)
+	d.shows("consents-tree-jq", cli.ExitOK, "consents", "tree", alice.Username, "--jq", ".[] | {id, scope_name, status}")
+	d.shows("consents-tree-csv", cli.ExitOK, "consents", "tree", alice.Username, "--format", "csv")
 	d.shows("consents-tree-not-found", cli.ExitNotFound, "consents", "tree", "nobody@example.edu")
 	d.shows("consents-tree-no-key", cli.ExitNotFound, "consents", "tree", "ali\x1b[31mce")
 	d.shows("consents-tree-forbidden", cli.ExitFailed, "consents", "tree", bob.IdentityID)

@@ -42,6 +42,9 @@ func outputFlags(command *cobra.Command, standard string) *output {
 	return o
 }
 
+// plain reports whether data is printed for people, which some verbs draw as a tree.
+func (o *output) plain() bool { return o.filter == nil && o.format.value == "table" }
+
 // streams reports whether objects are printed one by one.
 func (o *output) streams() bool { return o.filter == nil && o.format.value == "jsonl" }
 
