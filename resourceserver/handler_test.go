@@ -128,7 +128,7 @@ func TestAPIProtect_Denials(t *testing.T) {
 	const file = "testdata/denials.txt"
 	text := strings.ReplaceAll(got.String(), "\r\n", "\n")
 	if *update {
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // A golden file.
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -113,7 +113,7 @@ func TestClient_WaitsOnTheServersClock(t *testing.T) {
 			if (err != nil) != test.fails {
 				t.Errorf("got %v", err)
 			}
-			if ahead := server.Now().Sub(time.Now()); ahead < test.least-time.Second {
+			if ahead := time.Until(server.Now()); ahead < test.least-time.Second {
 				t.Errorf("the server's clock is %s ahead, want at least %s", ahead, test.least)
 			}
 		})

@@ -3,6 +3,7 @@ package guard_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -58,7 +59,7 @@ func virtual(t *testing.T, program http.HandlerFunc) (w *world, send func(text s
 	}
 	w = &world{apitest.New(t, server, authtest.User{Username: "alice@physics.example.edu"})}
 	front, admin, back := newPipes(), newPipes(), newPipes()
-	upstream := &http.Server{Handler: program} //nolint:gosec // Its only client is the guard.
+	upstream := &http.Server{Handler: program}
 	ended := make(chan error, 2)
 	go func() { ended <- upstream.Serve(back) }()
 	g := w.guard(t, "upstream: http://program\n")
@@ -79,7 +80,9 @@ func virtual(t *testing.T, program http.HandlerFunc) (w *world, send func(text s
 		cancel()
 		err := <-ended
 		_ = upstream.Close()
-		<-ended
+		if closed := <-ended; !errors.Is(closed, http.ErrServerClosed) {
+			err = errors.Join(err, closed)
+		}
 		return err
 	}
 	return w, send, stop
