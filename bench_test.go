@@ -83,3 +83,45 @@ func BenchmarkGetIdentities(b *testing.B) {
 	}
 	turns.CPU(b, turns.Case{Name: "floor", Run: floor}, turns.Case{Name: "globusauth", Run: ours, Limit: 0.8})
 }
+
+// BenchmarkGetUserinfo is a small call over loopback, compared with a net/http call that encoding/json decodes into the same
+// struct (floor): what retries, limits, credentials and checks cost.
+func BenchmarkGetUserinfo(b *testing.B) {
+	const body = `{"sub":"46bd0f56-e24f-11e5-a510-000000000000","name":"Person Number 1","preferred_username":"user1@example.edu",` +
+		`"email":"user1@mail.example.edu","organization":"Example University","identity_provider":"41143743-f3c8-4d60-bbdb-eeecaba85bd9"}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = io.WriteString(w, body)
+	}))
+	defer server.Close()
+	client, err := globusauth.New(globusauth.Config{BaseURL: server.URL, Credentials: globusauth.Bearer("a-token")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	plain := &http.Client{Transport: transport}
+	turns.CPU(b, turns.Case{Name: "floor", Run: func() {
+		req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, server.URL+"/v2/oauth2/userinfo", http.NoBody)
+		if err != nil {
+			b.Fatal(err)
+		}
+		req.Header.Set("Accept", "application/json")
+		req.Header.Set("Authorization", "Bearer a-token")
+		resp, err := plain.Do(req)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		var who gen.Userinfo
+		if err := json.NewDecoder(resp.Body).Decode(&who); err != nil || who.Sub == "" {
+			b.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+	}}, turns.Case{Name: "globusauth", Limit: 1.25, Run: func() {
+		if who, err := client.GetUserinfo(b.Context()); err != nil || who.Sub == "" {
+			b.Fatal(err)
+		}
+	}})
+}

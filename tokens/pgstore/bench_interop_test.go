@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,6 +62,37 @@ func (b bare) Update(ctx context.Context, i int) error {
 	return err
 }
 
+// counter counts the statements that pgx sends.
+type counter struct{ statements atomic.Int64 }
+
+func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	c.statements.Add(1)
+	return ctx
+}
+
+func (*counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// counting returns how many statements a call of work on a store sends.
+func counting(b *testing.B, pool *pgxpool.Pool, config pgstore.Config, work func(*pgstore.Store) error) float64 {
+	b.Helper()
+	sent := &counter{}
+	traced := pool.Config()
+	traced.ConnConfig.Tracer = sent
+	counted, err := pgxpool.NewWithConfig(b.Context(), traced)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer counted.Close()
+	store, err := pgstore.New(counted, config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := work(store); err != nil {
+		b.Fatal(err)
+	}
+	return float64(sent.statements.Load())
+}
+
 // BenchmarkStore loads and changes one of 10,000 logins in a PostgreSQL on the same machine, compared with a bare pgx loop
 // that sends the same statements (floor): the one of Load, and the two of Update, each flushed to disk.
 func BenchmarkStore(b *testing.B) {
@@ -106,6 +138,10 @@ func BenchmarkStore(b *testing.B) {
 				check(err)
 			}})
 		turns.Report(b, size/benchLogins, "table-B/login", 1600)
+		turns.Report(b, counting(b, pool, config, func(s *pgstore.Store) error {
+			_, err := s.Load(b.Context(), key(0))
+			return err
+		}), "statements/op", 1)
 	})
 	b.Run("Update", func(b *testing.B) {
 		turns.Wall(b, turns.Case{Name: "floor", Run: func() { check(floor.Update(b.Context(), next())) }},
@@ -118,5 +154,9 @@ func BenchmarkStore(b *testing.B) {
 				})
 				check(err)
 			}})
+		turns.Report(b, counting(b, pool, config, func(s *pgstore.Store) error {
+			_, err := s.Update(b.Context(), key(0), func(current tokens.Set) (tokens.Set, error) { return current.Without("groups.api.globus.org"), nil })
+			return err
+		}), "statements/op", 2)
 	})
 }

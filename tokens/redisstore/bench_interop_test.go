@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/globusauth/globusauth/internal/turns"
 	"github.com/globusauth/globusauth/tokens"
@@ -41,7 +44,8 @@ func BenchmarkStore(b *testing.B) {
 	if testing.Short() {
 		logins = 100
 	}
-	client := shared.client(b)
+	client, sent := shared.client(b), &commands{}
+	client.AddHook(sent)
 	used := func() int64 {
 		for line := range strings.SplitSeq(client.Info(b.Context(), "memory").Val(), "\r\n") {
 			if text, ok := strings.CutPrefix(line, "used_memory:"); ok {
@@ -74,7 +78,7 @@ func BenchmarkStore(b *testing.B) {
 			}
 		}
 		b.Run(fmt.Sprintf("Load/%d", count), func(b *testing.B) {
-			compare(b, 1.15, func() {
+			compare(b, sent, 1.15, func() {
 				data, err := client.Get(ctx, name).Bytes()
 				var decoded map[string]map[string]any
 				if err != nil || json.Unmarshal(data, &decoded) != nil {
@@ -89,7 +93,7 @@ func BenchmarkStore(b *testing.B) {
 		})
 		n := 0
 		b.Run(fmt.Sprintf("Update/%d", count), func(b *testing.B) {
-			compare(b, 1.3, func() {
+			compare(b, sent, 1.3, func() {
 				script(redisstore.AcquireHash, "V", 15000)
 				script(redisstore.CommitHash, "V", data)
 			}, func() {
@@ -103,19 +107,42 @@ func BenchmarkStore(b *testing.B) {
 	}
 }
 
-func compare(b *testing.B, limit float64, floor, store func()) {
+// commands counts what a client sends.
+type commands struct{ sent atomic.Int64 }
+
+func (*commands) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (c *commands) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, command redis.Cmder) error {
+		c.sent.Add(1)
+		return next(ctx, command)
+	}
+}
+
+func (c *commands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, list []redis.Cmder) error {
+		c.sent.Add(int64(len(list)))
+		return next(ctx, list)
+	}
+}
+
+func compare(b *testing.B, sent *commands, limit float64, floor, store func()) {
 	b.Helper()
+	store()
+	before := sent.sent.Load()
+	store()
+	defer turns.Report(b, float64(sent.sent.Load()-before), "commands/op", 2)
 	turns.Wall(b, turns.Case{Name: "floor", Run: floor}, turns.Case{Name: "redisstore", Run: store, Limit: limit})
 }
 
 // BenchmarkCacheFetch is a hit in the second-level cache, compared with one GET (floor).
 func BenchmarkCacheFetch(b *testing.B) {
-	client, config := shared.client(b), config()
+	client, config, sent := shared.client(b), config(), &commands{}
+	client.AddHook(sent)
 	cache := newReplica(b, client, config)
 	cache.fetch(b.Context(), "alice")
 	name := command(b, client, "KEYS", config.Prefix+"*").([]any)[0].(string)
 	ctx := context.Background()
-	compare(b, 1.3, func() {
+	compare(b, sent, 1.3, func() {
 		if err := client.Get(ctx, name).Err(); err != nil {
 			b.Fatal(err)
 		}

@@ -275,7 +275,7 @@ func (t *Temp) Remove() {
 func (t *Temp) keep() {
 	t.info = nil
 	_ = t.target.system.Sync(t.file)
-	_ = syncDir(t.target.dir())
+	_ = syncDir(t.target.dir(), t.target.system.Sync)
 }
 
 // Replace replaces the file durably: after a failure or a crash it holds all of the
@@ -296,5 +296,5 @@ func (f File) Replace(content []byte) error {
 	if err := t.Move(); err != nil {
 		return err
 	}
-	return syncDir(f.dir())
+	return syncDir(f.dir(), f.system.Sync)
 }

@@ -165,7 +165,7 @@ func (f File) aside() error {
 	if err := rename(f.Path, f.Path+damagedSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return syncDir(f.dir())
+	return syncDir(f.dir(), f.system.Sync)
 }
 
 // damagedSuffix ends the name of a file that Delete could not read.

@@ -48,12 +48,12 @@ func othersMay(info fs.FileInfo, mask fs.FileMode) fs.FileMode { return info.Mod
 func rename(from, to string) error { return os.Rename(from, to) }
 
 // syncDir makes a rename durable.
-func syncDir(dir string) error {
+func syncDir(dir string, sync func(*os.File) error) error {
 	d, err := os.Open(dir) //nolint:gosec // the directory is the caller's to name
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
+	err = sync(d)
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		err = nil // the file system does not sync directories
 	}

@@ -43,4 +43,4 @@ func rename(from, to string) error {
 	return err
 }
 
-func syncDir(string) error { return nil }
+func syncDir(string, func(*os.File) error) error { return nil }
