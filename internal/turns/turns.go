@@ -15,6 +15,7 @@ package turns
 import (
 	"math"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"testing"
@@ -77,7 +78,7 @@ var start = time.Now()
 func wallTime() time.Duration { return time.Since(start) }
 
 // sample holds the figures of one case, one for each round.
-type sample struct{ times, allocs, bytes, ratios []float64 }
+type sample struct{ times, ratios []float64 }
 
 func compare(b *testing.B, unit string, clock func() time.Duration, goroutines int, cases []Case) {
 	b.Helper()
@@ -100,9 +101,10 @@ func compare(b *testing.B, unit string, clock func() time.Duration, goroutines i
 	for i, c := range cases {
 		s := &samples[i]
 		b.ReportMetric(median(s.times), c.Name+unit)
-		if c.Clock == nil { // other goroutines can only add to it
-			b.ReportMetric(slices.Min(s.allocs), c.Name+"-allocs")
-			b.ReportMetric(slices.Min(s.bytes), c.Name+"-B")
+		if c.Clock == nil {
+			allocs, bytes := count(c, min(100, runs[i]/goroutines))
+			b.ReportMetric(allocs, c.Name+"-allocs")
+			b.ReportMetric(bytes, c.Name+"-B")
 		}
 		switch {
 		case i > 0 && c.Limit > 0:
@@ -132,23 +134,32 @@ func calibrate(c Case, goroutines int) int {
 
 // measure is one turn. It starts without garbage of the turn before.
 func (s *sample) measure(c Case, clock func() time.Duration, runs, goroutines int) {
-	runtime.GC()
-	if runs > 2*goroutines { // refill the pools that the collection emptied
-		c.Run()
-	}
 	if c.Clock != nil {
 		clock = c.Clock
 	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
+	runtime.GC()
 	begin := clock()
 	repeat(c.Run, runs, goroutines)
-	took := clock() - begin
-	runtime.ReadMemStats(&after)
-	ops := float64(runs * c.Ops)
-	s.times = append(s.times, float64(took)/ops)
-	s.allocs = append(s.allocs, math.Floor(float64(after.Mallocs-before.Mallocs)/ops))
-	s.bytes = append(s.bytes, math.Floor(float64(after.TotalAlloc-before.TotalAlloc)/ops))
+	s.times = append(s.times, float64(clock()-begin)/float64(runs*c.Ops))
+}
+
+// count returns the allocations and bytes of one operation: the least of several tries, since other
+// goroutines can only add to them. A collection during a try would empty pools.
+func count(c Case, runs int) (allocs, bytes float64) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	allocs, bytes = math.Inf(1), math.Inf(1)
+	for range 5 {
+		runtime.GC()
+		c.Run()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		repeat(c.Run, runs, 1)
+		runtime.ReadMemStats(&after)
+		ops := float64(runs * c.Ops)
+		allocs = min(allocs, math.Floor(float64(after.Mallocs-before.Mallocs)/ops))
+		bytes = min(bytes, math.Floor(float64(after.TotalAlloc-before.TotalAlloc)/ops))
+	}
+	return allocs, bytes
 }
 
 func repeat(run func(), runs, goroutines int) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -24,14 +26,11 @@ func tolerance(unit string) (float64, bool) {
 	return 0, false
 }
 
-// counted returns the units of a benchmark that a gate guards: those of what has a limit, or
-// of the only case.
+// counted returns the units of a benchmark that a gate guards: of the cases that have a limit; if
+// none has one, of all but the floor.
 func (l line) counted() (units []string) {
 	list, cpu := l.cases()
-	guarded := func(m measured) bool {
-		if len(list) == 1 {
-			return true
-		}
+	limited := func(m measured) bool {
 		for unit := range l.units {
 			if strings.HasPrefix(unit, limitPrefix+m.name+"-") {
 				return true
@@ -39,6 +38,8 @@ func (l line) counted() (units []string) {
 		}
 		return false
 	}
+	any := slices.ContainsFunc(list, limited)
+	guarded := func(m measured) bool { return limited(m) || !any && (len(list) == 1 || !math.IsNaN(m.ratio)) }
 	for _, m := range list {
 		if cpu && guarded(m) && !math.IsNaN(m.allocs) { // wall time is for what waits or runs in parallel
 			units = append(units, m.name+"-allocs", m.name+"-B")
@@ -52,8 +53,12 @@ func (l line) counted() (units []string) {
 	return units
 }
 
-// updateGates writes what is counted.
-func updateGates(name string, fresh results) error {
+// updateGates writes what is counted. Packages that did not run keep their gates.
+func updateGates(name string, fresh results, packages []pkg) error {
+	old, err := read(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	var gates results
 	for _, l := range fresh.lines() {
 		gate := &benchfmt.Result{
@@ -67,7 +72,7 @@ func updateGates(name string, fresh results) error {
 			gates = append(gates, gate)
 		}
 	}
-	return gates.write(name)
+	return gates.over(old, packages).write(name)
 }
 
 // checkGates says what differs from the file, for the packages that ran.

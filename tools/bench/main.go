@@ -80,9 +80,7 @@ func (o options) run() error {
 	}
 	switch {
 	case o.gate && o.update:
-		if len(problems) == 0 {
-			err = updateGates(gates, fresh)
-		}
+		err = updateGates(gates, fresh, packages)
 	case o.gate:
 		var failed []string
 		failed, err = checkGates(gates, fresh, chosen)
