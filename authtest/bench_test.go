@@ -85,7 +85,7 @@ type benchPeer struct {
 
 func newBenchPeer(b *testing.B, kind string) *benchPeer {
 	b.Helper()
-	command := exec.Command(os.Args[0])
+	command := exec.Command(os.Args[0]) //nolint:noctx // Cleanup ends it.
 	command.Env = append(os.Environ(), benchServer+"="+kind)
 	stdin, err := command.StdinPipe()
 	if err != nil {
