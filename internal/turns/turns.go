@@ -102,7 +102,7 @@ func compare(b *testing.B, unit string, clock func() time.Duration, goroutines i
 		s := &samples[i]
 		b.ReportMetric(median(s.times), c.Name+unit)
 		if c.Clock == nil {
-			allocs, bytes := count(c, min(100, runs[i]/goroutines))
+			allocs, bytes := count(c)
 			b.ReportMetric(allocs, c.Name+"-allocs")
 			b.ReportMetric(bytes, c.Name+"-B")
 		}
@@ -145,13 +145,15 @@ func (s *sample) measure(c Case, clock func() time.Duration, runs, goroutines in
 
 // count returns the allocations and bytes of one operation: the least of several tries, since other
 // goroutines can only add to them. A collection during a try would empty pools.
-func count(c Case, runs int) (allocs, bytes float64) {
+func count(c Case) (allocs, bytes float64) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	allocs, bytes = math.Inf(1), math.Inf(1)
-	tries := 5
-	if runs == 1 { // it takes a while, and makes up for a pool
-		tries = 1
+	begin := wallTime()
+	c.Run()
+	tries, runs := 5, 20
+	if wallTime()-begin > 50*time.Millisecond {
+		tries, runs = 1, 1
 	}
+	allocs, bytes = math.Inf(1), math.Inf(1)
 	for range tries {
 		runtime.GC()
 		if tries > 1 {

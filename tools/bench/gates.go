@@ -50,6 +50,7 @@ func (l line) counted() (units []string) {
 			units = append(units, unit)
 		}
 	}
+	slices.Sort(units)
 	return units
 }
 
