@@ -13,7 +13,7 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 )
 
 // BenchmarkGetIdentities is one call with 100 IDs over loopback, a response of 32 kB, compared with a net/http call that
@@ -81,7 +81,7 @@ func BenchmarkGetIdentities(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	turns.CPU(b, turns.Case{Name: "floor", Run: floor}, turns.Case{Name: "globusauth", Run: ours, Limit: 0.8})
+	bench.CPU(b, bench.Case{Name: "floor", Run: floor}, bench.Case{Name: "globusauth", Run: ours, Limit: 0.8})
 }
 
 // BenchmarkGetUserinfo is a small call over loopback, compared with a net/http call that encoding/json decodes into the same
@@ -102,7 +102,7 @@ func BenchmarkGetUserinfo(b *testing.B) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	plain := &http.Client{Transport: transport}
-	turns.CPU(b, turns.Case{Name: "floor", Run: func() {
+	bench.CPU(b, bench.Case{Name: "floor", Run: func() {
 		req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, server.URL+"/v2/oauth2/userinfo", http.NoBody)
 		if err != nil {
 			b.Fatal(err)
@@ -119,7 +119,7 @@ func BenchmarkGetUserinfo(b *testing.B) {
 			b.Fatal(err)
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
-	}}, turns.Case{Name: "globusauth", Limit: 1.25, Run: func() {
+	}}, bench.Case{Name: "globusauth", Limit: 1.25, Run: func() {
 		if who, err := client.GetUserinfo(b.Context()); err != nil || who.Sub == "" {
 			b.Fatal(err)
 		}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/globusauth/globusauth/apierror"
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 )
 
 const typical = `{"errors":[{"status":"401","id":"cb6a08f8-f4d9-11ed-b5e5-63dc47a3c896","code":"UNAUTHORIZED",` +
@@ -32,5 +32,5 @@ func BenchmarkFromResponse(b *testing.B) {
 			b.Fatal(e)
 		}
 	}
-	turns.CPU(b, turns.Case{Name: "floor", Run: floor}, turns.Case{Name: "apierror", Run: ours})
+	bench.CPU(b, bench.Case{Name: "floor", Run: floor}, bench.Case{Name: "apierror", Run: ours})
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/authtest"
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -37,13 +37,13 @@ func BenchmarkToken(b *testing.B) {
 			}
 		}
 	}
-	turns.CPU(b,
-		turns.Case{Name: "x/oauth2", Ops: often, Run: get(func() error { _, err := reuse.Token(); return err })},
-		turns.Case{Name: "app", Ops: often, Run: get(func() error { _, err := source.Token(ctx); return err }), Limit: 1.5},
-		turns.Case{Name: "tokens.Refreshing", Ops: often, Run: get(func() error { _, err := refreshing.Token(ctx); return err })},
+	bench.CPU(b,
+		bench.Case{Name: "x/oauth2", Ops: often, Run: get(func() error { _, err := reuse.Token(); return err })},
+		bench.Case{Name: "app", Ops: often, Run: get(func() error { _, err := source.Token(ctx); return err }), Limit: 1.5},
+		bench.Case{Name: "tokens.Refreshing", Ops: often, Run: get(func() error { _, err := refreshing.Token(ctx); return err })},
 	)
-	turns.Max(b, "app-cpu-ns", 150)
-	turns.Max(b, "app-allocs", 0)
+	bench.Max(b, "app-cpu-ns", 150)
+	bench.Max(b, "app-allocs", 0)
 }
 
 // A token out of memory allocates nothing.

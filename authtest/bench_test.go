@@ -17,17 +17,17 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/authtest"
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 )
 
 // BenchmarkNew is what a test pays for a server of its own.
 func BenchmarkNew(b *testing.B) {
-	turns.CPU(b, turns.Case{Name: "authtest", Run: func() {
+	bench.CPU(b, bench.Case{Name: "authtest", Run: func() {
 		each := &oneTest{TB: b}
 		authtest.New(each)
 		each.cleanup()
 	}})
-	turns.Max(b, "authtest-cpu-ns", 5e6)
+	bench.Max(b, "authtest-cpu-ns", 5e6)
 }
 
 // oneTest is a test that ends before the benchmark.
@@ -50,12 +50,12 @@ func serveBenchmark(kind string) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /bench/ready", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(s.Ready()) })
-	mux.HandleFunc("GET /bench/cpu", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, int64(turns.ProcessTime())) })
+	mux.HandleFunc("GET /bench/cpu", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, int64(bench.ProcessTime())) })
 	mux.Handle("/", s.Handler())
 	if kind == "floor" {
 		var same sync.Map
 		mux = http.NewServeMux()
-		mux.Handle("GET /bench/cpu", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, int64(turns.ProcessTime())) }))
+		mux.Handle("GET /bench/cpu", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, int64(bench.ProcessTime())) }))
 		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			if r.Method == http.MethodPut {
@@ -194,7 +194,7 @@ func BenchmarkServer(b *testing.B) {
 	}
 	compare := func(name string, limit float64, floor, ours func()) {
 		b.Run(name, func(b *testing.B) {
-			turns.CPU(b, turns.Case{Name: "floor", Run: floor, Clock: bare.cpu}, turns.Case{Name: "authtest", Run: ours, Limit: limit, Clock: p.cpu})
+			bench.CPU(b, bench.Case{Name: "floor", Run: floor, Clock: bare.cpu}, bench.Case{Name: "authtest", Run: ours, Limit: limit, Clock: p.cpu})
 		})
 	}
 	same := func(path string, bytes []byte) { bare.send(http.MethodPut, path, "", string(bytes)) }
@@ -238,7 +238,7 @@ func BenchmarkHandler(b *testing.B) {
 	}
 	ready := s.Ready()
 	body := url.Values{"grant_type": {"client_credentials"}, "scope": {transferAll}}.Encode()
-	turns.CPU(b, turns.Case{Name: "authtest", Run: func() {
+	bench.CPU(b, bench.Case{Name: "authtest", Run: func() {
 		request := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/v2/oauth2/token", strings.NewReader(body))
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		request.SetBasicAuth(ready.ConfidentialClientID, ready.ConfidentialClientSecret)

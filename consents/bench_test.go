@@ -6,7 +6,7 @@ import (
 
 	"github.com/globusauth/globusauth/consents"
 	"github.com/globusauth/globusauth/gen"
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -23,7 +23,7 @@ func BenchmarkForest(b *testing.B) {
 		}
 	}
 	required := scopes.List{scopes.Scope(fmt.Sprintf("root%d[need0 need2]", roots-1))}
-	turns.CPU(b, turns.Case{Name: "floor", Run: func() {
+	bench.CPU(b, bench.Case{Name: "floor", Run: func() {
 		byID, children := make(map[int64]int, len(list)), make(map[int64][]int, roots)
 		for i, c := range list {
 			byID[c.ID] = i
@@ -35,7 +35,7 @@ func BenchmarkForest(b *testing.B) {
 		if len(byID) != roots*each || len(children) != roots {
 			b.Fatal("wrong trees")
 		}
-	}}, turns.Case{Name: "consents", Run: func() {
+	}}, bench.Case{Name: "consents", Run: func() {
 		forest, err := consents.NewForest(list)
 		if err != nil {
 			b.Fatal(err)
@@ -44,5 +44,5 @@ func BenchmarkForest(b *testing.B) {
 			b.Fatal(met, err)
 		}
 	}})
-	turns.Max(b, "consents-cpu-ns", 1e6)
+	bench.Max(b, "consents-cpu-ns", 1e6)
 }

@@ -91,7 +91,7 @@ var elsewhere = []string{
 }
 
 // mayImportTesting are the packages for tests: of users, and of several packages here.
-var mayImportTesting = []string{"authtest", "authtest/apptest", "internal/apitest", "internal/turns", "tokens/internal/fleettest", "tokens/storetest"}
+var mayImportTesting = []string{"authtest", "authtest/apptest", "internal/apitest", "internal/bench", "tokens/internal/fleettest", "tokens/storetest"}
 
 func TestImports_TestingOnlyInTests(t *testing.T) {
 	t.Parallel()

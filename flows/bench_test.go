@@ -10,7 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/globusauth/globusauth/flows"
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 )
 
 // BenchmarkStart starts a login, compared with the least that any library has to do for the same parameters (floor), and
@@ -25,7 +25,7 @@ func BenchmarkStart(b *testing.B) {
 	config := oauth2.Config{
 		ClientID: clientID, RedirectURL: redirectURI, Endpoint: oauth2.Endpoint{AuthURL: "https://auth.globus.org/v2/oauth2/authorize"}, Scopes: []string{wanted.String()},
 	}
-	turns.CPU(b, turns.Case{Name: "floor", Run: func() {
+	bench.CPU(b, bench.Case{Name: "floor", Run: func() {
 		sum := sha256.Sum256([]byte(text()))
 		query := url.Values{
 			"client_id": {clientID}, "redirect_uri": {redirectURI}, "scope": {wanted.String()}, "response_type": {"code"}, "state": {text()},
@@ -34,12 +34,12 @@ func BenchmarkStart(b *testing.B) {
 		if query.Encode() == "" {
 			b.Fatal()
 		}
-	}}, turns.Case{Name: "flows", Run: func() {
+	}}, bench.Case{Name: "flows", Run: func() {
 		login, err := portal.Start()
 		if err != nil || login.URL() == "" {
 			b.Fatal(err)
 		}
-	}}, turns.Case{Name: "x/oauth2", Run: func() {
+	}}, bench.Case{Name: "x/oauth2", Run: func() {
 		verifier := oauth2.GenerateVerifier()
 		if config.AuthCodeURL(text(), oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("nonce", text())) == "" {
 			b.Fatal()

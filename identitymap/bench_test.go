@@ -26,7 +26,7 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/identitymap"
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 )
 
 // stub serves lookups of usernames over loopback, after a latency, and counts
@@ -172,21 +172,21 @@ func BenchmarkTenThousand(b *testing.B) {
 		b.Run(fmt.Sprintf("concurrency=%d", concurrency), func(b *testing.B) {
 			ideal, s, bare := time.Duration((people/100+concurrency-1)/concurrency)*latency, newStub(b, latency), newStub(b, latency)
 			lookups := 0
-			turns.Wall(b, turns.Case{Name: "ideal", Run: func() { time.Sleep(ideal) }},
-				turns.Case{Name: "identitymap", Limit: 1.15, Run: func() {
+			bench.Wall(b, bench.Case{Name: "ideal", Run: func() { time.Sleep(ideal) }},
+				bench.Case{Name: "identitymap", Limit: 1.15, Run: func() {
 					lookups++
 					results, err := s.newMap(b, concurrency).GetMany(b.Context(), keys)
 					if err != nil || len(results) != people {
 						b.Fatalf("%d results, %v", len(results), err)
 					}
 				}},
-				turns.Case{Name: "requests", Run: func() {
+				bench.Case{Name: "requests", Run: func() {
 					if n := bare.floor(b, slices.Values(keys), concurrency); n != people {
 						b.Fatalf("%d results", n)
 					}
 				}})
-			turns.Report(b, float64(s.requests.Load())/float64(lookups), "requests/op", people/100)
-			turns.Report(b, float64(s.utmost.Load()), "requests-at-once", float64(concurrency))
+			bench.Report(b, float64(s.requests.Load())/float64(lookups), "requests/op", people/100)
+			bench.Report(b, float64(s.utmost.Load()), "requests-at-once", float64(concurrency))
 		})
 	}
 }
@@ -234,9 +234,9 @@ func BenchmarkMillion(b *testing.B) {
 			b.Fatalf("%d results", n)
 		}
 	}
-	turns.CPU(b, turns.Case{Name: "floor", Run: floor, Ops: people}, turns.Case{Name: "identitymap", Run: ours, Ops: people, Limit: 1.1})
-	turns.Report(b, memory, "memory-MiB", 64)
-	turns.Report(b, float64(s.requests.Load())/float64(streams), "requests/op", float64(people/100))
+	bench.CPU(b, bench.Case{Name: "floor", Run: floor, Ops: people}, bench.Case{Name: "identitymap", Run: ours, Ops: people, Limit: 1.1})
+	bench.Report(b, memory, "memory-MiB", 64)
+	bench.Report(b, float64(s.requests.Load())/float64(streams), "requests/op", float64(people/100))
 }
 
 func lines(b *testing.B, path string) iter.Seq[string] {
@@ -308,14 +308,14 @@ func BenchmarkGet(b *testing.B) {
 		cache.Set(usernames[n], v)
 	}
 	for kind, keys := range map[string][]string{"username": usernames, "id": ids} {
-		floor := turns.Case{Name: "floor", Ops: people, Run: func() {
+		floor := bench.Case{Name: "floor", Ops: people, Run: func() {
 			for _, key := range keys {
 				if v, ok := cache.GetIfPresent(key); !ok || v.identity.ID == "" {
 					b.Error("missing")
 				}
 			}
 		}}
-		ours := turns.Case{Name: "identitymap", Ops: people, Limit: 1.5, Run: func() {
+		ours := bench.Case{Name: "identitymap", Ops: people, Limit: 1.5, Run: func() {
 			for _, key := range keys {
 				if who, err := m.Get(ctx, key); err != nil || who.ID == "" {
 					b.Error(err)
@@ -323,9 +323,9 @@ func BenchmarkGet(b *testing.B) {
 			}
 		}}
 		b.Run(kind+"/one-core", func(b *testing.B) {
-			turns.CPU(b, floor, ours)
-			turns.Max(b, "identitymap-allocs", 0)
+			bench.CPU(b, floor, ours)
+			bench.Max(b, "identitymap-allocs", 0)
 		})
-		b.Run(kind+"/all-cores", func(b *testing.B) { turns.Parallel(b, runtime.GOMAXPROCS(0), floor, ours) })
+		b.Run(kind+"/all-cores", func(b *testing.B) { bench.Parallel(b, runtime.GOMAXPROCS(0), floor, ours) })
 	}
 }

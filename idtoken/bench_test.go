@@ -15,7 +15,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	jwxjwt "github.com/lestrrat-go/jwx/v2/jwt"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 )
 
 // BenchmarkVerify verifies an ID token of Globus Auth with all checks: RS512, 2048 bits, three linked identities, 2.2 kB. The
@@ -68,11 +68,11 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 	b.Run("one-core", func(b *testing.B) {
-		turns.CPU(b, turns.Case{Name: "floor", Run: floor}, turns.Case{Name: "idtoken", Run: ours, Limit: 1.25},
-			turns.Case{Name: "golang-jwt", Run: golangJWT}, turns.Case{Name: "go-oidc", Run: goOIDC}, turns.Case{Name: "jwx", Run: jwx})
-		turns.Max(b, "idtoken-allocs", 35)
+		bench.CPU(b, bench.Case{Name: "floor", Run: floor}, bench.Case{Name: "idtoken", Run: ours, Limit: 1.25},
+			bench.Case{Name: "golang-jwt", Run: golangJWT}, bench.Case{Name: "go-oidc", Run: goOIDC}, bench.Case{Name: "jwx", Run: jwx})
+		bench.Max(b, "idtoken-allocs", 35)
 	})
 	b.Run("all-cores", func(b *testing.B) {
-		turns.Parallel(b, runtime.GOMAXPROCS(0), turns.Case{Name: "floor", Run: floor}, turns.Case{Name: "idtoken", Run: ours, Limit: 1.3})
+		bench.Parallel(b, runtime.GOMAXPROCS(0), bench.Case{Name: "floor", Run: floor}, bench.Case{Name: "idtoken", Run: ours, Limit: 1.3})
 	})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/flows"
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/resourceserver"
 )
 
@@ -32,27 +32,27 @@ func BenchmarkProtect(b *testing.B) {
 	request := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/", http.NoBody)
 	request.Header.Set("Authorization", "Bearer "+w.Token(authtest.Grant{User: w.Alice.Username}))
 	const often = 100
-	serve := func(name string, handler http.Handler) turns.Case {
-		return turns.Case{Name: name, Ops: often, Run: func() {
+	serve := func(name string, handler http.Handler) bench.Case {
+		return bench.Case{Name: name, Ops: often, Run: func() {
 			writer := &sink{http.Header{}}
 			for range often {
 				handler.ServeHTTP(writer, request)
 			}
 		}}
 	}
-	cases := []turns.Case{
+	cases := []bench.Case{
 		serve("protect", w.api(b, resourceserver.Config{Rules: rules(resourceserver.AllScopes(jobs))}).Protect(handler)),
 		serve("session", w.api(b, resourceserver.Config{Rules: rules(resourceserver.AllScopes(jobs))}).
 			Protect(handler, resourceserver.Fresh(time.Hour), resourceserver.SessionDomains("physics.example.edu"))),
 	}
 	b.Run("one-core", func(b *testing.B) {
-		turns.CPU(b, cases...)
-		turns.Max(b, "protect-cpu-ns", 600)
-		turns.Max(b, "protect-allocs", 3)
+		bench.CPU(b, cases...)
+		bench.Max(b, "protect-cpu-ns", 600)
+		bench.Max(b, "protect-allocs", 3)
 	})
 	b.Run("all-cores", func(b *testing.B) {
-		turns.Parallel(b, runtime.GOMAXPROCS(0), cases...)
-		turns.Max(b, "protect-ns", 600)
+		bench.Parallel(b, runtime.GOMAXPROCS(0), cases...)
+		bench.Max(b, "protect-ns", 600)
 	})
 }
 
@@ -90,7 +90,7 @@ func BenchmarkProtect_MillionTokens(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		turns.Report(b, float64(heap()-before)/float64(count), "memory-B/token", 512*(1<<20)/1e6)
+		bench.Report(b, float64(heap()-before)/float64(count), "memory-B/token", 512*(1<<20)/1e6)
 		b.ReportMetric(0, "ns/op")
 		runtime.KeepAlive(api)
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -26,15 +26,15 @@ func hundredScopes() string {
 func BenchmarkParse(b *testing.B) {
 	text := hundredScopes()
 	isDelimiter := func(r rune) bool { return r == ' ' || r == '[' || r == ']' || r == '*' }
-	turns.CPU(b, turns.Case{Name: "floor", Run: func() {
+	bench.CPU(b, bench.Case{Name: "floor", Run: func() {
 		if len(strings.FieldsFunc(text, isDelimiter)) != 300 {
 			b.Fatal("wrong number of words")
 		}
-	}}, turns.Case{Name: "scopes", Limit: 1.3, Run: func() {
+	}}, bench.Case{Name: "scopes", Limit: 1.3, Run: func() {
 		if _, err := scopes.Parse(text); err != nil {
 			b.Fatal(err)
 		}
-	}}, turns.Case{Name: "words-in-map", Run: func() {
+	}}, bench.Case{Name: "words-in-map", Run: func() {
 		index := make(map[string]int)
 		for i, word := range strings.FieldsFunc(text, isDelimiter) {
 			index[word] = i
@@ -43,7 +43,7 @@ func BenchmarkParse(b *testing.B) {
 			b.Fatal("wrong number of words")
 		}
 	}})
-	turns.Max(b, "scopes-cpu-ns", 300_000)
+	bench.Max(b, "scopes-cpu-ns", 300_000)
 }
 
 // BenchmarkPrint prints the graph of the same text in canonical form. The floor copies the text.
@@ -53,11 +53,11 @@ func BenchmarkPrint(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	turns.CPU(b, turns.Case{Name: "floor", Run: func() {
+	bench.CPU(b, bench.Case{Name: "floor", Run: func() {
 		if len(strings.Clone(text)) != len(text) {
 			b.Fatal("wrong length")
 		}
-	}}, turns.Case{Name: "scopes", Run: func() {
+	}}, bench.Case{Name: "scopes", Run: func() {
 		if len(graph.String()) != len(text) {
 			b.Fatal("wrong length")
 		}
@@ -71,11 +71,11 @@ func BenchmarkLinear(b *testing.B) {
 	small, large := hostile(mebibyte/times), hostile(mebibyte)
 	for name := range small {
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
-			turns.CPU(b, turns.Case{Name: "floor", Run: func() {
+			bench.CPU(b, bench.Case{Name: "floor", Run: func() {
 				for range times {
 					handle(b, small[name])
 				}
-			}}, turns.Case{Name: "large", Run: func() { handle(b, large[name]) }, Limit: 8})
+			}}, bench.Case{Name: "large", Run: func() { handle(b, large[name]) }, Limit: 8})
 		})
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -44,22 +44,22 @@ func BenchmarkValidToken(b *testing.B) {
 			}
 		}
 	}
-	turns.Parallel(b, 64,
-		turns.Case{Name: "floor", Ops: often, Run: get(func() bool {
+	bench.Parallel(b, 64,
+		bench.Case{Name: "floor", Ops: often, Run: get(func() bool {
 			held := *floor.Load()
 			return time.Now().Before(held.Expiry)
 		})},
-		turns.Case{Name: "tokens.Refreshing", Ops: often, Limit: 2, Run: get(func() bool {
+		bench.Case{Name: "tokens.Refreshing", Ops: often, Limit: 2, Run: get(func() bool {
 			held, err := source.Token(ctx)
 			return err == nil && held.AccessToken == "A"
 		})},
-		turns.Case{Name: "x/oauth2", Ops: often, Run: get(func() bool {
+		bench.Case{Name: "x/oauth2", Ops: often, Run: get(func() bool {
 			held, err := peer.Token()
 			return err == nil && held.AccessToken == "A"
 		})},
 	)
-	turns.Max(b, "tokens.Refreshing-ns", 100)
-	turns.Max(b, "tokens.Refreshing-allocs", 0)
+	bench.Max(b, "tokens.Refreshing-ns", 100)
+	bench.Max(b, "tokens.Refreshing-allocs", 0)
 }
 
 func TestRefreshingToken_DoesNotAllocate(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process

@@ -9,7 +9,7 @@ import (
 
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/unixtime"
 )
 
@@ -293,11 +293,11 @@ func BenchmarkUnmarshal(b *testing.B) {
 		b.Run(in, func(b *testing.B) {
 			var got unixtime.Time
 			var number float64
-			turns.CPU(b, turns.Case{Name: "floor", Run: func() {
+			bench.CPU(b, bench.Case{Name: "floor", Run: func() {
 				if err := json.Unmarshal(data, &number); err != nil {
 					b.Fatal(err)
 				}
-			}}, turns.Case{Name: "unixtime", Run: func() {
+			}}, bench.Case{Name: "unixtime", Run: func() {
 				if err := got.UnmarshalJSON(data); err != nil {
 					b.Fatal(err)
 				}

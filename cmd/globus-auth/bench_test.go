@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
 )
@@ -76,7 +76,7 @@ func BenchmarkTokenProcess(b *testing.B) {
 			b.Fatalf("%s: %q, %v, %s", binary, out, err, &stderr)
 		}
 	}
-	turns.CPU(b, turns.Case{Name: "floor", Clock: turns.ProcessTime, Run: func() { run(floor, "0s") }}, turns.Case{Name: "globus-auth", Limit: 1.6, Clock: turns.ProcessTime, Run: func() {
+	bench.CPU(b, bench.Case{Name: "floor", Clock: bench.ProcessTime, Run: func() { run(floor, "0s") }}, bench.Case{Name: "globus-auth", Limit: 1.6, Clock: bench.ProcessTime, Run: func() {
 		run(ours, "token-of-transfer.api.globus.org", "token", "transfer.api.globus.org")
 	}})
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
 )
@@ -40,7 +40,7 @@ func BenchmarkLoad(b *testing.B) {
 	file := path(b, store, testKey())
 
 	ctx := b.Context()
-	turns.CPU(b, turns.Case{Name: "floor", Run: func() {
+	bench.CPU(b, bench.Case{Name: "floor", Run: func() {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			b.Fatal(err)
@@ -62,7 +62,7 @@ func BenchmarkLoad(b *testing.B) {
 		if err := json.Unmarshal(data, &stored); err != nil || stored.Data["DEFAULT"]["auth.globus.org"].AccessToken == "" {
 			b.Fatal(err)
 		}
-	}}, turns.Case{Name: "filestore", Limit: 2, Run: func() {
+	}}, bench.Case{Name: "filestore", Limit: 2, Run: func() {
 		set, err := store.Load(ctx, testKey())
 		if err != nil {
 			b.Fatal(err)
@@ -90,7 +90,7 @@ func BenchmarkUpdate(b *testing.B) {
 		}
 	}
 	n := 0
-	turns.Wall(b, turns.Case{Name: "floor", Run: func() {
+	bench.Wall(b, bench.Case{Name: "floor", Run: func() {
 		file, err := os.CreateTemp(dir, "tokens")
 		check(err)
 		_, err = file.Write(data)
@@ -98,7 +98,7 @@ func BenchmarkUpdate(b *testing.B) {
 		folder, err := os.Open(dir)
 		check(err)
 		check(errors.Join(folder.Sync(), folder.Close()))
-	}}, turns.Case{Name: "filestore", Limit: 1.5, Run: func() {
+	}}, bench.Case{Name: "filestore", Limit: 1.5, Run: func() {
 		n++
 		_, err := store.Update(b.Context(), testKey(), func(tokens.Set) (tokens.Set, error) { return sets[n%2], nil })
 		check(err)

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/pgstore"
 )
@@ -132,20 +132,20 @@ func BenchmarkStore(b *testing.B) {
 		return n
 	}
 	b.Run("Load", func(b *testing.B) {
-		turns.Wall(b, turns.Case{Name: "floor", Run: func() { check(floor.Load(b.Context(), next())) }},
-			turns.Case{Name: "pgstore", Limit: 1.3, Run: func() {
+		bench.Wall(b, bench.Case{Name: "floor", Run: func() { check(floor.Load(b.Context(), next())) }},
+			bench.Case{Name: "pgstore", Limit: 1.3, Run: func() {
 				_, err := store.Load(b.Context(), key(next()))
 				check(err)
 			}})
-		turns.Report(b, size/benchLogins, "table-B/login", 1600)
-		turns.Report(b, counting(b, pool, config, func(s *pgstore.Store) error {
+		bench.Report(b, size/benchLogins, "table-B/login", 1600)
+		bench.Report(b, counting(b, pool, config, func(s *pgstore.Store) error {
 			_, err := s.Load(b.Context(), key(0))
 			return err
 		}), "statements/op", 1)
 	})
 	b.Run("Update", func(b *testing.B) {
-		turns.Wall(b, turns.Case{Name: "floor", Run: func() { check(floor.Update(b.Context(), next())) }},
-			turns.Case{Name: "pgstore", Limit: 1.3, Run: func() {
+		bench.Wall(b, bench.Case{Name: "floor", Run: func() { check(floor.Update(b.Context(), next())) }},
+			bench.Case{Name: "pgstore", Limit: 1.3, Run: func() {
 				_, err := store.Update(b.Context(), key(next()), func(current tokens.Set) (tokens.Set, error) {
 					if current.Equal(set) {
 						return other, nil
@@ -154,7 +154,7 @@ func BenchmarkStore(b *testing.B) {
 				})
 				check(err)
 			}})
-		turns.Report(b, counting(b, pool, config, func(s *pgstore.Store) error {
+		bench.Report(b, counting(b, pool, config, func(s *pgstore.Store) error {
 			_, err := s.Update(b.Context(), key(0), func(current tokens.Set) (tokens.Set, error) { return current.Without("groups.api.globus.org"), nil })
 			return err
 		}), "statements/op", 2)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/redisstore"
 )
@@ -90,7 +90,7 @@ func BenchmarkStore(b *testing.B) {
 				}
 			})
 			if count > 1 { // of one, the rest of the server's memory
-				turns.Report(b, memory, "memory-B/login", 2000)
+				bench.Report(b, memory, "memory-B/login", 2000)
 			}
 		})
 		n := 0
@@ -132,8 +132,8 @@ func compare(b *testing.B, sent *commands, limit float64, floor, store func()) {
 	store()
 	before := sent.sent.Load()
 	store()
-	defer turns.Report(b, float64(sent.sent.Load()-before), "commands/op", 2)
-	turns.Wall(b, turns.Case{Name: "floor", Run: floor}, turns.Case{Name: "redisstore", Run: store, Limit: limit})
+	defer bench.Report(b, float64(sent.sent.Load()-before), "commands/op", 2)
+	bench.Wall(b, bench.Case{Name: "floor", Run: floor}, bench.Case{Name: "redisstore", Run: store, Limit: limit})
 }
 
 // BenchmarkCacheFetch is a hit in the second-level cache, compared with one GET (floor).

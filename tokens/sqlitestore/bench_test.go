@@ -5,7 +5,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/sqlitestore"
 )
@@ -15,7 +15,7 @@ func BenchmarkLoad(b *testing.B) {
 	store := open(b, sqlitestore.Config{})
 	put(b, store, testKey(), one(b, "A"))
 	file := path(b, store, testKey())
-	turns.CPU(b, turns.Case{Name: "floor", Run: func() {
+	bench.CPU(b, bench.Case{Name: "floor", Run: func() {
 		db, err := sqlite3.Open("file:" + file)
 		if err != nil {
 			b.Fatal(err)
@@ -24,7 +24,7 @@ func BenchmarkLoad(b *testing.B) {
 			b.Fatal(data)
 		}
 		_ = db.Close()
-	}}, turns.Case{Name: "sqlitestore", Run: func() {
+	}}, bench.Case{Name: "sqlitestore", Run: func() {
 		if set, err := store.Load(b.Context(), testKey()); err != nil || len(set.All()) != 1 {
 			b.Fatal(err)
 		}
@@ -50,10 +50,10 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 	check(db.Exec(`PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON`))
 	n := 0
-	turns.Wall(b, turns.Case{Name: "floor", Run: func() {
+	bench.Wall(b, bench.Case{Name: "floor", Run: func() {
 		check(db.Exec(`BEGIN IMMEDIATE; SELECT token_data_json FROM token_storage;
 			UPDATE token_storage SET token_data_json = json_set(token_data_json, '$.n', hex(randomblob(8))); COMMIT`))
-	}}, turns.Case{Name: "sqlitestore", Run: func() {
+	}}, bench.Case{Name: "sqlitestore", Run: func() {
 		n++
 		_, err := store.Update(b.Context(), testKey(), func(tokens.Set) (tokens.Set, error) { return sets[n%2], nil })
 		check(err)

@@ -8,7 +8,7 @@
 //
 // The texts of the document are the doc comments of the benchmarks, and head.md. It ends
 // with status 1 if a benchmark fails, or a figure is over its limit or not what gates.txt
-// says. See internal/turns for the benchmarks' units.
+// says. See internal/bench for the benchmarks' units.
 package main
 
 import (

@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/files"
 	"github.com/globusauth/globusauth/tokens/internal/files/jsonfile"
@@ -37,5 +37,5 @@ func BenchmarkUpdate(b *testing.B) {
 		change()
 	}
 	b.ReportMetric(0, "ns/op")
-	turns.Report(b, float64(syncs)/float64(changes-before), "fsyncs/op", 3)
+	bench.Report(b, float64(syncs)/float64(changes-before), "fsyncs/op", 3)
 }

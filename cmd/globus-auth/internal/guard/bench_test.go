@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/globusauth/globusauth/internal/turns"
+	"github.com/globusauth/globusauth/internal/bench"
 )
 
 // BenchmarkProxy is a request over loopback through the guard, with a cached token, one scope, a session rule and two routes,
@@ -30,7 +30,7 @@ func BenchmarkProxy(b *testing.B) {
 	}})
 	b.Cleanup(bare.Close)
 	front := w.serve(b, "upstream: "+program.URL+"\nrules: {all_scopes: ["+jobs+"], fresh: 1h}\nroutes: [{pattern: /jobs/}, {pattern: /}]\n")
-	compare(b, turns.CPU, 1.15, "Bearer "+w.token(jobs), bare.URL+"/jobs/1", front.url+"/jobs/1")
+	compare(b, bench.CPU, 1.15, "Bearer "+w.token(jobs), bare.URL+"/jobs/1", front.url+"/jobs/1")
 }
 
 // BenchmarkForwardAuth is a request through nginx, which asks the guard, compared with one for which nginx asks a handler that
@@ -75,11 +75,11 @@ func BenchmarkForwardAuth(b *testing.B) {
 		addresses = append(addresses, "http://"+address+"/jobs/1")
 	}
 	http.DefaultClient.CloseIdleConnections()
-	compare(b, turns.Wall, 1.43, "Bearer "+w.token(jobs), addresses[0], addresses[1])
+	compare(b, bench.Wall, 1.43, "Bearer "+w.token(jobs), addresses[0], addresses[1])
 }
 
 // compare sends requests to two addresses.
-func compare(b *testing.B, clock func(*testing.B, ...turns.Case), limit float64, token, floor, guarded string) {
+func compare(b *testing.B, clock func(*testing.B, ...bench.Case), limit float64, token, floor, guarded string) {
 	b.Helper()
 	c := client(b)
 	send := func(address string) func() {
@@ -100,5 +100,5 @@ func compare(b *testing.B, clock func(*testing.B, ...turns.Case), limit float64,
 			}
 		}
 	}
-	clock(b, turns.Case{Name: "floor", Run: send(floor)}, turns.Case{Name: "guard", Run: send(guarded), Limit: limit})
+	clock(b, bench.Case{Name: "floor", Run: send(floor)}, bench.Case{Name: "guard", Run: send(guarded), Limit: limit})
 }

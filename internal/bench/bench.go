@@ -1,4 +1,4 @@
-// Package turns is for benchmarks that compare: a floor, the subject and its peers
+// Package bench is for benchmarks that compare: a floor, the subject and its peers
 // run in turns, so that all of them meet the same load, and the results are one line
 // of go test's output.
 //
@@ -10,7 +10,7 @@
 //	max:UNIT                 the limit of another unit of the line
 //
 // tools/bench reads them.
-package turns
+package bench
 
 import (
 	"math"
