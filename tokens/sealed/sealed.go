@@ -44,7 +44,7 @@ type Config struct {
 }
 
 // Store is a [tokens.Store] that seals what another keeps, with the same promises. It
-// is safe for concurrent use. An entry that cannot be opened is [tokens.ErrUnreadable],
+// is safe for concurrent use. An entry that a working key does not open is [tokens.ErrUnreadable],
 // and is never overwritten; Delete removes it.
 type Store struct {
 	store tokens.Store
@@ -99,8 +99,7 @@ func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current toke
 		if err != nil {
 			return tokens.Set{}, err
 		}
-		// What fn receives would be lost if it could not be sealed.
-		if _, err := s.encrypt(nil, nil); err != nil {
+		if err := s.usable(); err != nil { // what fn receives would be lost
 			return tokens.Set{}, err
 		}
 		made, err := fn(current)
@@ -156,19 +155,23 @@ func (s *Store) seal(key tokens.Key, set tokens.Set) (tokens.Set, error) {
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	sealed, err := s.encrypt(data, place)
+	sealed, err := s.aead.Encrypt(data, place)
 	if err != nil {
-		return tokens.Set{}, err
+		return tokens.Set{}, fmt.Errorf("the tokens cannot be sealed: %w", err)
 	}
 	return tokens.NewSet(tokens.Token{ResourceServer: sealedServer, AccessToken: base64.StdEncoding.EncodeToString(sealed)})
 }
 
-func (s *Store) encrypt(data, place []byte) ([]byte, error) {
-	sealed, err := s.aead.Encrypt(data, place)
-	if err != nil {
-		err = fmt.Errorf("the tokens cannot be sealed: is the key usable? %w", err)
+// usable reports whether the key works.
+func (s *Store) usable() error {
+	sealed, err := s.aead.Encrypt(nil, nil)
+	if err == nil {
+		_, err = s.aead.Decrypt(sealed, nil)
 	}
-	return sealed, err
+	if err != nil {
+		return fmt.Errorf("the key that seals the tokens cannot be used; the tokens are unchanged: %w", err)
+	}
+	return nil
 }
 
 func (s *Store) open(key tokens.Key, raw tokens.Set) (tokens.Set, error) {
@@ -191,6 +194,10 @@ func (s *Store) open(key tokens.Key, raw tokens.Set) (tokens.Set, error) {
 	}
 	data, err := s.aead.Decrypt(sealed, place)
 	if err != nil {
+		// Tink does not tell an entry that is not of this key from a key that fails.
+		if err := s.usable(); err != nil {
+			return tokens.Set{}, err
+		}
 		return tokens.Set{}, unreadable(key, "cannot be opened: the keyset lacks the key that sealed them, or they were changed or moved: "+
 			"add that key to the keyset; without it, log out, and log in again")
 	}

@@ -298,22 +298,42 @@ func TestStoreSealAll(t *testing.T) {
 }
 
 // failing is a key that cannot be used, such as one of a service that is down.
-type failing struct{ tink.AEAD }
+type failing struct {
+	tink.AEAD
 
-func (failing) Encrypt([]byte, []byte) ([]byte, error) { return nil, errors.New("key service down") }
+	decryptOnly bool
+}
 
-// A refresh token is not used where its successor could not be sealed.
-func TestStoreUpdate_KeyFails(t *testing.T) {
+func (f failing) Encrypt(data, associated []byte) ([]byte, error) {
+	if f.decryptOnly {
+		return f.AEAD.Encrypt(data, associated)
+	}
+	return nil, errors.New("key service down")
+}
+
+func (failing) Decrypt([]byte, []byte) ([]byte, error) { return nil, errors.New("key service down") }
+
+// A refresh token is not used where its successor could not be sealed, and what a key service that is down
+// cannot open is not called unreadable: that is what a logout may delete.
+func TestStore_KeyFails(t *testing.T) {
 	t.Parallel()
 	inner, key := tokens.NewMemory(), newRing(t).aead(t)
 	put(t, seal(t, inner, key), aKey(""), one(t, "A"))
-	for _, namespace := range []string{"", "nothing stored"} {
-		_, err := seal(t, inner, failing{key}).Update(t.Context(), aKey(namespace), func(current tokens.Set) (tokens.Set, error) {
-			t.Error("fn was called")
-			return current, nil
-		})
-		if err == nil || !strings.Contains(err.Error(), "key service down") {
-			t.Error(err)
+	for _, aead := range []failing{{key, false}, {key, true}} {
+		store := seal(t, inner, aead)
+		_, loadErr := store.Load(t.Context(), aKey(""))
+		problems := []error{loadErr}
+		for _, namespace := range []string{"", "nothing stored"} {
+			_, err := store.Update(t.Context(), aKey(namespace), func(current tokens.Set) (tokens.Set, error) {
+				t.Error("fn was called")
+				return current, nil
+			})
+			problems = append(problems, err)
+		}
+		for _, err := range problems {
+			if err == nil || errors.Is(err, tokens.ErrUnreadable) || !strings.Contains(err.Error(), "key service down") {
+				t.Error(err)
+			}
 		}
 	}
 }
