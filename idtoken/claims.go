@@ -77,7 +77,7 @@ func parseClaims(payload []byte) (*document, error) {
 	parsed := new(document)
 	parsed.IdentitySet = make([]gen.LinkedIdentity, 0, usualIdentities)
 	err := decodeJSON("payload", payload, parsed)
-	if errors.Is(err, check.New("format")) { // Decoding leniently is slower.
+	if err != nil && errors.Is(err, check.New("format")) { // Decoding leniently is slower.
 		parsed = new(document)
 		err = decodeJSON("payload", payload, parsed, lenient())
 	}

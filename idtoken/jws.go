@@ -1,7 +1,6 @@
 package idtoken
 
 import (
-	"bytes"
 	"encoding/base64"
 	"strings"
 
@@ -12,10 +11,11 @@ const maxTokenBytes = 64 << 10
 
 // compactToken is a token in compact form, split once. The payload is still base64url.
 type compactToken struct {
-	header             *header
-	algorithm          *algorithm // the one that the header names, if it is allowed
-	signed             []byte     // header and payload as they were signed
-	payload, signature []byte
+	header    *header
+	algorithm *algorithm // the one that the header names, if it is allowed
+	signed    []byte     // header and payload as they were signed
+	payload   string
+	signature []byte
 }
 
 // header has the fields of the JOSE header that matter here. Keys and key locations
@@ -39,24 +39,23 @@ func splitToken(raw string, known *header) (*compactToken, error) {
 	if strings.IndexByte(raw, '\n') >= 0 || strings.IndexByte(raw, '\r') >= 0 {
 		return nil, refuse("format", "the token contains a line break")
 	}
-	text := []byte(raw)
-	if dots := bytes.Count(text, []byte{'.'}); dots != 2 {
+	if dots := strings.Count(raw, "."); dots != 2 {
 		return nil, refuse("format", "a signed token has three parts, this one has %d", dots+1)
 	}
-	first, last := bytes.IndexByte(text, '.'), bytes.LastIndexByte(text, '.')
-	token := &compactToken{header: known, signed: text[:last], payload: text[first+1 : last]}
+	first, last := strings.IndexByte(raw, '.'), strings.LastIndexByte(raw, '.')
+	token := &compactToken{header: known, signed: []byte(raw[:last]), payload: raw[first+1 : last]}
 	var err error
-	if token.signature, err = decodePart(text[last+1:]); err != nil {
+	if token.signature, err = decodePart(raw[last+1:]); err != nil {
 		return nil, refuse("format", "the signature is not base64url")
 	}
 	if known == nil || known.text != raw[:first] {
-		token.header, err = parseHeader(text[:first])
+		token.header, err = parseHeader(raw[:first])
 	}
 	return token, err
 }
 
-func parseHeader(encoded []byte) (*header, error) {
-	parsed := &header{text: string(encoded)}
+func parseHeader(encoded string) (*header, error) {
+	parsed := &header{text: strings.Clone(encoded)} // a part of the token would keep all of it
 	decoded, err := decodePart(encoded)
 	if err != nil {
 		return nil, refuse("format", "the header is not base64url")
@@ -89,8 +88,6 @@ func refuseAlgorithm(name string) error {
 
 // decodePart decodes one part of a token. Unused bits must be zero, so
 // that one token has one form.
-func decodePart(part []byte) ([]byte, error) {
-	decoded := make([]byte, base64.RawURLEncoding.DecodedLen(len(part)))
-	n, err := base64.RawURLEncoding.Strict().Decode(decoded, part)
-	return decoded[:n], err
+func decodePart(part string) ([]byte, error) {
+	return base64.RawURLEncoding.Strict().DecodeString(part)
 }

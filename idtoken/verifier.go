@@ -55,7 +55,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claim
 		return nil, err
 	}
 	forged := keys.verify(token)
-	if errors.Is(forged, check.New("alg")) {
+	if forged != nil && errors.Is(forged, check.New("alg")) {
 		return nil, forged
 	}
 	// A token that fails another check as well is not worth a search for newer keys.

@@ -11,6 +11,7 @@
 package unixtime
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -87,8 +88,9 @@ func (s *Seconds) UnmarshalJSON(data []byte) error {
 // another value, not the value, which can be anything.
 func parse(data []byte) (float64, error) {
 	found := "something else"
+	digits := len(data) > 0 && data[0] != '0' && len(bytes.Trim(data, "0123456789")) == 0 // needs no slow json.Valid
 	switch {
-	case !json.Valid(data):
+	case !digits && !json.Valid(data):
 	case data[0] == '"':
 		found = "a string"
 	case data[0] == '{':
