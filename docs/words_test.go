@@ -35,9 +35,9 @@ func TestWords_Standard(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && slices.Contains([]string{".git", "node_modules", "testdata", "api", "terraform"}, name):
+		case entry.IsDir() && slices.Contains([]string{".git", "node_modules", "testdata", "api"}, name):
 			return fs.SkipDir
-		case entry.IsDir() || strings.Contains(name, ".gen.") || name == "words_test.go" || !slices.Contains([]string{".go", ".md", ".yaml", ".tmpl", ".mjs", ".html"}, kind):
+		case entry.IsDir() || strings.Contains(name, ".gen.") || name == "words_test.go" || !slices.Contains([]string{".go", ".md", ".yaml", ".tmpl", ".mjs", ".html", ".tf"}, kind):
 			return nil
 		}
 		source, err := os.ReadFile(path)

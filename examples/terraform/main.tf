@@ -96,6 +96,10 @@ resource "globusauth_policy" "fresh" {
   domain_constraints_include       = ["example.edu"]
 }
 
+output "project" {
+  value = globusauth_project.laboratory.id
+}
+
 output "portal" {
   value = globusauth_client.portal.id
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/oapi-codegen/nullable"
 
@@ -20,6 +21,8 @@ const lab = `resource "globusauth_project" "lab" {
 	display_name  = "Lab"
 	contact_email = "lab@example.edu"
 	admin_ids     = ["` + alice + `"]
+
+	admin_group_ids = []
 }
 `
 
@@ -149,6 +152,53 @@ func TestClientInstance(t *testing.T) {
 		)},
 		resource.TestStep{Config: with("One"), ConfigPlanChecks: empty()},
 		resource.TestStep{Config: with("Two"), ConfigPlanChecks: updated(address), Check: resource.TestCheckResourceAttr(address, "name", "Two")},
+	)
+}
+
+// An instance that exists already, by a provider that has its secret.
+func TestClientInstance_Import(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const address = "globusauth_client_instance.tool"
+	template := w.server.Ready().TemplateID
+	made, err := w.auth.CreateClient(t.Context(), gen.CreateClientBody{Client: gen.ClientCreate{TemplateID: template, Name: "Tool"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(name string) string {
+		return fmt.Sprintf("resource \"globusauth_client_instance\" \"tool\" {\n  template_id = %q\n  name = %q\n}", template, name)
+	}
+	imported := resource.TestStep{Config: with("Tool"), ResourceName: address, ImportState: true, ImportStateId: template + "/" + made.Client.ID, ImportStatePersist: true}
+	refused := imported
+	refused.ExpectError = regexp.MustCompile(`You may not see this client`)
+	w.run(refused)
+	w.settings = fmt.Sprintf("client_id = %q\nclient_secret = %q", made.Client.ID, made.Included.ClientCredential.Secret)
+	w.run(
+		imported,
+		resource.TestStep{Config: with("Tool"), ConfigPlanChecks: empty()},
+		resource.TestStep{Config: with("Tool 2"), ConfigPlanChecks: updated(address), Check: resource.TestCheckResourceAttr(address, "id", made.Client.ID)},
+	)
+	if _, err := w.auth.GetClient(t.Context(), made.Client.ID); !errors.Is(err, apierror.ErrNotFound) {
+		t.Errorf("after the destruction: %v", err)
+	}
+}
+
+// A template is a client of its project.
+func TestClient_ImportTemplate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ready := w.server.Ready()
+	const address = "globusauth_client.template"
+	with := func(name string) string {
+		return fmt.Sprintf("resource \"globusauth_client\" \"template\" {\n  project = %q\n  name = %q\n  client_type = \"public_installed_client\"\n}\n"+
+			"resource \"globusauth_client_instance\" \"tool\" {\n  template_id = globusauth_client.template.id\n  name = \"Tool\"\n}", ready.ProjectID, name)
+	}
+	w.run(
+		resource.TestStep{Config: with("Example tool template"), ResourceName: address, ImportState: true, ImportStateId: ready.TemplateID, ImportStatePersist: true},
+		resource.TestStep{Config: with("Example tool template"), ConfigPlanChecks: action(address, plancheck.ResourceActionNoop),
+			Check: resource.TestCheckResourceAttr("globusauth_client_instance.tool", "parent_client", ready.TemplateID)},
+		resource.TestStep{Config: with("Template"), ConfigPlanChecks: action("globusauth_client_instance.tool", plancheck.ResourceActionNoop),
+			Check: resource.TestCheckResourceAttr(address, "id", ready.TemplateID)},
 	)
 }
 

@@ -41,6 +41,14 @@ type connection struct {
 	basic *globusauth.Client // with the client's own ID and secret; nil without them
 }
 
+// either returns the clients for an object that belongs to the provider's own client or to a project.
+func (c *connection) either() []*globusauth.Client {
+	if c.basic == nil {
+		return []*globusauth.Client{c.auth}
+	}
+	return []*globusauth.Client{c.basic, c.auth}
+}
+
 // connect makes the connection of a configuration. It sends no request.
 func (g *globus) connect(ctx context.Context, config values) (*connection, error) {
 	setting := func(name, variable string) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,7 +61,7 @@ func (m *managed) diagnose(diagnostics *diag.Diagnostics, verb string, err error
 		if len(messages) > 1 {
 			detail = message + "\n\n" + detail
 		}
-		if name := m.attributeOf(message, fields(about)); name != "" {
+		if name := m.attributeOf(message, known.StatusCode, fields(about)); name != "" {
 			diagnostics.AddAttributeError(path.Root(name), summary, detail)
 		} else {
 			diagnostics.AddError(summary, detail)
@@ -85,22 +86,35 @@ func explain(err error) string {
 var word = regexp.MustCompile(`[a-z][a-z_]*[a-z]`)
 
 // attributeOf finds the attribute that a message is about: the first one that it names, else one whose
-// value it has.
-func (m *managed) attributeOf(message string, values map[string]tftypes.Value) string {
+// value it has, else the one that a conflict is about, else one that it mentions.
+func (m *managed) attributeOf(message string, status int, values map[string]tftypes.Value) string {
+	var mentioned string
 	for _, name := range word.FindAllString(message, -1) {
+		_, ok := values[name]
+		switch _, id := values[name+"_id"]; {
 		// A name such as "client" or "scopes" is also an ordinary word.
-		if _, ok := values[name]; ok && (strings.Contains(name, "_") || strings.Contains(message, name+" is ")) {
+		case ok && (strings.Contains(name, "_") || strings.Contains(message, name+" is ")):
 			return name
+		case mentioned == "" && ok:
+			mentioned = name
+		case mentioned == "" && id:
+			mentioned = name + "_id"
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		for _, text := range leaves(encode(values[name])) {
-			if len(text) > 3 && strings.Contains(message, text) {
+			if len(text) > 3 && regexp.MustCompile(`(^|[\s"'(])`+regexp.QuoteMeta(text)+`($|[\s"').,;:])`).MatchString(message) {
 				return name
 			}
 		}
 	}
-	return ""
+	switch {
+	case status == http.StatusConflict && m.unique != "":
+		return m.unique
+	case status >= http.StatusInternalServerError: // the text is not about a value
+		return ""
+	}
+	return mentioned
 }
 
 // leaves returns the strings in a value.

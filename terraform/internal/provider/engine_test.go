@@ -15,11 +15,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/oapi-codegen/nullable"
-
 	"github.com/globusauth/globusauth/app"
 	"github.com/globusauth/globusauth/authtest/apptest"
-	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens/filestore"
 )
@@ -46,10 +43,8 @@ func install(t *testing.T) {
 // session is a directory with configuration, and a shell in it.
 type session struct {
 	*world
-	dir        string
-	env        map[string]string
-	stored     []string        // secrets of a stored login
-	transcript strings.Builder // of all commands
+	dir string
+	env map[string]string
 }
 
 // newSession copies files into a new directory.
@@ -57,8 +52,10 @@ func newSession(t *testing.T, files ...string) *session {
 	t.Helper()
 	w := newWorld(t)
 	install(t)
-	s := &session{world: w, dir: t.TempDir(), env: map[string]string{
+	dir := t.TempDir()
+	s := &session{world: w, dir: dir, env: map[string]string{
 		"HOME": home, "PATH": os.Getenv("PATH"), "TF_CLI_CONFIG_FILE": "", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1",
+		"TF_LOG": "TRACE", "TF_LOG_PATH": filepath.Join(dir, "trace.log"),
 		"GLOBUS_SDK_SERVICE_URL_AUTH": w.server.BaseURL(), "GLOBUS_AUTH_ACCESS_TOKEN": w.token,
 	}}
 	for _, name := range files {
@@ -88,13 +85,6 @@ func (s *session) storeLogin() string {
 	if err != nil {
 		s.Fatal(err)
 	}
-	set, err := user.Tokens(s.Context())
-	if err != nil {
-		s.Fatal(err)
-	}
-	for _, token := range set.All() {
-		s.stored = append(s.stored, token.AccessToken, token.RefreshToken)
-	}
 	return dir
 }
 
@@ -103,28 +93,6 @@ func (s *session) write(name, text string) {
 	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}
-}
-
-// globusAuth builds the command and runs it with the stored login, and returns its output.
-func (s *session) globusAuth(args ...string) string {
-	s.Helper()
-	program := filepath.Join(s.TempDir(), "globus-auth")
-	build := exec.CommandContext(s.Context(), "go", "build", "-o", program, "./cmd/globus-auth")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		s.Fatalf("%v\n%s", err, out)
-	}
-	command := exec.CommandContext(s.Context(), program, args...)
-	for name, value := range s.env {
-		if value != "" {
-			command.Env = append(command.Env, name+"="+value)
-		}
-	}
-	out, err := command.Output()
-	if err != nil {
-		s.Fatalf("globus-auth %s: %v", strings.Join(args, " "), err)
-	}
-	return strings.Trim(string(out), "\"\n")
 }
 
 // tofu runs the engine, and returns its output and exit status.
@@ -142,7 +110,6 @@ func (s *session) tofu(args ...string) (output string, status int) {
 	if err := command.Run(); err != nil && command.ProcessState == nil {
 		s.Fatal(err)
 	}
-	s.transcript.WriteString(out.String())
 	return out.String(), command.ProcessState.ExitCode()
 }
 
@@ -163,82 +130,84 @@ func (s *session) want(out, pattern string) {
 	}
 }
 
-// The example, as a user applies it: a second plan has no changes, drift shows, an existing client
-// is imported, and everything is destroyed. No secret is in the log.
-func TestExample(t *testing.T) {
-	t.Parallel()
-	s := newSession(t, root+"/examples/terraform/main.tf")
-	s.env["TF_VAR_administrators"] = `["alice@example.edu"]`
-	s.env["GLOBUS_AUTH_ACCESS_TOKEN"], s.env["GLOBUS_AUTH_STORE_DIR"] = "", s.storeLogin()
-	s.env["TF_LOG"], s.env["TF_LOG_PATH"] = "TRACE", filepath.Join(s.dir, "trace.log")
-	before := len(s.server.Snapshot().Clients)
-	s.want(s.succeed("init"), `Installed globusauth/globusauth v0\.1\.0`)
-	s.want(s.succeed("apply", "-auto-approve"), `Apply complete! Resources: 8 added, 0 changed, 0 destroyed\.`)
-	s.want(s.succeed("plan", "-detailed-exitcode"), `No changes\. Your infrastructure matches the configuration\.`)
-	s.want(s.succeed("apply", "-auto-approve"), `Resources: 0 added, 0 changed, 0 destroyed\.`)
-
-	// Drift.
-	portal := strings.TrimSpace(s.succeed("output", "-raw", "portal"))
-	if _, err := s.auth.UpdateClient(t.Context(), portal, gen.UpdateClientBody{Client: gen.ClientUpdate{
-		RedirectURIs: nullable.NewNullableWithValue([]string{"https://old.example.edu/callback"}),
-	}}); err != nil {
-		t.Fatal(err)
+// shell runs commands where the last ones ended, and returns their output.
+func (s *session) shell(commands string) string {
+	s.Helper()
+	state := filepath.Join(s.dir, "shell")
+	command := exec.CommandContext(s.Context(), "sh", "-c", "set -e\nif [ -f "+state+" ]; then . "+state+"; cd \"$here\"; fi\n"+commands+"here=$(pwd)\nexport here\nexport -p >"+state)
+	command.Dir = root
+	for name, value := range s.env {
+		command.Env = append(command.Env, name+"="+value)
 	}
-	out := s.succeed("plan")
-	s.want(out, `- "https://old\.example\.edu/callback"`)
-	s.want(out, `\+ "https://portal\.example\.edu/callback"`)
-	s.want(out, `Plan: 0 to add, 1 to change, 0 to destroy\.`)
-	s.succeed("apply", "-auto-approve")
-
-	// A client that exists already.
-	snapshot := s.server.Snapshot()
-	project := snapshot.Projects[len(snapshot.Projects)-1].ID
-	made := s.globusAuth("client", "create", "--project", project, "--name", "Analysis", "--client-type", "public_installed_client", "--jq", ".client.id")
-	s.write("analysis.tf", fmt.Sprintf("import {\n  to = globusauth_client.analysis\n  id = %q\n}\n", made)+`
-resource "globusauth_client" "analysis" {
-  project     = globusauth_project.laboratory.id
-  name        = "Analysis"
-  client_type = "public_installed_client"
+	out, err := command.CombinedOutput()
+	if err != nil {
+		s.Fatalf("%s%v\n%s", commands, err, out)
+	}
+	return string(out)
 }
-`)
-	s.want(s.succeed("apply", "-auto-approve"), `Resources: 1 imported, 0 added, 0 changed, 0 destroyed\.`)
 
-	secrets := s.stored
-	for _, client := range s.server.Snapshot().Clients {
-		for _, credential := range client.Credentials {
-			secrets = append(secrets, credential.Secret)
-		}
-	}
-	out = s.succeed("destroy", "-auto-approve")
-	s.want(out, `Destroy complete! Resources: 9 destroyed\.`)
-	s.want(out, `Deleting the client Laboratory portal deletes more`)
-	if got := len(s.server.Snapshot().Clients); got != before {
-		t.Errorf("%d clients are left over", got-before)
-	}
-	s.checkLog(secrets)
+var uuid = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-	// The guide shows what has been printed.
-	guide, err := os.ReadFile(root + "/docs/guides/terraform.md")
+// The guide, command by command: each prints what the guide shows.
+func TestGuide(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(root + "/docs/guides/terraform.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
-	printed := ids.ReplaceAllString(s.transcript.String(), "ID")
-	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(string(guide), -1) {
-		for line := range strings.Lines(ids.ReplaceAllString(block[1], "ID")) {
-			if !strings.HasPrefix(line, "$ ") && !strings.Contains(printed, strings.TrimSpace(line)) {
-				t.Errorf("the guide has a line that is not printed: %s", line)
+	s := newSession(t)
+	for name, value := range map[string]string{
+		"HOME": s.dir, "PATH": s.dir + ":" + os.Getenv("PATH"), "GLOBUS_AUTH_ACCESS_TOKEN": "", "GLOBUS_AUTH_STORE_DIR": s.TempDir(),
+		"TF_CLI_ARGS_apply": "-auto-approve -no-color", "TF_CLI_ARGS_plan": "-no-color", "TF_CLI_ARGS_destroy": "-auto-approve -no-color", // apply and destroy ask
+	} {
+		s.env[name] = value
+	}
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
+		out, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.env[name] = strings.TrimSpace(string(out))
+	}
+	if err := os.Symlink(engine, filepath.Join(s.dir, "tofu")); err != nil {
+		t.Fatal(err)
+	}
+	s.shell("go build -o ~/globus-auth ./cmd/globus-auth\n")
+	before := s.server.Snapshot()
+	here := strings.NewReplacer("http://127.0.0.1:8765/", s.server.BaseURL(), "registry.opentofu.org", os.Getenv("TF_ACC_PROVIDER_HOST"))
+	var made string // the last ID that was printed
+	for _, block := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```").FindAllStringSubmatch(here.Replace(string(text)), -1) {
+		if block[1] == "terraform" {
+			s.shell("cat >analysis.tf <<'END'\n" + uuid.ReplaceAllString(block[2], made) + "END\n")
+			continue
+		}
+		for _, step := range strings.Split("\n"+block[2], "\n$ ")[1:] {
+			command, want, _ := strings.Cut(step, "\n")
+			out := s.shell(command + "\n")
+			if id := uuid.FindString(out); id != "" {
+				made = id
+			}
+			for line := range strings.Lines(uuid.ReplaceAllString(want, "ID")) {
+				if !strings.Contains(uuid.ReplaceAllString(out, "ID"), strings.TrimSpace(line)) {
+					t.Errorf("%s does not print %s but:\n%s", command, line, out)
+				}
 			}
 		}
 	}
+	if after := s.server.Snapshot(); len(after.Clients) != len(before.Clients) || len(after.Projects) != len(before.Projects) {
+		t.Error("objects are left over")
+	}
+	s.checkLog()
 }
 
 // A provider whose credentials are those of an ephemeral resource: they are in no state, no plan and no log, and are
 // deleted after each run.
 func TestEphemeralCredential(t *testing.T) {
 	t.Parallel()
+	if !ephemeral() {
+		t.Skip("the engine has no ephemeral resources")
+	}
 	s := newSession(t)
-	s.env["TF_LOG"], s.env["TF_LOG_PATH"] = "TRACE", filepath.Join(s.dir, "trace.log")
 	id := s.server.Ready().ConfidentialClientID
 	s.write("main.tf", fmt.Sprintf(`
 		terraform {
@@ -272,11 +241,49 @@ func TestEphemeralCredential(t *testing.T) {
 	if err != nil || bytes.Contains(state, []byte("fake-secret-")) {
 		t.Errorf("the state has the secret: %v", err)
 	}
-	s.checkLog([]string{s.token, "fake-secret-"})
+	s.checkLog()
+}
+
+// The credentials that a provider can have, wherever it has them from, are in no log.
+func TestProvider_LogHasNoSecret(t *testing.T) {
+	t.Parallel()
+	s := newSession(t)
+	ready := s.server.Ready()
+	secretFile := filepath.Join(s.dir, "secret")
+	s.write("secret", ready.ConfidentialClientSecret)
+	id := ready.ConfidentialClientID
+	for n, credentials := range []struct {
+		settings    string
+		environment map[string]string
+	}{
+		{settings: fmt.Sprintf("access_token = %q", s.token)},
+		{environment: map[string]string{"GLOBUS_AUTH_ACCESS_TOKEN": s.token}},
+		{settings: fmt.Sprintf("client_id = %q\nclient_secret = %q", id, ready.ConfidentialClientSecret)},
+		{environment: map[string]string{"GLOBUS_AUTH_CLIENT_ID": id, "GLOBUS_AUTH_CLIENT_SECRET": ready.ConfidentialClientSecret}},
+		{environment: map[string]string{"GLOBUS_AUTH_CLIENT_ID": id, "GLOBUS_AUTH_CLIENT_SECRET_FILE": secretFile}},
+		{environment: map[string]string{"GLOBUS_AUTH_STORE_DIR": s.storeLogin()}},
+	} {
+		for _, name := range []string{"GLOBUS_AUTH_ACCESS_TOKEN", "GLOBUS_AUTH_CLIENT_ID", "GLOBUS_AUTH_CLIENT_SECRET", "GLOBUS_AUTH_CLIENT_SECRET_FILE", "GLOBUS_AUTH_STORE_DIR"} {
+			s.env[name] = credentials.environment[name]
+		}
+		s.settings = credentials.settings
+		s.write("main.tf", s.config(fmt.Sprintf(`
+			data "globusauth_userinfo" "me" {}
+			resource "globusauth_client_instance" "made" {
+				template_id = %q
+				name        = "Instance %d"
+			}`, ready.TemplateID, n)))
+		if n == 0 {
+			s.succeed("init")
+		}
+		s.want(s.succeed("apply", "-auto-approve"), "Apply complete!")
+	}
+	s.succeed("destroy", "-auto-approve")
+	s.checkLog()
 }
 
 // checkLog checks that the log of all runs has no secret, and is one of the provider too.
-func (s *session) checkLog(secrets []string) {
+func (s *session) checkLog() {
 	s.Helper()
 	text, err := os.ReadFile(s.env["TF_LOG_PATH"])
 	if err != nil {
@@ -285,10 +292,13 @@ func (s *session) checkLog(secrets []string) {
 	if !bytes.Contains(text, []byte("globusauth: request")) || !bytes.Contains(text, []byte("[TRACE] provider.terraform-provider-globusauth")) {
 		s.Error("the log lacks the provider's requests")
 	}
-	for _, secret := range secrets {
-		if secret == "" || bytes.Contains(text, []byte(secret)) {
-			s.Errorf("the log has the secret %.20q", secret)
+	for _, kind := range []string{"fake-access-", "fake-refresh-", "fake-secret-"} { // of the test double
+		if bytes.Contains(text, []byte(kind)) {
+			s.Errorf("the log has a secret %s...", kind)
 		}
+	}
+	if !strings.HasPrefix(s.token, "fake-access-") {
+		s.Error("tokens have another form")
 	}
 	for _, form := range []string{"Bearer ", "Basic "} {
 		if bytes.Contains(text, []byte(form)) {

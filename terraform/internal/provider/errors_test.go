@@ -112,28 +112,6 @@ func TestRead_ProxyPage(t *testing.T) {
 	)
 }
 
-// A run that fails half-way goes on where it ended.
-func TestApply_FailsHalfWay(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	config := clientWith("name = \"API\"\nclient_type = \"resource_server\"") + scopeWith("read", "name = \"Read\"\ndescription = \"Read data\"\nscope_suffix = \"read\"")
-	w.server.Inject(authtest.Fault{Operation: "createScope", Kind: authtest.FaultStatus, Status: 500})
-	w.run(
-		resource.TestStep{Config: config, ExpectError: regexp.MustCompile("Cannot create the scope")},
-		resource.TestStep{PreConfig: func() { w.server.ClearFaults() }, Config: config, ConfigPlanChecks: created("globusauth_scope.read")},
-		resource.TestStep{Config: config, ConfigPlanChecks: empty()},
-	)
-	created := map[string]int{}
-	for _, r := range w.server.Requests() {
-		if r.Status == 200 || r.Status == 201 {
-			created[r.Operation]++
-		}
-	}
-	if created["createProject"] != 1 || created["createClient"] != 1 || created["createScope"] != 1 {
-		t.Errorf("got %v, want one of each creation", created)
-	}
-}
-
 // The time limit of an operation.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()

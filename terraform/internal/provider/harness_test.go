@@ -3,12 +3,16 @@
 package provider_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -30,6 +34,27 @@ const (
 // engine is the program tofu or terraform.
 var engine = os.Getenv("TF_ACC_TERRAFORM_PATH")
 
+// ephemeral reports whether the engine has ephemeral resources: Terraform 1.10, OpenTofu 1.11.
+var ephemeral = sync.OnceValue(func() bool {
+	command := exec.CommandContext(context.Background(), engine, "version", "-json")
+	command.Env = []string{"CHECKPOINT_DISABLE=1"}
+	var reported struct {
+		Version *version.Version `json:"terraform_version"`
+	}
+	out, err := command.Output()
+	if err == nil {
+		err = json.Unmarshal(out, &reported)
+	}
+	if err != nil {
+		panic(err)
+	}
+	first := "1.10"
+	if strings.Contains(engine, "tofu") {
+		first = "1.11"
+	}
+	return reported.Version.Core().GreaterThanOrEqual(version.Must(version.NewVersion(first)))
+})
+
 // home is a home directory with the provider, once a test has installed it.
 var home string
 
@@ -43,9 +68,11 @@ func TestMain(m *testing.M) {
 	} {
 		_ = os.Setenv(name, value)
 	}
+	host := "registry.terraform.io"
 	if strings.Contains(engine, "tofu") {
-		_ = os.Setenv("TF_ACC_PROVIDER_HOST", "registry.opentofu.org")
+		host = "registry.opentofu.org"
 	}
+	_ = os.Setenv("TF_ACC_PROVIDER_HOST", host)
 	var err error
 	if home, err = os.MkdirTemp("", "terraform"); err != nil {
 		panic(err)

@@ -88,20 +88,6 @@ func TestProject(t *testing.T) {
 	resource.Test(t, test)
 }
 
-// Without a refresh, only the deletion itself finds out that the object is gone.
-func TestProject_Delete_Gone(t *testing.T) {
-	t.Parallel()
-	s := newSession(t)
-	s.write("main.tf", s.config(lab))
-	s.succeed("init")
-	s.succeed("apply", "-auto-approve")
-	projects := s.server.Snapshot().Projects
-	if _, err := s.auth.DeleteProject(t.Context(), projects[len(projects)-1].ID); err != nil {
-		t.Fatal(err)
-	}
-	s.want(s.succeed("destroy", "-auto-approve", "-refresh=false"), `Destroy complete! Resources: 1 destroyed\.`)
-}
-
 func TestProject_Delete_NotEmpty(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -37,9 +37,10 @@ type kind struct {
 	omit                   []string
 	nullable               []string          // optional attributes that are null where they are left out, beside those of the spec
 	derived                map[string]string // an attribute that changes with another one
+	unique                 string            // the attribute that a conflict is about
 	check                  func(config values, report report)
 	calls                  calls
-	// clients returns the clients to try in turn until one is not forbidden; nil is the provider's.
+	// clients returns the clients to try in turn until one is not refused; nil is the provider's.
 	clients func(c *connection, known document) ([]*globusauth.Client, error)
 	// held lists what an object has that belongs to it.
 	held func(ctx context.Context, auth *globusauth.Client, known document) ([]string, error)
@@ -184,11 +185,18 @@ func (m *managed) use(known document) ([]*globusauth.Client, error) {
 	return m.clients(m.connection, known)
 }
 
-// try calls with each client of an object until one is not forbidden.
+// try calls with each client of an object until one is not refused. Where all are, the error is that of
+// the first one.
 func (m *managed) try(known document, call func(auth *globusauth.Client) error) error {
 	clients, err := m.use(known)
-	for n := 0; n < len(clients) && (n == 0 || errors.Is(err, apierror.ErrForbidden)); n++ {
-		err = call(clients[n])
+	for n, auth := range clients {
+		next := call(auth)
+		if refused := errors.Is(next, apierror.ErrForbidden) || errors.Is(next, apierror.ErrUnauthorized); !refused {
+			return next
+		}
+		if n == 0 {
+			err = next
+		}
 	}
 	return err
 }
@@ -306,7 +314,7 @@ func (m *managed) Delete(ctx context.Context, req resource.DeleteRequest, resp *
 	if list := m.list(ctx, known); errors.Is(err, apierror.ErrConflict) && len(list) > 0 {
 		err = fmt.Errorf("%w\n\nIt still has:\n  - %s", err, strings.Join(list, "\n  - "))
 	}
-	m.diagnose(&resp.Diagnostics, "delete", err, req.State.Raw)
+	m.diagnose(&resp.Diagnostics, "delete", err, tftypes.Value{})
 }
 
 // ImportState takes the ID, after those of the parents: client/credential.

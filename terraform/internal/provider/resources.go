@@ -83,10 +83,8 @@ func client() *kind {
 				return nil, &attributeError{"project", "A client needs a project, unless the provider has a client_id and client_secret: then it is a child of that client."}
 			case known.text("id") == "":
 				return []*globusauth.Client{c.basic}, nil
-			case c.basic == nil:
-				return []*globusauth.Client{c.auth}, nil
 			}
-			return []*globusauth.Client{c.basic, c.auth}, nil // a child, or one that is being imported
+			return c.either(), nil // a child, or one that is being imported
 		},
 		held: clientHolds, cascades: true,
 		check: func(config values, report report) {
@@ -129,7 +127,8 @@ func clientInstance() *kind {
 	return &kind{
 		name: "client_instance", parents: []string{"template_id"}, update: "ClientUpdate", record: "ClientRecord", envelope: "client",
 		about: "An instance of a template client: a confidential client of its own, with one credential, which any program with the template's ID can create. " +
-			"It belongs to no project; only the instance itself can read, change and delete it, with the secret that is in the state.",
+			"It belongs to no project. The resource reads, changes and deletes it with the secret that is in the state.\n\n" +
+			"An imported instance has no secret in the state: use a provider that has the `client_id` and `client_secret` of the instance.",
 		omit: []string{"scopes", "fqdns", "project", "links", "preselect_idp", "redirect_uris", "required_idp", "visibility"},
 		extra: []spec.Field{
 			{Name: "name", Type: "string", Required: true, Description: "Name, shown on consent pages."},
@@ -145,9 +144,10 @@ func clientInstance() *kind {
 			case known.text("id") == "":
 				return []*globusauth.Client{c.auth.WithCredentials(nil)}, nil // it needs none
 			case known.text("secret") == "":
-				return []*globusauth.Client{c.auth}, nil // imported
+				return c.either(), nil // imported
 			}
-			return []*globusauth.Client{c.auth.WithCredentials(globusauth.Basic(known.text("id"), known.text("secret")))}, nil
+			// The secret of a deleted instance is refused; any other caller is told that the instance does not exist.
+			return []*globusauth.Client{c.auth.WithCredentials(globusauth.Basic(known.text("id"), known.text("secret"))), c.auth}, nil
 		},
 	}
 }
@@ -266,8 +266,8 @@ func scope() *kind {
 		extra: []spec.Field{
 			{Name: "scope_ids", Type: "array", Items: &spec.Field{Type: "string"}, Description: "IDs of the scopes of all scope strings; `id` is that of the client's ID."},
 		},
-		derived: map[string]string{"scope_string": "scope_suffix"},
-		calls:   calls{create: createScope, read: readScope, update: updateScope, delete: deleteScope},
+		derived: map[string]string{"scope_string": "scope_suffix"}, unique: "scope_suffix",
+		calls: calls{create: createScope, read: readScope, update: updateScope, delete: deleteScope},
 	}
 }
 
@@ -361,8 +361,8 @@ func deleteScope(ctx context.Context, auth *globusauth.Client, known document) e
 	return nil
 }
 
-// scopeIDs returns the IDs of the scopes of a resource, its own last: as long as that exists, a deletion
-// that failed can be retried.
+// scopeIDs returns the IDs of the scopes of a resource, its own last: until that is changed, the next plan
+// has the change again if one of the others failed.
 func scopeIDs(known document) []string {
 	ids := slices.DeleteFunc(known.texts("scope_ids"), func(id string) bool { return id == known.text("id") })
 	return append(ids, known.text("id"))

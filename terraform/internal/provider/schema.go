@@ -100,7 +100,7 @@ func (k *kind) settings() []setting {
 		all[name].Nullable = true
 	}
 	for _, name := range k.parents {
-		get(spec.Field{Name: name, Type: "string", Format: "uuid", Description: "ID of the " + name + "."}).required = true
+		get(spec.Field{Name: name, Type: "string", Format: "uuid", Description: "ID of the " + strings.TrimSuffix(name, "_id") + "."}).required = true
 	}
 	for _, f := range spec.Schemas[k.record].Fields {
 		s := get(f)

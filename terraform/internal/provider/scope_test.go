@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 	"github.com/oapi-codegen/nullable"
 
+	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/gen"
 )
 
@@ -111,7 +112,11 @@ func TestScope_HostNames(t *testing.T) {
 		resource.TestStep{ResourceName: address, ImportState: true, ImportStateVerify: true, ImportStateIdFunc: func(state *terraform.State) (string, error) {
 			return id(state, "globusauth_client.portal") + "/" + id(state, address), nil
 		}},
-		resource.TestStep{Config: with("Two"), Check: descriptions("Two", 2)},
+		// The second of two updates fails, and the next run sends both.
+		resource.TestStep{PreConfig: func() {
+			w.server.Inject(authtest.Fault{Operation: "updateScope", Kind: authtest.FaultStatus, Status: 400, Nth: 2})
+		}, Config: with("Two"), ExpectError: regexp.MustCompile("Cannot update the scope")},
+		resource.TestStep{Config: with("Two"), ConfigPlanChecks: updated(address), Check: descriptions("Two", 2)},
 		resource.TestStep{Config: client, Check: descriptions("Two", 0)},
 	)
 }

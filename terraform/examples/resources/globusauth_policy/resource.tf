@@ -9,9 +9,9 @@ resource "globusauth_policy" "fresh" {
 }
 
 # A policy about domains alone.
-resource "globusauth_policy" "members" {
+resource "globusauth_policy" "university" {
   project_id                 = globusauth_project.laboratory.id
-  display_name               = "Members of the laboratory"
-  description                = "An identity of the university"
+  display_name               = "Identities of the university"
+  description                = "A login with an identity of the university"
   domain_constraints_include = ["example.edu"]
 }
