@@ -195,10 +195,14 @@ func TestClient_ImportTemplate(t *testing.T) {
 	}
 	w.run(
 		resource.TestStep{Config: with("Example tool template"), ResourceName: address, ImportState: true, ImportStateId: ready.TemplateID, ImportStatePersist: true},
-		resource.TestStep{Config: with("Example tool template"), ConfigPlanChecks: action(address, plancheck.ResourceActionNoop),
-			Check: resource.TestCheckResourceAttr("globusauth_client_instance.tool", "parent_client", ready.TemplateID)},
-		resource.TestStep{Config: with("Template"), ConfigPlanChecks: action("globusauth_client_instance.tool", plancheck.ResourceActionNoop),
-			Check: resource.TestCheckResourceAttr(address, "id", ready.TemplateID)},
+		resource.TestStep{
+			Config: with("Example tool template"), ConfigPlanChecks: action(address, plancheck.ResourceActionNoop),
+			Check: resource.TestCheckResourceAttr("globusauth_client_instance.tool", "parent_client", ready.TemplateID),
+		},
+		resource.TestStep{
+			Config: with("Template"), ConfigPlanChecks: action("globusauth_client_instance.tool", plancheck.ResourceActionNoop),
+			Check: resource.TestCheckResourceAttr(address, "id", ready.TemplateID),
+		},
 	)
 }
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -156,12 +157,10 @@ func TestGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSession(t)
-	for name, value := range map[string]string{
+	maps.Copy(s.env, map[string]string{
 		"HOME": s.dir, "PATH": s.dir + ":" + os.Getenv("PATH"), "GLOBUS_AUTH_ACCESS_TOKEN": "", "GLOBUS_AUTH_STORE_DIR": s.TempDir(),
 		"TF_CLI_ARGS_apply": "-auto-approve -no-color", "TF_CLI_ARGS_plan": "-no-color", "TF_CLI_ARGS_destroy": "-auto-approve -no-color", // apply and destroy ask
-	} {
-		s.env[name] = value
-	}
+	})
 	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
 		out, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
 		if err != nil {
