@@ -22,15 +22,11 @@ type authorization struct {
 	required requirement
 }
 
-// code is an authorization code.
+// code is an authorization code, with what its tokens have in common. Its login is that of the
+// tokens that it gave; nil until it was used.
 type code struct {
-	value         string
+	token
 	authorization *authorization
-	session       *session
-	identity      *identity
-	consents      []*consent
-	issued        time.Time
-	login         *grant // of the tokens that it gave; nil until it was used
 }
 
 const (
@@ -231,9 +227,9 @@ func (e *engine) effectiveIdentity(a *authorization, person *identity) (*identit
 
 // grantCode records the consent and sends the browser back with a code.
 func (e *engine) grantCode(c *call, a *authorization, s *session, person *identity) server.Response {
-	issued := &code{
-		value: e.random.secret("fake-code-"), authorization: a, session: s, identity: person, issued: e.now(),
-	}
+	issued := &code{authorization: a, token: token{
+		value: e.random.secret("fake-code-"), client: a.client, session: s, identity: person, issued: e.now(),
+	}}
 	for _, r := range a.scopes {
 		issued.consents = append(issued.consents, e.approve(person, a.client, r, a.offline, false, nil))
 	}

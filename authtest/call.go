@@ -2,7 +2,6 @@ package authtest
 
 import (
 	"context"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,19 +29,12 @@ func (c *call) failed(p *problem) {
 	c.outcome = p.oauth
 }
 
-// basicCredentials takes the Authorization header apart. Both results are empty
-// when there is no such header.
+// basicCredentials takes the Authorization header apart; given reports whether it is of the
+// scheme Basic, readable or not.
 func (c *call) basicCredentials() (id, secret string, given bool) {
-	scheme, text, _ := strings.Cut(c.request.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		return "", "", false
-	}
-	decoded, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return "", "", true
-	}
-	id, secret, _ = strings.Cut(string(decoded), ":")
-	return id, secret, true
+	id, secret, given = c.request.BasicAuth()
+	scheme, _, _ := strings.Cut(c.request.Header.Get("Authorization"), " ")
+	return id, secret, given || strings.EqualFold(scheme, "Basic")
 }
 
 // bearerToken returns the token of the Authorization header. The scheme's name

@@ -31,10 +31,8 @@ func (e *engine) dependentTokens(asking *client, used *credential, form *server.
 	for _, node := range nodes {
 		node.LastUsed = e.now()
 	}
-	documents, _ := e.issueTokens(issue{
-		client: asking, credential: used, identity: subject.identity, session: subject.session, consents: nodes,
-		offline: form.AccessType == server.AccessTypeOffline, grant: subject.login,
-	}, "")
+	common := token{client: asking, credential: used, identity: subject.identity, session: subject.session, consents: nodes, login: subject.login}
+	documents, _ := e.issueTokens(issue{token: common, offline: form.AccessType == server.AccessTypeOffline}, "")
 	return documents, nil
 }
 

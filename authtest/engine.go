@@ -55,7 +55,7 @@ type records struct {
 
 	keys   keyring
 	faults faultList
-	stats  statistics
+	stats  Stats
 	log    requestLog
 }
 
@@ -75,7 +75,7 @@ func newEngine(config Config) *engine {
 		projects: map[string]*Project{}, policies: map[string]*Policy{},
 		consents: map[consentKey]*consent{}, lastConsent: 1000,
 		access: newTokenStore(), refresh: newTokenStore(), codes: map[string]*code{},
-		sessions: newSessionStore(), stats: newStatistics(), log: newRequestLog(config.RecordedRequests),
+		sessions: newSessionStore(), stats: newStats(), log: newRequestLog(config.RecordedRequests),
 	}}
 }
 

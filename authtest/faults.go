@@ -3,7 +3,10 @@ package authtest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -146,8 +149,8 @@ func (e *engine) askingClient(c *call, body []byte) string {
 	if id := c.request.URL.Query().Get("client_id"); id != "" {
 		return id
 	}
-	r := entry{header: c.request.Header, body: body}.request()
-	return r.Form.Get("client_id")
+	form, _ := url.ParseQuery(string(body)) // of another content type, without the parameter
+	return form.Get("client_id")
 }
 
 // respond handles a request, or makes it fail as a fault says.
@@ -166,9 +169,12 @@ func (s *Server) respond(c *call, w *recorder, r *http.Request, body []byte, nex
 		fault.writeStatus(s.engine, w, r)
 		return
 	}
-	held := &heldResponse{header: w.Header()}
+	held := httptest.NewRecorder()
+	maps.Copy(held.Header(), w.Header())
 	next(held, r)
-	held.send(w, r, fault)
+	clear(w.Header())
+	maps.Copy(w.Header(), held.Header())
+	fault.send(w, r, held.Code, held.Body.Bytes())
 }
 
 // wait pauses in real time, until the client goes away.
@@ -194,62 +200,37 @@ func (f *Fault) writeStatus(e *engine, w http.ResponseWriter, r *http.Request) {
 	e.writeProblem(w, r, statusProblem(f.Status, "Injected fault"))
 }
 
-// heldResponse is a response that was written but not sent.
-type heldResponse struct {
-	header http.Header
-	status int
-	body   []byte
-}
-
-// Header returns the header that will be sent.
-func (h *heldResponse) Header() http.Header { return h.header }
-
-// WriteHeader notes the status.
-func (h *heldResponse) WriteHeader(status int) {
-	if h.status == 0 {
-		h.status = status
-	}
-}
-
-// Write notes a piece of the body.
-func (h *heldResponse) Write(p []byte) (int, error) {
-	h.WriteHeader(http.StatusOK)
-	h.body = append(h.body, p...)
-	return len(p), nil
-}
-
-// send sends the response, broken as the fault says.
-func (h *heldResponse) send(w http.ResponseWriter, r *http.Request, fault *Fault) {
-	switch fault.Kind { //nolint:exhaustive // The others came before the response, or leave it as it is.
+// send sends a response, broken as the fault says.
+func (f *Fault) send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	switch f.Kind { //nolint:exhaustive // The others came before the response, or leave it as it is.
 	case FaultDropAfter:
 		panic(http.ErrAbortHandler)
 	case FaultMalformed:
-		h.body = h.body[:len(h.body)/2]
-		if fault.Body != "" {
-			h.body = []byte(fault.Body)
+		body = body[:len(body)/2]
+		if f.Body != "" {
+			body = []byte(f.Body)
 		}
-		h.header.Set("Content-Type", "application/json")
-		h.header.Del("Content-Length")
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Del("Content-Length")
 	case FaultContentType:
-		h.header.Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	case FaultTruncate:
-		h.header.Set("Content-Length", strconv.Itoa(len(h.body)))
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
-	w.WriteHeader(h.status)
+	w.WriteHeader(status)
 	control := http.NewResponseController(w)
-	switch fault.Kind {
+	switch f.Kind {
 	case FaultTruncate:
-		_, _ = w.Write(h.body[:len(h.body)/2])
+		_, _ = w.Write(body[:len(body)/2])
 		_ = control.Flush()
 		panic(http.ErrAbortHandler)
 	case FaultSlowBody:
-		const pieces = 10
-		for n := range pieces {
-			_, _ = w.Write(h.body[len(h.body)*n/pieces : len(h.body)*(n+1)/pieces])
+		for piece := range slices.Chunk(body, len(body)/10+1) {
+			_, _ = w.Write(piece)
 			_ = control.Flush()
-			wait(r, fault.Latency/pieces)
+			wait(r, f.Latency/10)
 		}
 	default:
-		_, _ = w.Write(h.body)
+		_, _ = w.Write(body)
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -156,25 +158,14 @@ func withoutURL(err error) error {
 	return err
 }
 
+var tagPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`<[^>]*>`) })
+
 // pageText returns what a page of this package says, without its markup.
 func pageText(page string) string {
-	if _, main, found := strings.Cut(page, "<main"); found {
-		page = "<main" + main
+	if at := strings.Index(page, "<main"); at >= 0 {
+		page = page[at:]
 	}
-	var text strings.Builder
-	inTag := false
-	for _, r := range page {
-		switch {
-		case r == '<':
-			inTag = true
-			text.WriteByte(' ')
-		case r == '>':
-			inTag = false
-		case !inTag:
-			text.WriteRune(r)
-		}
-	}
-	return strings.Join(strings.Fields(text.String()), " ")
+	return strings.Join(strings.Fields(tagPattern().ReplaceAllString(page, " ")), " ")
 }
 
 // Grant describes tokens for [Server.Issue].
@@ -227,7 +218,7 @@ func (e *engine) issueByHand(g Grant) ([]Issued, error) {
 	}
 	e.advanced -= g.Age
 	defer func() { e.advanced += g.Age }()
-	i := issue{client: c, identity: person, offline: g.Refresh, grant: e.newGrant()}
+	i := issue{token: token{client: c, identity: person, login: e.newGrant()}, offline: g.Refresh}
 	if person.client == nil {
 		i.session = e.newSession()
 		for _, name := range append(slices.Clone(g.Session), person.ID) {

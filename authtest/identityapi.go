@@ -2,12 +2,11 @@ package authtest
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/globusauth/globusauth/internal/server"
+	"github.com/globusauth/globusauth/internal/uuid"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -16,14 +15,10 @@ type api struct{ *engine }
 
 var _ server.StrictServerInterface = api{}
 
-var uuidPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-})
-
 // checkUUIDs refuses anything that is not the text of a UUID.
 func checkUUIDs(name string, values []string) error {
 	for _, value := range values {
-		if !uuidPattern().MatchString(value) {
+		if !uuid.Valid(value) {
 			return badRequest("'" + value + "' in " + name + " is not a UUID")
 		}
 	}

@@ -26,12 +26,12 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	} else {
 		defer r.Body.Close() //nolint:errcheck // Nothing depends on it.
 	}
-	recorder := &written{ResponseRecorder: httptest.NewRecorder()}
+	recorder := httptest.NewRecorder()
 	dropped := t.call(recorder, received)
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	if dropped && !recorder.begun {
+	if dropped && !recorder.Flushed { // faults flush what they send
 		return nil, io.ErrUnexpectedEOF
 	}
 	response := recorder.Result()
@@ -61,18 +61,6 @@ func (t inProcess) call(w http.ResponseWriter, r *http.Request) (dropped bool) {
 	}()
 	t.handler.ServeHTTP(w, r)
 	return false
-}
-
-// written notes whether a response has begun.
-type written struct {
-	*httptest.ResponseRecorder
-	begun bool
-}
-
-// WriteHeader notes the beginning.
-func (w *written) WriteHeader(status int) {
-	w.begun = true
-	w.ResponseRecorder.WriteHeader(status)
 }
 
 // cutOff is the end of a body whose connection broke.

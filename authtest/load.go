@@ -7,23 +7,14 @@ import (
 	"strings"
 
 	"github.com/globusauth/globusauth/internal/server"
+	"github.com/globusauth/globusauth/internal/uuid"
 )
 
 // load fills the state with a world. The error names the entry that is wrong.
 func (e *engine) load(world World) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !slices.ContainsFunc(world.Providers, func(p Provider) bool { return p.ID == clientProviderID }) {
-		world.Providers = append([]Provider{{
-			ID: clientProviderID, Name: "Globus Auth", ShortName: "clients.auth.globus.org",
-			Domains: []string{"clients.auth.globus.org"},
-		}}, world.Providers...)
-	}
-	missing := slices.DeleteFunc(services(), func(known Client) bool {
-		return slices.ContainsFunc(world.Clients, func(c Client) bool { return c.ID == known.ID })
-	})
-	world.Clients = append(missing, world.Clients...)
-	if err := e.add(world); err != nil {
+	if err := e.add(world.withServices()); err != nil {
 		return err
 	}
 	if world.State != nil {
@@ -102,7 +93,7 @@ func (e *engine) newID(kind, given string, taken bool) (string, error) {
 	switch {
 	case given == "":
 		return e.random.uuid(), nil
-	case !uuidPattern().MatchString(given):
+	case !uuid.Valid(given):
 		return "", fmt.Errorf("authtest: %s %q: the ID is not a UUID", kind, given)
 	case taken:
 		return "", fmt.Errorf("authtest: %s %q: the ID is taken", kind, given)

@@ -145,15 +145,20 @@ func (e *engine) addDependencies(s *scope, list []Dependency) error {
 		if target == nil {
 			target = e.scopes[strings.ToLower(d.Scope)]
 		}
-		if target == nil {
-			return fmt.Errorf("authtest: scope %q: it cannot depend on %q, which does not exist", s.text, d.Scope)
+		if err := e.addDependency(s, target, d); err != nil {
+			return fmt.Errorf("authtest: scope %q: %w", s.text, err)
 		}
-		if target == s || reaches(target, s.id) {
-			return fmt.Errorf("authtest: scope %q: it cannot depend on %q, which depends on it", s.text, d.Scope)
-		}
-		s.dependents = append(s.dependents, dependency{
-			scope: target, optional: d.Optional, requiresRefresh: d.RequiresRefreshToken,
-		})
 	}
+	return nil
+}
+
+func (e *engine) addDependency(s, target *scope, d Dependency) error {
+	if target == nil {
+		return badRequest("There is no scope '" + d.Scope + "' to depend on")
+	}
+	if target.id == s.id || reaches(target, s.id) {
+		return badRequest("The scope " + target.text + " depends on this one; dependencies must not be circular")
+	}
+	s.dependents = append(s.dependents, dependency{scope: target, optional: d.Optional, requiresRefresh: d.RequiresRefreshToken})
 	return nil
 }

@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -20,12 +21,7 @@ type problem struct {
 	unapproved []string
 }
 
-func (p *problem) Error() string {
-	if p.detail != "" {
-		return "authtest: " + p.detail
-	}
-	return "authtest: " + p.oauth
-}
+func (p *problem) Error() string { return cmp.Or(p.detail, p.oauth) }
 
 // oauthProblem is an error of RFC 6749 section 5.2.
 func oauthProblem(code, description string) *problem {

@@ -27,14 +27,10 @@ type Request struct {
 
 const maxRecordedBody = 16 << 10
 
-// entry is a request as it is kept: parsed when it is read.
+// entry is a request as it is kept: its query and form are parsed when it is read.
 type entry struct {
-	at                             time.Time
-	operation, method, path, query string
-	header                         http.Header
-	tokenIdentity, tokenClient     string
-	body                           []byte
-	status                         int
+	Request
+	query string
 }
 
 // requestLog remembers the last requests.
@@ -47,8 +43,8 @@ type requestLog struct {
 func newRequestLog(limit int) requestLog { return requestLog{limit: limit} }
 
 func (l *requestLog) add(added entry) {
-	if len(added.body) > maxRecordedBody {
-		added.body = bytes.Clone(added.body[:maxRecordedBody])
+	if len(added.Body) > maxRecordedBody {
+		added.Body = bytes.Clone(added.Body[:maxRecordedBody])
 	}
 	if len(l.entries) < l.limit {
 		l.entries = append(l.entries, added)
@@ -76,13 +72,11 @@ func (s *Server) Requests() []Request {
 }
 
 func (e entry) request() Request {
-	query, _ := url.ParseQuery(e.query) // what cannot be read is left out
-	r := Request{
-		Time: e.at, Operation: e.operation, Method: e.method, Path: e.path, Query: query, Header: e.header.Clone(),
-		Body: bytes.Clone(e.body), Status: e.status, TokenIdentity: e.tokenIdentity, TokenClient: e.tokenClient,
-	}
-	if strings.HasPrefix(e.header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		r.Form, _ = url.ParseQuery(string(e.body))
+	r := e.Request
+	r.Header, r.Body = r.Header.Clone(), bytes.Clone(r.Body)
+	r.Query, _ = url.ParseQuery(e.query) // what cannot be read is left out
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		r.Form, _ = url.ParseQuery(string(r.Body))
 	}
 	return r
 }

@@ -171,8 +171,6 @@ func (r reader) code(entry codeState) error {
 	a := &authorization{client: t.client, offline: entry.Offline}
 	a.params.RedirectURI, a.params.CodeChallenge = entry.RedirectURI, entry.Challenge
 	a.params.Nonce, a.params.State = entry.Nonce, entry.State
-	r.keepCode(&code{
-		value: t.value, authorization: a, session: t.session, identity: t.identity, consents: t.consents, issued: t.issued, login: t.login,
-	})
+	r.keepCode(&code{token: *t, authorization: a})
 	return nil
 }

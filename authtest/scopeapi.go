@@ -193,16 +193,9 @@ func (e *engine) applyScope(s *scope, body server.ScopeUpdate) error {
 	if body.DependentScopes.IsSpecified() {
 		s.dependents = nil
 		for _, d := range given(body.DependentScopes) {
-			target := e.scopes[strings.ToLower(d.Scope)]
-			if target == nil {
-				return badRequest("There is no scope '" + d.Scope + "' to depend on")
+			if err := e.addDependency(s, e.scopes[strings.ToLower(d.Scope)], Dependency{d.Scope, d.Optional, d.RequiresRefreshToken}); err != nil {
+				return err
 			}
-			if target.id == s.id || reaches(target, s.id) {
-				return badRequest("The scope " + target.text + " depends on this one; dependencies must not be circular")
-			}
-			s.dependents = append(s.dependents, dependency{
-				scope: target, optional: d.Optional, requiresRefresh: d.RequiresRefreshToken,
-			})
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/globusauth/globusauth/internal/uuid"
 	"github.com/globusauth/globusauth/scopes"
 )
 
@@ -87,7 +88,7 @@ func uuidOf(pattern, text string) (string, bool) {
 		return "", false
 	}
 	id := text[len(prefix):][:length]
-	return id, uuidPattern().MatchString(id) && id == strings.ToLower(id) && withUUID(pattern, id) == text
+	return id, uuid.Valid(id) && id == strings.ToLower(id) && withUUID(pattern, id) == text
 }
 
 // scopeNamed returns the scope of a scope string, or nil. Where a pattern fits,

@@ -114,7 +114,7 @@ func begin(config Config, world *World) (*engine, error) {
 	}
 	e.keys = keyring{first}
 	if world == nil {
-		world = new(DefaultWorld())
+		world = new(builtin())
 	}
 	return e, e.load(*world)
 }

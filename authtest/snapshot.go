@@ -236,7 +236,7 @@ func (e *engine) copyTokens(s *state) liveTokens {
 		}
 	}
 	for _, c := range e.codeList {
-		if (c.login == nil || !c.login.revoked) && e.clients[c.authorization.client.ID] != nil {
+		if (c.login == nil || !c.login.revoked) && e.clients[c.client.ID] != nil {
 			describe(c.session, false)
 			copied.codes = append(copied.codes, *c)
 		}
@@ -255,12 +255,8 @@ func (l liveTokens) describeTokens(s *state) {
 	}
 	for _, c := range l.codes {
 		params := c.authorization.params
-		plain := token{
-			value: c.value, client: c.authorization.client, identity: c.identity, session: c.session, consents: c.consents,
-			issued: c.issued, login: c.login,
-		}
 		s.Codes = append(s.Codes, codeState{
-			tokenState: plain.state(), RedirectURI: params.RedirectURI, Challenge: params.CodeChallenge, Nonce: params.Nonce,
+			tokenState: c.state(), RedirectURI: params.RedirectURI, Challenge: params.CodeChallenge, Nonce: params.Nonce,
 			State: params.State, Offline: c.authorization.offline,
 		})
 	}

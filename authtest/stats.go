@@ -16,16 +16,10 @@ type Stats struct {
 	Grants map[string]map[string]int `json:"grants"`
 }
 
-// statistics is guarded by the lock of the engine.
-type statistics struct {
-	operations map[string]map[int]int
-	grants     map[server.GrantType]map[string]int
-}
-
-func newStatistics() statistics {
-	s := statistics{operations: map[string]map[int]int{}, grants: map[server.GrantType]map[string]int{}}
-	for _, name := range []server.GrantType{server.GrantTypeAuthorizationCode, server.GrantTypeRefreshToken, server.GrantTypeClientCredentials, server.GrantTypeDependentToken} {
-		s.grants[name] = map[string]int{"ok": 0, "invalid_grant": 0}
+func newStats() Stats {
+	s := Stats{Operations: map[string]map[string]int{}, Grants: map[string]map[string]int{}}
+	for _, grant := range []server.GrantType{server.GrantTypeAuthorizationCode, server.GrantTypeRefreshToken, server.GrantTypeClientCredentials, server.GrantTypeDependentToken} {
+		s.Grants[string(grant)] = map[string]int{"ok": 0, "invalid_grant": 0}
 	}
 	return s
 }
@@ -34,21 +28,18 @@ func newStatistics() statistics {
 func (e *engine) record(c *call, status int, body []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	byStatus := e.stats.operations[c.operation]
-	if byStatus == nil {
-		byStatus = map[int]int{}
-		e.stats.operations[c.operation] = byStatus
+	if e.stats.Operations[c.operation] == nil {
+		e.stats.Operations[c.operation] = map[string]int{}
 	}
-	byStatus[status]++
-	if outcomes := e.stats.grants[c.grant]; outcomes != nil && c.outcome != "" {
+	e.stats.Operations[c.operation][strconv.Itoa(status)]++
+	if outcomes := e.stats.Grants[string(c.grant)]; outcomes != nil && c.outcome != "" {
 		outcomes[c.outcome]++
 	}
-	added := entry{
-		at: e.now(), operation: c.operation, method: c.request.Method, path: c.request.URL.Path,
-		query: c.request.URL.RawQuery, header: c.request.Header, body: body, status: status,
-	}
+	added := entry{query: c.request.URL.RawQuery, Request: Request{
+		Time: e.now(), Operation: c.operation, Method: c.request.Method, Path: c.request.URL.Path, Header: c.request.Header, Body: body, Status: status,
+	}}
 	if sent := e.liveToken(c.bearerToken()); sent != nil {
-		added.tokenIdentity, added.tokenClient = sent.identity.ID, sent.client.ID
+		added.TokenIdentity, added.TokenClient = sent.identity.ID, sent.client.ID
 	}
 	e.log.add(added)
 }
@@ -57,18 +48,15 @@ func (e *engine) record(c *call, status int, body []byte) {
 func (s *Server) Stats() Stats {
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
-	counted := s.engine.stats
-	stats := Stats{Operations: map[string]map[string]int{}, Grants: map[string]map[string]int{}}
-	for operation, byStatus := range counted.operations {
-		stats.Operations[operation] = map[string]int{}
-		for status, n := range byStatus {
-			stats.Operations[operation][strconv.Itoa(status)] = n
-		}
+	return Stats{Operations: cloned(s.engine.stats.Operations), Grants: cloned(s.engine.stats.Grants)}
+}
+
+func cloned(counts map[string]map[string]int) map[string]map[string]int {
+	counts = maps.Clone(counts)
+	for name := range counts {
+		counts[name] = maps.Clone(counts[name])
 	}
-	for name, outcomes := range counted.grants {
-		stats.Grants[string(name)] = maps.Clone(outcomes)
-	}
-	return stats
+	return counts
 }
 
 // ResetStats resets the counts and discards the recorded requests.
@@ -76,6 +64,6 @@ func (s *Server) ResetStats() {
 	e := s.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.stats = newStatistics()
+	e.stats = newStats()
 	e.log = newRequestLog(e.config.RecordedRequests)
 }

@@ -15,17 +15,12 @@ import (
 	"github.com/globusauth/globusauth/unixtime"
 )
 
-// issue is what tokens are made for.
+// issue is what tokens are made for: what they have in common, with the consents to all their
+// scopes (roots, or nodes below one for the dependent grant).
 type issue struct {
-	client     *client
-	credential *credential
-	identity   *identity
-	session    *session
-	consents   []*consent // roots, or nodes below one for the dependent grant
-	offline    bool
-	grant      *grant
-	nonce      string
-	state      string
+	token
+	offline      bool
+	nonce, state string
 }
 
 // Token exchanges a grant for tokens.
@@ -114,7 +109,7 @@ func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *s
 		return nil, nil, oauthProblem("invalid_request", "code and redirect_uri are required")
 	}
 	found := e.codes[form.Code]
-	if found == nil || found.authorization.client != asking {
+	if found == nil || found.client != asking {
 		return nil, nil, invalidGrant()
 	}
 	if found.login != nil { // it may be stolen: revoke what it gave (RFC 6749 section 4.1.2)
@@ -135,14 +130,12 @@ func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *s
 		}
 	}
 	found.login = e.newGrant()
-	consents := found.consents
+	common := found.token
+	common.credential = used
 	if c.request.URL.Query().Get("include_consented_scopes") == "true" {
-		consents = withConsented(consents, found.identity, asking)
+		common.consents = withConsented(common.consents, found.identity, asking)
 	}
-	documents, claims := e.issueTokens(issue{
-		client: asking, credential: used, identity: found.identity, session: found.session, consents: consents,
-		offline: found.authorization.offline, grant: found.login, nonce: params.Nonce, state: params.State,
-	}, e.base(c.request))
+	documents, claims := e.issueTokens(issue{common, found.authorization.offline, params.Nonce, params.State}, e.base(c.request))
 	return documents, claims, nil
 }
 
@@ -243,9 +236,8 @@ func (e *engine) clientCredentials(c *call, asking *client, used *credential, fo
 	for n, r := range roots {
 		consents[n] = e.approve(asking.identity, asking, r, false, true, nil)
 	}
-	documents, claims := e.issueTokens(issue{
-		client: asking, credential: used, identity: asking.identity, consents: consents, grant: e.newGrant(),
-	}, e.base(c.request))
+	common := token{client: asking, credential: used, identity: asking.identity, consents: consents, login: e.newGrant()}
+	documents, claims := e.issueTokens(issue{token: common}, e.base(c.request))
 	return documents, claims, nil
 }
 
@@ -257,15 +249,13 @@ func (e *engine) issueTokens(i issue, issuer string) ([]server.ResourceServerTok
 	for _, given := range i.consents {
 		at := slices.IndexFunc(groups, func(t *token) bool { return t.server == given.scope.server })
 		if at < 0 {
-			group := &token{
-				client: i.client, credential: i.credential, identity: i.identity, session: i.session,
-				server: given.scope.server, issued: now, ends: now.Add(e.config.AccessTokenLifetime), login: i.grant,
-			}
+			group := i.token
+			group.server, group.issued, group.ends, group.consents = given.scope.server, now, now.Add(e.config.AccessTokenLifetime), nil
 			at = len(groups)
 			if group.server == authServer {
 				at = 0
 			}
-			groups = slices.Insert(groups, at, group)
+			groups = slices.Insert(groups, at, &group)
 		}
 		if !slices.Contains(groups[at].scopes, given.scope) {
 			groups[at].scopes = append(groups[at].scopes, given.scope)
