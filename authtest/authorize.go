@@ -57,7 +57,7 @@ var challengePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.Must
 // first: as long as they are not known to be good, nothing is sent there.
 func (e *engine) check(params server.AuthorizeParams, base string) (*authorization, error) {
 	const failure = "OAUTH_AUTH_REQUEST_FAILURE"
-	asking := e.clients[strings.ToLower(params.ClientID)]
+	asking := e.clients.get(params.ClientID)
 	if asking == nil {
 		return nil, pageError(failure, "No client has the ID '"+params.ClientID+"'.")
 	}

@@ -82,7 +82,7 @@ func (e *engine) clientByPair(id, secret string) (*client, *credential, error) {
 }
 
 func (e *engine) clientBySecret(id, secret string) (*client, *credential) {
-	found := e.clients[id]
+	found := e.clients.get(id)
 	if found == nil || found.public() {
 		return nil, nil
 	}

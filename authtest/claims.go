@@ -45,11 +45,7 @@ func (i *identity) linkedDocument() server.LinkedIdentity {
 }
 
 func (i *identity) setDocument() []server.LinkedIdentity {
-	var documents []server.LinkedIdentity
-	for _, linked := range i.identitySet() {
-		documents = append(documents, linked.linkedDocument())
-	}
-	return documents
+	return documents(slices.Values(i.identitySet()), nil, (*identity).linkedDocument)
 }
 
 // personClaims returns the claims about an identity that the scopes of a token

@@ -33,13 +33,13 @@ func (e *engine) projectOf(c *client) *Project {
 		if c.Project != "" || c.Parent == "" || c.Instance {
 			break
 		}
-		parent := e.clients[c.Parent]
+		parent := e.clients.get(c.Parent)
 		if parent == nil {
 			break
 		}
 		c = parent
 	}
-	return e.projects[c.Project]
+	return e.projects.get(c.Project)
 }
 
 // clientCaller returns the caller of an operation on a client: the client itself with
@@ -54,7 +54,7 @@ func (e *engine) clientCaller(ctx context.Context) (principal, error) {
 
 // findClient looks a client up and checks that the caller may see it.
 func (e *engine) findClient(caller principal, id string) (*client, error) {
-	found := e.clients[strings.ToLower(id)]
+	found := e.clients.get(id)
 	if found == nil {
 		return nil, notFound("No client has the ID " + id)
 	}
@@ -118,15 +118,10 @@ func (a api) GetClients(ctx context.Context, request server.GetClientsRequestObj
 		}
 		return server.ClientList{Client: found.document()}, nil
 	}
-	documents := []server.ClientRecord{}
-	for _, id := range a.ordered.clients {
-		c := a.clients[id]
+	return server.ClientList{Clients: documents(a.clients.all(), func(c *client) bool {
 		of := a.projectOf(c)
-		if a.administers(caller, of) && (params.ProjectID == "" || of.ID == strings.ToLower(params.ProjectID)) {
-			documents = append(documents, c.document())
-		}
-	}
-	return server.ClientList{Clients: documents}, nil
+		return a.administers(caller, of) && (params.ProjectID == "" || of.ID == strings.ToLower(params.ProjectID))
+	}, (*client).document)}, nil
 }
 
 // GetClient reads one client.
@@ -234,7 +229,7 @@ func (e *engine) applyClient(c *client, body server.ClientUpdate) error {
 		return badRequest("links needs both terms_and_conditions and privacy_policy, or neither")
 	}
 	for _, id := range []string{c.RequiredIDP, c.PreselectIDP} {
-		if id != "" && e.providers[strings.ToLower(id)] == nil {
+		if id != "" && e.providers.get(id) == nil {
 			return badRequest("There is no identity provider '" + id + "'")
 		}
 	}
@@ -249,7 +244,7 @@ func (e *engine) applyClient(c *client, body server.ClientUpdate) error {
 // createInstance makes a confidential client of a native app, with its first
 // secret. It needs no authorization.
 func (e *engine) createInstance(body server.ClientCreate) (server.CreateClientResponseObject, error) {
-	template := e.clients[strings.ToLower(body.TemplateID)]
+	template := e.clients.get(body.TemplateID)
 	if template == nil || !template.Template {
 		return nil, badRequest("There is no template '" + body.TemplateID + "'")
 	}
@@ -291,7 +286,7 @@ func (a api) DeleteClient(ctx context.Context, request server.DeleteClientReques
 	if err != nil {
 		return nil, err
 	}
-	for _, other := range a.clients {
+	for other := range a.clients.all() {
 		if other.Parent == found.ID && !other.Instance {
 			return nil, conflict("The client still has child clients; delete them first")
 		}
@@ -321,10 +316,9 @@ func (e *engine) removeClient(c *client) {
 		delete(e.identities, c.identity.ID)
 		delete(e.usernames, c.identity.Username)
 	}
-	delete(e.clients, c.ID)
-	e.ordered.clients = drop(e.ordered.clients, c.ID)
+	e.clients.remove(c.ID)
 	e.dropConsents(func(given *consent) bool { return given.client == c || given.identity == c.identity })
-	for _, p := range e.projects {
+	for p := range e.projects.all() {
 		p.AdminIDs = slices.DeleteFunc(slices.Clone(p.AdminIDs), func(id string) bool { return id == c.ID })
 	}
 	e.changed()

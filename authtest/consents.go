@@ -176,11 +176,7 @@ func (a api) GetConsents(ctx context.Context, request server.GetConsentsRequestO
 	if !token.identity.linkedWith(owner) {
 		return nil, forbidden("The consents of another user are not visible")
 	}
-	documents := []server.Consent{}
-	for _, c := range owner.consents {
-		if request.Params.All || c.root().client == token.client {
-			documents = append(documents, c.document())
-		}
-	}
-	return server.ConsentList{Consents: documents}, nil
+	return server.ConsentList{Consents: documents(slices.Values(owner.consents), func(c *consent) bool {
+		return request.Params.All || c.root().client == token.client
+	}, (*consent).document)}, nil
 }

@@ -45,11 +45,9 @@ func (a api) GetClientCredentials(ctx context.Context, request server.GetClientC
 	if err != nil {
 		return nil, err
 	}
-	documents := []server.ClientCredential{}
-	for _, each := range found.credentials {
-		documents = append(documents, each.document(false))
-	}
-	return server.ClientCredentialList{Credentials: documents}, nil
+	return server.ClientCredentialList{
+		Credentials: documents(slices.Values(found.credentials), nil, func(c *credential) server.ClientCredential { return c.document(false) }),
+	}, nil
 }
 
 // CreateClientCredential makes a secret.

@@ -27,22 +27,21 @@ type records struct {
 	random   *random
 	advanced time.Duration
 
-	providers  map[string]*Provider
+	providers  table[Provider]
 	domains    map[string]*Provider // by domain
 	identities map[string]*identity
 	usernames  map[string]*identity // by lower-case username
 	people     []*account           // in the order of their appearance; use persons
 	gone       int                  // of the people, that became part of others
-	groups     map[string]*Group
+	groups     table[Group]
 
-	clients  map[string]*client
+	clients  table[client]
 	fqdns    map[string]*client
-	scopes   map[string]*scope // by ID
+	scopes   table[scope]
 	byScope  map[string]*scope // by scope string
 	patterns []*scope          // whose scope strings have anyUUID
-	projects map[string]*Project
-	policies map[string]*Policy
-	ordered  order
+	projects table[Project]
+	policies table[Policy]
 
 	consents    map[consentKey]*consent
 	lastConsent int64
@@ -59,20 +58,10 @@ type records struct {
 	log    requestLog
 }
 
-// order keeps the IDs of records in the order of their creation, which is the order
-// of lists in responses.
-type order struct {
-	providers, groups, clients, scopes, projects, policies []string
-}
-
 func newEngine(config Config) *engine {
 	return &engine{config: config, forms: pages.NewForms(), records: records{
-		random:    newRandom(config.Deterministic),
-		providers: map[string]*Provider{}, domains: map[string]*Provider{}, groups: map[string]*Group{},
-		identities: map[string]*identity{}, usernames: map[string]*identity{},
-		clients: map[string]*client{}, fqdns: map[string]*client{},
-		scopes: map[string]*scope{}, byScope: map[string]*scope{},
-		projects: map[string]*Project{}, policies: map[string]*Policy{},
+		random: newRandom(config.Deterministic), domains: map[string]*Provider{},
+		identities: map[string]*identity{}, usernames: map[string]*identity{}, fqdns: map[string]*client{}, byScope: map[string]*scope{},
 		consents: map[consentKey]*consent{}, lastConsent: 1000,
 		access: newTokenStore(), refresh: newTokenStore(), codes: map[string]*code{},
 		sessions: newSessionStore(), stats: newStats(), log: newRequestLog(config.RecordedRequests),

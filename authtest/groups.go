@@ -53,16 +53,15 @@ func (e *engine) groupsOf(c *call) ([]groups.Group, error) {
 		return nil, forbidden("The access token lacks the scope " + string(scopes.GroupsViewMyGroups))
 	}
 	mine := []groups.Group{}
-	for _, id := range e.ordered.groups {
-		found := e.groups[id]
+	for found := range e.groups.all() {
 		var memberships []groups.Membership
 		for _, i := range token.identity.identitySet() {
 			if slices.Contains(found.Members, i.ID) {
-				memberships = append(memberships, groups.Membership{GroupID: id, IdentityID: i.ID, Username: i.Username, Role: "member", Status: "active"})
+				memberships = append(memberships, groups.Membership{GroupID: found.ID, IdentityID: i.ID, Username: i.Username, Role: "member", Status: "active"})
 			}
 		}
 		if memberships != nil {
-			mine = append(mine, groups.Group{ID: id, Name: found.Name, Description: found.Description, GroupType: "regular", MyMemberships: memberships})
+			mine = append(mine, groups.Group{ID: found.ID, Name: found.Name, Description: found.Description, GroupType: "regular", MyMemberships: memberships})
 		}
 	}
 	return mine, nil

@@ -49,7 +49,7 @@ func (s *Server) AddClient(client Client) Client {
 	}
 	err := e.add(World{Clients: []Client{client}})
 	if err == nil {
-		client = e.clients[strings.ToLower(client.ID)].entry()
+		client = e.clients.get(client.ID).entry()
 		if len(client.Credentials) > 0 {
 			client.Secret = client.Credentials[0].Secret
 		}
@@ -201,7 +201,7 @@ func (s *Server) Issue(g Grant) []Issued {
 }
 
 func (e *engine) issueByHand(g Grant) ([]Issued, error) {
-	c := e.clients[strings.ToLower(g.Client)]
+	c := e.clients.get(g.Client)
 	if c == nil {
 		return nil, fmt.Errorf("authtest: issue: there is no client %q", g.Client)
 	}

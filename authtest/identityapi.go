@@ -61,11 +61,8 @@ func (a api) GetIdentities(ctx context.Context, request server.GetIdentitiesRequ
 		}
 		add(i)
 	}
-	documents := make([]server.Identity, len(found))
-	for n, i := range found {
-		documents[n] = i.document(caller.seesInFull(i))
-	}
-	return server.IdentityList{Identities: documents, Included: included(params.Include, found)}, nil
+	describe := func(i *identity) server.Identity { return i.document(caller.seesInFull(i)) }
+	return server.IdentityList{Identities: documents(slices.Values(found), nil, describe), Included: included(params.Include, found)}, nil
 }
 
 // seesInFull reports whether the caller may see all of an identity: with the
@@ -80,24 +77,21 @@ func included(include []server.IdentityInclude, found []*identity) server.Identi
 	if !slices.Contains(include, server.IdentityIncludeIdentityProvider) {
 		return server.IdentityIncluded{}
 	}
-	providers := []*Provider{}
-	for _, i := range found {
-		providers = append(providers, i.provider)
-	}
-	return server.IdentityIncluded{IdentityProviders: providerDocuments(providers)}
+	return server.IdentityIncluded{IdentityProviders: providerDocuments(documents(slices.Values(found), nil, func(i *identity) *Provider { return i.provider }))}
 }
 
 // providerDocuments describes providers, each once, and skips nil.
 func providerDocuments(list []*Provider) []server.IdentityProvider {
-	documents := []server.IdentityProvider{}
-	seen := map[*Provider]bool{nil: true}
-	for _, p := range list {
-		if !seen[p] {
-			seen[p] = true
-			documents = append(documents, p.document())
-		}
+	return documents(slices.Values(list), once[Provider](), (*Provider).document)
+}
+
+// once is a condition that holds for the first occurrence of each record.
+func once[T any]() func(*T) bool {
+	seen := map[*T]bool{nil: true}
+	return func(record *T) bool {
+		defer func() { seen[record] = true }()
+		return !seen[record]
 	}
-	return documents
 }
 
 // GetIdentity reads one identity.
@@ -129,7 +123,7 @@ func (a api) GetIdentityProviders(ctx context.Context, request server.GetIdentit
 	}
 	var found []*Provider
 	for _, id := range params.IDs {
-		found = append(found, a.providers[strings.ToLower(id)])
+		found = append(found, a.providers.get(id))
 	}
 	for _, domain := range params.Domains {
 		found = append(found, a.domains[strings.ToLower(domain)])

@@ -45,7 +45,7 @@ func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObj
 	if ids := splitList(c.request.Form["authentication_policies"]); len(ids) > 0 {
 		evaluations := map[string]server.PolicyEvaluation{}
 		for _, id := range ids {
-			if p := a.policies[strings.ToLower(id)]; p != nil {
+			if p := a.policies.get(id); p != nil {
 				evaluations[p.ID] = server.PolicyEvaluation{Evaluation: a.satisfied(p, token.session, token.identity)}
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"slices"
 	"sync"
 
 	"github.com/globusauth/globusauth/internal/server"
@@ -94,9 +95,5 @@ func (s *Server) RotateKeys() error {
 
 // GetJWKS publishes the keys that sign ID tokens.
 func (a api) GetJWKS(context.Context, server.GetJWKSRequestObject) (server.GetJWKSResponseObject, error) {
-	documents := make([]server.JSONWebKey, len(a.keys))
-	for n, key := range a.keys {
-		documents[n] = key.document()
-	}
-	return server.JSONWebKeySet{Keys: documents}, nil
+	return server.JSONWebKeySet{Keys: documents(slices.Values(a.keys), nil, (*signingKey).document)}, nil
 }

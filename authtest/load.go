@@ -115,7 +115,7 @@ func (e *engine) identityIDs(named []string, kind, name string) ([]string, error
 }
 
 func (e *engine) addProvider(p Provider) (_ *Provider, err error) {
-	if p.ID, err = e.newID("identity provider", p.ID, e.providers[strings.ToLower(p.ID)] != nil); err != nil {
+	if p.ID, err = e.newID("identity provider", p.ID, e.providers.get(p.ID) != nil); err != nil {
 		return nil, err
 	}
 	if len(p.Domains) == 0 || p.Name == "" {
@@ -133,8 +133,7 @@ func (e *engine) addProvider(p Provider) (_ *Provider, err error) {
 	for _, domain := range p.Domains {
 		e.domains[strings.ToLower(domain)] = &p
 	}
-	e.providers[p.ID] = &p
-	e.ordered.providers = append(e.ordered.providers, p.ID)
+	e.providers.add(p.ID, &p)
 	e.changed()
 	return &p, nil
 }
@@ -176,7 +175,7 @@ func (e *engine) newIdentity(u User) (_ *identity, err error) {
 	u.Type = cmp.Or(u.Type, string(server.IdentityTypeLogin))
 	at := e.providerOf(domain)
 	if u.Provider != "" {
-		if at = e.providers[strings.ToLower(u.Provider)]; at == nil {
+		if at = e.providers.get(u.Provider); at == nil {
 			return nil, fmt.Errorf("authtest: user %q: there is no identity provider %q", u.Username, u.Provider)
 		}
 	}
@@ -191,21 +190,20 @@ func (e *engine) newIdentity(u User) (_ *identity, err error) {
 }
 
 func (e *engine) addGroup(g Group) (err error) {
-	if g.ID, err = e.newID("group", g.ID, e.groups[strings.ToLower(g.ID)] != nil); err != nil {
+	if g.ID, err = e.newID("group", g.ID, e.groups.get(g.ID) != nil); err != nil {
 		return err
 	}
 	if g.Members, err = e.identityIDs(g.Members, "group", g.Name); err != nil {
 		return err
 	}
-	e.groups[g.ID] = &g
-	e.ordered.groups = append(e.ordered.groups, g.ID)
+	e.groups.add(g.ID, &g)
 	e.changed()
 	return nil
 }
 
 // addProject adds a project without its administrators, which may be clients.
 func (e *engine) addProject(p Project) (_ *Project, err error) {
-	if p.ID, err = e.newID("project", p.ID, e.projects[strings.ToLower(p.ID)] != nil); err != nil {
+	if p.ID, err = e.newID("project", p.ID, e.projects.get(p.ID) != nil); err != nil {
 		return nil, err
 	}
 	p.AdminIDs, p.AdminGroupIDs = nil, slices.Clone(p.AdminGroupIDs)
@@ -218,17 +216,16 @@ func (e *engine) addProject(p Project) (_ *Project, err error) {
 }
 
 func (e *engine) keepProject(p *Project) {
-	e.projects[p.ID] = p
-	e.ordered.projects = append(e.ordered.projects, p.ID)
+	e.projects.add(p.ID, p)
 	e.changed()
 }
 
 func (e *engine) addPolicy(p Policy) (_ *Policy, err error) {
-	if p.ID, err = e.newID("policy", p.ID, e.policies[strings.ToLower(p.ID)] != nil); err != nil {
+	if p.ID, err = e.newID("policy", p.ID, e.policies.get(p.ID) != nil); err != nil {
 		return nil, err
 	}
 	p = p.copied()
-	if p.Project = strings.ToLower(p.Project); e.projects[p.Project] == nil {
+	if p.Project = strings.ToLower(p.Project); e.projects.get(p.Project) == nil {
 		return nil, fmt.Errorf("authtest: policy %q: there is no project %q", p.Name, p.Project)
 	}
 	if err := p.check(); err != nil {
@@ -239,7 +236,6 @@ func (e *engine) addPolicy(p Policy) (_ *Policy, err error) {
 }
 
 func (e *engine) keepPolicy(p *Policy) {
-	e.policies[p.ID] = p
-	e.ordered.policies = append(e.ordered.policies, p.ID)
+	e.policies.add(p.ID, p)
 	e.changed()
 }

@@ -11,7 +11,7 @@ import (
 
 // addClient adds a client without its scopes.
 func (e *engine) addClient(c Client) (_ *client, err error) {
-	if c.ID, err = e.newID("client", c.ID, e.identities[strings.ToLower(c.ID)] != nil || e.clients[strings.ToLower(c.ID)] != nil); err != nil {
+	if c.ID, err = e.newID("client", c.ID, e.identities[strings.ToLower(c.ID)] != nil || e.clients.get(c.ID) != nil); err != nil {
 		return nil, err
 	}
 	credentials, fqdns := c.Credentials, c.FQDNs
@@ -56,7 +56,7 @@ func (e *engine) checkClient(c *client, credentials []Credential, fqdns []string
 		return fmt.Errorf("a client of the type %q has no secret", c.Type)
 	case slices.ContainsFunc(credentials, func(each Credential) bool { return each.Secret == "" }):
 		return errors.New("a credential needs a secret")
-	case c.Project != "" && e.projects[c.Project] == nil:
+	case c.Project != "" && e.projects.get(c.Project) == nil:
 		return fmt.Errorf("there is no project %q", c.Project)
 	}
 	for _, uri := range c.RedirectURIs {
@@ -74,14 +74,13 @@ func (e *engine) checkClient(c *client, credentials []Credential, fqdns []string
 
 // keepClient adds a client. A client that can authenticate has an identity.
 func (e *engine) keepClient(c *client) {
-	e.clients[c.ID] = c
-	e.ordered.clients = append(e.ordered.clients, c.ID)
+	e.clients.add(c.ID, c)
 	if !c.public() {
 		c.identity = &identity{
 			User: User{
 				ID: c.ID, Username: c.ID + "@clients.auth.globus.org", Name: c.Name, Status: string(server.IdentityStatusUsed),
 			},
-			provider: e.providers[clientProviderID], client: c,
+			provider: e.providers.get(clientProviderID), client: c,
 		}
 		e.addIdentity(c.identity)
 	}
@@ -107,7 +106,7 @@ func (e *engine) addScope(owner *client, s Scope) error {
 	if e.byScope[text] != nil || text == offlineAccess {
 		return fmt.Errorf("authtest: scope %q of client %q: the string is taken", text, owner.Name)
 	}
-	id, err := e.newID("scope", s.ID, e.scopes[strings.ToLower(s.ID)] != nil)
+	id, err := e.newID("scope", s.ID, e.scopes.get(s.ID) != nil)
 	if err != nil {
 		return err
 	}
@@ -126,13 +125,12 @@ func (e *engine) addScope(owner *client, s Scope) error {
 }
 
 func (e *engine) keepScope(s *scope) {
-	e.scopes[s.id] = s
+	e.scopes.add(s.id, s)
 	if strings.Contains(s.text, anyUUID) {
 		e.patterns = append(e.patterns, s)
 	} else {
 		e.byScope[s.text] = s
 	}
-	e.ordered.scopes = append(e.ordered.scopes, s.id)
 	s.client.scopes = append(s.client.scopes, s)
 	e.changed()
 }
@@ -143,7 +141,7 @@ func (e *engine) addDependencies(s *scope, list []Dependency) error {
 	for _, d := range list {
 		target := e.scopeNamed(d.Scope)
 		if target == nil {
-			target = e.scopes[strings.ToLower(d.Scope)]
+			target = e.scopes.get(d.Scope)
 		}
 		if err := e.addDependency(s, target, d); err != nil {
 			return fmt.Errorf("authtest: scope %q: %w", s.text, err)

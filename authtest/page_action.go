@@ -162,7 +162,7 @@ func (e *engine) createUser(entered filled) (*identity, string) {
 	}
 	username := entered.Username
 	if entered.Provider != "" {
-		at := e.providers[entered.Provider]
+		at := e.providers.get(entered.Provider)
 		if at == nil {
 			return nil, "There is no such identity provider."
 		}

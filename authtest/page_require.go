@@ -30,7 +30,7 @@ func (e *engine) inWords(a *authorization) []string {
 	if r.mfa {
 		words = append(words, "A second factor is required.")
 	}
-	if at := e.providers[a.client.RequiredIDP]; at != nil {
+	if at := e.providers.get(a.client.RequiredIDP); at != nil {
 		words = append(words, "The application accepts only identities of "+at.Name+".")
 	}
 	for _, asked := range a.scopes {

@@ -106,7 +106,7 @@ func (e *engine) loginPage(a *authorization, v *visit, s *session, entered fille
 	}
 	only := v.provider
 	if only == "" {
-		if only = a.client.RequiredIDP; only == "" && e.providers[a.client.PreselectIDP] != nil {
+		if only = a.client.RequiredIDP; only == "" && e.providers.get(a.client.PreselectIDP) != nil {
 			only = a.client.PreselectIDP
 		}
 	}
@@ -118,10 +118,10 @@ func (e *engine) loginPage(a *authorization, v *visit, s *session, entered fille
 		SecondFactor bool
 	}{flowView: e.flowView(a, v, entered), SecondFactor: a.required.mfa}
 	view.Providers = append(view.Providers, choiceView{Name: "All", Address: e.address(v, v.page, "all"), Chosen: only == "" || only == "all"})
-	for _, id := range e.ordered.providers {
-		if id != clientProviderID {
+	for p := range e.providers.all() {
+		if p.ID != clientProviderID {
 			view.Providers = append(view.Providers, choiceView{
-				Name: e.providers[id].Name, Address: e.address(v, v.page, id), Chosen: only == id,
+				Name: p.Name, Address: e.address(v, v.page, p.ID), Chosen: only == p.ID,
 			})
 		}
 	}
@@ -199,11 +199,10 @@ func (e *engine) createPage(a *authorization, v *visit, person *identity, linkin
 
 func (e *engine) providerChoices(chosen string) []choiceView {
 	choices := []choiceView{{Name: "The provider of the username's domain", Chosen: chosen == ""}}
-	for _, id := range e.ordered.providers {
-		if id != clientProviderID {
-			p := e.providers[id]
+	for p := range e.providers.all() {
+		if p.ID != clientProviderID {
 			choices = append(choices, choiceView{
-				Name: p.Name + " (" + strings.Join(p.Domains, ", ") + ")", Value: id, Chosen: id == chosen,
+				Name: p.Name + " (" + strings.Join(p.Domains, ", ") + ")", Value: p.ID, Chosen: p.ID == chosen,
 			})
 		}
 	}

@@ -54,7 +54,7 @@ func (a api) LogoutPage(ctx context.Context, request server.LogoutPageRequestObj
 	if person != nil {
 		view.Person = person.Username
 	}
-	asking := a.clients[strings.ToLower(params.Client)]
+	asking := a.clients.get(params.Client)
 	if asking != nil {
 		view.Client = asking.Name
 	}

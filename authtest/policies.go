@@ -4,7 +4,6 @@ import (
 	"context"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/oapi-codegen/nullable"
 
@@ -49,11 +48,11 @@ func (e *engine) findPolicy(ctx context.Context, id string, may func(principal, 
 	if err != nil {
 		return nil, err
 	}
-	found := e.policies[strings.ToLower(id)]
+	found := e.policies.get(id)
 	if found == nil {
 		return nil, notFound("No policy has the ID " + id)
 	}
-	return found, may(caller, e.projects[found.Project])
+	return found, may(caller, e.projects.get(found.Project))
 }
 
 // GetPolicies lists the policies of the projects that the caller administers.
@@ -62,13 +61,9 @@ func (a api) GetPolicies(ctx context.Context, _ server.GetPoliciesRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	documents := []server.Policy{}
-	for _, id := range a.ordered.policies {
-		if p := a.policies[id]; a.administers(caller, a.projects[p.Project]) {
-			documents = append(documents, p.document())
-		}
-	}
-	return server.PolicyList{Policies: documents}, nil
+	return server.PolicyList{Policies: documents(a.policies.all(), func(p *Policy) bool {
+		return a.administers(caller, a.projects.get(p.Project))
+	}, (*Policy).document)}, nil
 }
 
 // GetPolicy reads one policy.
@@ -146,8 +141,7 @@ func (a api) DeletePolicy(ctx context.Context, request server.DeletePolicyReques
 	if err != nil {
 		return nil, err
 	}
-	delete(a.policies, found.ID)
-	a.ordered.policies = drop(a.ordered.policies, found.ID)
+	a.policies.remove(found.ID)
 	a.changed()
 	return found.response(), nil
 }

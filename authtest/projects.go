@@ -13,7 +13,7 @@ import (
 
 // projectByAdminPolicy returns the project of a built-in policy, or nil.
 func (e *engine) projectByAdminPolicy(id string) *Project {
-	for _, p := range e.projects {
+	for p := range e.projects.all() {
 		if p.AdminPolicy == id {
 			return p
 		}
@@ -30,7 +30,7 @@ func (e *engine) developer(ctx context.Context) (principal, error) {
 // isAdmin reports whether an identity administers a project, itself or in a group.
 func (e *engine) isAdmin(of *Project, i *identity) bool {
 	return slices.Contains(of.AdminIDs, i.ID) || slices.ContainsFunc(of.AdminGroupIDs, func(id string) bool {
-		g := e.groups[strings.ToLower(id)]
+		g := e.groups.get(id)
 		return g != nil && slices.Contains(g.Members, i.ID)
 	})
 }
@@ -87,7 +87,7 @@ func (e *engine) findProject(id string) (*Project, error) {
 	if id == "" {
 		return nil, badRequest("project_id is required")
 	}
-	found := e.projects[strings.ToLower(id)]
+	found := e.projects.get(id)
 	if found == nil {
 		return nil, notFound("No project has the ID " + id)
 	}
@@ -107,7 +107,7 @@ func (e *engine) projectDocument(p *Project) server.Project {
 	}
 	for _, id := range p.AdminGroupIDs {
 		shown := Group{ID: id, Name: "Group " + id}
-		if known := e.groups[strings.ToLower(id)]; known != nil {
+		if known := e.groups.get(id); known != nil {
 			shown = *known
 		}
 		document.Admins.Groups = append(document.Admins.Groups, server.ProjectAdminGroup{
@@ -141,13 +141,7 @@ func (a api) GetProjects(ctx context.Context, _ server.GetProjectsRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	documents := []server.Project{}
-	for _, id := range a.ordered.projects {
-		if p := a.projects[id]; a.administers(caller, p) {
-			documents = append(documents, a.projectDocument(p))
-		}
-	}
-	return server.ProjectList{Projects: documents}, nil
+	return server.ProjectList{Projects: documents(a.projects.all(), func(p *Project) bool { return a.administers(caller, p) }, a.projectDocument)}, nil
 }
 
 // GetProject reads one project.
@@ -232,24 +226,18 @@ func (a api) DeleteProject(ctx context.Context, request server.DeleteProjectRequ
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range a.clients {
+	for c := range a.clients.all() {
 		if c.Project == found.ID {
 			return nil, conflict("The project still has clients; delete them first")
 		}
 	}
-	for _, p := range a.policies {
+	for p := range a.policies.all() {
 		if p.Project == found.ID {
 			return nil, conflict("The project still has policies; delete them first")
 		}
 	}
 	response := a.projectResponse(found)
-	delete(a.projects, found.ID)
-	a.ordered.projects = drop(a.ordered.projects, found.ID)
+	a.projects.remove(found.ID)
 	a.changed()
 	return response, nil
-}
-
-// drop removes an ID from a list.
-func drop(ids []string, id string) []string {
-	return slices.DeleteFunc(ids, func(each string) bool { return each == id })
 }

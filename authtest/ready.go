@@ -1,6 +1,8 @@
 package authtest
 
 import (
+	"cmp"
+
 	"github.com/globusauth/globusauth/internal/server"
 	"github.com/globusauth/globusauth/scopes"
 )
@@ -60,25 +62,25 @@ func (s *Server) Ready() Ready {
 		}
 		r.Users = append(r.Users, readyUser{person.identities[0].Username, person.identities[0].ID})
 	}
-	for _, id := range e.ordered.clients {
-		e.describeClient(&r, e.clients[id])
+	for c := range e.clients.all() {
+		r.describe(c)
 	}
-	if len(e.ordered.projects) > 0 {
-		r.ProjectID = e.ordered.projects[0]
+	for p := range e.projects.all() {
+		r.ProjectID = cmp.Or(r.ProjectID, p.ID)
 	}
-	if len(e.ordered.policies) > 0 {
-		r.PolicyID = e.ordered.policies[0]
+	for p := range e.policies.all() {
+		r.PolicyID = cmp.Or(r.PolicyID, p.ID)
 	}
-	for _, id := range e.ordered.providers {
-		if id != clientProviderID && r.IdentityProvider.ID == "" {
-			r.IdentityProvider.ID, r.IdentityProvider.Domain = id, e.providers[id].Domains[0]
+	for p := range e.providers.all() {
+		if p.ID != clientProviderID && r.IdentityProvider.ID == "" {
+			r.IdentityProvider.ID, r.IdentityProvider.Domain = p.ID, p.Domains[0]
 		}
 	}
 	return r
 }
 
-// describeClient fills in the first client of each kind.
-func (e *engine) describeClient(r *Ready, c *client) {
+// describe fills in the first client of each kind.
+func (r *Ready) describe(c *client) {
 	switch {
 	case c.Template:
 		if r.TemplateID == "" && c.ID != commandLineID {

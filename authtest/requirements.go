@@ -29,7 +29,7 @@ func (e *engine) requirementOf(a *authorization) (requirement, error) {
 	}
 	r.domains = trimmed(params.SessionRequiredSingleDomain)
 	for _, id := range trimmed(params.SessionRequiredPolicies) {
-		if p := e.policies[strings.ToLower(id)]; p != nil {
+		if p := e.policies.get(id); p != nil {
 			r.policies = append(r.policies, p)
 			continue
 		}

@@ -80,7 +80,7 @@ func (r reader) session(entry sessionState) error {
 
 func (r reader) consent(entry consentState) error {
 	c := &consent{
-		consentState: entry, identity: r.identities[entry.Identity], client: r.clients[entry.Client], scope: r.scopes[entry.Scope],
+		consentState: entry, identity: r.identities[entry.Identity], client: r.clients.get(entry.Client), scope: r.scopes.get(entry.Scope),
 		parent: r.consentIDs[entry.Parent],
 	}
 	id := fmt.Sprint(entry.ID)
@@ -103,7 +103,7 @@ func (r reader) consent(entry consentState) error {
 // token reads what access tokens, refresh tokens and codes have in common.
 func (r reader) token(kind string, entry tokenState) (*token, error) {
 	t := &token{
-		value: entry.Value, client: r.clients[entry.Client], identity: r.identities[entry.Identity],
+		value: entry.Value, client: r.clients.get(entry.Client), identity: r.identities[entry.Identity],
 		session: r.sessionIDs[entry.Session], issued: entry.Issued, ends: entry.Ends, replaced: entry.Replaced,
 		login: r.grant(entry.Login), family: r.grant(entry.Family),
 	}

@@ -27,11 +27,9 @@ func (s *scope) document() server.Scope {
 // dependsOn returns a scope that depends on another one, or nil. The scopes of a
 // client that is deleted as well do not count.
 func (e *engine) dependsOn(target *scope, except *client) *scope {
-	for _, id := range e.ordered.scopes {
-		for _, d := range e.scopes[id].dependents {
-			if d.scope == target && e.scopes[id].client != except {
-				return e.scopes[id]
-			}
+	for s := range e.scopes.all() {
+		if s.client != except && slices.ContainsFunc(s.dependents, func(d dependency) bool { return d.scope == target }) {
+			return s
 		}
 	}
 	return nil
@@ -39,10 +37,9 @@ func (e *engine) dependsOn(target *scope, except *client) *scope {
 
 // removeScope deletes a scope. Consents to it are revoked.
 func (e *engine) removeScope(s *scope) {
-	delete(e.scopes, s.id)
+	e.scopes.remove(s.id)
 	delete(e.byScope, s.text)
 	e.patterns = slices.DeleteFunc(e.patterns, func(each *scope) bool { return each == s })
-	e.ordered.scopes = drop(e.ordered.scopes, s.id)
 	s.client.scopes = slices.DeleteFunc(slices.Clone(s.client.scopes), func(each *scope) bool { return each == s })
 	e.dropConsents(func(given *consent) bool { return given.scope == s })
 	e.changed()
@@ -71,31 +68,22 @@ func (a api) GetScopes(ctx context.Context, request server.GetScopesRequestObjec
 	var found []*scope
 	may := func(s *scope) bool { return a.sees(caller, s) }
 	for _, id := range params.IDs {
-		found = append(found, a.scopes[strings.ToLower(id)])
+		found = append(found, a.scopes.get(id))
 	}
 	for _, text := range params.ScopeStrings {
 		found = append(found, a.scopeNamed(text))
 	}
 	if len(found) == 0 {
 		may = func(s *scope) bool { return a.owns(caller, s.client) }
-		for _, id := range a.ordered.scopes {
-			found = append(found, a.scopes[id])
-		}
+		found = slices.Collect(a.scopes.all())
 	}
-	documents := []server.Scope{}
-	seen := map[*scope]bool{nil: true}
-	for _, s := range found {
-		if !seen[s] && may(s) {
-			seen[s] = true
-			documents = append(documents, s.document())
-		}
-	}
-	return server.ScopeList{Scopes: documents}, nil
+	first := once[scope]()
+	return server.ScopeList{Scopes: documents(slices.Values(found), func(s *scope) bool { return first(s) && may(s) }, (*scope).document)}, nil
 }
 
 // findScope looks a scope up that the caller may see.
 func (e *engine) findScope(caller principal, id string) (*scope, error) {
-	found := e.scopes[strings.ToLower(id)]
+	found := e.scopes.get(id)
 	if found == nil {
 		return nil, notFound("No scope has the ID " + id)
 	}
@@ -171,13 +159,12 @@ func (a api) CreateScope(ctx context.Context, request server.CreateScopeRequestO
 		}
 		added = append(added, made)
 	}
-	documents := []server.Scope{}
 	for _, made := range added {
 		made.id = a.random.uuid()
 		a.keepScope(made)
-		documents = append(documents, made.document())
 	}
-	return server.ScopeResponse{Scope: documents[0], Scopes: documents}, nil
+	all := documents(slices.Values(added), nil, (*scope).document)
+	return server.ScopeResponse{Scope: all[0], Scopes: all}, nil
 }
 
 // applyScope checks a change of a scope and makes it.
@@ -193,7 +180,7 @@ func (e *engine) applyScope(s *scope, body server.ScopeUpdate) error {
 	if body.DependentScopes.IsSpecified() {
 		s.dependents = nil
 		for _, d := range given(body.DependentScopes) {
-			if err := e.addDependency(s, e.scopes[strings.ToLower(d.Scope)], Dependency{d.Scope, d.Optional, d.RequiresRefreshToken}); err != nil {
+			if err := e.addDependency(s, e.scopes.get(d.Scope), Dependency{d.Scope, d.Optional, d.RequiresRefreshToken}); err != nil {
 				return err
 			}
 		}

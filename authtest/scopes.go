@@ -100,7 +100,7 @@ func (e *engine) scopeNamed(text string) *scope {
 	}
 	for _, pattern := range e.patterns {
 		id, fits := uuidOf(pattern.text, text)
-		if !fits || e.clients[id] != nil || e.identities[id] != nil {
+		if !fits || e.clients.get(id) != nil || e.identities[id] != nil {
 			continue
 		}
 		made := *pattern.client

@@ -110,30 +110,18 @@ func (e *engine) copied() (World, liveTokens) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	world := World{
-		Providers: copies(e.ordered.providers, e.providers, (*Provider).copied),
-		Groups:    copies(e.ordered.groups, e.groups, (*Group).copied),
-		Clients:   copies(e.ordered.clients, e.clients, (*client).entry),
-		Projects:  copies(e.ordered.projects, e.projects, (*Project).copied),
-		Policies:  copies(e.ordered.policies, e.policies, (*Policy).copied),
-		Users:     make([]User, 0, len(e.people)),
+		Providers: documents(e.providers.all(), nil, (*Provider).copied),
+		Groups:    documents(e.groups.all(), nil, (*Group).copied),
+		Clients:   documents(e.clients.all(), nil, (*client).entry),
+		Projects:  documents(e.projects.all(), nil, (*Project).copied),
+		Policies:  documents(e.policies.all(), nil, (*Policy).copied),
+		Users:     documents(e.persons(), nil, func(person *account) User { return person.identities[0].entry() }),
 		State:     e.state(),
-	}
-	for person := range e.persons() {
-		world.Users = append(world.Users, person.identities[0].entry())
 	}
 	for _, f := range e.faults {
 		world.Faults = append(world.Faults, *f)
 	}
 	return world, e.copyTokens(world.State)
-}
-
-// copies returns copies of records in the order of their IDs.
-func copies[R, T any](ids []string, records map[string]*R, copied func(*R) T) []T {
-	list := make([]T, 0, len(ids))
-	for _, id := range ids {
-		list = append(list, copied(records[id]))
-	}
-	return list
 }
 
 func (p *Provider) copied() Provider {
@@ -236,7 +224,7 @@ func (e *engine) copyTokens(s *state) liveTokens {
 		}
 	}
 	for _, c := range e.codeList {
-		if (c.login == nil || !c.login.revoked) && e.clients[c.client.ID] != nil {
+		if (c.login == nil || !c.login.revoked) && e.clients.get(c.client.ID) != nil {
 			describe(c.session, false)
 			copied.codes = append(copied.codes, *c)
 		}

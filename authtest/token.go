@@ -89,7 +89,7 @@ func (e *engine) tokenClient(c *call, formID string) (*client, *credential, erro
 	if formID == "" {
 		return nil, nil, unauthorized("Call must be authenticated")
 	}
-	found := e.clients[strings.ToLower(formID)]
+	found := e.clients.get(formID)
 	if found == nil {
 		p := unauthorized("No client has this ID")
 		p.oauth = "invalid_client"
