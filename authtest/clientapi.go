@@ -193,9 +193,6 @@ func (e *engine) newClient(body server.ClientCreate) (*client, error) {
 			added.Type = string(server.ClientTypePublicInstalledClient)
 		}
 	}
-	if !added.kind().Valid() {
-		return nil, badRequest("There is no client_type '" + added.Type + "'")
-	}
 	update := server.ClientUpdate{RedirectURIs: body.RedirectURIs}
 	update.Name.Set(body.Name)
 	if body.Visibility != "" {
@@ -220,25 +217,10 @@ func (e *engine) applyClient(c *client, body server.ClientUpdate) error {
 		set(&c.PrivacyPolicy, links.PrivacyPolicy)
 		set(&c.TermsAndConditions, links.TermsAndConditions)
 	}
-	switch {
-	case c.Name == "" || strings.ContainsAny(c.Name, "\r\n"):
-		return badRequest("name is required, without line breaks")
-	case !visibility.Valid():
+	if !visibility.Valid() {
 		return badRequest("visibility must be public or private")
-	case (c.PrivacyPolicy == "") != (c.TermsAndConditions == ""):
-		return badRequest("links needs both terms_and_conditions and privacy_policy, or neither")
 	}
-	for _, id := range []string{c.RequiredIDP, c.PreselectIDP} {
-		if id != "" && e.providers.get(id) == nil {
-			return badRequest("There is no identity provider '" + id + "'")
-		}
-	}
-	for _, uri := range c.RedirectURIs {
-		if err := checkRedirectURI(uri); err != nil {
-			return err
-		}
-	}
-	return nil
+	return e.checkClient(c)
 }
 
 // createInstance makes a confidential client of a native app, with its first

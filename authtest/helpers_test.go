@@ -72,7 +72,7 @@ func TestServerHelpers_MistakesEndTheTest(t *testing.T) {
 		reason  string
 	}{
 		"user":    {func() { s.AddUser(authtest.User{Username: "bob@example.edu"}) }, "the username is taken"},
-		"client":  {func() { s.AddClient(authtest.Client{}) }, "a name of one line is required"},
+		"client":  {func() { s.AddClient(authtest.Client{}) }, "name is required, without line breaks"},
 		"policy":  {func() { s.AddPolicy(authtest.Policy{Name: "x"}) }, "there is no project"},
 		"fault":   {func() { s.Inject(authtest.Fault{Kind: authtest.FaultLatency}) }, "needs a positive latency"},
 		"link":    {func() { s.Link("bob@example.edu", "unknown") }, "both must be users"},

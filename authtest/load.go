@@ -25,67 +25,41 @@ func (e *engine) load(world World) error {
 
 // add adds what a world has besides its state, in an order in which everything that
 // an entry refers to exists.
-func (e *engine) add(world World) error {
-	projects, clients := make([]*Project, len(world.Projects)), make([]*client, len(world.Clients))
-	return firstError(
-		each(world.Providers, func(_ int, p Provider) error {
-			_, err := e.addProvider(p)
-			return err
-		}),
-		each(world.Users, func(_ int, u User) error {
-			_, err := e.addUser(u)
-			return err
-		}),
-		each(world.Projects, func(n int, p Project) (err error) {
-			projects[n], err = e.addProject(p)
-			return err
-		}),
-		each(world.Clients, func(n int, c Client) (err error) {
-			clients[n], err = e.addClient(c)
-			return err
-		}),
-		each(world.Projects, func(n int, p Project) (err error) {
+func (e *engine) add(world World) (err error) {
+	each(&err, world.Providers, e.addProvider)
+	each(&err, world.Users, e.addUser)
+	projects := each(&err, world.Projects, e.addProject)
+	clients := each(&err, world.Clients, e.addClient)
+	for n, p := range world.Projects {
+		if err == nil {
 			projects[n].AdminIDs, err = e.identityIDs(p.AdminIDs, "project", p.Name)
-			return err
-		}),
-		each(world.Groups, func(_ int, g Group) error { return e.addGroup(g) }),
-		each(world.Clients, func(n int, c Client) error {
-			return each(c.Scopes, func(_ int, s Scope) error { return e.addScope(clients[n], s) })()
-		}),
-		each(world.Clients, func(n int, c Client) error {
-			return each(c.Scopes, func(at int, s Scope) error { return e.addDependencies(clients[n].scopes[at], s.DependsOn) })()
-		}),
-		each(world.Policies, func(_ int, p Policy) error {
-			_, err := e.addPolicy(p)
-			return err
-		}),
-		each(world.Faults, func(_ int, f Fault) error {
-			_, err := e.inject(f)
-			return err
-		}),
-	)
-}
-
-// firstError runs steps until one fails.
-func firstError(steps ...func() error) error {
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
 		}
 	}
-	return nil
-}
-
-// each is a step for each entry of a list.
-func each[T any](entries []T, add func(n int, entry T) error) func() error {
-	return func() error {
-		for n, entry := range entries {
-			if err := add(n, entry); err != nil {
-				return err
+	each(&err, world.Groups, e.addGroup)
+	for n, c := range world.Clients {
+		each(&err, c.Scopes, func(s Scope) (*scope, error) { return e.addScope(clients[n], s) })
+	}
+	for n, c := range world.Clients {
+		for at, s := range c.Scopes {
+			if err == nil {
+				err = e.addDependencies(clients[n].scopes[at], s.DependsOn)
 			}
 		}
-		return nil
 	}
+	each(&err, world.Policies, e.addPolicy)
+	each(&err, world.Faults, e.inject)
+	return err
+}
+
+// each calls a function for each entry of a list until one fails, and returns its results. It does
+// nothing after an error.
+func each[T, R any](err *error, entries []T, do func(T) (R, error)) (results []R) {
+	for n := 0; *err == nil && n < len(entries); n++ {
+		var result R
+		result, *err = do(entries[n])
+		results = append(results, result)
+	}
+	return results
 }
 
 // newID checks the ID of an entry, or generates one.
@@ -189,16 +163,16 @@ func (e *engine) newIdentity(u User) (_ *identity, err error) {
 	return &identity{User: u, provider: at}, nil
 }
 
-func (e *engine) addGroup(g Group) (err error) {
+func (e *engine) addGroup(g Group) (_ *Group, err error) {
 	if g.ID, err = e.newID("group", g.ID, e.groups.get(g.ID) != nil); err != nil {
-		return err
+		return nil, err
 	}
 	if g.Members, err = e.identityIDs(g.Members, "group", g.Name); err != nil {
-		return err
+		return nil, err
 	}
 	e.groups.add(g.ID, &g)
 	e.changed()
-	return nil
+	return &g, nil
 }
 
 // addProject adds a project without its administrators, which may be clients.

@@ -27,7 +27,7 @@ func (e *engine) addClient(c Client) (_ *client, err error) {
 	c.RedirectURIs, c.Project = orEmpty(c.RedirectURIs), strings.ToLower(c.Project)
 	c.Secret, c.Credentials, c.FQDNs, c.Scopes = "", nil, nil, nil
 	added := &client{Client: c}
-	if err := e.checkClient(added, credentials, fqdns); err != nil {
+	if err := e.checkSeed(added, credentials, fqdns); err != nil {
 		return nil, fmt.Errorf("authtest: client %q: %w", c.Name, err)
 	}
 	for _, given := range credentials {
@@ -46,12 +46,9 @@ func (e *engine) addClient(c Client) (_ *client, err error) {
 	return added, nil
 }
 
-func (e *engine) checkClient(c *client, credentials []Credential, fqdns []string) error {
+// checkSeed checks what only a world has.
+func (e *engine) checkSeed(c *client, credentials []Credential, fqdns []string) error {
 	switch {
-	case c.Name == "" || strings.ContainsAny(c.Name, "\r\n"):
-		return errors.New("a name of one line is required")
-	case !c.kind().Valid():
-		return fmt.Errorf("there is no client_type %q", c.Type)
 	case c.public() && len(credentials) > 0:
 		return fmt.Errorf("a client of the type %q has no secret", c.Type)
 	case slices.ContainsFunc(credentials, func(each Credential) bool { return each.Secret == "" }):
@@ -59,14 +56,32 @@ func (e *engine) checkClient(c *client, credentials []Credential, fqdns []string
 	case c.Project != "" && e.projects.get(c.Project) == nil:
 		return fmt.Errorf("there is no project %q", c.Project)
 	}
-	for _, uri := range c.RedirectURIs {
-		if err := checkRedirectURI(uri); err != nil {
-			return err
-		}
-	}
 	for _, fqdn := range fqdns {
 		if e.fqdns[strings.ToLower(fqdn)] != nil {
 			return fmt.Errorf("the host name %q is taken", fqdn)
+		}
+	}
+	return e.checkClient(c)
+}
+
+// checkClient checks what a world and a request may say of a client.
+func (e *engine) checkClient(c *client) error {
+	switch {
+	case c.Name == "" || strings.ContainsAny(c.Name, "\r\n"):
+		return badRequest("name is required, without line breaks")
+	case !c.kind().Valid():
+		return badRequest("There is no client_type '" + c.Type + "'")
+	case (c.PrivacyPolicy == "") != (c.TermsAndConditions == ""):
+		return badRequest("links needs both terms_and_conditions and privacy_policy, or neither")
+	}
+	for _, id := range []string{c.RequiredIDP, c.PreselectIDP} {
+		if id != "" && e.providers.get(id) == nil {
+			return badRequest("There is no identity provider '" + id + "'")
+		}
+	}
+	for _, uri := range c.RedirectURIs {
+		if err := checkRedirectURI(uri); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -95,20 +110,20 @@ func (e *engine) giveFQDN(c *client, fqdn string) {
 }
 
 // addScope adds a scope without its dependencies.
-func (e *engine) addScope(owner *client, s Scope) error {
+func (e *engine) addScope(owner *client, s Scope) (*scope, error) {
 	text := s.Scope
 	if text == "" && s.Suffix != "" {
 		text = scopeURL + owner.ID + "/" + s.Suffix
 	}
 	if text == "" || strings.ContainsAny(text, "[]* ") {
-		return fmt.Errorf("authtest: scope %q of client %q: a scope string or a suffix is required, without []* and spaces", text, owner.Name)
+		return nil, fmt.Errorf("authtest: scope %q of client %q: a scope string or a suffix is required, without []* and spaces", text, owner.Name)
 	}
 	if e.byScope[text] != nil || text == offlineAccess {
-		return fmt.Errorf("authtest: scope %q of client %q: the string is taken", text, owner.Name)
+		return nil, fmt.Errorf("authtest: scope %q of client %q: the string is taken", text, owner.Name)
 	}
 	id, err := e.newID("scope", s.ID, e.scopes.get(s.ID) != nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	added := &scope{
 		id: id, text: text, server: serverOf(text, owner), client: owner, name: s.Name, description: s.Description,
@@ -121,7 +136,7 @@ func (e *engine) addScope(owner *client, s Scope) error {
 		added.description = added.name + "."
 	}
 	e.keepScope(added)
-	return nil
+	return added, nil
 }
 
 func (e *engine) keepScope(s *scope) {

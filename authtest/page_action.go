@@ -27,7 +27,8 @@ func (e *engine) signInAction(c *call, a *authorization, v *visit) server.Respon
 		if problem != "" {
 			return e.loginPage(a, v, s, filled{Problem: problem, Username: form("username")})
 		}
-		return e.signIn(c, a, v, i, form("second_factor") != "", form("keep") != "")
+		join := form("keep") != "" && person != nil && person.linkedWith(i)
+		return e.signIn(c, a, v, i, form("second_factor") != "", join)
 	case "create":
 		return e.createAction(c, a, v, person)
 	case "link":
@@ -38,7 +39,7 @@ func (e *engine) signInAction(c *call, a *authorization, v *visit) server.Respon
 		if problem != "" {
 			return e.linkPage(a, v, person, filled{Problem: problem, Username: form("username")})
 		}
-		return e.linkAs(c, a, v, i)
+		return e.signIn(c, a, v, i, false, true)
 	case "confirm":
 		if v.pending == nil {
 			return seeOther(e.address(v, "", ""))
@@ -81,25 +82,14 @@ func (e *engine) namedIdentity(id, username string) (*identity, string) {
 	return found, ""
 }
 
-// signIn signs an identity in, after its second factor where one is needed. With
-// keep, the identity joins the session of the user who is signed in.
-func (e *engine) signIn(c *call, a *authorization, v *visit, i *identity, secondFactor, keep bool) server.Response {
-	_, person := e.signedIn(c)
-	linking := keep && person != nil && person.linkedWith(i)
+// signIn signs an identity in, after its second factor where one is needed. With join it becomes
+// one of the identities of the user who is signed in.
+func (e *engine) signIn(c *call, a *authorization, v *visit, i *identity, secondFactor, join bool) server.Response {
 	if secondFactor || a.required.needsSecondFactor(i) {
-		v.pending, v.linking = i, linking
+		v.pending, v.linking = i, join
 		return seeOther(e.address(v, "", ""))
 	}
-	return e.enter(c, v, i, false, linking)
-}
-
-// linkAs signs an identity in to link it.
-func (e *engine) linkAs(c *call, a *authorization, v *visit, i *identity) server.Response {
-	if a.required.needsSecondFactor(i) {
-		v.pending, v.linking = i, true
-		return seeOther(e.address(v, "", ""))
-	}
-	return e.enter(c, v, i, false, true)
+	return e.enter(c, v, i, false, join)
 }
 
 // needsSecondFactor reports whether a request can only be met by an identity
@@ -142,10 +132,7 @@ func (e *engine) createAction(c *call, a *authorization, v *visit, person *ident
 		entered.Problem = problem
 		return e.createPage(a, v, person, linking, entered)
 	}
-	if linking {
-		return e.linkAs(c, a, v, added)
-	}
-	return e.signIn(c, a, v, added, false, false)
+	return e.signIn(c, a, v, added, false, linking)
 }
 
 // createUser adds the user of a form, or returns what is wrong with the form.

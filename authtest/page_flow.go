@@ -70,14 +70,15 @@ func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) 
 		return func() server.Response { return e.loginPage(a, v, s, filled{}) }, nil, "login_required"
 	}
 	unmet := func(detail string) (func() server.Response, *identity, string) {
-		return func() server.Response { return e.unmetPage(a, v, person, detail) }, nil, "interaction_required"
+		return func() server.Response { return e.unmetPage(a, v, detail, false) }, nil, "interaction_required"
 	}
 	effective, err := e.effectiveIdentity(a, person)
 	if err != nil {
 		return unmet(detailOf(err))
 	}
 	if i := a.required.excluded(s); i != nil {
-		return func() server.Response { return e.excludedPage(a, v, i) }, nil, "interaction_required"
+		detail := "A policy does not allow " + i.Username + " in the session. Sign out, and sign in without it."
+		return func() server.Response { return e.unmetPage(a, v, detail, true) }, nil, "interaction_required"
 	}
 	required, counted := a.required, s
 	if required.login { // only what was done for this request counts

@@ -73,59 +73,32 @@ type stepView struct {
 
 // stepsPage explains which further sign-ins a request needs.
 func (e *engine) stepsPage(a *authorization, v *visit, person *identity, steps []step) server.Response {
-	view := struct {
-		flowView
-		Person identityView
-		Steps  []stepView
-	}{flowView: e.flowView(a, v, filled{}), Person: e.identityView(person, nil)}
+	view := e.flowView(a, v, filled{})
+	view.Person = e.identityView(person, nil)
 	for _, s := range steps {
 		view.Steps = append(view.Steps, stepView{Identity: e.identityView(s.identity, nil), SecondFactor: s.mfa})
 	}
-	return v.flowPage(a, "steps.html", "Sign in again", view, "")
+	return v.flowPage(a, "steps.html", "Sign in again", view)
 }
 
 // unmetPage explains why a user does not meet the requirements of a request, and what
-// to do.
-func (e *engine) unmetPage(a *authorization, v *visit, person *identity, detail string) server.Response {
-	view := struct {
-		flowView
-		Person   identityView
-		Detail   string
-		Excluded bool
-	}{e.flowView(a, v, filled{}), e.identityView(person, nil), detail, false}
-	return v.flowPage(a, "unmet.html", "Another identity is needed", view, "")
-}
-
-// excludedPage explains that an identity must not be signed in.
-func (e *engine) excludedPage(a *authorization, v *visit, excluded *identity) server.Response {
-	view := struct {
-		flowView
-		Person   identityView
-		Detail   string
-		Excluded bool
-	}{
-		e.flowView(a, v, filled{}), e.identityView(excluded, nil),
-		"A policy does not allow " + excluded.Username + " in the session. Sign out, and sign in without it.", true,
+// to do: use another identity, or one less.
+func (e *engine) unmetPage(a *authorization, v *visit, detail string, excluded bool) server.Response {
+	view := e.flowView(a, v, filled{})
+	view.Detail, view.Excluded = detail, excluded
+	title := "Another identity is needed"
+	if excluded {
+		title = "An identity is not allowed here"
 	}
-	return v.flowPage(a, "unmet.html", "An identity is not allowed here", view, "")
+	return v.flowPage(a, "unmet.html", title, view)
 }
 
 // consentPage asks a user for consent.
 func (e *engine) consentPage(a *authorization, v *visit, s *session, person *identity, entered filled) server.Response {
-	view := struct {
-		flowView
-		Person     identityView
-		AlsoSigned []string
-		Scopes     []scopeView
-		Offline    bool
-		Label      string
-		Labelled   bool
-		Known      bool
-	}{
-		flowView: e.flowView(a, v, entered), Person: e.identityView(person, nil), Scopes: scopeTree(a.scopes, ""),
-		Offline: a.offline, Label: pages.Clip(a.params.PrefillNamedGrant, pages.LongestField), Labelled: a.client.public(),
-		Known: e.agreed(a, person),
-	}
+	view := e.flowView(a, v, entered)
+	view.Person, view.Scopes = e.identityView(person, nil), scopeTree(a.scopes, "")
+	view.Offline, view.Labelled, view.AllowedNow = a.offline, a.client.public(), e.agreed(a, person)
+	view.Label = pages.Clip(a.params.PrefillNamedGrant, pages.LongestField)
 	view.Person.Note = ""
 	for _, i := range person.identitySet()[1:] {
 		if _, there := s.authentications[i]; there {
@@ -133,5 +106,5 @@ func (e *engine) consentPage(a *authorization, v *visit, s *session, person *ide
 		}
 	}
 	view.Action = e.address(v, "", "")
-	return v.flowPage(a, "consent.html", "Allow "+view.Client.Name+"?", view, entered.Problem)
+	return v.flowPage(a, "consent.html", "Allow "+view.Client.Name+"?", view)
 }

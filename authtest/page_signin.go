@@ -25,10 +25,20 @@ type flowView struct {
 	Problem      string
 	Entered      filled
 
-	Back   string // addresses of other pages
-	Create string
-	Switch string
-	Link   string
+	Back, Create, Switch, Link, CreateLink string // addresses of other pages
+
+	// What some of the pages show.
+	Person                        identityView
+	AlsoSigned                    []string
+	Providers                     []choiceView
+	Identities, Linked            []identityView
+	More                          int // identities that are not listed
+	LinkTo                        string
+	Steps                         []stepView
+	Scopes                        []scopeView
+	Detail, Label                 string
+	SecondFactor, Excluded        bool
+	Offline, Labelled, AllowedNow bool
 }
 
 // clientView is the application that requests access.
@@ -60,7 +70,7 @@ func (e *engine) flowView(a *authorization, v *visit, entered filled) flowView {
 	on := *v // other pages leave a second factor that waits
 	on.pending, on.linking = nil, false
 	view.Back, view.Create = e.address(&on, "", ""), e.address(&on, "create", "")
-	view.Switch, view.Link = e.address(&on, "accounts", ""), e.address(&on, "link", "")
+	view.Switch, view.Link, view.CreateLink = e.address(&on, "accounts", ""), e.address(&on, "link", ""), e.address(&on, "create-link", "")
 	return view
 }
 
@@ -89,11 +99,11 @@ func destination(redirectURI, base string) string {
 }
 
 // flowPage is a page that may end at the client.
-func (v *visit) flowPage(a *authorization, name, title string, view any, problem string) server.Response {
+func (v *visit) flowPage(a *authorization, name, title string, view flowView) server.Response {
 	p := pages.Page{
 		Status: http.StatusOK, Name: name, Title: title, View: view, Cookies: v.browser.Cookies, RedirectURI: a.params.RedirectURI,
 	}
-	if problem != "" {
+	if view.Problem != "" {
 		p.Status, p.Title = http.StatusUnprocessableEntity, "Problem: "+title
 	}
 	return p.Write
@@ -110,13 +120,8 @@ func (e *engine) loginPage(a *authorization, v *visit, s *session, entered fille
 			only = a.client.PreselectIDP
 		}
 	}
-	view := struct {
-		flowView
-		Providers    []choiceView
-		Identities   []identityView
-		More         int
-		SecondFactor bool
-	}{flowView: e.flowView(a, v, entered), SecondFactor: a.required.mfa}
+	view := e.flowView(a, v, entered)
+	view.SecondFactor = a.required.mfa
 	view.Providers = append(view.Providers, choiceView{Name: "All", Address: e.address(v, v.page, "all"), Chosen: only == "" || only == "all"})
 	for p := range e.providers.all() {
 		if p.ID != clientProviderID {
@@ -128,7 +133,7 @@ func (e *engine) loginPage(a *authorization, v *visit, s *session, entered fille
 	view.Identities, view.More = e.listIdentities(a, s, func(i *identity) bool {
 		return only == "" || only == "all" || i.provider.ID == only
 	})
-	return v.flowPage(a, "login.html", "Sign in", view, entered.Problem)
+	return v.flowPage(a, "login.html", "Sign in", view)
 }
 
 // listIdentities returns the first people that fit: those that the request names
@@ -184,17 +189,13 @@ func (e *engine) identityView(i *identity, s *session) identityView {
 
 // createPage asks for a new user, or for a new identity of the user who is signed in.
 func (e *engine) createPage(a *authorization, v *visit, person *identity, linking bool, entered filled) server.Response {
-	view := struct {
-		flowView
-		Providers []choiceView
-		LinkTo    string
-	}{flowView: e.flowView(a, v, entered)}
+	view := e.flowView(a, v, entered)
 	title := "Create a user"
 	if linking {
 		view.LinkTo, title = person.Username, "Create an identity to link"
 	}
 	view.Providers = e.providerChoices(entered.Provider)
-	return v.flowPage(a, "create.html", title, view, entered.Problem)
+	return v.flowPage(a, "create.html", title, view)
 }
 
 func (e *engine) providerChoices(chosen string) []choiceView {
@@ -211,29 +212,21 @@ func (e *engine) providerChoices(chosen string) []choiceView {
 
 // linkPage lets a person add an identity to theirs.
 func (e *engine) linkPage(a *authorization, v *visit, person *identity, entered filled) server.Response {
-	view := struct {
-		flowView
-		Person     identityView
-		Linked     []identityView
-		Identities []identityView
-		More       int
-		CreateLink string
-	}{flowView: e.flowView(a, v, entered), Person: e.identityView(person, nil), CreateLink: e.address(v, "create-link", "")}
+	view := e.flowView(a, v, entered)
+	view.Person = e.identityView(person, nil)
 	for _, i := range person.identitySet()[1:] {
 		row := e.identityView(i, nil)
 		row.Note = ""
 		view.Linked = append(view.Linked, row)
 	}
 	view.Identities, view.More = e.listIdentities(a, nil, func(i *identity) bool { return !i.linkedWith(person) })
-	return v.flowPage(a, "link.html", "Link an identity", view, entered.Problem)
+	return v.flowPage(a, "link.html", "Link an identity", view)
 }
 
 // secondFactorPage asks for the second factor of an identity.
 func (e *engine) secondFactorPage(a *authorization, v *visit) server.Response {
-	view := struct {
-		flowView
-		Person identityView
-	}{e.flowView(a, v, filled{}), e.identityView(v.pending, nil)}
+	view := e.flowView(a, v, filled{})
+	view.Person = e.identityView(v.pending, nil)
 	view.Action = e.address(v, "", "")
-	return v.flowPage(a, "second-factor.html", "Confirm your identity", view, "")
+	return v.flowPage(a, "second-factor.html", "Confirm your identity", view)
 }

@@ -36,13 +36,13 @@ func (e *engine) restore(s state) error {
 			e.keys = append(e.keys, key)
 		}
 	}
-	return firstError(
-		each(s.Sessions, func(_ int, entry sessionState) error { return r.session(entry) }),
-		each(s.Consents, func(_ int, entry consentState) error { return r.consent(entry) }),
-		each(s.Refresh, func(_ int, entry tokenState) error { return r.storeToken(&e.refresh, "refresh token", entry) }),
-		each(s.Access, func(_ int, entry tokenState) error { return r.storeToken(&e.access, "access token", entry) }),
-		each(s.Codes, func(_ int, entry codeState) error { return r.code(entry) }),
-	)
+	var err error
+	each(&err, s.Sessions, r.session)
+	each(&err, s.Consents, r.consent)
+	each(&err, s.Refresh, func(entry tokenState) (*token, error) { return r.storeToken(&e.refresh, "refresh token", entry) })
+	each(&err, s.Access, func(entry tokenState) (*token, error) { return r.storeToken(&e.access, "access token", entry) })
+	each(&err, s.Codes, r.code)
+	return err
 }
 
 // lost is the error of a reference to something that does not exist. It does not
@@ -55,18 +55,18 @@ func lost(kind, id, what, missing string) error {
 	return fmt.Errorf("authtest: snapshot: %s %q: there is no %s %q", kind, id, what, missing)
 }
 
-func (r reader) session(entry sessionState) error {
+func (r reader) session(entry sessionState) (*session, error) {
 	s := &session{id: entry.ID, cookie: entry.Cookie, lastSeen: entry.LastSeen, authentications: map[*identity]authentication{}}
 	if entry.Primary != "" {
 		if s.primary = r.identities[entry.Primary]; s.primary == nil {
-			return lost("session", entry.ID, "identity", entry.Primary)
+			return nil, lost("session", entry.ID, "identity", entry.Primary)
 		}
 		s.account = s.primary.account
 	}
 	for _, last := range entry.Authentications {
 		i := r.identities[last.Identity]
 		if i == nil {
-			return lost("session", entry.ID, "identity", last.Identity)
+			return nil, lost("session", entry.ID, "identity", last.Identity)
 		}
 		s.authentications[i] = authentication{at: last.At, mfa: last.MFA}
 	}
@@ -75,10 +75,10 @@ func (r reader) session(entry sessionState) error {
 		r.sessions.byCookie[s.cookie] = s
 		r.sessions.cookies = append(r.sessions.cookies, s.cookie)
 	}
-	return nil
+	return s, nil
 }
 
-func (r reader) consent(entry consentState) error {
+func (r reader) consent(entry consentState) (*consent, error) {
 	c := &consent{
 		consentState: entry, identity: r.identities[entry.Identity], client: r.clients.get(entry.Client), scope: r.scopes.get(entry.Scope),
 		parent: r.consentIDs[entry.Parent],
@@ -86,18 +86,18 @@ func (r reader) consent(entry consentState) error {
 	id := fmt.Sprint(entry.ID)
 	switch {
 	case c.identity == nil:
-		return lost("consent", id, "identity", entry.Identity)
+		return nil, lost("consent", id, "identity", entry.Identity)
 	case c.client == nil:
-		return lost("consent", id, "client", entry.Client)
+		return nil, lost("consent", id, "client", entry.Client)
 	case c.scope == nil:
-		return lost("consent", id, "scope", entry.Scope)
+		return nil, lost("consent", id, "scope", entry.Scope)
 	case c.parent == nil && entry.Parent != 0:
-		return lost("consent", id, "consent", fmt.Sprint(entry.Parent))
+		return nil, lost("consent", id, "consent", fmt.Sprint(entry.Parent))
 	}
 	r.consentIDs[c.ID] = c
 	r.lastConsent = max(r.lastConsent, c.ID)
 	r.keepConsent(c)
-	return nil
+	return c, nil
 }
 
 // token reads what access tokens, refresh tokens and codes have in common.
@@ -145,10 +145,10 @@ func (r reader) grant(id int64) *grant {
 	return r.grants[id]
 }
 
-func (r reader) storeToken(store *tokenStore, kind string, entry tokenState) error {
+func (r reader) storeToken(store *tokenStore, kind string, entry tokenState) (*token, error) {
 	t, err := r.token(kind, entry)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if t.login == nil {
 		t.login = r.newGrant()
@@ -157,20 +157,21 @@ func (r reader) storeToken(store *tokenStore, kind string, entry tokenState) err
 		t.family = r.newGrant()
 	}
 	r.keep(store, t)
-	return nil
+	return t, nil
 }
 
-func (r reader) code(entry codeState) error {
+func (r reader) code(entry codeState) (*code, error) {
 	t, err := r.token("code", entry.tokenState)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if t.session == nil {
-		return lost("code", entry.Value, "session", entry.Session)
+		return nil, lost("code", entry.Value, "session", entry.Session)
 	}
 	a := &authorization{client: t.client, offline: entry.Offline}
 	a.params.RedirectURI, a.params.CodeChallenge = entry.RedirectURI, entry.Challenge
 	a.params.Nonce, a.params.State = entry.Nonce, entry.State
-	r.keepCode(&code{token: *t, authorization: a})
-	return nil
+	c := &code{token: *t, authorization: a}
+	r.keepCode(c)
+	return c, nil
 }

@@ -126,7 +126,7 @@ func TestReadWorld_Invalid(t *testing.T) {
 		"bad ID":             {"users: [{username: a@b.c, id: x}]", "the ID is not a UUID"},
 		"unknown provider":   {"users: [{username: a@b.c, identity_provider: 00000000-0000-4000-8000-000000000000}]", "there is no identity provider"},
 		"unknown project":    {"clients: [{name: x, project: y}]", "there is no project"},
-		"unknown type":       {"clients: [{name: x, client_type: y}]", "there is no client_type"},
+		"unknown type":       {"clients: [{name: x, client_type: y}]", "There is no client_type"},
 		"unknown dependency": {"clients: [{name: x, secret: s, scopes: [{suffix: a, depends_on: [{scope: b}]}]}]", "There is no scope"},
 		"circle":             {"clients: [{name: x, secret: s, scopes: [{scope: a, depends_on: [{scope: b}]}, {scope: b, depends_on: [{scope: a}]}]}]", "depends on this one"},
 		"unknown admin":      {"projects: [{display_name: p, admin_ids: [unknown]}]", "there is no user or client"},
