@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/globusauth/globusauth/internal/server"
+	"github.com/globusauth/globusauth/scopes"
 )
 
 // call is one request on its way through the server.
@@ -104,17 +105,7 @@ type principal struct {
 
 // has reports whether the caller may use a scope of Globus Auth. A client with
 // its secret may.
-func (p principal) has(scope string) bool {
-	if p.token == nil {
-		return true
-	}
-	for _, granted := range p.token.scopes {
-		if granted.text == scope {
-			return true
-		}
-	}
-	return false
-}
+func (p principal) has(name scopes.Scope) bool { return p.token == nil || p.token.has(name) }
 
 // authenticated returns the caller of an API operation.
 func (e *engine) authenticated(c *call) (principal, error) {
@@ -149,14 +140,14 @@ func (e *engine) bearer(c *call) (*token, error) {
 }
 
 // bearerWith returns the caller if it sent a valid token with a scope.
-func (e *engine) bearerWith(c *call, scope string) (principal, error) {
+func (e *engine) bearerWith(c *call, name scopes.Scope) (principal, error) {
 	token, err := e.bearer(c)
 	if err != nil {
 		return principal{}, err
 	}
 	caller := principal{token: token, client: token.client, identity: token.identity}
-	if !caller.has(scope) {
-		return principal{}, forbidden("The access token lacks the scope " + scope)
+	if !caller.has(name) {
+		return principal{}, forbidden("The access token lacks the scope " + string(name))
 	}
 	return caller, nil
 }

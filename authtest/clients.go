@@ -60,18 +60,6 @@ func (c *client) grants() []server.GrantType {
 	}
 }
 
-// mayUse reports whether the client may use a grant.
-func (c *client) mayUse(grant server.GrantType) bool {
-	switch grant {
-	case server.GrantTypeAuthorizationCode, server.GrantTypeRefreshToken:
-		return true
-	case server.GrantTypeClientCredentials:
-		return !c.public()
-	default:
-		return !c.public() && !c.Instance
-	}
-}
-
 // addCredential gives a client a secret.
 func (e *engine) addCredential(c *client, name string) *credential {
 	added := &credential{client: c, Credential: Credential{

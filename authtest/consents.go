@@ -166,7 +166,7 @@ func (a api) GetConsents(ctx context.Context, request server.GetConsentsRequestO
 		return nil, err
 	}
 	caller := principal{token: token, client: token.client, identity: token.identity}
-	if request.Params.All && !caller.has(string(scopes.AuthViewConsents)) {
+	if request.Params.All && !caller.has(scopes.AuthViewConsents) {
 		return nil, forbidden("The access token lacks the scope " + string(scopes.AuthViewConsents) + ", which 'all' needs")
 	}
 	owner := a.identities[strings.ToLower(request.IdentityID)]

@@ -55,7 +55,7 @@ type records struct {
 	keys   keyring
 	faults faultList
 	stats  Stats
-	log    requestLog
+	log    []entry // oldest first
 }
 
 func newEngine(config Config) *engine {
@@ -64,7 +64,7 @@ func newEngine(config Config) *engine {
 		identities: map[string]*identity{}, usernames: map[string]*identity{}, fqdns: map[string]*client{}, byScope: map[string]*scope{},
 		consents: map[consentKey]*consent{}, lastConsent: 1000,
 		access: newTokenStore(), refresh: newTokenStore(), codes: map[string]*code{},
-		sessions: newSessionStore(), stats: newStats(), log: newRequestLog(config.RecordedRequests),
+		sessions: newSessionStore(), stats: newStats(),
 	}}
 }
 

@@ -72,11 +72,7 @@ func (f Fault) check() error {
 
 // Inject adds a rule and returns its ID. An invalid rule ends the test.
 func (s *Server) Inject(fault Fault) string {
-	s.engine.mu.Lock()
-	id, err := s.engine.inject(fault)
-	s.engine.mu.Unlock()
-	s.must(err)
-	return id
+	return locked(s, func(e *engine) (string, error) { return e.inject(fault) })
 }
 
 func (e *engine) inject(fault Fault) (string, error) {

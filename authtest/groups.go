@@ -49,7 +49,7 @@ func (e *engine) groupsOf(c *call) ([]groups.Group, error) {
 	if token == nil || token.server != scopes.GroupsResourceServer {
 		return nil, unauthorized("The access token is missing, unknown, expired, revoked, or not for " + scopes.GroupsResourceServer)
 	}
-	if caller := (principal{token: token}); !caller.has(string(scopes.GroupsViewMyGroups)) && !caller.has(string(scopes.GroupsAll)) {
+	if !token.has(scopes.GroupsViewMyGroups) && !token.has(scopes.GroupsAll) {
 		return nil, forbidden("The access token lacks the scope " + string(scopes.GroupsViewMyGroups))
 	}
 	mine := []groups.Group{}

@@ -29,69 +29,65 @@ func (s *Server) Add(world World) error {
 // taken, ends the test; so it is with the other methods that add and
 // set something.
 func (s *Server) AddUser(user User) User {
-	e := s.engine
-	e.mu.Lock()
-	added, err := e.addUser(user)
-	if err == nil {
-		user = added.entry()
-	}
-	e.mu.Unlock()
-	s.must(err)
-	return user
+	return locked(s, func(e *engine) (User, error) {
+		added, err := e.addUser(user)
+		if err != nil {
+			return user, err
+		}
+		return added.entry(), nil
+	})
 }
 
 // AddClient adds a client with its scopes and returns the entry with its IDs.
 func (s *Server) AddClient(client Client) Client {
-	e := s.engine
-	e.mu.Lock()
-	if client.ID == "" {
-		client.ID = e.random.uuid()
-	}
-	err := e.add(World{Clients: []Client{client}})
-	if err == nil {
+	return locked(s, func(e *engine) (Client, error) {
+		if client.ID == "" {
+			client.ID = e.random.uuid()
+		}
+		if err := e.add(World{Clients: []Client{client}}); err != nil {
+			return client, err
+		}
 		client = e.clients.get(client.ID).entry()
 		if len(client.Credentials) > 0 {
 			client.Secret = client.Credentials[0].Secret
 		}
-	}
-	e.mu.Unlock()
-	s.must(err)
-	return client
+		return client, nil
+	})
 }
 
 // AddPolicy adds a policy and returns the entry with its ID.
 func (s *Server) AddPolicy(policy Policy) Policy {
-	e := s.engine
-	e.mu.Lock()
-	added, err := e.addPolicy(policy)
-	if err == nil {
-		policy = added.copied()
-	}
-	e.mu.Unlock()
-	s.must(err)
-	return policy
+	return locked(s, func(e *engine) (Policy, error) {
+		added, err := e.addPolicy(policy)
+		if err != nil {
+			return policy, err
+		}
+		return added.copied(), nil
+	})
 }
 
 // Link makes two identities, named by username or ID, one person's.
 func (s *Server) Link(first, second string) {
-	e := s.engine
-	e.mu.Lock()
-	a, b := e.findIdentity(first), e.findIdentity(second)
-	people := a != nil && b != nil && a.account != nil && b.account != nil
-	if people {
+	locked(s, func(e *engine) (any, error) {
+		a, b := e.findIdentity(first), e.findIdentity(second)
+		if a == nil || b == nil || a.account == nil || b.account == nil {
+			return nil, fmt.Errorf("authtest: link %q and %q: both must be users", first, second)
+		}
 		e.link(a, b)
-	}
-	e.mu.Unlock()
-	if !people {
-		s.fail("authtest: link %q and %q: both must be users", first, second)
-	}
+		return nil, nil
+	})
 }
 
-// must ends the test for a mistake in what a helper was given.
-func (s *Server) must(err error) {
+// locked runs a helper under the lock. An error, which is a mistake in what the helper was given, ends
+// the test.
+func locked[T any](s *Server, do func(e *engine) (T, error)) T {
+	s.engine.mu.Lock()
+	result, err := do(s.engine)
+	s.engine.mu.Unlock()
 	if err != nil {
 		s.fail("%v", err)
 	}
+	return result
 }
 
 // Login does what a person would do in a browser: it opens the URL of an
@@ -192,12 +188,7 @@ type Issued struct {
 // person had signed in and consented. An Age above the lifetime of access tokens
 // makes expired ones. A mistake ends the test.
 func (s *Server) Issue(g Grant) []Issued {
-	e := s.engine
-	e.mu.Lock()
-	issued, err := e.issueByHand(g)
-	e.mu.Unlock()
-	s.must(err)
-	return issued
+	return locked(s, func(e *engine) ([]Issued, error) { return e.issueByHand(g) })
 }
 
 func (e *engine) issueByHand(g Grant) ([]Issued, error) {
@@ -263,20 +254,17 @@ func (s *Server) ExpireToken(value string) bool {
 // which, only those to these scopes or with these consent IDs. The tokens that depend
 // on them become invalid. It returns the number of revoked consents.
 func (s *Server) RevokeConsents(user string, which ...string) int {
-	e := s.engine
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	owner := e.findIdentity(user)
-	if owner == nil {
-		s.fail("authtest: revoke consents: there is no user %q", user)
-		return 0
-	}
-	revoked := 0
-	for _, c := range owner.consents {
-		if !c.revoked && (len(which) == 0 || slices.Contains(which, c.scope.text) || slices.Contains(which, strconv.FormatInt(c.ID, 10))) {
-			e.revokeConsent(c)
-			revoked++
+	return locked(s, func(e *engine) (revoked int, err error) {
+		owner := e.findIdentity(user)
+		if owner == nil {
+			return 0, fmt.Errorf("authtest: revoke consents: there is no user %q", user)
 		}
-	}
-	return revoked
+		for _, c := range owner.consents {
+			if !c.revoked && (len(which) == 0 || slices.Contains(which, c.scope.text) || slices.Contains(which, strconv.FormatInt(c.ID, 10))) {
+				e.revokeConsent(c)
+				revoked++
+			}
+		}
+		return revoked, nil
+	})
 }

@@ -68,7 +68,7 @@ func (a api) GetIdentities(ctx context.Context, request server.GetIdentitiesRequ
 // seesInFull reports whether the caller may see all of an identity: with the
 // scope view_identities, and users their own.
 func (p principal) seesInFull(i *identity) bool {
-	return p.has(string(scopes.AuthViewIdentities)) || p.identity.linkedWith(i)
+	return p.has(scopes.AuthViewIdentities) || p.identity.linkedWith(i)
 }
 
 // included returns the providers of identities, each once, for a request that

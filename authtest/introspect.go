@@ -31,11 +31,7 @@ func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObj
 	for _, include := range splitList(c.request.Form["include"]) {
 		switch include {
 		case "identity_set", "identities_set":
-			set := []string{}
-			for _, i := range token.identity.identitySet() {
-				set = append(set, i.ID)
-			}
-			document.IdentitySet.Set(set)
+			document.IdentitySet.Set(documents(slices.Values(token.identity.identitySet()), nil, func(i *identity) string { return i.ID }))
 		case "identity_set_detail":
 			document.IdentitySetDetail.Set(token.identity.setDocument())
 		case "session_info":
@@ -128,7 +124,7 @@ func (a api) PostUserinfo(ctx context.Context, _ server.PostUserinfoRequestObjec
 }
 
 func (a api) userinfo(ctx context.Context) (server.Userinfo, error) {
-	caller, err := a.bearerWith(callFrom(ctx), string(scopes.AuthOpenID))
+	caller, err := a.bearerWith(callFrom(ctx), scopes.AuthOpenID)
 	if err != nil {
 		return server.Userinfo{}, err
 	}

@@ -32,8 +32,8 @@ const (
 
 // signingKey signs ID tokens. It is never changed.
 type signingKey struct {
+	keyState
 	private *rsa.PrivateKey
-	id      string // empty: the service names no key
 }
 
 // keyring has the key that signs first, then the one before.
@@ -54,15 +54,7 @@ func parseKey(text []byte) (*signingKey, error) {
 	if !ok {
 		return nil, fmt.Errorf("authtest: signing key: %T is not an RSA key", parsed)
 	}
-	return &signingKey{private: private}, nil
-}
-
-func (k *signingKey) pem() (string, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(k.private)
-	if err != nil {
-		return "", fmt.Errorf("authtest: signing key: %w", err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
+	return &signingKey{keyState{PEM: string(text)}, private}, nil
 }
 
 func (k *signingKey) document() server.JSONWebKey {
@@ -70,7 +62,7 @@ func (k *signingKey) document() server.JSONWebKey {
 	public := k.private.PublicKey
 	return server.JSONWebKey{
 		Alg: "RS512", Exponent: encode(big.NewInt(int64(public.E)).Bytes()), Kty: "RSA", Modulus: encode(public.N.Bytes()),
-		Use: "sig", Kid: k.id,
+		Use: "sig", Kid: k.ID,
 	}
 }
 
@@ -81,12 +73,16 @@ func (s *Server) RotateKeys() error {
 	if err != nil {
 		return fmt.Errorf("authtest: rotate keys: %w", err)
 	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return fmt.Errorf("authtest: rotate keys: %w", err)
+	}
+	key := &signingKey{keyState{PEM: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}, private}
 	e := s.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	key := &signingKey{private: private}
 	if e.config.KeyIDs {
-		key.id = e.random.uuid()
+		key.ID = e.random.uuid()
 	}
 	e.keys = append(keyring{key}, e.keys[:min(len(e.keys), keysKept-1)]...)
 	e.changed()

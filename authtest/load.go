@@ -185,13 +185,9 @@ func (e *engine) addProject(p Project) (_ *Project, err error) {
 	if p.AdminPolicy == "" {
 		p.AdminPolicy = e.random.uuid()
 	}
-	e.keepProject(&p)
-	return &p, nil
-}
-
-func (e *engine) keepProject(p *Project) {
-	e.projects.add(p.ID, p)
+	e.projects.add(p.ID, &p)
 	e.changed()
+	return &p, nil
 }
 
 func (e *engine) addPolicy(p Policy) (_ *Policy, err error) {
@@ -205,11 +201,7 @@ func (e *engine) addPolicy(p Policy) (_ *Policy, err error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("authtest: policy %q: %w", p.Name, err)
 	}
-	e.keepPolicy(&p)
-	return &p, nil
-}
-
-func (e *engine) keepPolicy(p *Policy) {
-	e.policies.add(p.ID, p)
+	e.policies.add(p.ID, &p)
 	e.changed()
+	return &p, nil
 }

@@ -100,7 +100,8 @@ func (a api) CreatePolicy(ctx context.Context, request server.CreatePolicyReques
 		return nil, err
 	}
 	added.ID = a.random.uuid()
-	a.keepPolicy(added)
+	a.policies.add(added.ID, added)
+	a.changed()
 	return added.response(), nil
 }
 

@@ -24,7 +24,7 @@ func (e *engine) projectByAdminPolicy(id string) *Project {
 // developer returns the caller of the developer API: a token with the scope
 // manage_projects.
 func (e *engine) developer(ctx context.Context) (principal, error) {
-	return e.bearerWith(callFrom(ctx), string(scopes.AuthManageProjects))
+	return e.bearerWith(callFrom(ctx), scopes.AuthManageProjects)
 }
 
 // isAdmin reports whether an identity administers a project, itself or in a group.
@@ -71,6 +71,11 @@ func (e *engine) mayChange(p principal, of *Project) error {
 // changeableProject looks a project up that the caller wants to change, or to put
 // something into.
 func (e *engine) changeableProject(ctx context.Context, id string) (*Project, error) {
+	return e.projectFor(ctx, id, e.mayChange)
+}
+
+// projectFor looks a project up about which the caller may do something.
+func (e *engine) projectFor(ctx context.Context, id string, may func(principal, *Project) error) (*Project, error) {
 	caller, err := e.developer(ctx)
 	if err != nil {
 		return nil, err
@@ -79,7 +84,7 @@ func (e *engine) changeableProject(ctx context.Context, id string) (*Project, er
 	if err != nil {
 		return nil, err
 	}
-	return found, e.mayChange(caller, found)
+	return found, may(caller, found)
 }
 
 // findProject looks a project up by its ID.
@@ -146,15 +151,8 @@ func (a api) GetProjects(ctx context.Context, _ server.GetProjectsRequestObject)
 
 // GetProject reads one project.
 func (a api) GetProject(ctx context.Context, request server.GetProjectRequestObject) (server.GetProjectResponseObject, error) {
-	caller, err := a.developer(ctx)
+	found, err := a.projectFor(ctx, request.ProjectID, a.mayRead)
 	if err != nil {
-		return nil, err
-	}
-	found, err := a.findProject(request.ProjectID)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.mayRead(caller, found); err != nil {
 		return nil, err
 	}
 	return a.projectResponse(found), nil
@@ -175,7 +173,8 @@ func (a api) CreateProject(ctx context.Context, request server.CreateProjectRequ
 		return nil, err
 	}
 	added.ID, added.AdminPolicy = a.random.uuid(), a.random.uuid()
-	a.keepProject(added)
+	a.projects.add(added.ID, added)
+	a.changed()
 	return a.projectResponse(added), nil
 }
 

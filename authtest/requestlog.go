@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,36 +34,21 @@ type entry struct {
 	query string
 }
 
-// requestLog remembers the last requests.
-type requestLog struct {
-	entries []entry
-	next    int
-	limit   int
-}
-
-func newRequestLog(limit int) requestLog { return requestLog{limit: limit} }
-
-func (l *requestLog) add(added entry) {
+// remember keeps the last requests.
+func (e *engine) remember(added entry) {
 	if len(added.Body) > maxRecordedBody {
 		added.Body = bytes.Clone(added.Body[:maxRecordedBody])
 	}
-	if len(l.entries) < l.limit {
-		l.entries = append(l.entries, added)
-		return
+	if e.log = append(e.log, added); len(e.log) > e.config.RecordedRequests {
+		e.log[0] = entry{}
+		e.log = e.log[1:]
 	}
-	l.entries[l.next] = added
-	l.next = (l.next + 1) % l.limit
-}
-
-// last returns the requests, oldest first.
-func (l *requestLog) last() []entry {
-	return append(append([]entry{}, l.entries[l.next:]...), l.entries[:l.next]...)
 }
 
 // Requests returns the last requests that the server received, oldest first.
 func (s *Server) Requests() []Request {
 	s.engine.mu.Lock()
-	entries := s.engine.log.last()
+	entries := slices.Clone(s.engine.log)
 	s.engine.mu.Unlock()
 	requests := make([]Request, len(entries))
 	for n, e := range entries {

@@ -32,7 +32,7 @@ func (e *engine) restore(s state) error {
 			if err != nil {
 				return err
 			}
-			key.id = entry.ID
+			key.ID = entry.ID
 			e.keys = append(e.keys, key)
 		}
 	}

@@ -3,6 +3,7 @@ package authtest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -65,16 +66,11 @@ func (e *engine) locked(operation server.StrictHandlerFunc, _ string) server.Str
 // malformed keeps errors that are known and says of others that the request
 // cannot be read.
 func malformed(err error) error {
-	for cause := err; cause != nil; {
-		switch cause.(type) { //nolint:errorlint // Unwrapped below.
-		case *problem, *http.MaxBytesError:
-			return cause
-		}
-		wrapper, ok := cause.(interface{ Unwrap() error })
-		if !ok {
-			break
-		}
-		cause = wrapper.Unwrap()
+	if known, ok := errors.AsType[*problem](err); ok {
+		return known
+	}
+	if tooLong, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLong
 	}
 	return badRequest("The body cannot be read: " + err.Error())
 }

@@ -30,7 +30,6 @@ type dependency struct {
 const (
 	scopeURL      = "https://auth.globus.org/scopes/"
 	offlineAccess = "offline_access"
-	openID        = string(scopes.AuthOpenID)
 )
 
 // requested is one scope of a request, with the dependencies that go with it:

@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -66,8 +65,6 @@ type Server struct {
 	listener *httptest.Server                 // nil for a server that does not listen
 	seed     *World                           // of Reset; nil is the built-in world
 	fail     func(format string, args ...any) // of the test, or panic
-
-	closing sync.Once
 }
 
 // NewServer makes a server that does not listen: [Server.Handler] handles its
@@ -108,11 +105,11 @@ func begin(config Config, world *World) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := &signingKey{private: key.private}
+	first := *key
 	if config.KeyIDs {
-		first.id = "authtest-1"
+		first.ID = "authtest-1"
 	}
-	e.keys = keyring{first}
+	e.keys = keyring{&first}
 	if world == nil {
 		world = new(builtin())
 	}
@@ -166,7 +163,7 @@ func (c Config) check() error {
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // listen starts the server on a free port of the loopback address.
-func (s *Server) listen() error {
+func (s *Server) listen() {
 	s.listener = httptest.NewUnstartedServer(s.handler)
 	s.listener.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // injected faults break connections
 	if s.engine.config.TLS {
@@ -179,7 +176,6 @@ func (s *Server) listen() error {
 	if s.engine.config.BaseURL == "" {
 		s.engine.config.BaseURL = s.listener.URL
 	}
-	return nil
 }
 
 // BaseURL returns the address of the server, with a slash at the end.
@@ -210,14 +206,9 @@ func (s *Server) Client() *http.Client {
 
 // close stops a server that listens. It breaks connections that are still open.
 func (s *Server) close() {
-	s.closing.Do(func() {
-		if s.listener == nil {
-			return
-		}
-		stopped, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = s.listener.Config.Shutdown(stopped) // runs what closes the clients' connections
-		s.listener.CloseClientConnections()
-		s.listener.Close()
-	})
+	stopped, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.listener.Config.Shutdown(stopped) // runs what closes the clients' connections
+	s.listener.CloseClientConnections()
+	s.listener.Close()
 }

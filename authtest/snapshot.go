@@ -23,7 +23,7 @@ type state struct {
 
 type keyState struct {
 	PEM string `yaml:"pem"`
-	ID  string `yaml:"id,omitempty"`
+	ID  string `yaml:"id,omitempty"` // empty: the service names no key
 }
 
 type sessionState struct {
@@ -188,9 +188,7 @@ func (e *engine) state() *state {
 		s.Random, _ = e.random.source.MarshalBinary() // never fails
 	}
 	for _, key := range e.keys {
-		if text, err := key.pem(); err == nil { // an RSA key can always be written
-			s.Keys = append(s.Keys, keyState{PEM: text, ID: key.id})
-		}
+		s.Keys = append(s.Keys, key.keyState)
 	}
 	for _, c := range e.consents {
 		s.Consents = append(s.Consents, c.consentState)

@@ -41,7 +41,7 @@ func (e *engine) record(c *call, status int, body []byte) {
 	if sent := e.liveToken(c.bearerToken()); sent != nil {
 		added.TokenIdentity, added.TokenClient = sent.identity.ID, sent.client.ID
 	}
-	e.log.add(added)
+	e.remember(added)
 }
 
 // Stats returns the counts.
@@ -65,5 +65,5 @@ func (s *Server) ResetStats() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stats = newStats()
-	e.log = newRequestLog(e.config.RecordedRequests)
+	e.log = nil
 }

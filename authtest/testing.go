@@ -13,12 +13,10 @@ func New(tb testing.TB) *Server {
 func NewWith(tb testing.TB, config Config) *Server {
 	tb.Helper()
 	s, err := NewServer(config)
-	if err == nil {
-		err = s.listen()
-	}
 	if err != nil {
 		tb.Fatal(err)
 	}
+	s.listen()
 	s.fail = tb.Fatalf
 	tb.Cleanup(s.close)
 	return s

@@ -12,6 +12,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/globusauth/globusauth/internal/server"
+	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/unixtime"
 )
 
@@ -29,7 +30,7 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 	form := request.Body
 	c.grant = form.GrantType
 	asking, used, err := a.tokenClient(c, form.ClientID)
-	if err == nil && !asking.mayUse(c.grant) && c.grant.Valid() {
+	if err == nil && c.grant.Valid() && !slices.Contains(asking.grants(), c.grant) {
 		err = oauthProblem("unauthorized_client", "A client of the type "+asking.Type+" cannot use this grant")
 	}
 	if err != nil {
@@ -277,7 +278,7 @@ func (e *engine) issueTokens(i issue, issuer string) ([]server.ResourceServerTok
 		documents[n] = e.tokenDocument(access, refresh)
 		documents[n].State = orAbsent(i.state)
 	}
-	if len(groups) == 0 || !slices.ContainsFunc(groups[0].scopes, func(s *scope) bool { return s.text == openID }) {
+	if len(groups) == 0 || !groups[0].has(scopes.AuthOpenID) {
 		return documents, nil
 	}
 	claims := e.idTokenClaims(groups[0], issuer, i.nonce)

@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"slices"
 	"time"
+
+	"github.com/globusauth/globusauth/scopes"
 )
 
 // grant is what tokens have in common that are revoked together: the tokens of one
@@ -48,6 +50,11 @@ func (e *engine) live(t *token) bool {
 	return t != nil && e.now().Before(t.ends) && !t.login.revoked && (t.family == nil || !t.family.revoked) &&
 		(t.credential == nil || !t.credential.deleted) &&
 		!slices.ContainsFunc(t.consents, func(c *consent) bool { return c.revoked })
+}
+
+// has reports whether a token has a scope.
+func (t *token) has(name scopes.Scope) bool {
+	return slices.ContainsFunc(t.scopes, func(s *scope) bool { return s.text == string(name) })
 }
 
 // liveToken returns a valid access token, or nil.
