@@ -76,18 +76,11 @@ func readRequirement(document object) (Requirement, bool) {
 	_, hasCode := document.text("code")
 	code := document.line("code", maxName)
 	if fields := readObject(document.fields["authorization_parameters"], document.secrets); fields.fields != nil {
-		if hasCode {
-			if parameters, ok := readParameters(fields, canonical); ok {
-				return Requirement{code, parameters}, true
+		if parameters, ok := readParameters(fields); ok && (hasCode || absent(document.fields["code"])) {
+			if !hasCode {
+				code = codeAuthorizationRequired
 			}
-		}
-		if hasCode || absent(document.fields["code"]) {
-			if parameters, ok := readParameters(fields, legacy); ok {
-				if !hasCode {
-					code = codeAuthorizationRequired
-				}
-				return Requirement{code, parameters}, true
-			}
+			return Requirement{code, parameters}, true
 		}
 	}
 	if code == codeConsentRequired {
@@ -129,19 +122,8 @@ func readUnapproved(document object) ([]string, bool) {
 	return document.readTexts(unapproved)
 }
 
-// form is a form of authorization_parameters.
-type form int
-
-const (
-	canonical form = iota
-	// legacy allows comma-joined policies and domains, only the prompt "login", and
-	// no required_scopes.
-	legacy
-)
-
-// readParameters reports false if a known field has a type that the form does not
-// allow.
-func readParameters(object object, f form) (AuthorizationParameters, bool) {
+// readParameters reports false if a known field has a wrong type. Older documents join policies and domains by commas.
+func readParameters(object object) (AuthorizationParameters, bool) {
 	var p AuthorizationParameters
 	ok := true
 	text := func(raw json.RawMessage) string {
@@ -149,11 +131,11 @@ func readParameters(object object, f form) (AuthorizationParameters, bool) {
 		ok = ok && (isText || absent(raw))
 		return value
 	}
-	list := func(raw json.RawMessage, joined bool) []string {
+	list := func(raw json.RawMessage, maybeJoined bool) []string {
 		if absent(raw) {
 			return nil
 		}
-		if value, isText := object.readText(raw); isText && joined {
+		if value, isText := object.readText(raw); isText && maybeJoined {
 			return split(value)
 		}
 		values, isList := object.readTexts(raw)
@@ -161,25 +143,27 @@ func readParameters(object object, f form) (AuthorizationParameters, bool) {
 		return values
 	}
 	for name, raw := range object.fields {
-		switch {
-		case name == "session_message":
+		switch name {
+		case "session_message":
 			p.SessionMessage = redact.Line(text(raw), maxMessage)
-		case name == "session_required_identities":
+		case "session_required_identities":
 			p.SessionRequiredIdentities = list(raw, false)
-		case name == "session_required_policies":
-			p.SessionRequiredPolicies = list(raw, f == legacy)
-		case name == "session_required_single_domain":
-			p.SessionRequiredSingleDomain = list(raw, f == legacy)
-		case name == "session_required_mfa":
+		case "session_required_policies":
+			p.SessionRequiredPolicies = list(raw, true)
+		case "session_required_single_domain":
+			p.SessionRequiredSingleDomain = list(raw, true)
+		case "session_required_mfa":
 			if !absent(raw) {
 				ok = ok && json.Unmarshal(raw, &p.SessionRequiredMFA) == nil
 			}
-		case name == "required_scopes" && f == canonical:
+		case "required_scopes":
 			p.RequiredScopes = list(raw, false)
-		case name == "prompt":
+		case "prompt":
 			p.Prompt = text(raw)
-			ok = ok && (f == canonical || absent(raw) || p.Prompt == "login")
-		case !object.secrets.In(name + " " + string(raw)): // a replacement could break the JSON
+		default:
+			if object.secrets.In(name + " " + string(raw)) { // a replacement could break the JSON
+				continue
+			}
 			if p.Extra == nil {
 				p.Extra = make(map[string]json.RawMessage)
 			}

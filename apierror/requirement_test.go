@@ -44,14 +44,14 @@ func TestRequirements(t *testing.T) {
 			`{"code":"AuthorizationRequired","authorization_parameters":{"session_required_policies":["a","b"],"session_required_single_domain":[]}}`,
 		},
 		{"a list with a number", `{"code":"X","authorization_parameters":{"required_scopes":["a",1],"prompt":"none"}}`, ``},
+		{"scopes of another type", `{"code":"X","authorization_parameters":{"required_scopes":"a b"}}`, ``},
 		{
-			"scopes of another type are unknown to the older form",
-			`{"code":"X","authorization_parameters":{"required_scopes":"a b"}}`,
-			`{"code":"X","authorization_parameters":{}}`,
+			"joined by commas, with scopes", `{"code":"X","authorization_parameters":{"session_required_policies":"a,b","required_scopes":["s"]}}`,
+			`{"code":"X","authorization_parameters":{"session_required_policies":["a","b"],"required_scopes":["s"]}}`,
 		},
 		{
-			"a comma makes it the older form", `{"code":"X","authorization_parameters":{"session_required_policies":"a,b","required_scopes":["s"]}}`,
-			`{"code":"X","authorization_parameters":{"session_required_policies":["a","b"]}}`,
+			"without a code, with scopes and a prompt", `{"authorization_parameters":{"required_scopes":["s"],"prompt":"none"}}`,
+			`{"code":"AuthorizationRequired","authorization_parameters":{"required_scopes":["s"],"prompt":"none"}}`,
 		},
 		{
 			"code with control characters", `{"code":"X\u0007\nY","authorization_parameters":{}}`,

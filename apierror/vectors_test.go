@@ -95,7 +95,8 @@ func differences() map[string][]difference {
 	}
 }
 
-// Two more differences hold for every vector: Details are the fields of an
+// In requirements of the older form the Python SDK knows no required_scopes and no prompt but "login"; here both forms
+// have the same fields. Two more differences hold for every vector: Details are the fields of an
 // "errors" list only, where the Python SDK makes the document its own only
 // field; and requirements come in the document's order, root first.
 func TestFromResponse_RecordedErrors(t *testing.T) {
@@ -135,7 +136,9 @@ func TestFromResponse_RecordedErrors(t *testing.T) {
 			if len(e.Details) != wantDetails {
 				t.Errorf("%d details, want %d", len(e.Details), wantDetails)
 			}
-			checkRequirements(t, v, e)
+			if v.Case != "legacy_params_required_scopes" && v.Case != "legacy_params_prompt_none" { // see TestRequirements
+				checkRequirements(t, v, e)
+			}
 		})
 	}
 	for name := range unused {
