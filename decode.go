@@ -13,6 +13,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/globusauth/globusauth/gen"
+	"github.com/globusauth/globusauth/internal/lenient"
 )
 
 // decode reads a response as encoding/json does (it accepts duplicate names, invalid
@@ -149,12 +150,12 @@ func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (
 	if long && !utf8.Valid(data) { // a run of invalid bytes becomes one U+FFFD, not one for each byte
 		data = bytes.ToValidUTF8(data, []byte("\ufffd"))
 	}
+	options := json.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
 	read := func(hooks ...*json.Unmarshalers) error {
 		if long {
 			hooks = append([]*json.Unmarshalers{budget(limit)}, hooks...)
 		}
-		return json.Unmarshal(data, out, jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false),
-			json.WithUnmarshalers(json.JoinUnmarshalers(hooks...)))
+		return json.Unmarshal(data, out, options, json.WithUnmarshalers(json.JoinUnmarshalers(hooks...)))
 	}
 	err = read(hooks...)
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.JSONPointer != "" && !errors.Is(err, ErrResponseTooLarge) {
@@ -162,7 +163,7 @@ func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (
 			odd = name
 			break
 		}
-		err = read(append(hooks, json.UnmarshalFromFunc(lenient))...)
+		err = read(append(hooks, lenient.Values(nil, options))...)
 	}
 	// The library's own texts can quote the document, which may contain tokens.
 	switch syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); {
@@ -174,27 +175,4 @@ func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (
 		return "", fmt.Errorf("not valid JSON at byte %d", syntactic.ByteOffset)
 	}
 	return "", errors.New("the document has another type than the operation returns")
-}
-
-// lenient reads a value as null does if it has another type than the spec gives it.
-// It is called for every value before the decoder reads it.
-func lenient(dec *jsontext.Decoder, pointer any) error {
-	value := reflect.ValueOf(pointer).Elem()
-	container := jsontext.Kind(0)
-	if _, custom := pointer.(json.Unmarshaler); !custom {
-		switch value.Kind() { //nolint:exhaustive // no other type of package gen has elements
-		case reflect.Struct, reflect.Map:
-			container = '{'
-		case reflect.Slice:
-			container = '['
-		}
-	}
-	if kind := dec.PeekKind(); kind == container || value.Kind() == reflect.Interface {
-		return errors.ErrUnsupported // the decoder reads it, and calls lenient for its elements
-	}
-	raw, err := dec.ReadValue()
-	if err == nil && json.Unmarshal(raw, pointer, jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false)) != nil {
-		value.SetZero()
-	}
-	return err
 }

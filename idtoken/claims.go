@@ -10,6 +10,7 @@ import (
 
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/internal/check"
+	"github.com/globusauth/globusauth/internal/lenient"
 	"github.com/globusauth/globusauth/unixtime"
 )
 
@@ -79,7 +80,7 @@ func parseClaims(payload []byte) (*document, error) {
 	err := decodeJSON("payload", payload, parsed)
 	if err != nil && errors.Is(err, check.New("format")) { // Decoding leniently is slower.
 		parsed = new(document)
-		err = decodeJSON("payload", payload, parsed, lenient())
+		err = decodeJSON("payload", payload, parsed, json.WithUnmarshalers(lenient.Values(odd)))
 	}
 	if err != nil {
 		return nil, err
@@ -93,41 +94,15 @@ func parseClaims(payload []byte) (*document, error) {
 	return parsed, nil
 }
 
-// lenient decodes claims so that one of another JSON type than its field reads as
-// absent; where a check needs it, it is a [CheckError] of its name.
-func lenient() json.Options {
-	return json.WithUnmarshalers(json.JoinUnmarshalers(
-		only[string]('"'), only[gen.IdentityType]('"'), only[gen.IdentityStatus]('"'),
-		only[gen.LinkedIdentity]('{'), only[[]gen.LinkedIdentity]('['),
-		json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, t *unixtime.Time) error {
-			value, err := decoder.ReadValue()
-			if err == nil && t.UnmarshalJSON(value) != nil {
-				return odd(decoder)
-			}
-			return err
-		}),
-	))
-}
-
-// only leaves a value of the right JSON type to be decoded as usual, and skips any
-// other.
-func only[T any](want jsontext.Kind) *json.Unmarshalers {
-	return json.UnmarshalFromFunc(func(decoder *jsontext.Decoder, _ *T) error {
-		if kind := decoder.PeekKind(); kind == want || kind == jsontext.KindNull || kind == jsontext.KindInvalid {
-			return errors.ErrUnsupported // by this function
-		}
-		if err := decoder.SkipValue(); err != nil {
-			return err
-		}
-		return odd(decoder)
-	})
-}
-
-// odd judges the value just read, which is not of the type of its field.
+// odd judges a value that is not of the type of its field: where a check needs it, it is a
+// [CheckError] of its name. Any other reads as absent.
 func odd(decoder *jsontext.Decoder) error {
-	if decoder.StackDepth() == 1 {
+	switch decoder.StackDepth() {
+	case 0:
+		return errors.New("not an object")
+	case 1:
 		switch name := decoder.StackPointer().LastToken(); name {
-		case "iss", "sub", "azp", "exp", "iat", "nbf", "nonce", "at_hash":
+		case "iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash":
 			return check.New(name)
 		}
 	}
@@ -144,10 +119,7 @@ func (a *audience) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		*a = make(audience, 1)
 		return json.UnmarshalDecode(decoder, &(*a)[0])
 	}
-	if json.UnmarshalDecode(decoder, (*[]string)(a)) != nil {
-		return ErrAudience
-	}
-	return nil
+	return json.UnmarshalDecode(decoder, (*[]string)(a))
 }
 
 // authTime reads the claim auth_time, which only a check of the age needs.
