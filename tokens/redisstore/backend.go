@@ -84,13 +84,13 @@ func (b *backend) Load(ctx context.Context, key tokens.Key) ([]byte, error) {
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
-	return data, explain(err)
+	return data, explain(ctx, b.client, err)
 }
 
 func (b *backend) Acquire(ctx context.Context, key tokens.Key, version string, duration time.Duration) (data []byte, acquired bool, err error) {
 	response, err := acquire.Run(ctx, b.client, b.names(key), version, duration.Milliseconds()).Result()
 	if err != nil {
-		return nil, false, explain(err)
+		return nil, false, explain(ctx, b.client, err)
 	}
 	list, acquired := response.([]any)
 	if acquired && len(list) == 1 {
@@ -102,16 +102,16 @@ func (b *backend) Acquire(ctx context.Context, key tokens.Key, version string, d
 }
 
 func (b *backend) Extend(ctx context.Context, key tokens.Key, version string, duration time.Duration) error {
-	return explain(extend.Run(ctx, b.client, b.names(key), version, duration.Milliseconds()).Err())
+	return explain(ctx, b.client, extend.Run(ctx, b.client, b.names(key), version, duration.Milliseconds()).Err())
 }
 
 func (b *backend) Commit(ctx context.Context, key tokens.Key, version string, data []byte) (stored bool, err error) {
 	done, err := commit.Run(ctx, b.client, b.names(key), version, data).Int()
-	return done == 1, explain(err)
+	return done == 1, explain(ctx, b.client, err)
 }
 
 func (b *backend) Release(ctx context.Context, key tokens.Key, version string) error {
-	return explain(release.Run(ctx, b.client, b.names(key), version).Err())
+	return explain(ctx, b.client, release.Run(ctx, b.client, b.names(key), version).Err())
 }
 
 func (b *backend) Keys(ctx context.Context) ([]tokens.Key, error) {
@@ -136,7 +136,7 @@ func (b *backend) Keys(ctx context.Context) ([]tokens.Key, error) {
 		err = scan(ctx, client)
 	}
 	if err != nil {
-		return nil, explain(err)
+		return nil, explain(ctx, b.client, err)
 	}
 	var keys []tokens.Key
 	for key := range found {

@@ -226,7 +226,7 @@ func (c *Cache) pipeline(ctx context.Context, fill func(context.Context, redis.P
 	}
 	if err != nil && ctx.Err() == nil { // the caller is still there
 		c.next.Store(time.Now().Add(outagePause).UnixNano())
-		c.report(fmt.Errorf("redisstore: cache: %w", explain(err)))
+		c.report(fmt.Errorf("redisstore: cache: %w", explain(ctx, c.client, err)))
 	}
 	return err
 }

@@ -38,10 +38,11 @@ func TestNew_InvalidConfig(t *testing.T) {
 	t.Parallel()
 	good := redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}})
+	replicas := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}, ContextTimeoutEnabled: true, RouteRandomly: true})
 	ring := redis.NewRing(&redis.RingOptions{ContextTimeoutEnabled: true})
 	endless := redis.NewClient(&redis.Options{})
 	t.Cleanup(func() {
-		for _, client := range []redis.UniversalClient{good, cluster, ring, endless} {
+		for _, client := range []redis.UniversalClient{good, cluster, replicas, ring, endless} {
 			_ = client.Close()
 		}
 	})
@@ -52,6 +53,7 @@ func TestNew_InvalidConfig(t *testing.T) {
 		"client is nil":               {},
 		"set ContextTimeoutEnabled":   {client: endless},
 		"deadlines: set ContextTime":  {client: cluster},
+		"reads from replicas":         {client: replicas},
 		"redis.Ring is not supported": {client: ring},
 		`the Prefix "a{b}"`:           {client: good, prefix: "a{b}"},
 		`the Prefix "*"`:              {client: good, prefix: "*"},

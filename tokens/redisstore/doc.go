@@ -4,7 +4,11 @@
 // run on all four.
 //
 // The caller makes the client, with its address, password and TLS, and closes it. Its option
-// ContextTimeoutEnabled must be set, so that a call ends when its context does.
+// ContextTimeoutEnabled must be set, so that a call ends when its context does. Clients that read from
+// replicas are refused, because replicas lag behind.
+//
+// After a command that failed, a Cluster client reads at once which node has which keys. By itself it
+// does that once a minute, and as long it would not find the node that takes the place of one that was lost.
 //
 // # What a Store promises
 //

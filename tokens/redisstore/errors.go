@@ -71,13 +71,19 @@ func passing(err error) (advice string) {
 }
 
 // explain says what to do about an error of the client. Such errors hold no password.
-func explain(err error) error {
+//
+// It also makes a Cluster client read which node has which keys, for the next attempt. By itself the client
+// does so only once a minute after a node is lost (https://github.com/redis/go-redis/issues/3979).
+func explain(ctx context.Context, client redis.UniversalClient, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
 	advice := permanent(err)
 	if advice == "" {
 		advice = passing(err)
+		if cluster, ok := client.(*redis.ClusterClient); ok {
+			cluster.ReloadState(context.WithoutCancel(ctx))
+		}
 	}
 	if advice == "" {
 		return err

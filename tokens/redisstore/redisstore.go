@@ -40,6 +40,9 @@ func (c Config) check(client redis.UniversalClient) (Config, error) {
 		limited = client.Options().ContextTimeoutEnabled
 	case *redis.ClusterClient:
 		limited = client.Options().ContextTimeoutEnabled
+		if client.Options().ReadOnly {
+			return c, errors.New("the client reads from replicas, which lag behind: leave ReadOnly, RouteByLatency and RouteRandomly unset in its options")
+		}
 	default:
 		return c, fmt.Errorf("a client of type %T is not supported: use a redis.Client or a redis.ClusterClient", client)
 	}

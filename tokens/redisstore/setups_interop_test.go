@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,7 +140,13 @@ func TestCluster_Failover(t *testing.T) {
 	t.Parallel()
 	nodes := startCluster(t)
 	p := clusterOf(nodes)
-	p.fleet(t, outageLease).Share(t, 4, 4, 8*time.Second, func() {
+	client := p.client()
+	t.Cleanup(func() { _ = client.Close() })
+	sessions := newSessions(t, client, config())
+	second := p.client() // its nodes are read again for the cache alone
+	t.Cleanup(func() { _ = second.Close() })
+	cache := newReplica(t, second, config())
+	p.fleet(t, outageLease).Share(t, 4, 4, 0, func() {
 		owner := nodes[0]
 		for _, node := range nodes {
 			if node.client(t).DBSize(t.Context()).Val() > 0 {
@@ -153,6 +160,25 @@ func TestCluster_Failover(t *testing.T) {
 			return replica.client(t).Do(t.Context(), "CLUSTER", "REPLICATE", id).Err() == nil
 		})
 		follows(t, owner, replica)
+		for _, node := range nodes {
+			eventually(t, "the nodes know the replica, which they elect", func() bool {
+				known, err := node.client(t).Do(t.Context(), "CLUSTER", "REPLICAS", id).Slice()
+				return err == nil && len(known) == 1
+			})
+		}
+		all := make([]string, 64) // some of them are kept by the owner of the login
+		for i := range all {
+			all[i] = strconv.Itoa(i)
+		}
+		getAll := func() bool {
+			return !slices.ContainsFunc(all, func(key string) bool {
+				_, err := sessions.Get(t.Context(), key)
+				return err != nil
+			})
+		}
+		if cache.fetch(t.Context(), all...); !getAll() || cache.problems.Load() > 0 {
+			t.Error("sessions or cache cannot be read")
+		}
 		owner.kill()
 		begin := time.Now()
 		eventually(t, "the replica is a primary", func() bool { return isPrimary(t, replica) })
@@ -162,6 +188,13 @@ func TestCluster_Failover(t *testing.T) {
 			eventually(t, "the login is refreshed at the new primary", func() bool { return stored(t, replica) != before })
 			t.Logf("a refresh after %v", time.Since(begin))
 		}
+		eventually(t, "all sessions can be read", getAll)
+		eventually(t, "the cache is used", func() bool {
+			loads, problems := cache.loads.Load(), cache.problems.Load()
+			cache.fetch(t.Context(), all...)
+			return cache.loads.Load() == loads && cache.problems.Load() == problems
+		})
+		t.Logf("sessions and cache after %v", time.Since(begin))
 	})
 }
 
@@ -196,7 +229,7 @@ func follows(t *testing.T, primary, replica *server) {
 			return value
 		}
 		before := offset(replica, "slave_repl_offset")
-		command(t, primary.client(t), "PUBLISH", "nobody", "x") // is sent to replicas
+		command(t, primary.client(t), "FUNCTION", "FLUSH") // is sent to replicas, also in a Cluster
 		return before != "0" && before != "" && offset(primary, "connected_slaves") != "0" && offset(replica, "slave_repl_offset") != before
 	})
 }
