@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -13,15 +14,21 @@ import (
 	globus "github.com/globusauth/globusauth/terraform/internal/provider"
 )
 
-var version = "dev" // a release sets it with -ldflags
-
 func main() {
-	debug := flag.Bool("debug", false, "run for a debugger, and print the variable that the engine needs")
+	debugged := flag.Bool("debug", false, "run for a debugger, and print the variable that the engine needs")
 	flag.Parse()
-	err := providerserver.Serve(context.Background(), func() provider.Provider { return globus.New(version, os.Getenv) },
-		providerserver.ServeOpts{Address: "registry.terraform.io/globusauth/globusauth", Debug: *debug, ProtocolVersion: 6})
+	err := providerserver.Serve(context.Background(), func() provider.Provider { return globus.New(version(), os.Getenv) },
+		providerserver.ServeOpts{Address: "registry.terraform.io/globusauth/globusauth", Debug: *debugged, ProtocolVersion: 6})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "terraform-provider-globusauth:", err)
 		os.Exit(1)
 	}
+}
+
+// version is that of the tag or commit that the program was built from.
+func version() string {
+	if build, ok := debug.ReadBuildInfo(); ok {
+		return build.Main.Version
+	}
+	return "unknown"
 }
