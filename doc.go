@@ -14,6 +14,7 @@
 //   - idtoken: verification of ID tokens;
 //   - identitymap: identities by username or ID, in batches and cached;
 //   - scopes and consents: scope strings, and the consents of a user;
+//   - resourceserver: protection of an API by Globus tokens;
 //   - authtest: a test double of Globus Auth.
 //
 // # Operations
@@ -42,5 +43,6 @@
 // Credentials go to the host of the base URL only: a redirect to another host is
 // [ErrRedirect]. Failed requests are retried as [RetryPolicy] says, a 401 once
 // if the credentials can be renewed. Responses are limited in size. Nothing runs
-// in the background, and nothing is global.
+// in the background. Clients without an HTTPClient and TLS settings share connections;
+// nothing else is global.
 package globusauth

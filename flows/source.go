@@ -17,7 +17,7 @@ import (
 )
 
 // Source keeps one token of a login usable by its refresh token. Config needs
-// Store and ResourceServer; the ClientID and Environment of its Key, Refresh and Now
+// Store and ResourceServer; all of its Key but the Namespace, Refresh and Now
 // are filled in, and Grant must be nil. Tokens of several people need a Namespace
 // each in config.Key.
 func (c Config) Source(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
@@ -33,8 +33,8 @@ func (c Config) Source(config tokens.RefreshingConfig) (_ *tokens.Refreshing, er
 
 // ClientCredentialsSource keeps a token of the client itself usable for good, by
 // asking for a new one with [Config.ClientCredentials]. Config needs Store and
-// ResourceServer, for which Scopes must hold a scope; the ClientID and Environment
-// of its Key, IdentityID, Grant and Now are filled in, and Refresh must be nil. Tokens
+// ResourceServer, for which Scopes must hold a scope; all of its Key
+// but the Namespace, IdentityID, Grant and Now are filled in, and Refresh must be nil. Tokens
 // of people who logged in to the same client need another Namespace in config.Key.
 func (c Config) ClientCredentialsSource(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
 	defer prefix.Add(&err, "flows: token source")
@@ -54,15 +54,25 @@ func (c Config) ClientCredentialsSource(config tokens.RefreshingConfig) (_ *toke
 
 // source makes a source with what the client knows, and renews as the function says.
 func (c client) source(config tokens.RefreshingConfig, renew func(*tokens.RefreshingConfig)) (*tokens.Refreshing, error) {
-	switch {
-	case config.Refresh != nil || config.Grant != nil:
+	if config.Refresh != nil || config.Grant != nil {
 		return nil, errors.New("the fields Refresh and Grant must be nil; the flow sets them")
-	case config.Key.ClientID != "" && config.Key.ClientID != c.ClientID:
-		return nil, fmt.Errorf("the Key.ClientID is %q, the flow's is %q", config.Key.ClientID, c.ClientID)
 	}
-	environment := config.Key.Environment
-	config.Key = c.auth.TokenKey(c.ClientID, config.Key.Namespace)
-	config.Key.Environment = cmp.Or(environment, config.Key.Environment)
+	own, err := c.auth.TokenKey(c.ClientID, config.Key.Namespace).Normal()
+	if err != nil {
+		return nil, err
+	}
+	given, err := tokens.Key{
+		ClientID: cmp.Or(config.Key.ClientID, own.ClientID), Environment: cmp.Or(config.Key.Environment, own.Environment),
+		Address: cmp.Or(config.Key.Address, own.Address), Namespace: own.Namespace,
+	}.Normal()
+	if err != nil {
+		return nil, err
+	}
+	if given != own { // tokens of one service must not be sent to another
+		return nil, fmt.Errorf("the Key is that of client %q in %s %s, the flow's that of %q in %s %s: set only its Namespace",
+			given.ClientID, given.Environment, given.Address, own.ClientID, own.Environment, own.Address)
+	}
+	config.Key = own
 	if config.Now == nil {
 		config.Now = c.auth.Now
 	}

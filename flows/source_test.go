@@ -170,7 +170,10 @@ func TestConfigSource_InvalidConfig(t *testing.T) {
 		"own grant": {portal.ClientCredentialsSource, changed(func(c *tokens.RefreshingConfig) {
 			c.Grant = func(context.Context) (tokens.Set, error) { return tokens.Set{}, nil }
 		}), "must be nil"},
-		"another's key":      {portal.Source, changed(func(c *tokens.RefreshingConfig) { c.Key.ClientID = "another" }), "Key.ClientID"},
+		"another's key":      {portal.Source, changed(func(c *tokens.RefreshingConfig) { c.Key.ClientID = "another" }), "set only its Namespace"},
+		"other environment":  {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Key.Environment = "preview" }), "set only its Namespace"},
+		"other address":      {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Key.Address = "https://auth.example.org/" }), "set only its Namespace"},
+		"invalid address":    {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Key.Address = "auth" }), "the address"},
 		"no store":           {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Store = nil }), "Store is nil"},
 		"no resource server": {portal.ClientCredentialsSource, changed(func(c *tokens.RefreshingConfig) { c.ResourceServer = "" }), "ResourceServer is empty"},
 		"no client ID":       {anonymous.Source, good, "ClientID is empty"},

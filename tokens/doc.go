@@ -12,7 +12,7 @@
 //
 // A [Store] keeps sets. Its one operation that matters, Update, is exclusive and
 // durable, so that two processes never use one refresh token. [Memory] is the
-// store for one process; packages filestore and sqlitestore are durable.
+// store for one process; the packages below this one are durable.
 //
 // # Sources
 //

@@ -39,7 +39,7 @@ type RefreshingConfig struct {
 
 	// Refresh uses current.RefreshToken and returns the service's response. It is
 	// never called for a token without one. The context given to it ends after
-	// Timeout, not when the caller of Token gives up. Refresh must retry
+	// 60 seconds, not when the caller of Token gives up. Refresh must retry
 	// a failed request only if that cannot have used the refresh token; nothing
 	// here retries it. What it returns is stored, also beside an error, which is then
 	// returned only if the set does not hold the wanted token. nil means that refresh tokens are not used.

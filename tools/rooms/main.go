@@ -91,7 +91,7 @@ func partOf(path string) string {
 		{"authtest", []string{"authtest", "internal/server", "internal/pages", "internal/emulator"}},
 		{"cmd", []string{"cmd"}},
 		{"examples", []string{"examples"}},
-		{"the rest", []string{"contract_tests", "docs", "tools", "spec"}},
+		{"the rest", []string{"contract_tests", "docs", "tools", "spec", "internal/bench", "internal/apitest"}},
 	} {
 		for _, prefix := range part.prefixes {
 			if path == prefix || strings.HasPrefix(path, prefix+"/") {
