@@ -96,8 +96,8 @@ func (g *globus) connect(ctx context.Context, config values) (*connection, error
 	return asPerson(ctx, auth, clientID, setting("profile", envProfile), setting("store", envStore), setting("store_dir", envStoreDir))
 }
 
-// environmentSecret reads the secret of the environment, perhaps from a file that only its owner can
-// read.
+// environmentSecret reads the secret from the environment, or from the file that it names, which only its
+// owner may read.
 func (g *globus) environmentSecret() (string, error) {
 	secret, name := g.getenv(envClientSecret), g.getenv(envClientSecretFile)
 	if secret != "" || name == "" {

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the documentation of the provider")
 
-// The documentation is generated of the schemas and the examples.
+// The documentation is generated from the schemas and the examples.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	if !ephemeral() {

@@ -15,7 +15,7 @@ import (
 	"github.com/globusauth/globusauth/authtest"
 )
 
-// What the service refuses is refused before anything is sent, at the attribute.
+// Values that the service would refuse are errors at their attributes, and no request is sent.
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

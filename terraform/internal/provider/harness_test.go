@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 	}
 	for name, value := range map[string]string{
 		"TF_ACC": "1", "TF_ACC_TERRAFORM_PATH": engine, "TF_ACC_PROVIDER_NAMESPACE": "globusauth",
-		"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.DevNull, // not that of the person
+		"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.DevNull, // not that of the user
 	} {
 		_ = os.Setenv(name, value)
 	}

@@ -104,8 +104,8 @@ func (m *managed) ValidateConfig(_ context.Context, req resource.ValidateConfigR
 	}
 }
 
-// ModifyPlan says what is replaced and what is deleted along, and keeps known what an update leaves as
-// it is.
+// ModifyPlan marks what is replaced, warns about what else is deleted, and keeps the computed values that
+// an update does not change.
 func (m *managed) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	prior := fields(req.State.Raw)
 	if req.Plan.Raw.IsNull() {
@@ -143,7 +143,7 @@ func (m *managed) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest
 	}
 }
 
-// warnBeforeDelete says what else a deletion deletes.
+// warnBeforeDelete warns about what else a deletion deletes.
 func (m *managed) warnBeforeDelete(ctx context.Context, known document, diagnostics *diag.Diagnostics) {
 	if m.kept != "" {
 		diagnostics.AddWarning("The "+m.title()+" stays at the service", m.kept)
@@ -159,7 +159,7 @@ func (m *managed) warnBeforeDelete(ctx context.Context, known document, diagnost
 	}
 }
 
-// list is what is held, as far as it can be found out.
+// list returns what is held; empty if the service does not say.
 func (m *managed) list(ctx context.Context, known document) []string {
 	if m.held == nil {
 		return nil
@@ -364,7 +364,7 @@ func (m *managed) state(plan, prior tftypes.Value, response document) tftypes.Va
 			continue
 		}
 		if value == nil && s.Type == "array" && !s.Nullable {
-			value = []any{} // null is no value of these lists
+			value = []any{} // these lists are never null
 		}
 		result[s.Name] = decode(result[s.Name].Type(), value)
 	}
