@@ -17,7 +17,6 @@ import (
 // that does not belong to this browser, leads a person who is logged in on to the
 // page. After a failure of the service the same callback may be tried again.
 func (web *Web) Callback(w http.ResponseWriter, r *http.Request) {
-	secureHeader(w.Header())
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
 		web.fail(w, r, wrongMethod(), "")

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,12 +46,7 @@ var _ Manager = CommandLine{}
 // Login prints the link and reads the code. Besides the errors of
 // [flows.Login.Finish] there are [ErrNoInput] and [ErrTimeout].
 func (c CommandLine) Login(ctx context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
-	if c.In == nil {
-		c.In = os.Stdin
-	}
-	if c.Out == nil {
-		c.Out = os.Stderr
-	}
+	c.In, c.Out = cmp.Or[io.Reader](c.In, os.Stdin), cmp.Or[io.Writer](c.Out, os.Stderr)
 	login, err := config.Start(options...)
 	if err != nil {
 		return tokens.Set{}, nil, err
@@ -125,13 +121,5 @@ func readTyped(typed, redirectURI string) (url.Values, error) {
 
 // samePlace reports whether a browser goes to the same page of the same server.
 func samePlace(one, other *url.URL) bool {
-	return one.Scheme == other.Scheme && origin.HostPort(one) == origin.HostPort(other) && pathOf(one) == pathOf(other)
-}
-
-// pathOf is the path that a browser requests.
-func pathOf(u *url.URL) string {
-	if u.Path == "" {
-		return "/"
-	}
-	return u.Path
+	return one.Scheme == other.Scheme && origin.HostPort(one) == origin.HostPort(other) && cmp.Or(one.Path, "/") == cmp.Or(other.Path, "/")
 }

@@ -89,6 +89,7 @@ func explain(err error) Failure {
 // fail responds to a request that is not served, with a link to what started the login.
 func (web *Web) fail(w http.ResponseWriter, r *http.Request, f Failure, start string) {
 	web.report(r, f.Err)
+	secureHeader(w.Header())
 	if start != "" {
 		f.Link, f.LinkText = start, "Log in again"
 	} else {

@@ -43,7 +43,6 @@ type Result struct {
 // refuse the account. The login must come back to the same session. Nothing is linked at
 // Globus. Needs openid in Flow.Scopes.
 func (web *Web) Link(w http.ResponseWriter, r *http.Request) {
-	secureHeader(w.Header())
 	if !web.ownPost(w, r, "link an account") {
 		return
 	}

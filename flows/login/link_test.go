@@ -56,7 +56,7 @@ func newProfiles(t *testing.T, change func(*login.WebConfig)) *globus {
 	})
 }
 
-func TestWebLink(t *testing.T) {
+func TestWebLink_AnotherIdentity(t *testing.T) {
 	t.Parallel()
 	g := newProfiles(t, nil)
 	v := g.visitor()

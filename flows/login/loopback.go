@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,18 +73,11 @@ var errNoBrowser = errors.New("no browser opens")
 // [flows.Login.Finish] there are [ErrTimeout], those of listening, and those of
 // Fallback.
 func (l Loopback) Login(ctx context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
-	if l.Out == nil {
-		l.Out = os.Stderr
-	}
 	if l.Open == nil {
 		l.Open = browser.OpenURL
 	}
-	if l.Name == "" {
-		l.Name = "the program"
-	}
-	if l.Fallback == nil {
-		l.Fallback = CommandLine{In: l.In, Out: l.Out}
-	}
+	l.Name, l.Out = cmp.Or(l.Name, "the program"), cmp.Or[io.Writer](l.Out, os.Stderr)
+	l.Fallback = cmp.Or[Manager](l.Fallback, CommandLine{In: l.In, Out: l.Out})
 	reason := l.noBrowser()
 	if reason == "" {
 		set, claims, err := l.browse(ctx, config, options)

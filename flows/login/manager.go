@@ -67,14 +67,7 @@ func finish(ctx context.Context, login flows.Login, callback url.Values) (tokens
 	}
 	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() {
-		select {
-		case <-time.After(finishGrace):
-			cancel()
-		case <-detached.Done():
-		}
-	})
-	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(finishGrace, cancel) })()
 	if callback.Has("state") || callback.Has("error") {
 		return login.Finish(detached, callback)
 	}

@@ -23,7 +23,7 @@ func (p *provider) visit(_ context.Context, link string) (*url.URL, error) {
 	return url.Parse(redirectURI + "?" + callback.Encode())
 }
 
-func TestFuncLogin(t *testing.T) {
+func TestFuncLogin_ReturnsCallback(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	set, _, err := login.Func(p.visit).Login(t.Context(), p.native(t))

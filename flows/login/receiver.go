@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	readTimeout  = 10 * time.Second
-	closeTimeout = 2 * time.Second
-	maxHeader    = 32 << 10
+	readTimeout = 10 * time.Second
+	maxHeader   = 32 << 10
 )
 
 // listen listens on an address that only this machine can reach.
@@ -39,41 +38,26 @@ type receiver struct {
 	ctx      context.Context //nolint:containedctx // of the one login
 	redirect url.URL
 	program  string
+	pages    sync.RWMutex // read-locked while a page is written
 }
 
 // receive serves the callback until stop is called.
 func receive(ctx context.Context, listener net.Listener, a *attempt, program string) (stop func()) {
 	r := &receiver{attempt: a, ctx: ctx, program: program, redirect: url.URL{Scheme: "http", Host: listener.Addr().String()}}
-	var unused sync.Map // connections on which nothing has come: browsers open some in advance, and Shutdown would wait for them
 	server := &http.Server{
 		Handler:           r,
 		ReadHeaderTimeout: readTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-		ConnState: func(conn net.Conn, state http.ConnState) {
-			if state == http.StateNew {
-				unused.Store(conn, nil)
-			} else {
-				unused.Delete(conn)
-			}
-		},
 	}
 	server.SetKeepAlivesEnabled(false)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) })
 	return func() {
 		_ = listener.Close()
-		serving.Wait() // no connection is accepted any more
-		unused.Range(func(conn, _ any) bool {
-			_ = conn.(net.Conn).Close() //nolint:forcetypeassert // nothing else is stored
-			return true
-		})
-		if a.ended() { // the page that says so has a moment to arrive
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-			defer cancel()
-			_ = server.Shutdown(ctx)
-		}
+		r.pages.Lock() // the page that says how the login ended is sent
 		_ = server.Close()
+		serving.Wait()
 	}
 }
 
@@ -81,6 +65,9 @@ func never(error) bool { return false }
 
 // ServeHTTP handles the callback, and refuses everything else.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	r.pages.RLock()
+	defer r.pages.RUnlock()
+	defer func() { _ = http.NewResponseController(w).Flush() }()
 	switch {
 	case origin.HostPort(&url.URL{Scheme: "http", Host: req.Host}) != origin.HostPort(&r.redirect):
 		showPage(w, Failure{Status: http.StatusMisdirectedRequest, Title: "Wrong host", Message: "Nothing is served under this name."})

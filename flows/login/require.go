@@ -121,7 +121,6 @@ func (web *Web) Require(w http.ResponseWriter, r *http.Request, demand Demand) (
 	}
 	switch {
 	case err != nil:
-		secureHeader(w.Header())
 		f := explain(err)
 		f.Title, f.Message = "This page does not work right now", "Your login could not be checked. Please try again in a moment."
 		web.fail(w, r, f, "")
@@ -173,7 +172,6 @@ func (web *Web) check(r *http.Request, session *Session, policies []string) (_ *
 func (web *Web) Login(w http.ResponseWriter, r *http.Request, parameters apierror.AuthorizationParameters) {
 	session, err := web.Session(r)
 	if err != nil {
-		secureHeader(w.Header())
 		web.fail(w, r, unavailable(err), "")
 		return
 	}
@@ -181,7 +179,6 @@ func (web *Web) Login(w http.ResponseWriter, r *http.Request, parameters apierro
 }
 
 func (web *Web) again(w http.ResponseWriter, r *http.Request, session *Session, parameters apierror.AuthorizationParameters) {
-	secureHeader(w.Header())
 	text, _ := json.Marshal(parameters) //nolint:errchkjson // Extra, the only field that could fail, is not encoded
 	p := pending{trigger: trigger{Start: r.RequestURI, From: fromPage}, Asked: digest("asked", string(text))}
 	status, title := http.StatusForbidden, "A new login is required"

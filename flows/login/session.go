@@ -143,7 +143,6 @@ func (web *Web) session(ctx context.Context, r *http.Request, get func(context.C
 // what browsers say of their origin. The tokens are revoked; failures are reported to
 // OnError, and the tokens are dropped anyway.
 func (web *Web) Logout(w http.ResponseWriter, r *http.Request) {
-	secureHeader(w.Header())
 	if !web.ownPost(w, r, "log out") {
 		return
 	}

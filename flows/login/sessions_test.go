@@ -88,7 +88,7 @@ func TestWebLogout_WithoutService(t *testing.T) {
 	}
 }
 
-func TestMemorySessions(t *testing.T) {
+func TestMemorySessions_ExpiryAndLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/base64"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 const defaultSessionTime = 12 * time.Hour
@@ -85,38 +87,31 @@ func (web *Web) Format(state fmt.State, _ rune) {
 }
 
 // NewWeb checks the configuration. It makes no request.
-func NewWeb(config WebConfig) (*Web, error) {
+func NewWeb(config WebConfig) (_ *Web, err error) {
+	defer prefix.Add(&err, "login: new web")
 	if _, err := config.Flow.Start(); err != nil {
 		return nil, err
 	}
 	redirect, err := url.Parse(config.Flow.RedirectURI)
 	if err != nil {
-		return nil, fmt.Errorf("login: new web: Flow.RedirectURI: %w", err)
+		return nil, fmt.Errorf("Flow.RedirectURI: %w", err)
 	}
-	if config.Home == "" {
-		config.Home = "/"
-	}
-	if config.SessionTime == 0 {
-		config.SessionTime = defaultSessionTime
-	}
-	if config.Sessions == nil {
-		config.Sessions = &MemorySessions{now: config.Flow.Auth.Now}
-	}
-	if config.Flow.LoginTimeout == 0 {
-		config.Flow.LoginTimeout = timeout
-	}
+	config.Home = cmp.Or(config.Home, "/")
+	config.SessionTime = cmp.Or(config.SessionTime, defaultSessionTime)
+	config.Sessions = cmp.Or[Sessions](config.Sessions, &MemorySessions{now: config.Flow.Auth.Now})
+	config.Flow.LoginTimeout = cmp.Or(config.Flow.LoginTimeout, timeout)
 	switch {
 	case config.Flow.ClientSecret == "":
 		// The key that seals pending logins comes from it.
-		return nil, errors.New("login: new web: Flow.ClientSecret is empty; a portal is a confidential client")
+		return nil, errors.New("Flow.ClientSecret is empty; a portal is a confidential client")
 	case config.SessionTime < 0:
-		return nil, errors.New("login: new web: SessionTime is negative")
+		return nil, errors.New("SessionTime is negative")
 	case !samePage(config.Home):
-		return nil, errors.New("login: new web: Home must be a path of this site, beginning with one slash")
+		return nil, errors.New("Home must be a path of this site, beginning with one slash")
 	}
 	seal, err := newSeal(config.Flow.ClientSecret)
 	if err != nil {
-		return nil, fmt.Errorf("login: new web: %w", err)
+		return nil, err
 	}
 	return &Web{config: config, seal: seal, site: url.URL{Scheme: redirect.Scheme, Host: redirect.Host}}, nil
 }
@@ -124,7 +119,6 @@ func NewWeb(config WebConfig) (*Web, error) {
 // Start sends the browser to the login. Its query parameter next names the page to go
 // to afterwards; only a path of this site is accepted.
 func (web *Web) Start(w http.ResponseWriter, r *http.Request) {
-	secureHeader(w.Header())
 	web.start(w, r, pending{trigger: trigger{Start: r.RequestURI}})
 }
 
@@ -162,6 +156,7 @@ func (web *Web) report(r *http.Request, err error) {
 
 // redirect sends the browser elsewhere by GET.
 func redirect(w http.ResponseWriter, target string) {
+	secureHeader(w.Header())
 	w.Header().Set("Location", target)
 	w.WriteHeader(http.StatusSeeOther)
 }

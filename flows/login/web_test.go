@@ -183,7 +183,7 @@ func (v visitor) login() {
 	}
 }
 
-func TestWeb(t *testing.T) {
+func TestWeb_LoginToLogout(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, nil)
 	v := p.visitor()
