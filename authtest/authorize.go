@@ -40,7 +40,7 @@ const (
 //nolint:errname // Named like the other problems.
 type pageProblem struct{ code, detail string }
 
-func (p *pageProblem) Error() string { return "authtest: " + p.code + ": " + p.detail }
+func (p *pageProblem) Error() string { return p.detail }
 
 func pageError(code, detail string) error { return &pageProblem{code: code, detail: detail} }
 

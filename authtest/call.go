@@ -60,14 +60,9 @@ func (c *call) wantsPage(mode string) bool {
 	}
 }
 
-// clientByBasic returns the client that authenticated with its secret, and with
+// clientByPair returns the client that authenticated with its secret, and with
 // which credential. Globus' SDKs send ID and secret as they are; OAuth libraries
 // form-encode them first (RFC 6749 section 2.3.1). Both are taken.
-func (e *engine) clientByBasic(c *call) (*client, *credential, error) {
-	id, secret, _ := c.basicCredentials()
-	return e.clientByPair(id, secret)
-}
-
 func (e *engine) clientByPair(id, secret string) (*client, *credential, error) {
 	if found, used := e.clientBySecret(id, secret); found != nil {
 		return found, used, nil
@@ -109,8 +104,8 @@ func (p principal) has(name scopes.Scope) bool { return p.token == nil || p.toke
 
 // authenticated returns the caller of an API operation.
 func (e *engine) authenticated(c *call) (principal, error) {
-	if _, _, given := c.basicCredentials(); given {
-		found, used, err := e.clientByBasic(c)
+	if id, secret, given := c.basicCredentials(); given {
+		found, used, err := e.clientByPair(id, secret)
 		if err != nil {
 			return principal{}, err
 		}

@@ -239,15 +239,14 @@ func (s *Server) ExpireToken(value string) bool {
 	e := s.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := false
 	for _, store := range []*tokenStore{&e.access, &e.refresh} {
 		if t := store.byValue[value]; t != nil {
 			store.drop(t)
 			e.changed()
-			found = true
+			return true
 		}
 	}
-	return found
+	return false
 }
 
 // RevokeConsents revokes the consents of a user, named by username or ID; with

@@ -16,7 +16,8 @@ import (
 // scopes. For anything else, refresh tokens included, the token is not active.
 func (a api) Introspect(ctx context.Context, request server.IntrospectRequestObject) (server.IntrospectResponseObject, error) {
 	c := callFrom(ctx)
-	asking, _, err := a.clientByBasic(c)
+	id, secret, _ := c.basicCredentials()
+	asking, _, err := a.clientByPair(id, secret)
 	if err != nil {
 		return nil, err
 	}

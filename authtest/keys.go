@@ -39,8 +39,6 @@ type signingKey struct {
 // keyring has the key that signs first, then the one before.
 type keyring []*signingKey
 
-func (k keyring) current() *signingKey { return k[0] }
-
 func parseKey(text []byte) (*signingKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil {

@@ -74,7 +74,7 @@ func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) 
 	}
 	effective, err := e.effectiveIdentity(a, person)
 	if err != nil {
-		return unmet(detailOf(err))
+		return unmet(err.Error())
 	}
 	if i := a.required.excluded(s); i != nil {
 		detail := "A policy does not allow " + i.Username + " in the session. Sign out, and sign in without it."
@@ -87,7 +87,7 @@ func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) 
 	}
 	steps, err := e.missing(required, counted, effective)
 	if err != nil {
-		return unmet(detailOf(err))
+		return unmet(err.Error())
 	}
 	_, there := s.authentications[effective]
 	if !there && !slices.ContainsFunc(steps, func(s step) bool { return s.identity == effective }) {
@@ -97,13 +97,6 @@ func (e *engine) gate(a *authorization, v *visit, s *session, person *identity) 
 		return func() server.Response { return e.stepsPage(a, v, person, steps) }, nil, "login_required"
 	}
 	return nil, effective, ""
-}
-
-func detailOf(err error) string {
-	if p, ok := err.(*pageProblem); ok { //nolint:errorlint // Made by the caller's callees, never wrapped.
-		return p.detail
-	}
-	return err.Error()
 }
 
 // only returns a session in which only these identities have signed in.

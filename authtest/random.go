@@ -31,14 +31,8 @@ func (r *random) uuid() string {
 	binary.BigEndian.PutUint64(b[8:], r.source.Uint64())
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
-	var text [36]byte
-	hex.Encode(text[0:8], b[0:4])
-	hex.Encode(text[9:13], b[4:6])
-	hex.Encode(text[14:18], b[6:8])
-	hex.Encode(text[19:23], b[8:10])
-	hex.Encode(text[24:], b[10:])
-	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
-	return string(text[:])
+	text := hex.EncodeToString(b[:])
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
 // secret returns 48 hexadecimal digits, 192 bits, behind a prefix that says what
@@ -46,11 +40,6 @@ func (r *random) uuid() string {
 // would change.
 func (r *random) secret(prefix string) string {
 	var b [24]byte
-	for i := 0; i < len(b); i += 8 {
-		binary.BigEndian.PutUint64(b[i:], r.source.Uint64())
-	}
-	text := make([]byte, len(prefix)+2*len(b))
-	copy(text, prefix)
-	hex.Encode(text[len(prefix):], b[:])
-	return string(text)
+	_, _ = r.source.Read(b[:]) // never fails
+	return prefix + hex.EncodeToString(b[:])
 }

@@ -99,14 +99,12 @@ func (e *engine) authenticate(s *session, i *identity, mfa bool) {
 	e.changed()
 }
 
-// domainMatches reports whether a domain fits a pattern, which may begin with "*.".
-func domainMatches(pattern, domain string) bool {
-	matched, err := path.Match(strings.ToLower(pattern), strings.ToLower(domain))
-	return err == nil && matched
-}
-
+// matchesAny reports whether a domain fits one of some patterns, which may begin with "*.".
 func matchesAny(patterns []string, domain string) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool { return domainMatches(pattern, domain) })
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		matched, err := path.Match(strings.ToLower(pattern), strings.ToLower(domain))
+		return err == nil && matched
+	})
 }
 
 // admits reports whether a policy could be met by signing in with an identity.

@@ -59,7 +59,7 @@ func (a api) Token(ctx context.Context, request server.TokenRequestObject) (serv
 	if c.grant == server.GrantTypeDependentToken {
 		return server.JSON(documents), nil
 	}
-	key := a.keys.current()
+	key := a.keys[0]
 	return server.Response(func(w http.ResponseWriter) error { // signing takes a while: not under the lock
 		first := documents[0]
 		if claims != nil {
@@ -119,7 +119,7 @@ func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *s
 		return nil, nil, invalidGrant()
 	}
 	params := found.authorization.params
-	if e.now().Sub(found.issued) >= codeLifetime || params.RedirectURI != form.RedirectURI || !found.session.account.has(found.identity) {
+	if e.now().Sub(found.issued) >= codeLifetime || params.RedirectURI != form.RedirectURI || found.session.account != found.identity.account {
 		return nil, nil, invalidGrant()
 	}
 	if err := checkVerifier(params.CodeChallenge, form.CodeVerifier); err != nil {
@@ -139,8 +139,6 @@ func (e *engine) exchangeCode(c *call, asking *client, used *credential, form *s
 	documents, claims := e.issueTokens(issue{common, found.authorization.offline, params.Nonce, params.State}, e.base(c.request))
 	return documents, claims, nil
 }
-
-func (a *account) has(i *identity) bool { return slices.Contains(a.identities, i) }
 
 // checkVerifier applies PKCE (RFC 7636 section 4.6). A verifier without a
 // challenge is refused: the client relies on a protection that it does not have.

@@ -107,7 +107,7 @@ func NewWeb(config WebConfig) (_ *Web, err error) {
 	case config.SessionTime < 0:
 		return nil, errors.New("SessionTime is negative")
 	case !samePage(config.Home):
-		return nil, errors.New("Home must be a path of this site, beginning with one slash")
+		return nil, errors.New("the Home must be a path of this site, beginning with one slash")
 	}
 	seal, err := newSeal(config.Flow.ClientSecret)
 	if err != nil {
