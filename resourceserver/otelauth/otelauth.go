@@ -1,4 +1,10 @@
-// Package otelauth counts what a resource server does with OpenTelemetry.
+// Package otelauth counts what a resource server does with OpenTelemetry:
+//
+//	observer, err := otelauth.New(provider.Meter("my-api"))
+//	api, err := resourceserver.New(resourceserver.Config{Observer: observer, ...})
+//
+// An [Observer] is safe for concurrent use. No token and no name of a caller is in
+// what it counts.
 package otelauth
 
 import (
