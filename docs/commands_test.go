@@ -35,7 +35,10 @@ type shellCommand struct {
 	start, end int // the lines of the output
 }
 
-// commands finds the commands of a document: those after "$ " in blocks of a console, and whole blocks of sh.
+// inline is a "go test" within a sentence.
+var inline = regexp.MustCompile("`(go test [^`]*)`")
+
+// commands finds the commands of a document: those after "$ " in blocks of a console, whole blocks of sh, and tests within sentences.
 func commands(lines []string) []shellCommand {
 	var found []shellCommand
 	fence, continued := "", false
@@ -52,6 +55,10 @@ func commands(lines []string) []shellCommand {
 			}
 		case fence == "```sh":
 			found[last].text += line + "\n"
+		case fence == "":
+			for _, match := range inline.FindAllStringSubmatch(line, -1) {
+				found = append(found, shellCommand{text: match[1], start: n + 1, end: n + 1})
+			}
 		case fence != "```console":
 		case continued:
 			found[last].text += "\n" + line
