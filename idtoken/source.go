@@ -186,5 +186,5 @@ func (k *keySet) verify(token *compactToken) error {
 	if tried == 0 {
 		return refuse("signature", "no key of the provider's %d fits algorithm %s and key ID %s", len(k.keys), chosen.name, quote(id))
 	}
-	return refuse("signature", "none of the %d keys that fit verifies it; the token was changed or is from another issuer", tried)
+	return refuse("signature", "no key of the provider verifies the signature (%d tried); the token was changed or is from another issuer", tried)
 }

@@ -57,9 +57,9 @@ func itself(profile string) string { return strings.TrimSuffix(clientNamespace+"
 // clientSecret reads the secret of the client, which acts as itself if it has one. That of the
 // environment is only for the client of the environment, or else of the configuration file.
 func (r *runner) clientSecret() (secret string, err error) {
-	file := r.secretFile
+	file, flag := r.secretFile, "--client-secret-file"
 	if file == "" && r.clientID == r.setting("client-id").Value {
-		file, secret = r.getenv(secretFileVariable), r.getenv(secretVariable)
+		file, flag, secret = r.getenv(secretFileVariable), secretFileVariable, r.getenv(secretVariable)
 	}
 	switch {
 	case file == "" && secret == "":
@@ -69,7 +69,7 @@ func (r *runner) clientSecret() (secret string, err error) {
 	case file != "" && secret != "":
 		return "", usagef("%s and %s are both set: unset one", secretVariable, secretFileVariable)
 	case file != "":
-		if secret, err = readSecret(file); err != nil {
+		if secret, err = readSecret(flag, file); err != nil {
 			return "", err
 		}
 	}
@@ -79,11 +79,11 @@ func (r *runner) clientSecret() (secret string, err error) {
 	return secret, nil
 }
 
-// readSecret reads a file that others cannot read, or a pipe.
-func readSecret(path string) (string, error) {
+// readSecret reads the file of a flag or variable, which others cannot read, or a pipe.
+func readSecret(flag, path string) (string, error) {
 	text, err := secretfile.Read(path, 16*maxSecret)
 	if err != nil {
-		return "", &problem{words: "--client-secret-file", err: err}
+		return "", &problem{words: flag, err: err}
 	}
 	return strings.TrimSpace(string(text)), nil
 }
@@ -193,7 +193,7 @@ func (a *account) needs(needed []string) error {
 	for _, scope := range needed {
 		if _, err := a.set.ByScopes(scopes.Scope(scope)); err != nil {
 			return &problem{
-				words: fmt.Sprintf("the login lacks the scope %s: run %q", scope, "globus-auth login --client-id "+a.config.ClientID+" --scopes "+scope),
+				words: fmt.Sprintf("the login lacks the scope %s: run %q", scope, "globus-auth session consent "+scope),
 				code:  ExitAuthorization,
 			}
 		}

@@ -63,6 +63,9 @@ func (r *runner) run(ctx context.Context, args []string) int {
 		words, _, _ = strings.Cut(words, "; did you mean")
 		r.tell("%s; %s", words, meant(root, args))
 	case !r.started && !strings.HasSuffix(words, "?"):
+		if command.Name() == "help" { // which shows that of another
+			command = root
+		}
 		r.tell("%s; see %q", words, command.CommandPath()+" --help")
 	default:
 		r.tell("%s", words)
@@ -192,10 +195,12 @@ const logins, lookups, administration, service, programs = "logins", "lookups", 
 
 // group is a command that has nothing but subcommands.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
-	command := &cobra.Command{Use: use, Short: short, Args: commandOnly, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	command := &cobra.Command{Use: use, Short: short, Args: commandOnly, RunE: help}
 	command.AddCommand(commands...)
 	return command
 }
+
+func help(command *cobra.Command, _ []string) error { return command.Help() }
 
 // newClient makes a client of what flags and environment say.
 func (r *runner) newClient(credentials *globusauth.Credentials) (*globusauth.Client, error) {

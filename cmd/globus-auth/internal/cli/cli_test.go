@@ -107,6 +107,8 @@ func TestRun_Usage(t *testing.T) {
 		"unknown-verb":        {args: []string{"frobnicate"}, code: cli.ExitUsage},
 		"unknown-topic":       {args: []string{"help", "session", "frobnicate"}, code: cli.ExitUsage},
 		"unknown-subcommand":  {args: []string{"session", "frobnicate"}, code: cli.ExitUsage},
+		"unknown-shell":       {args: []string{"completion", "tcsh"}, code: cli.ExitUsage},
+		"token-file":          {args: []string{"introspect", "--token-file", "/nonexistent", "--client-id", "a"}, code: cli.ExitFailed},
 		"extra-argument":      {args: []string{"whoami", "extra"}, code: cli.ExitUsage},
 		"ignored-flag":        {args: []string{"--base-url", "http://127.0.0.1:1", "quickstart"}, code: cli.ExitUsage},
 		"unknown-command":     {args: []string{"logn", "--client-id", "x"}, code: cli.ExitUsage},

@@ -48,6 +48,13 @@ func (r *runner) complete(root *cobra.Command) {
 		}
 	}
 	visit(root)
+	root.InitDefaultCompletionCmd("completion")
+	shells := find(root, "completion")
+	shells.Short = "Print a script that completes commands in a shell"
+	shells.Long = `Print a script for a shell, which then completes commands, flags, stored clients,
+profiles, resource servers and scopes. The help of each shell says how to load
+its script.`
+	shells.Args, shells.RunE = commandOnly, help
 }
 
 // storedValues offers a field of all stored logins, or of those of the client that is chosen. What

@@ -48,7 +48,7 @@ func TestReadSecret_FIFO(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if secret, err := readSecret(fifo); err != nil || secret != "" {
+	if secret, err := readSecret("--client-secret-file", fifo); err != nil || secret != "" {
 		t.Errorf("got %q and %v from a FIFO without a writer", secret, err)
 	}
 	// As a shell passes <(pass show secret).
@@ -59,7 +59,7 @@ func TestReadSecret_FIFO(t *testing.T) {
 	defer func() { _ = reader.Close() }()
 	_, _ = writer.WriteString("a-secret\n")
 	_ = writer.Close()
-	if got, err := readSecret(fmt.Sprintf("/dev/fd/%d", reader.Fd())); err != nil || got != "a-secret" {
+	if got, err := readSecret("--client-secret-file", fmt.Sprintf("/dev/fd/%d", reader.Fd())); err != nil || got != "a-secret" {
 		t.Errorf("got %q and %v from a pipe", got, err)
 	}
 }

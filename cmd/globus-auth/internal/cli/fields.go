@@ -152,7 +152,7 @@ type input struct {
 func newInput(command *cobra.Command, fields []field) *input {
 	in := &input{}
 	for _, f := range fields {
-		usage := strings.TrimSuffix(lower(words(f.help)), ".")
+		usage := strings.TrimSuffix(lower(words(forUsers(f.help))), ".")
 		if f.secret() {
 			usage += `; read from a file, or "-" for standard input`
 		}
@@ -286,7 +286,7 @@ func (r *runner) readInput(ctx context.Context, flag, path string) ([]byte, erro
 
 func (r *runner) readSecretFlag(ctx context.Context, flag, path string) (string, error) {
 	if path != "-" {
-		return readSecret(path)
+		return readSecret("--"+flag, path)
 	}
 	text, err := r.readInput(ctx, "--"+flag, path)
 	return strings.TrimSpace(string(text)), err
@@ -305,10 +305,8 @@ func plain(value any) string {
 	return strings.Join(items, ",")
 }
 
-// words is a text of the spec without marks and line breaks.
-func words(text string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(text, "`", "")), " ")
-}
+// words is a text without line breaks.
+func words(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // lower writes the first letter in lower case, unless it begins an abbreviation.
 func lower(text string) string {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -88,11 +87,17 @@ func (r *runner) runGuard(ctx context.Context, path, format string, check bool) 
 
 // guardSecret reads the secret of the guard's client.
 func (r *runner) guardSecret(config guard.Config) (string, error) {
-	path := cmp.Or(r.secretFile, config.ClientSecretFile, r.getenv(secretFileVariable))
+	path, flag := r.secretFile, "--client-secret-file"
+	if path == "" {
+		path, flag = config.ClientSecretFile, "client_secret_file"
+	}
+	if path == "" {
+		path, flag = r.getenv(secretFileVariable), secretFileVariable
+	}
 	secret := r.getenv(secretVariable)
 	switch {
 	case path != "":
-		return readSecret(path)
+		return readSecret(flag, path)
 	case secret == "":
 		return "", usagef("the secret of the client is missing: set %s, or client_secret_file in the configuration", secretVariable)
 	}

@@ -63,7 +63,8 @@ func TestCommands_SharedFlags(t *testing.T) {
 	const all = "base-url client-id client-secret-file profile store store-dir"
 	without := map[string]string{
 		"globus-auth help": "", "globus-auth scopes parse": "", "globus-auth quickstart": "", "globus-auth emulator": "",
-		"globus-auth version": "", "globus-auth id-token decode": "", "globus-auth tokens profiles": "client-id store store-dir",
+		"globus-auth completion bash": "", "globus-auth completion fish": "", "globus-auth completion powershell": "",
+		"globus-auth completion zsh": "", "globus-auth version": "", "globus-auth id-token decode": "", "globus-auth tokens profiles": "client-id store store-dir",
 		"globus-auth guard": "base-url client-secret-file", "globus-auth introspect": "base-url client-id client-secret-file",
 		"globus-auth jwks": "base-url", "globus-auth openid-configuration": "base-url",
 	}

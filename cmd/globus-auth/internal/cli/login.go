@@ -81,7 +81,13 @@ Scopes may have dependencies:
 			return err
 		}
 		if config.ClientID == "" {
-			return usagef("--client-id is missing: register a client at https://developers.globus.org to get one")
+			config.ClientID, err = r.onlyClient(cmd.Context(), config)
+			if exitCode(cmd.Context(), err) == ExitNotLoggedIn {
+				return usagef("--client-id is missing: register a client at https://developers.globus.org to get one")
+			}
+			if err != nil {
+				return err
+			}
 		}
 		config.Scopes = defaultScopes()
 		if strings.TrimSpace(text) != "" {

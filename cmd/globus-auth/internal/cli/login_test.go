@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -171,6 +172,30 @@ func TestToken_Refreshes(t *testing.T) {
 	}
 }
 
+// A token as JSON has its expiry beside it. A setting for other verbs does not change what scripts read.
+func TestToken_Format(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.login("--scopes", transfer)
+	d.env["GLOBUS_AUTH_FORMAT"] = "json"
+	plain := strings.TrimSpace(d.must("token", scopes.TransferResourceServer).out)
+	var got map[string]any
+	if err := json.Unmarshal([]byte(d.must("token", scopes.TransferResourceServer, "--format", "json").out), &got); err != nil {
+		t.Fatal(err)
+	}
+	expiry, _ := got["expires_at"].(string)
+	if _, err := time.Parse(time.RFC3339, expiry); err != nil || got["access_token"] != plain || got["scope"] != transfer {
+		t.Errorf("%q as JSON is %v", plain, got)
+	}
+	if len(got) != 7 { // tokenInfo has six; a refresh token is not among them
+		t.Errorf("fields: %v", got)
+	}
+	d.env["GLOBUS_AUTH_ACCESS_TOKEN"] = "ready"
+	if r := d.must("token", scopes.AuthResourceServer, "--format", "json"); !strings.Contains(r.out, `"access_token": "ready"`) {
+		t.Errorf("token of the environment: %s", r.out)
+	}
+}
+
 func TestLogin_NoRefreshTokens(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -227,7 +252,9 @@ func TestLogin_ProfilesAndClients(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	ready := d.server.Ready()
+	d.shows("login-usage", cli.ExitUsage, "login")
 	d.login()
+	d.must("login") // the only client that is logged in
 	d.hint = ready.Users[1].Username
 	r := d.run("login", "--client-id", ready.NativeClientID)
 	if r.code != cli.ExitFailed || !strings.Contains(r.errs, "another identity's tokens") || !strings.Contains(r.errs, `run "globus-auth logout" first`) {
@@ -242,11 +269,11 @@ func TestLogin_ProfilesAndClients(t *testing.T) {
 	d.env["GLOBUS_AUTH_PROFILE"] = "third"
 	d.shows("profile-unknown", cli.ExitNotLoggedIn, "whoami")
 	delete(d.env, "GLOBUS_AUTH_PROFILE")
-	d.shows("login-usage", cli.ExitUsage, "login")
 	d.shows("login-scopes", cli.ExitUsage, "login", "--client-id", ready.NativeClientID, "--scopes", "a[")
 	d.hint = ""
 	d.must("login", "--client-id", ready.TemplateID)
 	d.shows("several-clients", cli.ExitUsage, "whoami")
+	d.shows("several-clients", cli.ExitUsage, "login")
 	d.env["GLOBUS_AUTH_CLIENT_ID"] = ready.TemplateID
 	d.must("whoami")
 }

@@ -19,7 +19,7 @@ var counterparts = []counterpart{
 	{"get-identities", "identities"},
 	{"list-commands", "help"},
 	{"cli-profile-list", "tokens profiles"},
-	{"update", `!run "go install github.com/globusauth/globusauth/cmd/globus-auth@latest"`},
+	{"update", `!run "git pull" and "go install ./cmd/globus-auth" in a clone of its repository`},
 	{"login --no-local-server", "login --no-browser"},
 	{"login --force", `!"globus-auth login" always logs in`},
 	{"login --gcs", "login --scopes SCOPES"},

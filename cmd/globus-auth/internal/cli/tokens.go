@@ -19,6 +19,14 @@ type tokenInfo struct {
 	IdentityID     string `json:"identity_id"`
 }
 
+func newTokenInfo(token tokens.Token, now time.Time) tokenInfo {
+	return tokenInfo{
+		ResourceServer: token.ResourceServer, Scope: token.Scope, IdentityID: token.IdentityID,
+		ExpiresAt: stamp(token.Expiry), Refreshable: token.RefreshToken != "",
+		Expired: !token.Expiry.IsZero() && !now.Before(token.Expiry),
+	}
+}
+
 func (r *runner) tokens() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "tokens",
@@ -36,11 +44,7 @@ themselves are secrets; the command token prints one.`,
 		}
 		list, rows := []tokenInfo{}, table{{"RESOURCE SERVER", "EXPIRES", "REFRESHABLE", "SCOPES"}}
 		for _, token := range a.set.All() {
-			info := tokenInfo{
-				ResourceServer: token.ResourceServer, Scope: token.Scope, IdentityID: token.IdentityID,
-				ExpiresAt: stamp(token.Expiry), Refreshable: token.RefreshToken != "",
-				Expired: !token.Expiry.IsZero() && !a.config.Client.Now().Before(token.Expiry),
-			}
+			info := newTokenInfo(token, a.config.Client.Now())
 			list = append(list, info)
 			refreshable := "no"
 			if info.Refreshable {

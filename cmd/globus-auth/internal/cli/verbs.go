@@ -98,7 +98,7 @@ func (r *runner) verb(v verb, name string) *cobra.Command {
 		names = append(names, strings.ToUpper(strings.TrimSuffix(arg.name, "_id")))
 	}
 	command := &cobra.Command{
-		Use: strings.Join(names, " "), Short: v.short, Long: strings.ReplaceAll(v.long, "`", ""), ValidArgsFunction: cobra.NoFileCompletions,
+		Use: strings.Join(names, " "), Short: v.short, Long: forUsers(v.long), ValidArgsFunction: cobra.NoFileCompletions,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := exactArgs(cmd, args); err != nil {
 				return err
