@@ -27,6 +27,7 @@ var elsewhere = map[string]struct{ file, text string }{
 	"cd examples/fleet && go run . local": {"examples/fleet/fleet_interop_test.go", "local(ctx, address"},
 	"go -C tools run ./bench":             {".ci/run", "go -C tools run ./bench"},
 	"docs/guides/terraform.md":            {"terraform/internal/provider/engine_test.go", "/docs/guides/terraform.md"},
+	"docs/releasing.md":                   {".ci/run", "go -C tools/release run . dryrun"}, // a real release pushes tags
 }
 
 // shellCommand is a command in a document and what it prints there.
