@@ -38,19 +38,19 @@ type Case struct {
 // processes it has waited for. Where the system has no such clock, it is wall time.
 func CPU(b *testing.B, cases ...Case) {
 	b.Helper()
-	compare(b, "-cpu-ns", ProcessTime, 1, cases)
+	compare(b, "-cpu-ns", ProcessTime, 1, true, cases)
 }
 
-// Wall compares the wall time of cases, for what waits.
+// Wall compares the wall time of cases, for what waits. It counts no allocations.
 func Wall(b *testing.B, cases ...Case) {
 	b.Helper()
-	compare(b, "-ns", wallTime, 1, cases)
+	compare(b, "-ns", wallTime, 1, false, cases)
 }
 
 // Parallel compares the wall time for an operation when many goroutines run each case.
 func Parallel(b *testing.B, goroutines int, cases ...Case) {
 	b.Helper()
-	compare(b, "-ns", wallTime, goroutines, cases)
+	compare(b, "-ns", wallTime, goroutines, true, cases)
 }
 
 // Report reports a value with its maximum.
@@ -80,7 +80,7 @@ func wallTime() time.Duration { return time.Since(start) }
 // sample holds the figures of one case, one for each round.
 type sample struct{ times, ratios []float64 }
 
-func compare(b *testing.B, unit string, clock func() time.Duration, goroutines int, cases []Case) {
+func compare(b *testing.B, unit string, clock func() time.Duration, goroutines int, counts bool, cases []Case) {
 	b.Helper()
 	for i := range cases {
 		cases[i].Ops = max(cases[i].Ops, 1)
@@ -101,7 +101,7 @@ func compare(b *testing.B, unit string, clock func() time.Duration, goroutines i
 	for i, c := range cases {
 		s := &samples[i]
 		b.ReportMetric(median(s.times), c.Name+unit)
-		if c.Clock == nil {
+		if c.Clock == nil && counts {
 			allocs, bytes := count(c)
 			b.ReportMetric(allocs, c.Name+"-allocs")
 			b.ReportMetric(bytes, c.Name+"-B")
@@ -146,26 +146,31 @@ func (s *sample) measure(c Case, clock func() time.Duration, runs, goroutines in
 // count returns the allocations and bytes of one operation: the least of several tries, since other
 // goroutines can only add to them. A collection during a try would empty pools.
 func count(c Case) (allocs, bytes float64) {
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	begin := wallTime()
-	c.Run()
-	tries, runs := 5, 20
-	if wallTime()-begin > 50*time.Millisecond {
-		tries, runs = 1, 1
-	}
-	allocs, bytes = math.Inf(1), math.Inf(1)
-	for range tries {
-		runtime.GC()
-		if tries > 1 {
-			c.Run()
-		}
+	try := func(runs int) time.Duration {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
+		begin := wallTime()
 		repeat(c.Run, runs, 1)
+		took := wallTime() - begin
 		runtime.ReadMemStats(&after)
 		ops := float64(runs * c.Ops)
 		allocs = min(allocs, math.Floor(float64(after.Mallocs-before.Mallocs)/ops))
 		bytes = min(bytes, math.Floor(float64(after.TotalAlloc-before.TotalAlloc)/ops))
+		return took
+	}
+	allocs, bytes = math.Inf(1), math.Inf(1)
+	tries, runs := 5, 20
+	switch took := try(1); {
+	case took > 50*time.Millisecond: // one run is enough of them
+		tries = 0
+	case took > 2*time.Millisecond:
+		runs = 2
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	for range tries {
+		runtime.GC()
+		c.Run()
+		try(runs)
 	}
 	return allocs, bytes
 }
