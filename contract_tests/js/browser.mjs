@@ -284,6 +284,7 @@ for (const size of Object.keys(sizes)) {
     await person.button("Advance").click();
     await said("The clock was moved.");
     assert.ok(new Date((await control("GET", "clock")).now) - new Date(now) >= 90 * 60 * 1000);
+    await person.page.getByText("Inject a fault", { exact: true }).click(); // unfolds the form
     await person.page.getByLabel("Operation").fill("getJWKS");
     await person.page.getByLabel("At most (times)").fill("1");
     await person.button("Inject the fault").click();
