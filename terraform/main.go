@@ -2,11 +2,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -28,7 +30,7 @@ func main() {
 // version is that of the tag or commit that the program was built from.
 func version() string {
 	if build, ok := debug.ReadBuildInfo(); ok {
-		return build.Main.Version
+		return cmp.Or(strings.Trim(build.Main.Version, "()"), "devel") // "(devel)" without version control
 	}
-	return "unknown"
+	return "devel"
 }
