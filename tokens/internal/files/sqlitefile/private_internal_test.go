@@ -1,7 +1,6 @@
 package sqlitefile
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -49,25 +48,5 @@ func TestWrite_JournalIsPrivate(t *testing.T) {
 	}
 	if _, err := os.Stat(file.Path + "-journal"); !os.IsNotExist(err) {
 		t.Errorf("the journal is left: %v", err)
-	}
-}
-
-func TestUse_ReadOnlyFile(t *testing.T) {
-	t.Parallel()
-	if os.Geteuid() == 0 {
-		t.Skip("root can write every file")
-	}
-	file := temporary(t)
-	if err := write(t.Context(), file, func(d *database) error {
-		_, _, err := d.query(store, "n", "rs", `{"a":1}`)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(file.Path, fs.FileMode(0o400)); err != nil {
-		t.Fatal(err)
-	}
-	if raw, err := (Backend{}).Load(t.Context(), file, "n"); err != nil || string(raw) != `{"rs":{"a":1}}` {
-		t.Errorf("%s, %v", raw, err)
 	}
 }
