@@ -118,18 +118,8 @@ func (c *CallerInfo) HTTPClient(ctx context.Context, wanted ...scopes.Scope) (*h
 		return nil, err
 	}
 	return flows.HTTPClient(c.api.config.OAuth.Auth, tokens.TransportConfig{
-		Source: callerSource{c, wanted}, ResourceServer: token.ResourceServer,
+		Source: tokens.SourceFunc(func(ctx context.Context) (tokens.Token, error) { return c.Token(ctx, wanted...) }), ResourceServer: token.ResourceServer,
 	})
-}
-
-// callerSource is a tokens.Source of dependent tokens.
-type callerSource struct {
-	caller *CallerInfo
-	scopes scopes.List
-}
-
-func (s callerSource) Token(ctx context.Context) (tokens.Token, error) {
-	return s.caller.Token(ctx, s.scopes...)
 }
 
 // Offline obtains refresh tokens for the scopes and keeps them in Config.Store, so that the program

@@ -5,3 +5,9 @@ func (a *API) Cached() int {
 	a.callers.CleanUp()
 	return a.callers.EstimatedSize()
 }
+
+// CachedGroups is the number of callers whose groups are cached.
+func (a *API) CachedGroups() int {
+	a.groups.CleanUp()
+	return a.groups.EstimatedSize()
+}

@@ -77,7 +77,7 @@ func (c *CallerInfo) Groups(ctx context.Context) ([]groups.Group, error) {
 		if found, ok := cached(); ok {
 			return found.groups, nil
 		}
-		found, err := c.fetchGroups(ctx, token.AccessToken)
+		found, err := c.fetchGroups(ctx, token)
 		if err != nil {
 			return nil, err
 		}
@@ -87,9 +87,9 @@ func (c *CallerInfo) Groups(ctx context.Context) ([]groups.Group, error) {
 	})
 }
 
-func (c *CallerInfo) fetchGroups(ctx context.Context, token string) (*membership, error) {
+func (c *CallerInfo) fetchGroups(ctx context.Context, token tokens.Token) (*membership, error) {
 	client, err := flows.HTTPClient(c.api.config.OAuth.Auth, tokens.TransportConfig{
-		Source: callerSource{c, scopes.List{groupsTokenScope}}, Hosts: []string{origin.HostPort(c.api.groupsURL)},
+		Source: tokens.Static(token), Hosts: []string{origin.HostPort(c.api.groupsURL)},
 	})
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (c *CallerInfo) fetchGroups(ctx context.Context, token string) (*membership
 	case body.Len() > maxGroupsBytes:
 		return nil, fmt.Errorf("the response of Globus Groups is larger than %d bytes", maxGroupsBytes)
 	case response.StatusCode != http.StatusOK:
-		return nil, apierror.FromResponse("get my groups", response.StatusCode, response.Header, body.Bytes(), token, c.token)
+		return nil, apierror.FromResponse("get my groups", response.StatusCode, response.Header, body.Bytes(), token.AccessToken, c.token)
 	}
 	return c.activeGroups(body.Bytes())
 }

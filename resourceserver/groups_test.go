@@ -2,6 +2,7 @@ package resourceserver_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -79,6 +80,48 @@ func TestAPIProtect_GroupsDown(t *testing.T) {
 	}
 }
 
+// groupsRespond lets a function respond in place of Globus Groups.
+func (w *world) groupsRespond(t *testing.T, respond func(token string) (int, string)) {
+	t.Helper()
+	w.OAuth.Auth = w.clientOver(t, func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path != "/v2/groups/my_groups" {
+				return next.RoundTrip(r)
+			}
+			status, body := respond(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+			return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		})
+	})
+}
+
+// Groups that would take more memory than the whole cache may have are not cached.
+func TestCallerInfoGroups_CacheIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ size, cached int }{
+		"small groups": {100, 1},
+		"large groups": {32 << 10, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := groupWorld(t)
+			w.groupsRespond(t, func(string) (int, string) {
+				return 200, fmt.Sprintf(`[{"id":"x","description":%q,"my_memberships":[{"identity_id":%q,"status":"active"}]}]`, strings.Repeat("x", test.size), w.Alice.ID)
+			})
+			api := w.api(t, resourceserver.Config{CacheSize: 2})
+			caller, err := api.Authenticate(t.Context(), w.Token(authtest.Grant{User: w.Alice.Username, Scopes: withGroups}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if groups, err := caller.Groups(t.Context()); err != nil || len(groups) != 1 {
+				t.Fatal(groups, err)
+			}
+			if cached := api.CachedGroups(); cached != test.cached {
+				t.Errorf("the groups of %d callers are cached, want %d", cached, test.cached)
+			}
+		})
+	}
+}
+
 // TestCallerInfoGroups_HostileResponses has Globus Groups repeat the token that it got, and send odd or large documents.
 func TestCallerInfoGroups_HostileResponses(t *testing.T) {
 	t.Parallel()
@@ -95,15 +138,9 @@ func TestCallerInfoGroups_HostileResponses(t *testing.T) {
 			t.Parallel()
 			w := groupWorld(t)
 			var sent string
-			w.OAuth.Auth = w.clientOver(t, func(next http.RoundTripper) http.RoundTripper {
-				return roundTripper(func(r *http.Request) (*http.Response, error) {
-					if r.URL.Path != "/v2/groups/my_groups" {
-						return next.RoundTrip(r)
-					}
-					sent = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-					status, body := respond(sent)
-					return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
-				})
+			w.groupsRespond(t, func(token string) (int, string) {
+				sent = token
+				return respond(token)
 			})
 			caller, err := w.api(t, resourceserver.Config{}).Authenticate(t.Context(), w.Token(authtest.Grant{User: w.Alice.Username, Scopes: withGroups}))
 			if err != nil {
