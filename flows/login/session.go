@@ -110,7 +110,8 @@ func unmarshalSession(data []byte) (*Session, error) {
 }
 
 // Session returns the session of the browser that sends the request; nil if no user is
-// logged in. A session that cannot be read is reported to OnError, and is none.
+// logged in. An error says that the store failed. Stored data that is not a session is reported to
+// OnError, and means that no user is logged in.
 func (web *Web) Session(r *http.Request) (*Session, error) {
 	session, err := web.session(r.Context(), r, web.config.Sessions.Get)
 	if err != nil {
