@@ -73,7 +73,7 @@ func TestClient_MemoryOfHostileResponses(t *testing.T) {
 		{"longer than the limit", 200, `{"identities":[` + list("{}") + list("{}") + `]}`, identities, globusauth.ErrResponseTooLarge},
 		{"unknown field", 200, `{"new":[` + list("{}") + `]}`, identities, nil},
 		{"error document", 400, `{"errors":[` + list("{}") + `]}`, identities, apierror.ErrBadRequest},
-		{"error document that is just read", 400, `{"errors":[` + list("{}")[:1<<20-40] + `{}]}`, identities, apierror.ErrBadRequest},
+		{"error document that is just read", 400, `{"errors":[` + list("{}")[:256<<10-40] + `{}]}`, identities, apierror.ErrBadRequest},
 		{"just not metered", 200, `{"identities":[` + list("{}")[:3*21_000] + `{}]}`, identities, nil},
 	} {
 		var body bytes.Buffer

@@ -268,7 +268,7 @@ func TestClientGetJWKS_LoginPageOfNetwork(t *testing.T) {
 	if !ok || string(failed.Body()) != page || failed.StatusCode != http.StatusOK || !errors.Is(err, globusauth.ErrMalformedResponse) {
 		t.Fatalf("got %v", err)
 	}
-	if text := err.Error(); !strings.Contains(text, "response is text/html") || !strings.Contains(text, "network login page") || strings.Contains(text, "hotel") {
+	if text := err.Error(); !strings.Contains(text, "bytes of text/html") || !strings.Contains(text, "network login page") || strings.Contains(text, "hotel") {
 		t.Errorf("got %s", text)
 	}
 }

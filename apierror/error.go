@@ -2,8 +2,9 @@ package apierror
 
 import (
 	"bytes"
-	"log/slog"
+	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,11 +14,11 @@ import (
 
 // Limits of what is kept and shown, in bytes.
 const (
-	maxBody       = 1 << 20 // of a body, kept and read
-	maxMessage    = 4096    // of Message, and of each detail's
-	maxName       = 128     // of an operation, a code, a request ID
-	maxShown      = 512     // of a message within Error()
-	maxDetails    = 100     // subdocuments read
+	maxBody       = 256 << 10 // of a body, kept and read
+	maxMessage    = 4096      // of Message, and of each detail's
+	maxName       = 128       // of an operation, a code, a request ID
+	maxShown      = 512       // of a message within Error()
+	maxDetails    = 100       // subdocuments read
 	maxRetryAfter = 24 * time.Hour
 )
 
@@ -78,46 +79,24 @@ type Detail struct {
 //
 // It contains neither the body nor a header, and at most 1200 bytes.
 func (e *Error) Error() string {
-	if e == nil {
-		return "globusauth: no error"
-	}
-	var b strings.Builder
-	b.WriteString("globusauth")
-	part := func(s string) {
-		if s != "" {
-			b.WriteString(": ")
-			b.WriteString(s)
-		}
-	}
-	code, message := redact.Line(e.Code, maxName), redact.Line(e.Message, maxShown)
-	part(redact.Line(e.Operation, maxName))
-	part(code)
-	part(message)
-	if code == "" && message == "" {
-		part(e.reason())
-	}
-	separator := " ("
-	fact := func(name, value string) {
-		if value != "" {
-			b.WriteString(separator)
-			b.WriteString(name)
-			b.WriteString(value)
-			separator = ", "
-		}
-	}
+	reason := join(": ", redact.Line(e.Code, maxName), redact.Line(e.Message, maxShown))
+	text := join(": ", "globusauth", redact.Line(e.Operation, maxName), cmp.Or(reason, e.reason()))
+	var status, request string
 	if e.StatusCode != 0 {
-		fact("status ", strconv.Itoa(e.StatusCode))
+		status = "status " + strconv.Itoa(e.StatusCode)
 	}
-	fact("request ", redact.Line(e.RequestID, maxName))
-	fact("", e.note)
-	if separator != " (" {
-		b.WriteByte(')')
+	if e.RequestID != "" {
+		request = "request " + redact.Line(e.RequestID, maxName)
 	}
-	if hint := e.hint(); hint != "" {
-		b.WriteString("; ")
-		b.WriteString(hint)
+	if facts := join(", ", status, request, e.note); facts != "" {
+		text += " (" + facts + ")"
 	}
-	return b.String()
+	return join("; ", text, e.hint())
+}
+
+// join joins the texts that are not empty.
+func join(separator string, texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), separator)
 }
 
 // reason stands in for a code and a message that the service did not send.
@@ -132,11 +111,11 @@ func (e *Error) reason() string {
 	return strings.ToLower(text)
 }
 
-// Body returns a copy of the response's body as it was sent, cut after 1 MiB;
+// Body returns a copy of the response's body as it was sent, cut after 256 KiB;
 // nil when there was no response. It can contain secrets: do not
 // log it.
 func (e *Error) Body() []byte {
-	if e == nil || e.response == nil {
+	if e.response == nil {
 		return nil
 	}
 	_, body := e.response()
@@ -146,37 +125,9 @@ func (e *Error) Body() []byte {
 // Header returns a copy of the response's headers, nil when there was no
 // response.
 func (e *Error) Header() http.Header {
-	if e == nil || e.response == nil {
+	if e.response == nil {
 		return nil
 	}
 	header, _ := e.response()
 	return header.Clone()
-}
-
-// LogValue gives [log/slog] the error's fields as a group, without its body and
-// headers.
-func (e *Error) LogValue() slog.Value {
-	if e == nil {
-		return slog.Value{}
-	}
-	attrs := make([]slog.Attr, 0, 7)
-	text := func(key, value string, limit int) {
-		if value != "" {
-			attrs = append(attrs, slog.String(key, redact.Line(value, limit)))
-		}
-	}
-	text("operation", e.Operation, maxName)
-	if e.StatusCode != 0 {
-		attrs = append(attrs, slog.Int("status", e.StatusCode))
-	}
-	text("code", e.Code, maxName)
-	text("message", e.Message, maxShown)
-	text("request_id", e.RequestID, maxName)
-	if e.RetryAfter != 0 {
-		attrs = append(attrs, slog.Duration("retry_after", e.RetryAfter))
-	}
-	if e.Authorization != nil {
-		attrs = append(attrs, slog.Bool("authorization_required", true))
-	}
-	return slog.GroupValue(attrs...)
 }

@@ -45,10 +45,10 @@ func TestErrorError(t *testing.T) {
 			"globusauth: do it: NotSupported: gone (status 400, request eHc)",
 		},
 		{
-			"JSON:API goes before the root",
+			"JSON:API",
 			400,
 			http.Header{"Content-Type": {"Application/VND.api+json; charset=utf-8"}},
-			`{"code":"ROOT","message":"root","errors":[{"code":"A","message":"no","title":"t"}]}`,
+			`{"errors":[{"code":"A","title":"t"}]}`,
 			"globusauth: do it: A: t (status 400)",
 		},
 		{
@@ -63,19 +63,19 @@ func TestErrorError(t *testing.T) {
 			"page of a proxy", 502,
 			http.Header{"Content-Type": {"text/html; charset=utf-8"}},
 			"<html>no</html>",
-			"globusauth: do it: bad gateway (status 502, response is text/html, 15 bytes); retry later",
+			"globusauth: do it: bad gateway (status 502, no error document in 15 bytes of text/html); retry later",
 		},
 		{
 			"page of another server", 404,
 			http.Header{"Content-Type": {"text/html"}},
 			"<html>no</html>",
-			"globusauth: do it: not found (status 404, response is text/html, 15 bytes); probably from a proxy or a network login page: check the network and the base URL",
+			"globusauth: do it: not found (status 404, no error document in 15 bytes of text/html); probably from a proxy or a network login page: check the network and the base URL",
 		},
 		{
 			"login page of a network", 200,
 			http.Header{"Content-Type": {"text/html"}},
 			"<html>sign in</html>",
-			"globusauth: do it: unexpected response (status 200, response is text/html, 20 bytes); probably from a proxy or a network login page: check the network and the base URL",
+			"globusauth: do it: unexpected response (status 200, no error document in 20 bytes of text/html); probably from a proxy or a network login page: check the network and the base URL",
 		},
 		{
 			"rate limit", 429,
@@ -85,29 +85,29 @@ func TestErrorError(t *testing.T) {
 		},
 		{
 			"empty", 404, jsonHeader(), " \n",
-			"globusauth: do it: not found (status 404, empty response); check the ID, and that this identity may see it",
+			"globusauth: do it: not found (status 404, no error document in 2 bytes of application/json); check the ID, and that this identity may see it",
 		},
 		{
 			"truncated", 400, jsonHeader(), `{"error":"inval`,
-			"globusauth: do it: bad request (status 400, response is not a JSON object, 15 bytes)",
+			"globusauth: do it: bad request (status 400, no error document in 15 bytes of application/json)",
 		},
 		{
 			"nothing in it", 400, jsonHeader(), `{"foo":"bar"}`,
-			"globusauth: do it: bad request (status 400, response has no code and no message, 13 bytes)",
+			"globusauth: do it: bad request (status 400, no error document in 13 bytes of application/json)",
 		},
 		{
 			"unknown status", 799,
 			http.Header{},
 			"hello",
-			"globusauth: do it: unexpected response (status 799, response has no content type, 5 bytes); retry later",
+			"globusauth: do it: unexpected response (status 799, no error document in 5 bytes of unknown type); retry later",
 		},
 		{
 			"no content type", 400, nil, ` {"error":"invalid_grant"}`,
 			"globusauth: do it: invalid_grant (status 400); log in again",
 		},
 		{
-			"too long", 400, jsonHeader(), `{"error":"invalid_grant","x":"` + strings.Repeat("x", 1<<20) + `"}`,
-			"globusauth: do it: bad request (status 400, response is too long, 1048608 bytes)",
+			"too long", 400, jsonHeader(), `{"error":"invalid_grant","x":"` + strings.Repeat("x", 256<<10) + `"}`,
+			"globusauth: do it: bad request (status 400, no error document in 262176 bytes of application/json)",
 		},
 		{
 			"control characters", 409, jsonHeader(), `{"code":"A\u001b[31mB","message":"one\r\n  two\u202ethree\u0000"}`,
@@ -137,7 +137,6 @@ func TestErrorError_WithoutResponse(t *testing.T) {
 		},
 		{&apierror.Error{Code: "login_required"}, "globusauth: login_required; log in again"},
 		{&apierror.Error{}, "globusauth: unknown error"},
-		{nil, "globusauth: no error"},
 	}
 	for _, test := range tests {
 		if got := test.e.Error(); got != test.want {
@@ -183,6 +182,11 @@ func TestFromResponse_ManyDetails(t *testing.T) {
 	if len(e.Details) != 100 || e.Code != "C" || e.RequestID != "i" {
 		t.Errorf("%d details, code %q, request ID %q; want 100, C, i", len(e.Details), e.Code, e.RequestID)
 	}
+	long := strings.Repeat("x", 3000)
+	e2 := apierror.FromResponse("do it", 422, jsonHeader(), []byte(`{"errors":[{"detail":"a`+long+`"},{"detail":"b`+long+`"}]}`))
+	if len(e2.Message) > 4096 || !strings.Contains(e2.Message, "; b") {
+		t.Errorf("two messages of 3,001 bytes are joined to %d", len(e2.Message))
+	}
 	if want := (apierror.Detail{Code: "C", Message: "d", RequestID: "i"}); e.Details[0] != want {
 		t.Errorf("Details[0] = %+v, want %+v", e.Details[0], want)
 	}
@@ -206,9 +210,9 @@ func TestFromResponse_CopiesItsArguments(t *testing.T) {
 
 func TestErrorBody_IsBounded(t *testing.T) {
 	t.Parallel()
-	e := apierror.FromResponse("do it", 500, nil, make([]byte, 1<<20+1))
-	if got := len(e.Body()); got != 1<<20 {
-		t.Errorf("Body() has %d bytes, want %d", got, 1<<20)
+	e := apierror.FromResponse("do it", 500, nil, make([]byte, 256<<10+1))
+	if got := len(e.Body()); got != 256<<10 {
+		t.Errorf("Body() has %d bytes, want %d", got, 256<<10)
 	}
 }
 

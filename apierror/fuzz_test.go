@@ -82,7 +82,7 @@ func checkCanonical(t *testing.T, requirement apierror.Requirement) {
 		t.Fatal(err)
 	}
 	again := apierror.Requirements(raw)
-	if len(raw) > 1<<20 {
+	if len(raw) > 256<<10 {
 		return
 	}
 	if len(again) != 1 {

@@ -218,7 +218,7 @@ func TestFromResponse_Secrets_Forms(t *testing.T) {
 		}
 	}
 	e := apierror.FromResponse("do it", 400, http.Header{"Content-Type": {"text/" + secret}}, []byte("x"), secret)
-	if text := e.Error(); !strings.Contains(text, "response is text/[redacted]") {
+	if text := e.Error(); !strings.Contains(text, "1 bytes of text/[redacted]") {
 		t.Errorf("in the content type: %s", text)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,7 +17,7 @@ import (
 
 // FromResponse reads the response to a failed operation. It never fails: whatever
 // cannot be parsed leaves its fields empty. operation names the attempted operation.
-// header and body are copied; at most 1 MiB of the body is kept, and a longer body is
+// header and body are copied; at most 256 KiB of the body is kept, and a longer body is
 // not parsed.
 //
 // A body is read as JSON when its Content-Type is application/json or
@@ -34,209 +36,134 @@ func FromResponse(operation string, statusCode int, header http.Header, body []b
 		response:   func() (http.Header, []byte) { return keptHeader, keptBody },
 	}
 	clean := redact.New(secrets...)
-	e.readBody(mediaType(clean.Text(header.Get("Content-Type"))), body, clean)
+	media, _, _ := strings.Cut(strings.ToLower(clean.Text(header.Get("Content-Type"))), ";")
+	media = strings.TrimSpace(media)
+	isJSON := strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "json")
+	var root document
+	if isJSON || media == "" {
+		root = readDocument(body, clean)
+		e.read(root)
+	}
+	if e.Code == "" && e.Message == "" && e.Authorization == nil {
+		e.note = fmt.Sprintf("no error document in %d bytes of %s", len(body), redact.Line(cmp.Or(media, "unknown type"), maxName))
+		e.foreign = root == nil && !isJSON && len(body) > 0
+	}
 	return e
 }
 
-// readBody leaves a note for operators if the body has no error document.
-func (e *Error) readBody(media string, body []byte, secrets redact.Secrets) {
-	size := ", " + strconv.Itoa(len(body)) + " bytes"
-	switch first := kind(body); {
-	case first == 0:
-		e.note = "empty response"
-	case media == "" && first != '{':
-		e.note, e.foreign = "response has no content type"+size, true
-	case !isJSON(media):
-		e.note, e.foreign = "response is "+redact.Line(media, maxName)+size, true
-	case len(body) > maxBody:
-		e.note = "response is too long" + size
-	default:
-		root := readObject(body, secrets)
-		e.read(root, media == "application/vnd.api+json")
-		switch {
-		case root.fields == nil:
-			e.note = "response is not a JSON object" + size
-		case e.Code == "" && e.Message == "" && e.Authorization == nil:
-			e.note = "response has no code and no message" + size
-		}
-	}
-}
-
-// read takes code, message, request ID and requirements from a document. The
-// order of precedence is that of the Globus SDK for Python, with the OAuth2
-// fields used where that finds nothing.
-func (e *Error) read(root object, jsonAPI bool) {
-	documents := root.list("errors")
-	for _, document := range documents {
-		e.Details = append(e.Details, document.detail(jsonAPI))
+// read takes code, message, request ID and requirements from a document, in the order of
+// precedence of the Globus SDK for Python.
+func (e *Error) read(root document) {
+	for _, entry := range root.list("errors") {
+		e.Details = append(e.Details, entry.detail())
 	}
 	parts := e.Details
 	if len(parts) == 0 {
-		parts = []Detail{root.detail(false)}
+		parts = []Detail{root.detail()}
 	}
-	_, hasCode := root.text("code")
-	_, hasMessage := root.text("message")
-	e.Code, e.Message = common(parts, Detail.code), joinMessages(parts)
-	if fromRoot := hasCode && (!jsonAPI || len(documents) == 0); fromRoot {
-		e.Code = root.line("code", maxName)
-		if hasMessage {
-			e.Message, e.RequestID = root.line("message", maxMessage), root.line("request_id", maxName)
+	var codes, messages, ids []string
+	for _, part := range parts {
+		codes, messages, ids = add(codes, part.Code), add(messages, part.Message), add(ids, part.RequestID)
+	}
+	if message := root.line("message", maxMessage); root.line("code", maxName) != "" {
+		codes = []string{root.line("code", maxName)}
+		if message != "" {
+			messages = []string{message}
 		}
 	}
-	e.RequestID = cmp.Or(common(parts, Detail.requestID), e.RequestID)
-
+	e.Code, e.RequestID = only(codes), cmp.Or(only(ids), root.line("request_id", maxName))
+	e.Message = redact.Line(strings.Join(messages, "; "), maxMessage)
 	e.oauthCode = root.line("error", maxName)
-	if len(documents) == 0 {
-		e.Code = cmp.Or(e.Code, e.oauthCode)
-		e.Message = cmp.Or(e.Message, root.line("error_description", maxMessage))
-	}
-
-	if found := requirements(root, documents, 1); len(found) > 0 {
+	if found := root.requirements(); len(found) > 0 {
 		e.requirementCode = found[0].Code
 		e.Authorization = &found[0].Parameters
 	}
 }
 
-func (d Detail) code() string      { return d.Code }
-func (d Detail) requestID() string { return d.RequestID }
+// add adds a text that is neither empty nor in the list.
+func add(list []string, text string) []string {
+	if text == "" || slices.Contains(list, text) {
+		return list
+	}
+	return append(list, text)
+}
 
-// common returns the value of a field if it is the same in all details that have it.
-func common(details []Detail, field func(Detail) string) string {
-	var found string
-	for _, detail := range details {
-		value := field(detail)
-		if value != "" && found != "" && value != found {
-			return ""
+// only returns the one text of a list, "" if there are several.
+func only(list []string) string {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return ""
+}
+
+// document is a JSON object. A field of an unexpected type does not affect the others.
+type document map[string]any
+
+// readDocument returns nil for everything but an object. All texts are without secrets.
+func readDocument(body []byte, secrets redact.Secrets) document {
+	var root map[string]any
+	if len(body) > maxBody || json.Unmarshal(body, &root) != nil {
+		return nil
+	}
+	redactTexts(root, secrets)
+	return root
+}
+
+func redactTexts(value any, secrets redact.Secrets) any {
+	switch value := value.(type) {
+	case string:
+		return secrets.Text(value)
+	case []any:
+		for i, entry := range value {
+			value[i] = redactTexts(entry, secrets)
 		}
-		found = cmp.Or(value, found)
-	}
-	return found
-}
-
-func joinMessages(details []Detail) string {
-	var messages []string
-	for _, detail := range details {
-		if detail.Message != "" {
-			messages = append(messages, detail.Message)
+	case map[string]any:
+		for name, field := range value {
+			value[name] = redactTexts(field, secrets)
 		}
 	}
-	return redact.Line(strings.Join(messages, "; "), maxMessage)
-}
-
-// object is a JSON object whose fields are read one by one, so that a field of an
-// unexpected type does not affect the others. All its texts are read without secrets.
-type object struct {
-	fields  map[string]json.RawMessage
-	secrets redact.Secrets
-}
-
-// readObject returns an object without fields for everything but an object.
-func readObject(raw []byte, secrets redact.Secrets) object {
-	o := object{secrets: secrets}
-	if kind(raw) != '{' || json.Unmarshal(raw, &o.fields) != nil {
-		o.fields = nil
-	}
-	return o
-}
-
-// text returns a string field, and whether there is one.
-func (o object) text(name string) (string, bool) { return o.readText(o.fields[name]) }
-
-func (o object) readText(raw json.RawMessage) (string, bool) {
-	var text string
-	if kind(raw) != '"' || json.Unmarshal(raw, &text) != nil {
-		return "", false
-	}
-	return o.secrets.Text(text), true
-}
-
-// readTexts reads a list of strings and nothing else.
-func (o object) readTexts(raw json.RawMessage) ([]string, bool) {
-	texts := []string{}
-	for _, entry := range readList(raw) {
-		text, ok := o.readText(entry)
-		if !ok {
-			return nil, false
-		}
-		texts = append(texts, text)
-	}
-	return texts, kind(raw) == '['
+	return value
 }
 
 // line returns a string field as one printable line, "" for anything else.
-func (o object) line(name string, limit int) string {
-	text, _ := o.text(name)
+func (d document) line(name string, limit int) string {
+	text, _ := d[name].(string)
 	return redact.Line(text, limit)
 }
 
-// list returns the first entries of a list of objects; nil for anything else.
-func (o object) list(name string) []object {
-	raws := readList(o.fields[name])
-	if slices.ContainsFunc(raws, func(raw json.RawMessage) bool { return kind(raw) != '{' }) {
-		return nil
-	}
-	var objects []object
-	for _, raw := range raws[:min(len(raws), maxDetails)] {
-		objects = append(objects, readObject(raw, o.secrets))
-	}
-	return objects
-}
-
-func (o object) detail(jsonAPI bool) Detail {
-	message := "title"
-	for _, name := range []string{"detail", "message"} {
-		if _, ok := o.text(name); ok && (!jsonAPI || name != "message") {
-			message = name
+// list returns the objects among the first entries of a list.
+func (d document) list(name string) []document {
+	entries, _ := d[name].([]any)
+	var list []document
+	for _, entry := range entries[:min(len(entries), maxDetails)] {
+		if object, ok := entry.(map[string]any); ok {
+			list = append(list, object)
 		}
 	}
-	return Detail{Code: o.line("code", maxName), Message: o.line(message, maxMessage), RequestID: o.line("id", maxName)}
+	return list
 }
 
-// readList returns nil for everything but a list.
-func readList(raw json.RawMessage) []json.RawMessage {
-	var entries []json.RawMessage
-	if kind(raw) != '[' || json.Unmarshal(raw, &entries) != nil {
-		return nil
+// detail reads an entry of the "errors" list, or a document that is itself the error: that of
+// another service, or of OAuth2 (RFC 6749 section 5.2).
+func (d document) detail() Detail {
+	return Detail{
+		Code: cmp.Or(d.line("code", maxName), d.line("error", maxName)),
+		Message: cmp.Or(d.line("message", maxMessage), d.line("detail", maxMessage), d.line("title", maxMessage),
+			d.line("error_description", maxMessage)),
+		RequestID: d.line("id", maxName),
 	}
-	return entries
-}
-
-// kind is the first character of a JSON value, 0 for none.
-func kind(raw []byte) byte {
-	if raw = bytes.TrimLeft(raw, " \t\r\n"); len(raw) > 0 {
-		return raw[0]
-	}
-	return 0
-}
-
-func mediaType(contentType string) string {
-	media, _, _ := strings.Cut(contentType, ";")
-	return strings.ToLower(strings.TrimSpace(media))
-}
-
-// isJSON accepts a missing media type too.
-func isJSON(media string) bool {
-	subtype, ok := strings.CutPrefix(media, "application/")
-	return media == "" || ok && (subtype == "json" || strings.HasSuffix(subtype, "+json"))
 }
 
 // retryAfter reads the header Retry-After (RFC 9110 section 10.2.3), seconds or
 // a date. A date counts from the response's Date, by the server's own clock.
 func retryAfter(header http.Header) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
-	if value == "" {
-		return 0
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(max(seconds, 0), int64(maxRetryAfter/time.Second))) * time.Second
 	}
-	if strings.Trim(value, "0123456789") == "" {
-		seconds, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || seconds > int64(maxRetryAfter/time.Second) {
-			return maxRetryAfter
-		}
-		return time.Duration(seconds) * time.Second
-	}
-	until, untilErr := http.ParseTime(value)
-	now, nowErr := http.ParseTime(header.Get("Date"))
-	if untilErr != nil || nowErr != nil {
+	until, _ := http.ParseTime(value) // the zero time is in the past
+	now, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
 		return 0
 	}
 	return min(max(until.Sub(now), 0), maxRetryAfter)

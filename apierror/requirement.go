@@ -2,6 +2,7 @@ package apierror
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/globusauth/globusauth/internal/redact"
@@ -15,7 +16,7 @@ const (
 
 // AuthorizationParameters are a Globus service's requirements for the next login: the
 // authorization_parameters of a Globus Auth requirements error (GARE). Its JSON
-// form is that object, without Extra. A nil list was absent or null; an
+// form is that object. A nil list was absent or null; an
 // empty list was sent empty. SessionMessage is printable text without control
 // characters; all other fields are as they were sent.
 type AuthorizationParameters struct {
@@ -34,8 +35,6 @@ type AuthorizationParameters struct {
 	RequiredScopes []string `json:"required_scopes,omitzero"`
 	// Prompt is the prompt parameter of the authorize URL, "login" or "none".
 	Prompt string `json:"prompt,omitempty"`
-	// Extra are the unknown fields, as they were sent, without those that contain a secret.
-	Extra map[string]json.RawMessage `json:"-"`
 }
 
 // Requirement is a Globus Auth requirements error (GARE). Its JSON form is the
@@ -52,142 +51,80 @@ type Requirement struct {
 // reads the canonical document and its four older forms, and returns nil for any
 // other body.
 func Requirements(body []byte) []Requirement {
-	if len(body) > maxBody {
-		return nil
-	}
-	root := readObject(body, redact.Secrets{})
-	return requirements(root, root.list("errors"), maxDetails)
+	return readDocument(body, redact.Secrets{}).requirements()
 }
 
-func requirements(root object, documents []object, limit int) []Requirement {
+func (d document) requirements() []Requirement {
 	var found []Requirement
-	for _, document := range append([]object{root}, documents...) {
-		requirement, ok := readRequirement(document)
-		if ok && len(found) < limit {
+	for _, entry := range append([]document{d}, d.list("errors")...) {
+		if requirement, ok := entry.requirement(); ok {
 			found = append(found, requirement)
 		}
 	}
 	return found
 }
 
-// readRequirement tries the forms in the order of Globus's SDK; a document can have
+// requirement tries the forms in the order of the Globus SDK for Python; a document can have
 // several.
-func readRequirement(document object) (Requirement, bool) {
-	_, hasCode := document.text("code")
-	code := document.line("code", maxName)
-	if fields := readObject(document.fields["authorization_parameters"], document.secrets); fields.fields != nil {
-		if parameters, ok := readParameters(fields); ok && (hasCode || absent(document.fields["code"])) {
-			if !hasCode {
-				code = codeAuthorizationRequired
-			}
+func (d document) requirement() (Requirement, bool) {
+	_, hasCode := d["code"].(string)
+	code := d.line("code", maxName)
+	if fields, ok := d["authorization_parameters"].(map[string]any); ok && (hasCode || d["code"] == nil) {
+		if parameters, ok := readParameters(fields); ok && hasCode {
 			return Requirement{code, parameters}, true
+		} else if ok && (parameters.Prompt == "" || parameters.Prompt == "login") {
+			parameters.RequiredScopes = nil // this form has none
+			return Requirement{codeAuthorizationRequired, parameters}, true
 		}
 	}
-	if code == codeConsentRequired {
-		if parameters, ok := readConsent(document); ok {
-			return Requirement{code, parameters}, true
+	message := ""
+	scopes, ok := []string(nil), false
+	switch {
+	case code == codeConsentRequired: // Transfer, action providers
+		message = d.line("message", maxMessage)
+		if scopes, ok = texts(d["required_scopes"]); !ok {
+			message = d.line("description", maxMessage)
+			scopes, ok = texts([]any{d["required_scope"]})
+		}
+	case d["error"] == "dependent_consent_required": // the dependent token grant
+		if entries := d.list("errors"); len(entries) > 0 && entries[0]["unapproved_scopes"] == nil {
+			scopes, ok = []string{}, true
+		} else if len(entries) > 0 {
+			scopes, ok = texts(entries[0]["unapproved_scopes"])
 		}
 	}
-	if name, _ := document.text("error"); name == "dependent_consent_required" {
-		if scopes, ok := readUnapproved(document); ok {
-			return Requirement{codeConsentRequired, AuthorizationParameters{RequiredScopes: scopes}}, true
-		}
-	}
-	return Requirement{}, false
+	return Requirement{codeConsentRequired, AuthorizationParameters{SessionMessage: message, RequiredScopes: scopes}}, ok
 }
 
-// readConsent reads the older forms of Transfer and of action providers: scopes
-// at the document's root.
-func readConsent(document object) (AuthorizationParameters, bool) {
-	if scopes, ok := document.readTexts(document.fields["required_scopes"]); ok {
-		return AuthorizationParameters{SessionMessage: document.line("message", maxMessage), RequiredScopes: scopes}, true
+// texts returns a list of strings, and false for anything else.
+func texts(value any) ([]string, bool) {
+	entries, ok := value.([]any)
+	list := []string{}
+	for _, entry := range entries {
+		text, isText := entry.(string)
+		list, ok = append(list, text), ok && isText
 	}
-	if scope, ok := document.text("required_scope"); ok {
-		return AuthorizationParameters{SessionMessage: document.line("description", maxMessage), RequiredScopes: []string{scope}}, true
-	}
-	return AuthorizationParameters{}, false
-}
-
-// readUnapproved reads the dependent token grant's list of scopes, in the first
-// entry of the "errors" list.
-func readUnapproved(document object) ([]string, bool) {
-	entries := readList(document.fields["errors"])
-	if len(entries) == 0 || kind(entries[0]) != '{' {
-		return nil, false
-	}
-	unapproved := readObject(entries[0], document.secrets).fields["unapproved_scopes"]
-	if absent(unapproved) {
-		return []string{}, true
-	}
-	return document.readTexts(unapproved)
+	return list, ok
 }
 
 // readParameters reports false if a known field has a wrong type. Older documents join policies and domains by commas.
-func readParameters(object object) (AuthorizationParameters, bool) {
-	var p AuthorizationParameters
-	ok := true
-	text := func(raw json.RawMessage) string {
-		value, isText := object.readText(raw)
-		ok = ok && (isText || absent(raw))
-		return value
-	}
-	list := func(raw json.RawMessage, maybeJoined bool) []string {
-		if absent(raw) {
-			return nil
-		}
-		if value, isText := object.readText(raw); isText && maybeJoined {
-			return split(value)
-		}
-		values, isList := object.readTexts(raw)
-		ok = ok && isList
-		return values
-	}
-	for name, raw := range object.fields {
-		switch name {
-		case "session_message":
-			p.SessionMessage = redact.Line(text(raw), maxMessage)
-		case "session_required_identities":
-			p.SessionRequiredIdentities = list(raw, false)
-		case "session_required_policies":
-			p.SessionRequiredPolicies = list(raw, true)
-		case "session_required_single_domain":
-			p.SessionRequiredSingleDomain = list(raw, true)
-		case "session_required_mfa":
-			if !absent(raw) {
-				ok = ok && json.Unmarshal(raw, &p.SessionRequiredMFA) == nil
-			}
-		case "required_scopes":
-			p.RequiredScopes = list(raw, false)
-		case "prompt":
-			p.Prompt = text(raw)
-		default:
-			if object.secrets.In(name + " " + string(raw)) { // a replacement could break the JSON
-				continue
-			}
-			if p.Extra == nil {
-				p.Extra = make(map[string]json.RawMessage)
-			}
-			p.Extra[name] = raw
-		}
-		if !ok {
-			return AuthorizationParameters{}, false
+func readParameters(fields map[string]any) (p AuthorizationParameters, ok bool) {
+	for _, name := range []string{"session_required_policies", "session_required_single_domain"} {
+		if joined, ok := fields[name].(string); ok {
+			fields[name] = split(joined)
 		}
 	}
-	return p, true
-}
-
-// absent reports whether a field is missing or null.
-func absent(raw json.RawMessage) bool {
-	return len(raw) == 0 || string(raw) == "null"
+	encoded, err := json.Marshal(fields)
+	ok = err == nil && json.Unmarshal(encoded, &p) == nil
+	p.SessionMessage = redact.Line(p.SessionMessage, maxMessage)
+	return p, ok
 }
 
 // split cuts a comma-joined list; spaces around a value are not part of it.
 func split(joined string) []string {
-	values := []string{}
-	for value := range strings.SplitSeq(joined, ",") {
-		if value = strings.TrimSpace(value); value != "" {
-			values = append(values, value)
-		}
+	values := strings.FieldsFunc(joined, func(r rune) bool { return r == ',' })
+	for i, value := range values {
+		values[i] = strings.TrimSpace(value)
 	}
-	return values
+	return slices.DeleteFunc(values, func(value string) bool { return value == "" })
 }

@@ -20,7 +20,7 @@ func TestRequirements(t *testing.T) {
 		{"a list", `[{"code":"X","authorization_parameters":{}}]`, ``},
 		{"null", `null`, ``},
 		{"empty", ``, ``},
-		{"too long", `{"code":"X","authorization_parameters":{}}` + strings.Repeat(" ", 1<<20), ``},
+		{"too long", `{"code":"X","authorization_parameters":{}}` + strings.Repeat(" ", 256<<10), ``},
 		{"code of another type", `{"code":1,"authorization_parameters":{}}`, ``},
 		{"parameters of another type", `{"code":"X","authorization_parameters":[]}`, ``},
 		{
@@ -50,8 +50,8 @@ func TestRequirements(t *testing.T) {
 			`{"code":"X","authorization_parameters":{"session_required_policies":["a","b"],"required_scopes":["s"]}}`,
 		},
 		{
-			"without a code, with scopes and a prompt", `{"authorization_parameters":{"required_scopes":["s"],"prompt":"none"}}`,
-			`{"code":"AuthorizationRequired","authorization_parameters":{"required_scopes":["s"],"prompt":"none"}}`,
+			"without a code, with scopes", `{"authorization_parameters":{"required_scopes":["s"],"prompt":"login"}}`,
+			`{"code":"AuthorizationRequired","authorization_parameters":{"prompt":"login"}}`,
 		},
 		{
 			"code with control characters", `{"code":"X\u0007\nY","authorization_parameters":{}}`,

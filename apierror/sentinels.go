@@ -35,7 +35,7 @@ var (
 	// ErrInvalidClient is a wrong client ID or secret (RFC 6749 section 5.2). Globus
 	// Auth reports it as status 401 and "Basic auth failed" too.
 	ErrInvalidClient error = &class{"invalid_client", func(e *Error) bool {
-		return e.hasCode("invalid_client") || e.basicAuthFailed()
+		return e.hasCode("invalid_client") || e.StatusCode == http.StatusUnauthorized && strings.EqualFold(e.Message, "Basic auth failed")
 	}}
 	// ErrInvalidGrant is a code or refresh token that is expired, revoked, already
 	// used or another client's (RFC 6749 section 5.2). It is final: log in again.
@@ -81,7 +81,7 @@ func byCode(code string) *class {
 // of this package. An error can belong to several classes.
 func (e *Error) Is(target error) bool {
 	c, ok := target.(*class)
-	return ok && e != nil && c.matches(e)
+	return ok && c.matches(e)
 }
 
 // hasCode ignores the code of a status from 500: a failing server that reports
@@ -90,12 +90,6 @@ func (e *Error) hasCode(codes ...string) bool {
 	return e.StatusCode < http.StatusInternalServerError && slices.ContainsFunc(codes, func(code string) bool {
 		return strings.EqualFold(e.Code, code) || strings.EqualFold(e.oauthCode, code)
 	})
-}
-
-// basicAuthFailed recognizes Globus Auth's response to a wrong client secret. Its
-// code is that of any 401; only the text differs.
-func (e *Error) basicAuthFailed() bool {
-	return e.StatusCode == http.StatusUnauthorized && strings.EqualFold(e.Message, "Basic auth failed")
 }
 
 // hint says what to do next, for common classes.
@@ -126,7 +120,6 @@ func (e *Error) hint() string {
 		return "check the token's scopes and the identity's rights"
 	case e.Is(ErrNotFound):
 		return "check the ID, and that this identity may see it"
-	default:
-		return ""
 	}
+	return ""
 }
