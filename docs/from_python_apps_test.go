@@ -175,7 +175,7 @@ func fromPythonApps(
 	use(login.CommandLine{In: in})
 	// CommandLineLoginFlowEOFError
 	use(errors.Is(err, login.ErrNoInput))
-	// LocalServerLoginFlowManager: `server_address` is Address; the page is built in
+	// LocalServerLoginFlowManager: it takes any free port of 127.0.0.1, and the page is built in
 	use(login.Loopback{})
 	// LocalServerLoginError: an error of the server is an `*apierror.Error`
 	use(errors.Is(err, login.ErrTimeout))

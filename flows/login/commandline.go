@@ -13,7 +13,6 @@ import (
 
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/idtoken"
-	"github.com/globusauth/globusauth/internal/origin"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -57,15 +56,17 @@ func (c CommandLine) Login(ctx context.Context, config flows.Config, options ...
 	}
 	wait, cancel := limit(ctx)
 	defer cancel()
-	a := newAttempt(login)
-	if err := a.ask(wait, c.In, c.Out, prompt); err != nil {
-		return tokens.Set{}, nil, err
-	}
-	return a.result(wait)
+	var set tokens.Set
+	var claims *idtoken.Claims
+	err = ask(wait, c.In, c.Out, prompt, login.RedirectURI(), func(callback url.Values) (err error) {
+		set, claims, err = finish(wait, login, callback)
+		return err
+	})
+	return set, claims, err
 }
 
-// ask reads lines until one ends the login, which is no error here.
-func (a *attempt) ask(ctx context.Context, in io.Reader, out io.Writer, prompt string) error {
+// ask reads lines for a login with this redirect URI, until finish has ended it.
+func ask(ctx context.Context, in io.Reader, out io.Writer, prompt, redirectURI string, finish func(callback url.Values) error) error {
 	for range maxAttempts {
 		_, _ = io.WriteString(out, prompt)
 		line, err := readLine(ctx, in)
@@ -75,12 +76,11 @@ func (a *attempt) ask(ctx context.Context, in io.Reader, out io.Writer, prompt s
 			}
 			return err
 		}
-		callback, err := readTyped(line, a.login.RedirectURI())
+		callback, err := readTyped(line, redirectURI)
 		if err == nil {
-			err = a.finish(ctx, callback, mistyped)
-		}
-		if a.ended() {
-			return nil
+			if err = finish(callback); !mistyped(err) {
+				return err
+			}
 		}
 		if strings.TrimSpace(line) != "" {
 			_, _ = fmt.Fprintln(out, strings.TrimPrefix(err.Error(), "flows: finish login: "))
@@ -105,21 +105,12 @@ func readTyped(typed, redirectURI string) (url.Values, error) {
 		}
 		return url.Values{"code": {text}}, nil
 	}
-	redirect, err := url.Parse(redirectURI)
-	if err != nil {
-		return nil, err
-	}
-	if given, err := url.Parse(text); err == nil && samePlace(given, redirect) {
-		callback, err := url.ParseQuery(given.RawQuery)
-		if err == nil && (callback.Has("code") || callback.Has("error")) {
+	page, _, _ := strings.Cut(redirectURI, "?")
+	page = strings.TrimSuffix(page, "/")
+	if given, err := url.Parse(text); err == nil && strings.TrimSuffix(given.Scheme+"://"+given.Host+given.EscapedPath(), "/") == page {
+		if callback, err := url.ParseQuery(given.RawQuery); err == nil && (callback.Has("code") || callback.Has("error")) {
 			return callback, nil
 		}
 	}
-	return nil, fmt.Errorf("this is not the address of the login; copy the whole address that the browser shows after it, which begins with %s://%s%s",
-		redirect.Scheme, redirect.Host, redirect.Path)
-}
-
-// samePlace reports whether a browser goes to the same page of the same server.
-func samePlace(one, other *url.URL) bool {
-	return one.Scheme == other.Scheme && origin.HostPort(one) == origin.HostPort(other) && cmp.Or(one.Path, "/") == cmp.Or(other.Path, "/")
+	return nil, fmt.Errorf("this is not the address of the login; copy the whole address that the browser shows after it, which begins with %s", page)
 }

@@ -17,7 +17,7 @@ const maxLine = 16 << 10
 // readLine reads one line, and nothing after it, for as long as ctx allows.
 func readLine(ctx context.Context, in io.Reader) (string, error) {
 	if ctx.Err() != nil {
-		return "", ended(ctx)
+		return "", waited(ctx)
 	}
 	var line string
 	var err error
@@ -38,7 +38,7 @@ func readLine(ctx context.Context, in io.Reader) (string, error) {
 		<-done
 		_ = file.SetReadDeadline(time.Time{})
 	}
-	return "", ended(ctx)
+	return "", waited(ctx)
 }
 
 // scanLine reads byte by byte, since what follows the line belongs to the program.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path"
 	"runtime"
@@ -21,12 +22,13 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// openPatience is how long a browser may take not to open.
+// openPatience is how long a browser may take not to open before it counts as opened.
 const openPatience = 2 * time.Second
 
 // Loopback is the [Manager] that opens the browser and receives the callback on
-// this machine (RFC 8252 section 7.3). The link is shown as well. Over SSH, and
-// where there is no graphical browser or none opens, Fallback takes over.
+// this machine, at any free port of 127.0.0.1 (RFC 8252 section 7.3), which Globus allows to
+// native clients. The link is shown as well. Over SSH, and where there is no graphical
+// browser or opening it fails at once, Fallback takes over.
 //
 // While it waits it accepts one callback, that with the state of its login, with a page
 // that says how it ended; every other request is refused and ends nothing. It serves
@@ -37,10 +39,6 @@ const openPatience = 2 * time.Second
 type Loopback struct {
 	// Name is the name of the program on the page. Empty means "the program".
 	Name string
-	// Address is the host and port of the redirect URI: 127.0.0.1 or [::1], with port 0
-	// for any free one, which Globus allows to native clients. Empty means
-	// "127.0.0.1:0".
-	Address string
 	// Open opens the browser. Nil means the system's default browser. It may return
 	// when the browser ends: the login goes on meanwhile, and so does a
 	// call of Open that the login outruns.
@@ -93,7 +91,7 @@ func (l Loopback) Login(ctx context.Context, config flows.Config, options ...flo
 }
 
 func (l Loopback) browse(ctx context.Context, config flows.Config, options []flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
-	listener, err := listen(ctx, l.Address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return tokens.Set{}, nil, fmt.Errorf("login: listen for the callback: %w", err)
 	}
@@ -105,9 +103,10 @@ func (l Loopback) browse(ctx context.Context, config flows.Config, options []flo
 	}
 	wait, cancel := limit(ctx)
 	defer cancel()
-	a := newAttempt(login)
-	stop := receive(wait, listener, a, l.Name)
-	defer stop()
+	running, end := context.WithCancel(wait)
+	defer end()
+	r := &receiver{login: login, program: l.Name, host: listener.Addr().String(), wait: wait, end: end}
+	defer r.serve(listener)()
 
 	in, release := l.In, func() {}
 	if in == nil || in == os.Stdin {
@@ -126,33 +125,22 @@ func (l Loopback) browse(ctx context.Context, config flows.Config, options []flo
 	}
 	opened := make(chan error, 1)
 	go func() { opened <- l.Open(login.URL()) }()
-
-	typing, stopTyping := context.WithCancel(wait)
-	var reading sync.WaitGroup
-	defer reading.Wait()
-	defer stopTyping()
-	// A fallback reads as well: nothing is read before a browser seems to be there.
-	read := sync.OnceFunc(func() {
-		if in != nil {
-			reading.Go(func() { _ = a.ask(typing, in, l.Out, "") }) // after an error the browser remains
+	// Fallback reads as well: nothing is read before a browser seems to be there.
+	select {
+	case err := <-opened:
+		if err != nil {
+			return r.result(errNoBrowser)
 		}
-	})
-	patience := time.After(openPatience)
-	for {
-		select {
-		case err := <-opened:
-			if err != nil {
-				return tokens.Set{}, nil, errNoBrowser
-			}
-			read()
-		case <-patience:
-			read()
-		case <-a.done:
-			return a.result(wait)
-		case <-wait.Done():
-			return a.result(wait)
-		}
+	case <-time.After(openPatience):
+	case <-running.Done():
 	}
+	var reading sync.WaitGroup
+	if in != nil {
+		reading.Go(func() { _ = ask(running, in, l.Out, "", login.RedirectURI(), r.finish) }) // after an error the browser remains
+	}
+	<-running.Done()
+	reading.Wait()
+	return r.result(waited(wait))
 }
 
 // noBrowser says why no browser can be opened, as far as the environment tells.
@@ -160,21 +148,16 @@ func (l Loopback) noBrowser() string {
 	if l.Getenv == nil {
 		return ""
 	}
-	if l.Getenv("SSH_TTY") != "" || l.Getenv("SSH_CONNECTION") != "" {
-		return "this is an SSH session, and the browser of your own machine could not reach it"
-	}
 	named := l.Getenv("BROWSER")
-	first, _, _ := strings.Cut(named, ":")
-	command, _, _ := strings.Cut(strings.TrimSpace(first), " ")
-	if slices.Contains([]string{"lynx", "www-browser", "links", "elinks", "w3m"}, path.Base(command)) {
+	command := strings.FieldsFunc(named, func(r rune) bool { return r == ':' || r == ' ' })
+	switch {
+	case l.Getenv("SSH_TTY") != "" || l.Getenv("SSH_CONNECTION") != "":
+		return "this is an SSH session, and the browser of your own machine could not reach it"
+	case len(command) > 0 && slices.Contains([]string{"lynx", "www-browser", "links", "elinks", "w3m"}, path.Base(command[0])):
 		return "the browser is a text browser"
-	}
-	switch runtime.GOOS {
-	case "darwin", "windows", "ios", "android":
-	default:
-		if named == "" && l.Getenv("DISPLAY") == "" && l.Getenv("WAYLAND_DISPLAY") == "" && l.Getenv("WSL_DISTRO_NAME") == "" {
-			return "there is no graphical display"
-		}
+	case runtime.GOOS == "darwin", runtime.GOOS == "windows", named != "":
+	case l.Getenv("DISPLAY") == "" && l.Getenv("WAYLAND_DISPLAY") == "" && l.Getenv("WSL_DISTRO_NAME") == "":
+		return "there is no graphical display"
 	}
 	return ""
 }

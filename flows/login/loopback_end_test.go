@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -155,68 +154,33 @@ func TestLoopbackLogin_FallsBack(t *testing.T) {
 	})
 }
 
-func TestLoopbackLogin_CannotListen(t *testing.T) {
+func TestLoopbackLogin_CannotBegin(t *testing.T) {
 	t.Parallel()
-	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	l := login.Loopback{Out: io.Discard, Fallback: noFallback{t}}
+	flow := (&provider{}).offline(t)
+	flow.ClientID = ""
+	if _, _, err := l.Login(t.Context(), flow); err == nil || !strings.Contains(err.Error(), "ClientID is empty") {
+		t.Errorf("error %v", err)
 	}
-	t.Cleanup(func() { _ = taken.Close() })
-	port := taken.Addr().(*net.TCPAddr).Port
-	for name, test := range map[string]struct {
-		l    login.Loopback
-		want string
-	}{
-		"port taken":       {login.Loopback{Address: fmt.Sprintf("127.0.0.1:%d", port)}, "address already in use"},
-		"every address":    {login.Loopback{Address: "0.0.0.0:0"}, `the Address is "0.0.0.0:0"`},
-		"no host":          {login.Loopback{Address: ":8000"}, `the Address is ":8000"`},
-		"a name":           {login.Loopback{Address: "localhost:0"}, `the Address is "localhost:0"`},
-		"another loopback": {login.Loopback{Address: "127.0.0.2:0"}, `the Address is "127.0.0.2:0"`},
-		"impossible port":  {login.Loopback{Address: "127.0.0.1:70000"}, `the Address is "127.0.0.1:70000"`},
-		"no port":          {login.Loopback{Address: "127.0.0.1"}, `the Address is "127.0.0.1"`},
-		"flow is no flow":  {login.Loopback{}, "ClientID is empty"},
-		"nothing can show": {login.Loopback{Out: failingWriter{}}, "made by the test"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := test.l
-			if l.Out == nil {
-				l.Out = io.Discard
-			}
-			l.Fallback = noFallback{t}
-			flow := (&provider{}).offline(t)
-			if name == "flow is no flow" {
-				flow.ClientID = ""
-			}
-			_, _, err := l.Login(t.Context(), flow)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error %v, want one with %q", err, test.want)
-			}
-		})
+	l.Out = failingWriter{}
+	if _, _, err := l.Login(t.Context(), (&provider{}).offline(t)); !errors.Is(err, errTest) {
+		t.Errorf("error %v", err)
 	}
 }
 
-// A fixed port can be used again by the next login.
-func TestLoopbackLogin_FixedPort(t *testing.T) {
+// A browser that is opened, and whose opener then fails, has no second login beside its own.
+func TestLoopbackLogin_OpenFailsAfterCallback(t *testing.T) {
 	t.Parallel()
-	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).Port
-	_ = free.Close()
 	p := newProvider(t)
-	for range 2 {
-		got, _ := browse(t, p, login.Loopback{Address: fmt.Sprintf("127.0.0.1:%d", port)}, func(redirect *url.URL, callback url.Values) error {
-			if redirect.Port() != fmt.Sprint(port) {
-				return fmt.Errorf("redirect %v", redirect)
-			}
-			redirect.RawQuery = callback.Encode()
-			_, err := get(redirect.String())
-			return err
-		})
-		mustLogin(t, got)
-	}
+	l := login.Loopback{Out: io.Discard, Fallback: noFallback{t}, Open: func(link string) error {
+		callback, err := p.visit(t.Context(), link)
+		if err == nil {
+			_, err = get(callback.String())
+		}
+		return errors.Join(errTest, err)
+	}}
+	set, _, err := l.Login(t.Context(), p.native(t))
+	mustLogin(t, outcome{set, err})
 }
 
 func dial(host string) (net.Conn, error) {

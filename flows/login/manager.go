@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/globusauth/globusauth/flows"
@@ -63,7 +62,7 @@ func (f Func) Login(ctx context.Context, config flows.Config, options ...flows.S
 // exchange: its code is used up and its tokens are issued.
 func finish(ctx context.Context, login flows.Login, callback url.Values) (tokens.Set, *idtoken.Claims, error) {
 	if ctx.Err() != nil {
-		return tokens.Set{}, nil, ended(ctx)
+		return tokens.Set{}, nil, waited(ctx)
 	}
 	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -75,61 +74,12 @@ func finish(ctx context.Context, login flows.Login, callback url.Values) (tokens
 	return login.FinishCode(detached, callback.Get("code"))
 }
 
-// attempt is a login that a callback or a typed line may finish, once.
-type attempt struct {
-	login flows.Login
-	done  chan struct{} // closed when the login is finished
-
-	mu     sync.Mutex // held during an exchange; guards what follows
-	set    tokens.Set
-	claims *idtoken.Claims
-	err    error
-}
-
-func newAttempt(login flows.Login) *attempt { return &attempt{login: login, done: make(chan struct{})} }
-
-// finish finishes the login and returns the error with which it ended, also if it
-// ended before. An error for which again is true leaves the login as it was.
-func (a *attempt) finish(ctx context.Context, callback url.Values, again func(error) bool) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.ended() {
-		return a.err
-	}
-	set, claims, err := finish(ctx, a.login, callback)
-	if err != nil && again(err) {
-		return err
-	}
-	a.set, a.claims, a.err = set, claims, err
-	close(a.done)
-	return err
-}
-
-// result waits for an exchange that was sent.
-func (a *attempt) result(ctx context.Context) (tokens.Set, *idtoken.Claims, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.ended() {
-		return tokens.Set{}, nil, ended(ctx)
-	}
-	return a.set, a.claims, a.err
-}
-
-func (a *attempt) ended() bool {
-	select {
-	case <-a.done:
-		return true
-	default:
-		return false
-	}
-}
-
 // limit bounds how long a person may take.
 func limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, timeout, ErrTimeout)
 }
 
-// ended is the error of a wait that is over.
-func ended(ctx context.Context) error {
+// waited is the error of a wait that is over.
+func waited(ctx context.Context) error {
 	return fmt.Errorf("login: wait for the person: %w", context.Cause(ctx))
 }

@@ -1,56 +1,39 @@
 package login
 
 import (
-	"cmp"
 	"context"
-	"crypto/subtle"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"sync"
 	"time"
 
-	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/idtoken"
+	"github.com/globusauth/globusauth/tokens"
 )
 
-const (
-	readTimeout = 10 * time.Second
-	maxHeader   = 32 << 10
-)
-
-// listen listens on an address that only this machine can reach.
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	address = cmp.Or(address, "127.0.0.1:0")
-	host, err := netip.ParseAddrPort(address)
-	if err != nil || (host.Addr() != netip.AddrFrom4([4]byte{127, 0, 0, 1}) && host.Addr() != netip.IPv6Loopback()) {
-		return nil, fmt.Errorf("the Address is %q; it must be 127.0.0.1 or [::1], with a port", address)
-	}
-	return new(net.ListenConfig).Listen(ctx, "tcp", address)
-}
-
-// receiver finishes a login with the callback that comes to its redirect URI.
+// receiver finishes a login, once, with a callback that comes to its redirect URI or that
+// is typed.
 type receiver struct {
-	*attempt
+	login   flows.Login
+	program string
+	host    string          // of the redirect URI, with its port
+	wait    context.Context //nolint:containedctx // of the one login
+	end     func()          // called when the login has ended
+	pages   sync.RWMutex    // read-locked while a page is written
 
-	ctx      context.Context //nolint:containedctx // of the one login
-	redirect url.URL
-	program  string
-	pages    sync.RWMutex // read-locked while a page is written
+	mu     sync.Mutex // held during an exchange; guards what follows
+	ended  bool
+	set    tokens.Set
+	claims *idtoken.Claims
+	err    error
 }
 
-// receive serves the callback until stop is called.
-func receive(ctx context.Context, listener net.Listener, a *attempt, program string) (stop func()) {
-	r := &receiver{attempt: a, ctx: ctx, program: program, redirect: url.URL{Scheme: "http", Host: listener.Addr().String()}}
-	server := &http.Server{
-		Handler:           r,
-		ReadHeaderTimeout: readTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-	}
-	server.SetKeepAlivesEnabled(false)
+// serve receives callbacks until stop is called.
+func (r *receiver) serve(listener net.Listener) (stop func()) {
+	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) })
 	return func() {
@@ -61,42 +44,64 @@ func receive(ctx context.Context, listener net.Listener, a *attempt, program str
 	}
 }
 
-func never(error) bool { return false }
+// finish finishes the login and returns the error with which it ended, also if it
+// ended before. A callback that is mistyped leaves it as it was.
+func (r *receiver) finish(callback url.Values) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return r.err
+	}
+	set, claims, err := finish(r.wait, r.login, callback)
+	if !mistyped(err) {
+		r.set, r.claims, r.err, r.ended = set, claims, err, true
+		r.end()
+	}
+	return err
+}
+
+// result waits for an exchange that was sent. A login that has not ended is an error.
+func (r *receiver) result(notEnded error) (tokens.Set, *idtoken.Claims, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ended {
+		return tokens.Set{}, nil, notEnded
+	}
+	return r.set, r.claims, r.err
+}
 
 // ServeHTTP handles the callback, and refuses everything else.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.pages.RLock()
 	defer r.pages.RUnlock()
 	defer func() { _ = http.NewResponseController(w).Flush() }()
+	showPage(w, r.page(w, req))
+}
+
+func (r *receiver) page(w http.ResponseWriter, req *http.Request) Failure {
 	switch {
-	case origin.HostPort(&url.URL{Scheme: "http", Host: req.Host}) != origin.HostPort(&r.redirect):
-		showPage(w, Failure{Status: http.StatusMisdirectedRequest, Title: "Wrong host", Message: "Nothing is served under this name."})
-		return
+	case req.Host != r.host:
+		return failure(http.StatusMisdirectedRequest, "Wrong host", "Nothing is served under this name.", nil)
 	case req.URL.Path != "/":
-		showPage(w, Failure{Status: http.StatusNotFound, Title: "Not found", Message: "There is no such page."})
-		return
+		return failure(http.StatusNotFound, "Not found", "There is no such page.", nil)
 	case req.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
-		showPage(w, wrongMethod())
-		return
+		return wrongMethod()
 	}
 	callback, err := url.ParseQuery(req.URL.RawQuery)
-	if state := callback["state"]; err != nil || len(state) != 1 || subtle.ConstantTimeCompare([]byte(state[0]), []byte(r.login.State())) != 1 {
-		showPage(w, Failure{
-			Status: http.StatusBadRequest, Title: "Not this login",
-			Message: "This address does not belong to the login that is waiting. Use the link that " + r.program + " has shown last.",
-		})
-		return
+	if err != nil {
+		err = flows.ErrCallback
+	} else {
+		err = r.finish(callback)
 	}
-	// A second request gets the same page as the first.
-	if err := r.finish(r.ctx, callback, never); err != nil { //nolint:contextcheck // the browser may leave; the login goes on
-		f := explain(err)
-		f.Message += " You can close this window and start again from " + r.program + "."
-		showPage(w, f)
-		return
+	switch {
+	case err == nil:
+		return failure(http.StatusOK, "Login complete", "You are logged in. You can close this window and go back to "+r.program+".", nil)
+	case mistyped(err):
+		return failure(http.StatusBadRequest, "Not this login",
+			"This address does not belong to the login that is waiting. Use the link that "+r.program+" has shown last.", nil)
 	}
-	showPage(w, Failure{
-		Status: http.StatusOK, Title: "Login complete",
-		Message: "You are logged in. You can close this window and go back to " + r.program + ".",
-	})
+	page := explain(err)
+	page.Message += " You can close this window and start again from " + r.program + "."
+	return page
 }
