@@ -4,49 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
 
 // sourceComment names the file that a block of Go code is taken from.
 var sourceComment = regexp.MustCompile(`^<!-- source: (\S+) -->$`)
-
-// block is a block of Go code in a document.
-type block struct {
-	line   int // of its fence
-	source string
-	code   []string
-}
-
-// blocks finds the Go code of a document.
-func blocks(document string) []block {
-	var found []block
-	var fence, before string
-	inside := false
-	for n, line := range slices.All(strings.Split(document, "\n")) {
-		text := strings.TrimSpace(line)
-		switch {
-		case !inside && strings.HasPrefix(text, "```"):
-			inside, fence = true, strings.TrimPrefix(text, "```")
-			if fence == "go" {
-				b := block{line: n + 1}
-				if match := sourceComment.FindStringSubmatch(before); match != nil {
-					b.source = match[1]
-				}
-				found = append(found, b)
-			}
-		case inside && text == "```":
-			inside, before = false, ""
-		case inside && fence == "go":
-			last := &found[len(found)-1]
-			last.code = append(last.code, text)
-		case !inside && text != "":
-			before = text
-		}
-	}
-	return found
-}
 
 // occurs reports whether the lines of a document follow one another in a source.
 // Neither indentation nor empty lines count. A line "..." matches any lines. The
@@ -91,31 +54,23 @@ func trimmed(lines []string) []string {
 }
 
 // Code in the documents is from a file that is compiled and tested.
-func TestGuides_CodeIsCompiled(t *testing.T) {
+func TestDocuments_CodeIsCompiled(t *testing.T) {
 	t.Parallel()
-	documents, err := filepath.Glob("guides/*.md")
-	if err != nil || len(documents) < 6 {
-		t.Fatalf("%d guides: %v", len(documents), err)
-	}
 	seen := 0
-	for _, name := range append(documents, "../README.md") {
-		document, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, b := range blocks(string(document)) {
+	for _, name := range documents(t) {
+		found, _ := fences(readLines(t, name))
+		for _, block := range found {
+			if block.language != "go" {
+				continue
+			}
 			seen++
-			if b.source == "" {
-				t.Errorf("%s:%d: no comment <!-- source: FILE --> before the code", name, b.line)
+			match := sourceComment.FindStringSubmatch(block.before)
+			if match == nil {
+				t.Errorf("%s:%d: no comment <!-- source: FILE --> before the code", name, block.line)
 				continue
 			}
-			source, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(b.source)))
-			if err != nil {
-				t.Errorf("%s:%d: %v", name, b.line, err)
-				continue
-			}
-			if !occurs(b.code, strings.Split(string(source), "\n")) {
-				t.Errorf("%s:%d: the code is not in %s", name, b.line, b.source)
+			if !occurs(block.code, readLines(t, match[1])) {
+				t.Errorf("%s:%d: the code is not in %s", name, block.line, match[1])
 			}
 		}
 	}
@@ -144,10 +99,6 @@ func TestOccurs(t *testing.T) {
 		if got := occurs(strings.Split(test.code, "\n"), source); got != test.want {
 			t.Errorf("%q: got %v, want %v", test.code, got, test.want)
 		}
-	}
-	found := blocks("<!-- source: a.go -->\n\n```go\nx\n```\n\n```go\ny\n```\n\n```sh\nz\n```\n")
-	if len(found) != 2 || found[0].source != "a.go" || found[1].source != "" || found[1].line != 7 {
-		t.Errorf("got %+v", found)
 	}
 }
 

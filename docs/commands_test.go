@@ -27,13 +27,13 @@ var elsewhere = map[string]struct{ file, text string }{
 	"cd examples/fleet && go run . local": {"examples/fleet/fleet_interop_test.go", "local(ctx, address"},
 	"go -C tools run ./bench":             {".ci/run", "go -C tools run ./bench"},
 	"docs/guides/terraform.md":            {"terraform/internal/provider/engine_test.go", "/docs/guides/terraform.md"},
-	"docs/releasing.md":                   {".ci/run", "go -C tools/release run . dryrun"}, // a real release pushes tags
+	"docs/releasing.md":                   {"tools/release/dryrun_test.go", "/docs/releasing.md"},
 }
 
 // shellCommand is a command in a document and what it prints there.
 type shellCommand struct {
-	text       string
-	start, end int // the lines of the output
+	text, want string
+	line       int
 }
 
 // inline is a "go test" within a sentence.
@@ -42,34 +42,32 @@ var inline = regexp.MustCompile("`(go test [^`]*)`")
 // commands finds the commands of a document: those after "$ " in blocks of a console, whole blocks of sh, and tests within sentences.
 func commands(lines []string) []shellCommand {
 	var found []shellCommand
-	fence, continued := "", false
-	for n, line := range lines {
-		switch last := len(found) - 1; {
-		case strings.HasPrefix(line, "```"):
-			if fence == "" {
-				fence = line
-			} else {
-				fence = ""
+	blocks, prose := fences(lines)
+	for n, line := range prose {
+		for _, match := range inline.FindAllStringSubmatch(line, -1) {
+			found = append(found, shellCommand{text: match[1], line: n + 1})
+		}
+	}
+	for _, block := range blocks {
+		if block.language == "sh" {
+			found = append(found, shellCommand{text: strings.Join(block.code, "\n"), line: block.line + 1})
+		}
+		if block.language != "console" {
+			continue
+		}
+		continued := false
+		for n, line := range block.code {
+			last := len(found) - 1
+			switch text, ok := strings.CutPrefix(line, "$ "); {
+			case continued:
+				found[last].text += "\n" + line
+				continued = strings.HasSuffix(line, `\`)
+			case ok:
+				found = append(found, shellCommand{text: text, line: block.line + n + 1})
+				continued = strings.HasSuffix(line, `\`)
+			case n > 0:
+				found[last].want += line + "\n"
 			}
-			if fence == "```sh" {
-				found = append(found, shellCommand{start: n + 1, end: n + 1})
-			}
-		case fence == "```sh":
-			found[last].text += line + "\n"
-		case fence == "":
-			for _, match := range inline.FindAllStringSubmatch(line, -1) {
-				found = append(found, shellCommand{text: match[1], start: n + 1, end: n + 1})
-			}
-		case fence != "```console":
-		case continued:
-			found[last].text += "\n" + line
-			found[last].start, found[last].end = n+1, n+1
-			continued = strings.HasSuffix(line, `\`)
-		case strings.HasPrefix(line, "$ "):
-			found = append(found, shellCommand{text: line[2:], start: n + 1, end: n + 1})
-			continued = strings.HasSuffix(line, `\`)
-		case last >= 0:
-			found[last].end = n + 1
 		}
 	}
 	return found
@@ -132,7 +130,7 @@ func TestDocuments_CommandsRun(t *testing.T) {
 			switch {
 			case len(here) == 0:
 			case !ok:
-				t.Errorf("%s:%d: nothing runs %q: add the document to sessions, or the command to elsewhere", name, here[0].start, here[0].text)
+				t.Errorf("%s:%d: nothing runs %q: add the document to sessions, or the command to elsewhere", name, here[0].line, here[0].text)
 			default:
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
@@ -199,7 +197,7 @@ func checkGoTest(t *testing.T, name string, block shellCommand) {
 			var source strings.Builder
 			files, err := filepath.Glob(filepath.Join(root, dir, "*_test.go"))
 			if err != nil || len(files) == 0 {
-				t.Errorf("%s:%d: no tests in %s", name, block.start, filepath.Join(root, dir))
+				t.Errorf("%s:%d: no tests in %s", name, block.line, filepath.Join(root, dir))
 			}
 			for _, file := range files {
 				text, err := os.ReadFile(file)
@@ -212,12 +210,12 @@ func checkGoTest(t *testing.T, name string, block shellCommand) {
 				top, _, _ := strings.Cut(strings.Trim(match[2], "'"), "/")
 				kind := map[string]string{"run": "Test", "bench": "Benchmark"}[match[1]]
 				if top != "^$" && !declares(source.String(), kind, top) {
-					t.Errorf("%s:%d: %s has no %s that matches %q", name, block.start, dir, kind, top)
+					t.Errorf("%s:%d: %s has no %s that matches %q", name, block.line, dir, kind, top)
 				}
 			}
 			for _, match := range variable.FindAllStringSubmatch(line, -1) {
 				if !strings.Contains(source.String(), match[1]) {
-					t.Errorf("%s:%d: the tests in %s do not read %s", name, block.start, dir, match[1])
+					t.Errorf("%s:%d: the tests in %s do not read %s", name, block.line, dir, match[1])
 				}
 			}
 		}
@@ -372,14 +370,13 @@ var (
 // prints replaces that of the document from there on.
 func (s *session) run(name string, list []shellCommand) {
 	s.Helper()
-	lines := readLines(s.T, name)
 	for _, command := range list {
 		text := secret.ReplaceAllString(s.here(command.text), `$1="$$$1"`)
 		got, status := s.command(text)
-		want := strings.Join(lines[command.start:command.end], "\n")
+		want := command.want
 		if want == "" {
 			if status != "0" {
-				s.Errorf("%s:%d: %s: exit status %s\n%s", name, command.start, text, status, got)
+				s.Errorf("%s:%d: %s: exit status %s\n%s", name, command.line, text, status, got)
 			}
 			continue
 		}
@@ -390,7 +387,7 @@ func (s *session) run(name string, list []shellCommand) {
 			}
 		}
 		if !printed(s.here(want), got) {
-			s.Errorf("%s:%d: %s prints\n%s\nthe document has\n%s", name, command.start, text, got, want)
+			s.Errorf("%s:%d: %s prints\n%s\nthe document has\n%s", name, command.line, text, got, want)
 		}
 	}
 }

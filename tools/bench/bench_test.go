@@ -26,6 +26,7 @@ func parsed(t *testing.T, text string) results {
 }
 
 func TestResults_OverLimit(t *testing.T) {
+	t.Parallel()
 	if over := parsed(t, output).overLimit(); len(over) != 0 {
 		t.Errorf("the median is under the limit: %q", over)
 	}
@@ -35,6 +36,7 @@ func TestResults_OverLimit(t *testing.T) {
 }
 
 func TestCheckGates_Differences(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "gates.txt")
 	if err := updateGates(name, parsed(t, output), packages); err != nil {
 		t.Fatal(err)
@@ -63,6 +65,7 @@ func TestCheckGates_Differences(t *testing.T) {
 }
 
 func TestFindPackages_DocumentedBenchmarks(t *testing.T) {
+	t.Parallel()
 	list, err := findPackages("../..")
 	if err != nil {
 		t.Fatal(err)

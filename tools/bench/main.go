@@ -13,10 +13,12 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -34,9 +36,11 @@ func main() {
 	flag.BoolVar(&o.render, "render", false, "write the document from docs/benchmarks.txt, without running anything")
 	flag.StringVar(&o.root, "root", "..", "folder of the repository")
 	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	var err error
 	if o.only, err = regexp.Compile(*only); err == nil {
-		err = o.run()
+		err = o.run(ctx)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -51,7 +55,7 @@ type options struct {
 	gate, update, render bool
 }
 
-func (o options) run() error {
+func (o options) run(ctx context.Context) error {
 	packages, err := findPackages(o.root)
 	if err != nil {
 		return err
@@ -70,7 +74,7 @@ func (o options) run() error {
 	for i, p := range chosen {
 		begin := time.Now()
 		fmt.Fprintf(os.Stderr, "[%d/%d] %s\n", i+1, len(chosen), p.dir)
-		found, err := o.benchmark(p)
+		found, err := o.benchmark(ctx, p)
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("%s: %v", p.dir, err))
 			continue
@@ -119,14 +123,14 @@ func (o options) chosen(packages []pkg) (chosen []pkg) {
 
 // benchmark runs the benchmarks of a package, prints their lines as they come, and reads
 // them.
-func (o options) benchmark(p pkg) (results, error) {
+func (o options) benchmark(ctx context.Context, p pkg) (results, error) {
 	args := []string{"test", "-tags", "interop", "-run", "^$", "-bench", ".", "-timeout", "30m"}
 	if o.gate {
 		args = append(args, "-short", "-benchtime", "5x", "-count", "1")
 	} else {
 		args = append(args, "-benchtime", o.time, "-count", fmt.Sprint(o.count))
 	}
-	command := exec.Command("go", append(args, p.pattern())...)
+	command := exec.CommandContext(ctx, "go", append(args, p.pattern())...)
 	command.Dir = filepath.Join(o.root, p.module)
 	command.Stderr = os.Stderr
 	stdout, err := command.StdoutPipe()
@@ -137,7 +141,7 @@ func (o options) benchmark(p pkg) (results, error) {
 		return nil, err
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "date: %s\ngo: %s\ncpus: %d\n", time.Now().UTC().Format(time.DateOnly), goVersion(), runtime.NumCPU())
+	fmt.Fprintf(&text, "date: %s\ngo: %s\ncpus: %d\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU())
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		text.WriteString(lines.Text() + "\n")
 		fmt.Fprintln(os.Stderr, "   ", lines.Text())
@@ -146,13 +150,4 @@ func (o options) benchmark(p pkg) (results, error) {
 		return nil, err
 	}
 	return parse(strings.NewReader(text.String()))
-}
-
-// goVersion is that of the go command, which compiles the benchmarks.
-func goVersion() string {
-	out, err := exec.Command("go", "env", "GOVERSION").Output()
-	if err != nil {
-		return runtime.Version()
-	}
-	return strings.TrimSpace(string(out))
 }

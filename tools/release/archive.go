@@ -3,69 +3,32 @@ package main
 import (
 	"archive/tar"
 	"archive/zip"
-	"bytes"
 	"compress/gzip"
+	"errors"
+	"io"
+	"io/fs"
+	"testing/fstest"
 	"time"
 )
 
-// file is a file of an archive.
-type file struct {
-	name string
-	mode int64
-	data []byte
+// files are the content of an archive. The same files and time give the same bytes on every machine.
+type files = fstest.MapFS
+
+func file(data []byte, mode fs.FileMode, when time.Time) *fstest.MapFile {
+	return &fstest.MapFile{Data: data, Mode: mode, ModTime: when}
 }
 
-// tarred is the same for the same files and time, on every machine.
-func tarred(files []file, when time.Time) ([]byte, error) {
-	var packed bytes.Buffer
-	archive := tar.NewWriter(&packed)
-	for _, f := range files {
-		header := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), ModTime: when, Format: tar.FormatUSTAR}
-		if f.data == nil {
-			header.Typeflag = tar.TypeDir
-		}
-		if err := archive.WriteHeader(header); err != nil {
-			return nil, err
-		}
-		if _, err := archive.Write(f.data); err != nil {
-			return nil, err
-		}
-	}
-	err := archive.Close()
-	return packed.Bytes(), err
+func tarred(out io.Writer, content files) error {
+	archive := tar.NewWriter(out)
+	return errors.Join(archive.AddFS(content), archive.Close())
 }
 
-func gzipped(files []file, when time.Time) ([]byte, error) {
-	packed, err := tarred(files, when)
-	if err != nil {
-		return nil, err
-	}
-	var small bytes.Buffer
-	writer := gzip.NewWriter(&small)
-	if _, err := writer.Write(packed); err != nil {
-		return nil, err
-	}
-	err = writer.Close()
-	return small.Bytes(), err
+func gzipped(out io.Writer, content files) error {
+	compressed := gzip.NewWriter(out)
+	return errors.Join(tarred(compressed, content), compressed.Close())
 }
 
-func zipped(files []file, when time.Time) ([]byte, error) {
-	var packed bytes.Buffer
-	archive := zip.NewWriter(&packed)
-	for _, f := range files {
-		header := &zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: when}
-		header.SetMode(0o644)
-		if f.mode == 0o755 {
-			header.SetMode(0o755)
-		}
-		writer, err := archive.CreateHeader(header)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := writer.Write(f.data); err != nil {
-			return nil, err
-		}
-	}
-	err := archive.Close()
-	return packed.Bytes(), err
+func zipped(out io.Writer, content files) error {
+	archive := zip.NewWriter(out)
+	return errors.Join(archive.AddFS(content), archive.Close())
 }

@@ -3,11 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -19,12 +20,11 @@ import (
 )
 
 // writeImage writes one image for all binaries as an OCI archive, which podman load,
-// docker load and skopeo copy read. It has no base: the binary, the root certificates of
-// Mozilla, and a folder for temporary files.
-func writeImage(dir string, binaries []binary, when time.Time) error {
+// docker load and skopeo copy read.
+func writeImage(dir string, binaries []binary) error {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, b := range binaries {
-		image, err := b.image(when)
+		image, err := b.image()
 		if err != nil {
 			return err
 		}
@@ -36,57 +36,51 @@ func writeImage(dir string, binaries []binary, when time.Time) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	path, err := layout.Write(folder, empty.Index)
 	if err != nil {
 		return err
 	}
 	first := binaries[0]
 	version := strings.TrimPrefix(first.version, "v")
-	err = path.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": version}))
-	if err != nil {
+	if err := path.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": version})); err != nil {
 		return err
 	}
-	var files []file
-	err = filepath.WalkDir(folder, func(name string, entry os.DirEntry, err error) error {
+	content := files{}
+	err = fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		name, err = filepath.Rel(folder, name)
-		files = append(files, file{filepath.ToSlash(name), 0o644, data})
+		data, err := os.ReadFile(filepath.Join(folder, name))
+		content[name] = file(data, 0o644, first.when)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	archive, err := tarred(files, when)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, first.name+"_"+version+"_image.tar"), archive, 0o644)
+	var archive bytes.Buffer
+	return errors.Join(tarred(&archive, content), os.WriteFile(filepath.Join(dir, first.name+"_"+version+"_image.tar"), archive.Bytes(), 0o644))
 }
 
-// image has one layer. It runs as a user without rights.
-func (b binary) image(when time.Time) (v1.Image, error) {
-	packed, err := tarred([]file{
-		{"etc/ssl/certs/ca-certificates.crt", 0o644, certificates()},
-		{"tmp/", 0o1777, nil},
-		{b.name, 0o755, b.data},
-	}, when)
+// image has no base and one layer: the binary, the root certificates of Mozilla, and a
+// folder for temporary files. It runs as a user without rights.
+func (b binary) image() (v1.Image, error) {
+	var packed bytes.Buffer
+	err := tarred(&packed, files{
+		"etc/ssl/certs/ca-certificates.crt": file(certificates(), 0o644, b.when),
+		"tmp":                               file(nil, fs.ModeDir|fs.ModeSticky|0o777, b.when),
+		b.name:                              file(b.data, 0o755, b.when),
+	})
 	if err != nil {
 		return nil, err
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed)), nil },
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed.Bytes())), nil },
 		tarball.WithMediaType(types.OCILayer))
 	if err != nil {
 		return nil, err
 	}
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{Created: v1.Time{Time: when}, CreatedBy: "go build -trimpath"}})
+	image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{Created: v1.Time{Time: b.when}, CreatedBy: "go build -trimpath"}})
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +89,7 @@ func (b binary) image(when time.Time) (v1.Image, error) {
 		return nil, err
 	}
 	config = config.DeepCopy()
-	config.OS, config.Architecture, config.Created = b.os, b.arch, v1.Time{Time: when}
+	config.OS, config.Architecture, config.Created = b.os, b.arch, v1.Time{Time: b.when}
 	config.Config = v1.Config{
 		Entrypoint: []string{"/" + b.name}, User: "65532:65532", WorkingDir: "/tmp", Env: []string{"HOME=/tmp"},
 		Labels: map[string]string{

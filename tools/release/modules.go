@@ -6,59 +6,37 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
-	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/semver"
 )
 
 const modulePath = "github.com/globusauth/globusauth"
 
-// modules returns the folders with a go.mod, relative to the root. Tools are not
-// released, and examples are copied.
-func modules(ctx context.Context, root string) (released, rest []string, err error) {
+// requirement is the requirement of a module of this repository in a go.mod file.
+var requirement = regexp.MustCompile(`(?m)^((?:require )?\s*github\.com/globusauth/globusauth(?:/\S*)? )(v\S+)`)
+
+// modules returns the folders with a go.mod, relative to the root.
+func modules(ctx context.Context, root string) ([]string, error) {
 	files, err := output(ctx, root, nil, "git", "ls-files", "go.mod", "*/go.mod")
+	var dirs []string
 	for file := range strings.FieldsSeq(files) {
-		dir := path.Dir(file)
-		if strings.HasPrefix(dir, "tools") || strings.HasPrefix(dir, "examples/") {
-			rest = append(rest, dir)
-			continue
-		}
-		released = append(released, dir)
+		dirs = append(dirs, path.Dir(file))
 	}
-	return released, rest, err
+	return dirs, err
 }
 
-// eachRequire calls use for the requirements of modules of this repository.
-func eachRequire(root string, dirs []string, use func(file *modfile.File, dir, module, version string) error) error {
-	for _, dir := range dirs {
-		name := filepath.Join(root, dir, "go.mod")
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		file, err := modfile.Parse(name, data, nil)
-		if err != nil {
-			return err
-		}
-		for _, require := range file.Require {
-			if require.Mod.Path == modulePath || strings.HasPrefix(require.Mod.Path, modulePath+"/") {
-				if err := use(file, dir, require.Mod.Path, require.Mod.Version); err != nil {
-					return err
-				}
-			}
-		}
-		changed, err := file.Format()
-		if err != nil {
-			return err
-		}
-		if string(changed) != string(data) {
-			if err := os.WriteFile(name, changed, 0o644); err != nil {
-				return err
-			}
+// released returns the modules that users import. Tools are not released, and examples are copied.
+func released(ctx context.Context, root string) ([]string, error) {
+	all, err := modules(ctx, root)
+	var dirs []string
+	for _, dir := range all {
+		if top, _, _ := strings.Cut(dir, "/"); top != "tools" && top != "examples" {
+			dirs = append(dirs, dir)
 		}
 	}
-	return nil
+	return dirs, err
 }
 
 // pin makes all modules require one version of the others. Modules that are not
@@ -68,44 +46,56 @@ func pin(ctx context.Context, root, version string) error {
 	if !semver.IsValid(version) || semver.Canonical(version) != version {
 		return fmt.Errorf("the version %q is invalid; write it like v1.2.3", version)
 	}
-	released, rest, err := modules(ctx, root)
+	dirs, err := modules(ctx, root)
 	if err != nil {
 		return err
 	}
-	return eachRequire(root, append(released, rest...), func(file *modfile.File, _, module, _ string) error {
-		return file.AddRequire(module, version)
-	})
+	for _, dir := range dirs {
+		name := filepath.Join(root, dir, "go.mod")
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, requirement.ReplaceAll(text, []byte("${1}"+version)), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
-
-// heading begins the section of a version in the changelog.
-func heading(version string) string { return "## " + strings.TrimPrefix(version, "v") }
 
 // tags returns the tags of a version. All modules have the same version, and a tag of
 // a nested module begins with its folder.
 func tags(ctx context.Context, root, version string) ([]string, error) {
-	released, _, err := modules(ctx, root)
+	dirs, err := released(ctx, root)
 	if err != nil {
 		return nil, err
 	}
-	err = eachRequire(root, released, func(_ *modfile.File, dir, module, required string) error {
-		if required != version {
-			return fmt.Errorf("%s/go.mod requires %s %s, not %s; run: release pin %[4]s", dir, module, required, version)
+	var names []string
+	for _, dir := range dirs {
+		text, err := os.ReadFile(filepath.Join(root, dir, "go.mod"))
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+		for _, match := range requirement.FindAllSubmatch(text, -1) {
+			if string(match[2]) != version {
+				return nil, fmt.Errorf("%s/go.mod has %q, not %s; run: release pin %[3]s", dir, strings.TrimSpace(string(match[0])), version)
+			}
+		}
+		names = append(names, path.Join(dir, version))
 	}
 	changes, err := os.ReadFile(filepath.Join(root, "CHANGELOG.md"))
-	if err != nil {
-		return nil, err
+	if heading := "## " + strings.TrimPrefix(version, "v"); err == nil && !section(string(changes), heading) {
+		err = fmt.Errorf("CHANGELOG.md has no section %q", heading)
 	}
-	if !strings.Contains(string(changes), "\n"+heading(version)) {
-		return nil, fmt.Errorf("CHANGELOG.md has no section %q", heading(version))
+	return names, err
+}
+
+// section reports whether a document has a heading, alone or with a date behind it.
+func section(document, heading string) bool {
+	for line := range strings.Lines(document) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), heading); ok && (rest == "" || rest[0] == ' ') {
+			return true
+		}
 	}
-	names := make([]string, len(released))
-	for i, dir := range released {
-		names[i] = path.Join(dir, version)
-	}
-	return names, nil
+	return false
 }

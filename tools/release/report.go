@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,44 +19,50 @@ func diff(ctx context.Context, root string, out io.Writer) error {
 	}
 	last, _, _ := strings.Cut(tags, "\n")
 	if last == "" {
-		fmt.Fprintln(out, "There is no earlier tag: nothing to compare.")
-		return nil
+		_, err := fmt.Fprintln(out, "There is no earlier tag: nothing to compare.")
+		return err
 	}
 	work, err := os.MkdirTemp("", "release-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	old := filepath.Join(work, "old")
 	if _, err := output(ctx, root, nil, "git", "clone", "-q", "--shared", "--branch", last, root, old); err != nil {
 		return err
 	}
-	released, _, err := modules(ctx, root)
+	dirs, err := released(ctx, root)
 	if err != nil {
 		return err
 	}
-	for _, dir := range released {
-		fmt.Fprintf(out, "\n# Go API of %s since %s\n\n", filepath.Join(modulePath, dir), last)
-		if _, err := os.Stat(filepath.Join(old, dir, "go.mod")); err != nil {
-			fmt.Fprint(out, "New module.\n")
-			continue
+	for _, dir := range dirs {
+		report := "New module."
+		if _, err := os.Stat(filepath.Join(old, dir, "go.mod")); err == nil {
+			if report, err = apidiff(ctx, root, old, dir, work); err != nil {
+				return err
+			}
 		}
-		if err := apidiff(ctx, root, filepath.Join(old, dir), filepath.Join(root, dir), work, filepath.Join(modulePath, dir), out); err != nil {
-			return err
-		}
+		_, _ = fmt.Fprintf(out, "# Go API of %s since %s\n\n%s\n\n", filepath.Join(modulePath, dir), last, report)
 	}
-	fmt.Fprintf(out, "\n# OpenAPI document since %s (error: breaks clients, warning: may break them)\n\n", last)
 	spec := filepath.Join("spec", "auth.openapi.yaml")
-	return tool(ctx, root, root, out, "oasdiff", "changelog", "--color", "never", filepath.Join(old, spec), filepath.Join(root, spec))
+	report, err := tool(ctx, root, root, "oasdiff", "changelog", "--color", "never", filepath.Join(old, spec), filepath.Join(root, spec))
+	_, failed := fmt.Fprintf(out, "# OpenAPI document since %s (error: breaks clients, warning: may break them)\n\n%s\n", last, report)
+	return errors.Join(err, failed)
 }
 
-// apidiff compares two versions of a module. Both are read from their folders.
-func apidiff(ctx context.Context, root, before, after, work, module string, out io.Writer) error {
-	exports := []string{filepath.Join(work, "before"), filepath.Join(work, "after")}
-	for i, dir := range []string{before, after} {
-		if err := tool(ctx, root, dir, nil, "apidiff", "-m", "-w", exports[i], module); err != nil {
-			return err
+// apidiff compares the API of a module in two trees.
+func apidiff(ctx context.Context, root, old, dir, work string) (string, error) {
+	before, after := filepath.Join(work, "before"), filepath.Join(work, "after")
+	for export, tree := range map[string]string{before: old, after: root} {
+		if _, err := tool(ctx, root, filepath.Join(tree, dir), "apidiff", "-m", "-w", export, filepath.Join(modulePath, dir)); err != nil {
+			return "", err
 		}
 	}
-	return tool(ctx, root, after, out, "apidiff", "-m", exports[0], exports[1])
+	return tool(ctx, root, filepath.Join(root, dir), "apidiff", "-m", before, after)
+}
+
+// tool runs a tool of this module in dir. It reads packages as the release compiles them, from the same cache.
+func tool(ctx context.Context, root, dir string, args ...string) (string, error) {
+	args = append([]string{"tool", "-modfile=" + filepath.Join(root, "tools", "release", "go.mod")}, args...)
+	return output(ctx, dir, []string{"GOFLAGS=-trimpath", "GOWORK=off", "CGO_ENABLED=0"}, "go", args...)
 }
