@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/globusauth/globusauth/internal/prefix"
 )
@@ -38,17 +37,15 @@ type RefreshingConfig struct {
 	ResourceServer string
 
 	// Refresh uses current.RefreshToken and returns the service's response. It is
-	// never called for a token without one. The context given to it ends after
+	// never called for a token without one. Either Refresh or Grant is required. The context given to it ends after
 	// 60 seconds, not when the caller of Token gives up. Refresh must retry
 	// a failed request only if that cannot have used the refresh token; nothing
 	// here retries it. What it returns is stored, also beside an error, which is then
-	// returned only if the set does not hold the wanted token. nil means that refresh tokens are not used.
+	// returned only if the set does not hold the wanted token.
 	Refresh func(ctx context.Context, current Token) (Set, error)
 	// Grant obtains tokens without a refresh token, such as by client
-	// credentials. It is called when nothing is stored, or what is stored cannot be
-	// refreshed; what it returns is treated as that of Refresh, but replaces what is stored for the
-	// same resource servers as a whole. nil means that this takes a new login: [ErrLoginRequired].
-	// At least one of Refresh and Grant is required.
+	// credentials, also when nothing is stored. What it returns is treated as that of Refresh, but
+	// replaces what is stored for the same resource servers as a whole.
 	Grant func(ctx context.Context) (Set, error)
 
 	// IdentityID, if set, is the identity that all tokens under Key must belong to: those of another
@@ -62,7 +59,7 @@ type RefreshingConfig struct {
 	// tokens on, such as in a file for another program. Callers that wait for the token wait for
 	// OnChange as well; callers that come meanwhile get the token at once. If OnChange fails, those that wait
 	// get its error, and the next call of Token calls it again with the token, which stays stored.
-	// It may be called from several goroutines. Its context ends after 60 seconds, not with that of a caller.
+	// It must not call Renew or Wait of the same source. Its context ends after 60 seconds, not with that of a caller.
 	OnChange func(context.Context, Token) error
 
 	// RenewBefore is how long before its end a token that can be renewed is renewed, so that
@@ -102,30 +99,17 @@ type Refreshing struct {
 
 // state is all that changes.
 type state struct {
-	// held is changed under mu. Token reads it without, because a mutex takes five times as long
-	// when 64 goroutines want it.
-	held atomic.Pointer[snapshot]
+	// last is what the last attempt came to. Token reads it without the turn, because a lock takes
+	// five times as long when 64 goroutines want it.
+	last  atomic.Pointer[outcome]
+	epoch atomic.Int64 // counts calls of Forget
 
-	mu       sync.Mutex           // guards what follows
-	flight   *flight              // the renewal that callers join, if one runs
-	running  map[*flight]struct{} // that one, and those that Forget has cut off
-	unsaved  response             // could not be stored; it is stored before the service is asked again
+	turn *semaphore.Weighted // of the one attempt that runs; it guards what follows
+
+	unsaved  response // could not be stored; it is stored before the service is asked again
 	refused  refusal
 	rejected string // an access token that a service rejected, and that cannot be renewed
 	untold   bool   // OnChange failed: it is called with the next token, whether or not that is another
-}
-
-// snapshot is a token as held in memory; never changed once published. Its times are wall clock
-// readings in nanoseconds, because the monotonic clock stops while a machine sleeps.
-type snapshot struct {
-	token Token
-	from  int64 // it was looked at
-	until int64 // look again
-}
-
-func (s *snapshot) covers(now time.Time) bool {
-	nano := now.UnixNano()
-	return nano >= s.from && nano < s.until
 }
 
 // refusal is the refresh token that the service has refused for good.
@@ -140,27 +124,25 @@ var (
 )
 
 // NewRefreshing checks the configuration. It does not touch the store.
-func NewRefreshing(config RefreshingConfig) (*Refreshing, error) {
-	var err error
+func NewRefreshing(config RefreshingConfig) (_ *Refreshing, err error) {
+	defer prefix.Add(&err, "tokens: new refreshing source")
 	switch {
 	case config.Store == nil:
-		err = errors.New("the Store is nil")
+		return nil, errors.New("the Store is nil")
 	case config.ResourceServer == "":
-		err = errors.New("the ResourceServer is empty")
-	case config.Refresh == nil && config.Grant == nil:
-		err = errors.New("both Refresh and Grant are nil")
+		return nil, errors.New("the ResourceServer is empty")
+	case (config.Refresh == nil) == (config.Grant == nil):
+		return nil, errors.New("either Refresh or Grant must be set")
 	case config.RenewBefore < 0:
-		err = errors.New("the RenewBefore is negative")
-	default:
-		config.Key, err = config.Key.Normal()
+		return nil, errors.New("the RenewBefore is negative")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("tokens: new refreshing source: %w", err)
+	if config.Key, err = config.Key.Normal(); err != nil {
+		return nil, err
 	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Refreshing{config, &state{running: map[*flight]struct{}{}}}, nil
+	return &Refreshing{config, &state{turn: semaphore.NewWeighted(1)}}, nil
 }
 
 // prefix says which token an error is about.
@@ -174,8 +156,8 @@ func (r *Refreshing) prefix(err *error) {
 // Errors: [ErrLoginRequired]; [ErrIdentityMismatch]; what the store, Refresh or Grant returned; the
 // context's error.
 func (r *Refreshing) Token(ctx context.Context) (Token, error) {
-	if held := r.held.Load(); held != nil && held.covers(r.config.Now()) {
-		return held.token, nil
+	if last := r.recall(); last != nil && last.covers(r.config.Now()) {
+		return last.token, nil
 	}
 	return r.wait(ctx, "")
 }
@@ -193,29 +175,16 @@ func (r *Refreshing) Renew(ctx context.Context, rejected Token) (Token, error) {
 // waits no longer than ctx, and then returns an error that wraps the context's.
 func (r *Refreshing) Wait(ctx context.Context) (err error) {
 	defer r.prefix(&err)
-	for {
-		r.mu.Lock()
-		all := slices.Collect(maps.Keys(r.running))
-		r.mu.Unlock()
-		if len(all) == 0 {
-			return nil
-		}
-		select {
-		case <-all[0].done:
-		case <-ctx.Done():
-			return fmt.Errorf("wait for a renewal that is in flight: %w", ctx.Err())
-		}
+	if err := r.turn.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("wait for a renewal that is in flight: %w", err)
 	}
+	r.turn.Release(1)
+	return nil
 }
 
 // Forget drops what is held in memory, so that the next call reads the store.
 // Call it after a logout or login in the same process.
-func (r *Refreshing) Forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.flight, r.unsaved = nil, response{}
-	r.held.Store(nil)
-}
+func (r *Refreshing) Forget() { r.epoch.Add(1) }
 
 // Format writes what the source is for, without secrets, whatever the verb.
 func (r *Refreshing) Format(f fmt.State, _ rune) {
@@ -224,7 +193,7 @@ func (r *Refreshing) Format(f fmt.State, _ rune) {
 
 // renewable reports whether there is a way to replace the token without a login.
 func (r *Refreshing) renewable(token Token) bool {
-	return r.config.Grant != nil || (r.config.Refresh != nil && token.RefreshToken != "")
+	return r.config.Grant != nil || token.RefreshToken != ""
 }
 
 // endOf returns until when the token is used, zero if forever: until it is due if it can be renewed.
@@ -247,26 +216,15 @@ func (r *Refreshing) endOf(token Token) time.Time {
 // is used to its end.
 func (r *Refreshing) due(token Token, now time.Time) bool {
 	end := r.endOf(token)
-	switch {
-	case end.IsZero():
+	if end.IsZero() {
 		return false
-	case !now.Before(end):
-		return true
 	}
 	// From the future, with the margin as tolerance: it ends earlier than it says.
-	return token.Lifetime > 0 && r.renewable(token) && now.Before(end.Add(-token.Lifetime))
+	ahead := token.Lifetime > 0 && r.renewable(token) && now.Before(end.Add(-token.Lifetime))
+	return ahead || !now.Before(end)
 }
 
 // ended reports whether services do not accept the token any more.
 func ended(token Token, now time.Time) bool {
 	return !token.Expiry.IsZero() && !now.Before(token.Expiry)
-}
-
-// hold says how long a token may be given out before looking again.
-func hold(token Token, now time.Time, limit time.Duration, end time.Time) *snapshot {
-	until := now.Add(limit)
-	if !end.IsZero() && end.Before(until) {
-		until = end
-	}
-	return &snapshot{token: token, from: now.UnixNano(), until: until.UnixNano()}
 }

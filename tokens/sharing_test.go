@@ -434,16 +434,21 @@ func TestRefreshingWait(t *testing.T) {
 	})
 }
 
-func TestRefreshingWait_ForEveryRenewal(t *testing.T) {
+// Forget does not cut off a renewal in flight: the next one waits for it, also with a store that knows no lock.
+func TestRefreshingWait_AfterForget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		delays := []time.Duration{time.Second, 2 * time.Second, time.Minute} // of one process, and it knows no lock
-		var begun, ended atomic.Int64
+		var running, begun, ended atomic.Int64
 		_, store, _ := loggedIn(t, nil)
 		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{
 			Store: lockless{store}, Key: testKey(), ResourceServer: transfer,
 			Refresh: func(context.Context, tokens.Token) (tokens.Set, error) {
-				time.Sleep(delays[begun.Add(1)-1])
+				if running.Add(1) > 1 {
+					t.Error("two renewals at once")
+				}
+				begun.Add(1)
+				time.Sleep(time.Minute - time.Second)
+				running.Add(-1)
 				ended.Add(1)
 				return tokens.Set{}, errors.New("no")
 			},
@@ -452,13 +457,14 @@ func TestRefreshingWait_ForEveryRenewal(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(49 * time.Hour)
-		for range delays {
+		for range 3 {
 			go func() { _, _ = source.Token(t.Context()) }()
 			synctest.Wait()
 			source.Forget()
 		}
-		if err := source.Wait(t.Context()); err != nil || ended.Load() != 3 {
-			t.Errorf("%v; %d of 3 renewals have ended", err, ended.Load())
+		// The second begins another, which the third joins.
+		if err := source.Wait(t.Context()); err != nil || begun.Load() != 2 || ended.Load() != 2 {
+			t.Errorf("%v; %d of %d renewals have ended", err, ended.Load(), begun.Load())
 		}
 	})
 }
@@ -515,6 +521,83 @@ func TestRefreshingForget_UnstoredResponse(t *testing.T) {
 		}
 		faulty.save = nil
 		source.Forget() // a logout has revoked what it knew of
+		want(t, source, "G2")
+	})
+}
+
+// A service that returns the same access token again is asked once for all who bring it back.
+func TestRefreshingRenew_TheSameTokenAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		_, _, source := loggedIn(t, func(c *tokens.RefreshingConfig) {
+			c.Refresh = func(_ context.Context, current tokens.Token) (tokens.Set, error) {
+				calls.Add(1)
+				time.Sleep(time.Second)
+				return mustSet(t, current), nil
+			}
+		})
+		first := want(t, source, "A0")
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if token, err := source.Renew(t.Context(), first); err != nil || token != first {
+					t.Errorf("got %v, %v", token, err)
+				}
+			})
+		}
+		wg.Wait()
+		if calls.Load() != 1 {
+			t.Errorf("%d refreshes", calls.Load())
+		}
+	})
+}
+
+// A caller that comes late with a rejected token gets the next one out of memory.
+func TestRefreshingRenew_LateWithoutTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, _ := loggedIn(t, nil)
+		faulty := &faultyStore{Memory: store}
+		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{Store: faulty, Key: testKey(), ResourceServer: transfer, Refresh: s.Refresh})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := want(t, source, "A0")
+		time.Sleep(49 * time.Hour)
+		want(t, source, "A1")
+		faulty.load = errors.New("damaged")
+		if token, err := source.Renew(t.Context(), first); err != nil || token.AccessToken != "A1" {
+			t.Errorf("got %v, %v", token, err)
+		}
+	})
+}
+
+// A response that was stored in the end is not stored again after another process has logged out.
+func TestRefreshingToken_StoredAtLastIsNotPutBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		grants := 0
+		faulty := &faultyStore{Memory: tokens.NewMemory(), save: errors.New("no space left")}
+		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{
+			Store: faulty, Key: testKey(), ResourceServer: transfer,
+			Grant: func(context.Context) (tokens.Set, error) {
+				grants++
+				return tokens.NewSet(tokens.Token{AccessToken: fmt.Sprintf("G%d", grants), ResourceServer: transfer})
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := source.Token(t.Context()); !errors.Is(err, faulty.save) {
+			t.Fatalf("error %v", err)
+		}
+		faulty.save = nil
+		want(t, source, "G1")
+		if err := faulty.Delete(t.Context(), testKey()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
 		want(t, source, "G2")
 	})
 }
