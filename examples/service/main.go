@@ -43,10 +43,6 @@ func run(ctx context.Context, usernames []string) error {
 		return err
 	}
 	defer service.Close(ctx) // waits for a renewal in progress
-	// Optional: a wrong secret fails here, not at the first call.
-	if err := service.Login(ctx, app.LoginOptions{}); err != nil {
-		return err
-	}
 	people, err := identitymap.New(identitymap.Config{Client: service.AuthClient()})
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
@@ -72,22 +71,18 @@ func run(ctx context.Context, args []string) error {
 	if *logout {
 		return user.Logout(ctx, app.LogoutOptions{Sweep: true})
 	}
-	target, err := url.Parse(*address)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, *address, http.NoBody)
 	if err != nil {
 		return err
 	}
-	client, err := user.HTTPClient(ctx, scopes.TransferResourceServer, target.Host)
+	client, err := user.HTTPClient(ctx, scopes.TransferResourceServer, req.URL.Host)
 	if err != nil {
 		return err
 	}
-	return listTasks(ctx, client, *address)
+	return listTasks(client, req)
 }
 
-func listTasks(ctx context.Context, client *http.Client, address string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return err
-	}
+func listTasks(client *http.Client, req *http.Request) error {
 	resp, err := client.Do(req)
 	if err != nil {
 		return err
@@ -97,10 +92,7 @@ func listTasks(ctx context.Context, client *http.Client, address string) error {
 		return fmt.Errorf("list tasks: status %s", resp.Status)
 	}
 	var list struct {
-		Data []struct {
-			Label  string `json:"label"`
-			Status string `json:"status"`
-		} `json:"DATA"`
+		Data []struct{ Label, Status string }
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&list); err != nil {
 		return fmt.Errorf("list tasks: %w", err)
