@@ -95,7 +95,7 @@ func fromPythonApps(
 	use(set.ByResourceServer(scopes.TransferResourceServer))
 	// TokenStorage.remove_token_data: within `store.Update`; for a whole login, `store.Delete`
 	use(set.Without(scopes.TransferResourceServer))
-	// TokenStorage.close: stores keep nothing open between calls
+	// TokenStorage.close: stores close themselves
 	use()
 	// FileTokenStorage
 	use(filestore.New(filestore.Config{Path: text, ClientID: id}))

@@ -15,7 +15,8 @@ import (
 type Config = filestore.Config
 
 // Store is a [tokens.Store] in SQLite files. It is safe for concurrent use, also
-// by several processes, and keeps no file open between calls.
+// by several processes. It keeps the file that was used last open, without a lock, until the garbage
+// collector finds that the Store is not used any more; on Windows it keeps none open.
 type Store struct{ files *files.Store }
 
 var _ tokens.Store = (*Store)(nil)
@@ -25,7 +26,7 @@ func New(config Config) (*Store, error) {
 	if config.Path == ":memory:" {
 		return nil, errors.New("sqlitestore: new: a database in memory is lost at once: use tokens.Memory")
 	}
-	files, err := files.New(files.Kind{Package: "sqlitestore", Extension: ".db", Backend: sqlitefile.Backend{}}, files.Config(config))
+	files, err := files.New(files.Kind{Package: "sqlitestore", Extension: ".db", Backend: &sqlitefile.Backend{}}, files.Config(config))
 	if err != nil {
 		return nil, err
 	}

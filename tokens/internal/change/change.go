@@ -4,8 +4,8 @@ package change
 import "github.com/globusauth/globusauth/tokens"
 
 // On makes the change from before to after to a set, for each resource server whose token
-// is still the one that was replaced. It reports whether the whole change could be made.
-func On(current, before, after tokens.Set) (next tokens.Set, whole bool, err error) {
+// is still the one that was replaced, or for all of them. It reports whether the whole change was made.
+func On(current, before, after tokens.Set, all bool) (next tokens.Set, whole bool, err error) {
 	servers := map[string]bool{}
 	for _, set := range []tokens.Set{current, before, after} {
 		for _, token := range set.All() {
@@ -18,7 +18,7 @@ func On(current, before, after tokens.Set) (next tokens.Set, whole bool, err err
 		token, _ := current.ByResourceServer(server)
 		replaced, _ := before.ByResourceServer(server)
 		wanted, _ := after.ByResourceServer(server)
-		if token == replaced {
+		if token == replaced || all && wanted != replaced {
 			token = wanted
 		}
 		whole = whole && (token == wanted || wanted == replaced)

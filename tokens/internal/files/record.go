@@ -113,7 +113,7 @@ func (f File) pending(namespace string, current tokens.Set) tokens.Set {
 		if !r.whole || r.Namespace != namespace {
 			continue
 		}
-		if next, _, err := change.On(current, r.Before.Set, r.After.Set); err == nil {
+		if next, _, err := change.On(current, r.Before.Set, r.After.Set, false); err == nil {
 			current = next
 		}
 	}
@@ -129,21 +129,15 @@ func (s *Store) adopt(ctx context.Context, file File) error {
 	}
 	for _, r := range left {
 		if !r.whole { // perhaps because its key is missing: that of the file is then too
-			if _, err := s.read(ctx, file, ""); err != nil {
-				return err
-			}
+			_, err = s.read(ctx, file, "")
 		} else {
-			current, err := s.read(ctx, file, r.Namespace)
-			if err != nil {
-				return err
-			}
-			next, _, err := change.On(current, r.Before.Set, r.After.Set)
-			if err == nil && !next.Equal(current) {
-				err = s.write(ctx, file, r.Namespace, current, next)
-			}
-			if err != nil {
-				return fmt.Errorf("store what is kept in %s: %w", r.name, err)
-			}
+			err = s.edit(ctx, file, r.Namespace, func(current tokens.Set) (tokens.Set, error) {
+				next, _, err := change.On(current, r.Before.Set, r.After.Set, false)
+				return next, err
+			})
+		}
+		if err != nil {
+			return fmt.Errorf("store what is kept in %s: %w", r.name, err)
 		}
 		removeSame(r.name, r.info)
 	}

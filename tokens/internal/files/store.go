@@ -18,6 +18,7 @@ import (
 
 	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/internal/change"
 	"github.com/globusauth/globusauth/tokens/internal/stored"
 )
 
@@ -43,22 +44,18 @@ type Config struct {
 	LockTimeout time.Duration
 }
 
-// Backend reads and writes files of one format. The lock is held during Rehearse,
-// Edit and Delete, and the directory of the file exists. An error that is
-// [fs.ErrNotExist] means that another program removed a file: the call is retried.
+// Backend reads and writes files of one format. The tokens of a namespace are one JSON object, as
+// [tokens.Set.MarshalStorage] writes it. An error that is [fs.ErrNotExist] means that another program
+// removed a file: the call is retried.
 type Backend interface {
-	// Load returns the tokens of a namespace as [tokens.Set.MarshalStorage] writes
-	// them, nil if there are none.
+	// Load returns the tokens of a namespace, nil or an empty object if there are none.
 	Load(ctx context.Context, file File, namespace string) (jsontext.Value, error)
 	// Namespaces returns those that hold tokens.
 	Namespaces(ctx context.Context, file File) ([]string, error)
-	// Rehearse is Load, but fails if Edit would.
+	// Rehearse is Load, but fails if Edit would. The lock is held, and the directory of the file exists.
 	Rehearse(ctx context.Context, file File, namespace string) (jsontext.Value, error)
-	// Edit reads the stored tokens of a namespace by resource server, and durably
-	// writes what edit makes of them.
-	Edit(ctx context.Context, file File, namespace string, edit func(map[string]jsontext.Value) error) error
-	// Delete removes a namespace, also one that Load cannot read.
-	Delete(ctx context.Context, file File, namespace string) error
+	// Edit durably writes what edit makes of the tokens of a namespace. The lock is held, and the directory exists.
+	Edit(ctx context.Context, file File, namespace string, edit func(jsontext.Value) (jsontext.Value, error)) error
 }
 
 // Kind is what the public packages differ in.
@@ -133,52 +130,77 @@ func (s *Store) Load(ctx context.Context, key tokens.Key) (set tokens.Set, err e
 	return set, err
 }
 
-func (s *Store) read(ctx context.Context, file File, namespace string) (tokens.Set, error) {
+func (s *Store) read(ctx context.Context, file File, namespace string) (set tokens.Set, err error) {
 	raw, err := s.kind.Backend.Load(ctx, file, namespace)
-	return parse(file, namespace, raw, err)
+	if err == nil {
+		set, err = parse(file, namespace, raw)
+	}
+	return set, hint(file, err)
 }
 
-// parse returns the tokens that the backend returned.
-func parse(file File, namespace string, raw jsontext.Value, err error) (tokens.Set, error) {
-	var set tokens.Set
-	if err == nil && raw != nil {
-		if set, err = tokens.UnmarshalStorage(raw); err != nil {
-			err = fmt.Errorf("%w: %s, namespace %q: %w", tokens.ErrUnreadable, file.Path, namespace, err)
-		}
+func parse(file File, namespace string, raw jsontext.Value) (tokens.Set, error) {
+	if len(raw) == 0 {
+		return tokens.Set{}, nil
 	}
-	if errors.Is(err, tokens.ErrUnreadable) && !errors.Is(err, ErrForeign) {
-		err = fmt.Errorf("%w: deleting the login moves an unreadable file to %s%s; then log in again", err, file.Path, damagedSuffix)
+	set, err := tokens.UnmarshalStorage(raw)
+	if err != nil {
+		err = fmt.Errorf("%w: %s, namespace %q: %w", tokens.ErrUnreadable, file.Path, namespace, err)
 	}
 	return set, err
 }
 
-// write writes the differences between two sets over what the file holds by now.
-func (s *Store) write(ctx context.Context, file File, namespace string, before, after tokens.Set) error {
-	data, err := after.MarshalStorage()
+// hint adds to an error what to do about an unreadable file.
+func hint(file File, err error) error {
+	if errors.Is(err, tokens.ErrUnreadable) && !errors.Is(err, ErrForeign) {
+		return fmt.Errorf("%w: deleting the login moves an unreadable file to %s%s; then log in again", err, file.Path, damagedSuffix)
+	}
+	return err
+}
+
+// edit stores what change makes of the tokens of a namespace. What a stored token holds beside
+// the fields of [tokens.Token] is kept, and an unchanged one stays as it was written. A file or directory that another
+// program removes meanwhile is created anew.
+func (s *Store) edit(ctx context.Context, file File, namespace string, change func(current tokens.Set) (tokens.Set, error)) error {
+	return hint(file, retry(file, func() error {
+		return s.kind.Backend.Edit(ctx, file, namespace, func(raw jsontext.Value) (jsontext.Value, error) {
+			current, err := parse(file, namespace, raw)
+			if err != nil {
+				return nil, err
+			}
+			next, err := change(current)
+			if err != nil || next.Equal(current) {
+				return raw, err
+			}
+			return overlay(raw, current, next)
+		})
+	}))
+}
+
+// overlay puts what differs between two sets over the stored tokens.
+func overlay(raw jsontext.Value, current, next tokens.Set) (jsontext.Value, error) {
+	data, err := next.MarshalStorage()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var written map[string]jsontext.Value
-	if err := json.Unmarshal(data, &written); err != nil {
-		return err
+	var rows, written map[string]jsontext.Value
+	if err := cmp.Or(json.Unmarshal(raw, &rows), json.Unmarshal(data, &written)); err != nil {
+		return nil, err
 	}
-	return s.kind.Backend.Edit(ctx, file, namespace, func(rows map[string]jsontext.Value) error {
-		for _, old := range before.All() {
-			if _, kept := written[old.ResourceServer]; !kept {
-				delete(rows, old.ResourceServer)
-			}
+	for server := range rows {
+		if _, kept := written[server]; !kept {
+			delete(rows, server)
 		}
-		for _, token := range after.All() {
-			name := token.ResourceServer
-			if old, had := before.ByResourceServer(name); had && old == token {
-				continue
-			}
-			if rows[name], err = stored.Overlay(rows[name], written[name]); err != nil {
-				return fmt.Errorf("the stored token for %q: %w", name, err)
-			}
+	}
+	for server, token := range written {
+		before, had := current.ByResourceServer(server)
+		if after, _ := next.ByResourceServer(server); had && before == after {
+			continue
 		}
-		return nil
-	})
+		if rows[server], err = stored.Overlay(rows[server], token); err != nil {
+			return nil, fmt.Errorf("the stored token for %q: %w", server, err)
+		}
+	}
+	return json.Marshal(rows, json.Deterministic(true))
 }
 
 // Update replaces what is stored under key by what fn makes of it.
@@ -227,7 +249,7 @@ func retry(file File, work func() error) error {
 // rehearse does all of an update that can fail before fn is called, and reserves
 // room on the disk for the record.
 func (s *Store) rehearse(ctx context.Context, file File, namespace string) (current tokens.Set, room *Temp, err error) {
-	if err := retry(file, func() error { return s.adopt(ctx, file) }); err != nil {
+	if err := s.adopt(ctx, file); err != nil {
 		return tokens.Set{}, nil, err
 	}
 	size := reserve
@@ -238,7 +260,9 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 		if _, err = file.sealer.Seal(file.Path, nil); err == nil {
 			err = retry(file, func() error {
 				raw, err := s.kind.Backend.Rehearse(ctx, file, namespace)
-				current, err = parse(file, namespace, raw, err)
+				if err == nil {
+					current, err = parse(file, namespace, raw)
+				}
 				return err
 			})
 		}
@@ -247,13 +271,16 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 		}
 		room.Remove()
 	}
-	return tokens.Set{}, nil, fmt.Errorf("nothing was changed, since nothing can be stored: %w", err)
+	return tokens.Set{}, nil, fmt.Errorf("nothing was changed, since nothing can be stored: %w", hint(file, err))
 }
 
 // commit writes the change down and makes it.
 func (s *Store) commit(ctx context.Context, file File, room *Temp, namespace string, before, after tokens.Set) error {
 	recordErr := room.writeRecord(namespace, before, after)
-	err := retry(file, func() error { return s.write(ctx, file, namespace, before, after) })
+	err := s.edit(ctx, file, namespace, func(current tokens.Set) (tokens.Set, error) {
+		next, _, err := change.On(current, before, after, true)
+		return next, err
+	})
 	switch {
 	case err == nil:
 		return nil
@@ -284,7 +311,12 @@ func (s *Store) Delete(ctx context.Context, key tokens.Key) (err error) {
 	}
 	defer unlock()
 	adoptErr := s.adopt(ctx, file)
-	err = retry(file, func() error { return s.kind.Backend.Delete(ctx, file, namespace) })
+	if _, err := os.Lstat(file.Path); errors.Is(err, fs.ErrNotExist) {
+		return adoptErr
+	}
+	err = retry(file, func() error {
+		return s.kind.Backend.Edit(ctx, file, namespace, func(jsontext.Value) (jsontext.Value, error) { return jsontext.Value("{}"), nil })
+	})
 	switch {
 	case errors.Is(err, tokens.ErrUnreadable) && !errors.Is(err, ErrForeign):
 		return file.aside()

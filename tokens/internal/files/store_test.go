@@ -29,10 +29,12 @@ type opener func(t *testing.T, system files.System, dir string) *files.Store
 // failures and killed processes, and locks that do not lock.
 func TestStore(t *testing.T) {
 	t.Parallel()
-	for extension, backend := range map[string]files.Backend{".json": jsonfile.Backend{}, ".db": sqlitefile.Backend{}} {
+	for extension, backend := range map[string]func() files.Backend{
+		".json": func() files.Backend { return jsonfile.Backend{} }, ".db": func() files.Backend { return &sqlitefile.Backend{} },
+	} {
 		open := func(t *testing.T, system files.System, dir string) *files.Store {
 			t.Helper()
-			kind := files.Kind{Package: "test", Extension: extension, Backend: backend, System: system}
+			kind := files.Kind{Package: "test", Extension: extension, Backend: backend(), System: system}
 			store, err := files.New(kind, files.Config{AppName: "x", Dir: dir})
 			if err != nil {
 				t.Fatal(err)

@@ -3,6 +3,7 @@
 package jsonfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -76,39 +77,23 @@ func (b Backend) Rehearse(ctx context.Context, file files.File, namespace string
 
 // Edit reads the file again, because other programs write it without the lock, and
 // replaces it.
-func (Backend) Edit(ctx context.Context, file files.File, namespace string, edit func(object) error) error {
+func (Backend) Edit(ctx context.Context, file files.File, namespace string, edit func(jsontext.Value) (jsontext.Value, error)) error {
 	doc, err := read(ctx, file)
 	if err != nil {
 		return err
 	}
-	rows := object{}
-	if raw, found := doc.Data[namespace]; found {
-		if err := json.Unmarshal(raw, &rows); err != nil || rows == nil {
-			return odd(file, fmt.Sprintf("its namespace %q is not an object", namespace))
-		}
+	before, found := doc.Data[namespace]
+	if !found {
+		before = jsontext.Value("{}")
 	}
-	if err := edit(rows); err != nil {
+	after, err := edit(before)
+	if err != nil || bytes.Equal(after, before) {
 		return err
 	}
 	delete(doc.Data, namespace)
-	if len(rows) > 0 {
-		if doc.Data[namespace], err = json.Marshal(rows, json.Deterministic(true)); err != nil {
-			return err
-		}
+	if string(after) != "{}" {
+		doc.Data[namespace] = after
 	}
-	return doc.write(file)
-}
-
-// Delete removes a namespace, whatever it holds.
-func (Backend) Delete(ctx context.Context, file files.File, namespace string) error {
-	doc, err := read(ctx, file)
-	if err != nil {
-		return err
-	}
-	if _, found := doc.Data[namespace]; !found {
-		return nil
-	}
-	delete(doc.Data, namespace)
 	return doc.write(file)
 }
 

@@ -24,17 +24,14 @@ func temporary(t *testing.T) files.File {
 }
 
 // A journal holds the tokens that a transaction replaces.
-func TestWrite_JournalIsPrivate(t *testing.T) {
+func TestBackendWrite_JournalIsPrivate(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no modes")
 	}
 	file := temporary(t)
-	err := write(t.Context(), file, func(d *database) error {
-		if err := d.conn.Exec(begin); err != nil {
-			return err
-		}
-		if _, _, err := d.query(store, "n", "rs", "{}"); err != nil {
+	err := new(Backend).write(t.Context(), file, func(d *database) error {
+		if err := d.conn.Exec(rehearsal); err != nil {
 			return err
 		}
 		info, err := os.Stat(file.Path + "-journal")

@@ -7,16 +7,15 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sys/unix"
 )
 
-func TestUse_ReadOnlyFile(t *testing.T) {
+func TestBackendLoad_ReadOnlyFile(t *testing.T) {
 	t.Parallel()
 	file := temporary(t)
-	if err := write(t.Context(), file, func(d *database) error {
-		_, _, err := d.query(store, "n", "rs", `{"a":1}`)
-		return err
-	}); err != nil {
+	edit := func(jsontext.Value) (jsontext.Value, error) { return jsontext.Value(`{"rs":{"a":1}}`), nil }
+	if err := new(Backend).Edit(t.Context(), file, "n", edit); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(file.Path, 0o400); err != nil {
@@ -31,7 +30,12 @@ func TestUse_ReadOnlyFile(t *testing.T) {
 		_ = other.Close()
 		t.Fatal("the file can be written")
 	}
-	if raw, err := (Backend{}).Load(t.Context(), file, "n"); err != nil || string(raw) != `{"rs":{"a":1}}` {
+	var backend Backend
+	if raw, err := backend.Load(t.Context(), file, "n"); err != nil || string(raw) != `{"rs":{"a":1}}` {
 		t.Errorf("%s, %v", raw, err)
+	}
+	// The connection cannot write, and the file may be writable for the next call.
+	if backend.kept.Load() != nil {
+		t.Error("the connection is kept")
 	}
 }

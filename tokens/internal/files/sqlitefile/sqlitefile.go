@@ -9,15 +9,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
+	"github.com/ncruces/go-sqlite3/vfs"
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/files"
@@ -27,8 +30,15 @@ const (
 	// maxTokens bounds what one namespace may hold, in bytes: 16 MiB.
 	maxTokens = "16777216"
 
+	// careful is what a transaction that commits begins with. The directory is flushed too,
+	// which a commit by removing the journal changes. Deleted tokens are not left in free pages.
+	careful = `PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON; BEGIN IMMEDIATE;`
+	// rehearsal is a transaction that is rolled back. It flushes nothing, since nothing changes. An
+	// UPDATE to the same value would write no page, and make no journal.
+	rehearsal = `PRAGMA synchronous = OFF; BEGIN IMMEDIATE; REPLACE INTO token_storage VALUES ('', '', '');`
+
 	// schema is that of the official Python SDK, version 2.
-	schema = careful + begin + `
+	schema = careful + `
 CREATE TABLE IF NOT EXISTS token_storage (
     namespace VARCHAR NOT NULL,
     resource_server VARCHAR NOT NULL,
@@ -41,13 +51,8 @@ CREATE TABLE IF NOT EXISTS sdk_storage_adapter_internal (
     PRIMARY KEY (attribute)
 );
 INSERT OR IGNORE INTO sdk_storage_adapter_internal(attribute, value)
-    VALUES ('globus-sdk.version', 'globusauth-go'), ('globus-sdk.database_schema_version', '2');` + commit
-
-	// careful is what a connection that commits begins with. The directory is flushed too,
-	// which a commit by removing the journal changes. Deleted tokens are not left in free pages.
-	careful = `PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;`
-	begin   = `BEGIN IMMEDIATE;`
-	commit  = `COMMIT;`
+    VALUES ('globus-sdk.version', 'globusauth-go'), ('globus-sdk.database_schema_version', '2');
+COMMIT;`
 
 	store = `REPLACE INTO token_storage(namespace, resource_server, token_data_json) VALUES (?, ?, ?)`
 	// storeLegacy adds the fields that readers of schema version 1 expect to be there.
@@ -55,14 +60,15 @@ INSERT OR IGNORE INTO sdk_storage_adapter_internal(attribute, value)
 		VALUES (?, ?, json_insert(?, '$.refresh_token', NULL, '$.token_type', NULL))`
 )
 
-// Backend is the format of the files.
-type Backend struct{}
+// Backend is the format of the files. It keeps one connection open between calls, because
+// opening one takes longer than reading the tokens. It is used by one store.
+type Backend struct{ kept atomic.Pointer[database] }
 
-var _ files.Backend = Backend{}
+var _ files.Backend = (*Backend)(nil)
 
 // Load returns the tokens of a namespace.
-func (Backend) Load(ctx context.Context, file files.File, namespace string) (raw jsontext.Value, err error) {
-	err = use(ctx, file, func(d *database) error {
+func (b *Backend) Load(ctx context.Context, file files.File, namespace string) (raw jsontext.Value, err error) {
+	err = b.use(ctx, file, func(d *database) error {
 		raw, err = d.load(namespace)
 		return err
 	})
@@ -70,8 +76,8 @@ func (Backend) Load(ctx context.Context, file files.File, namespace string) (raw
 }
 
 // Namespaces returns those that hold tokens.
-func (Backend) Namespaces(ctx context.Context, file files.File) (names []string, err error) {
-	err = use(ctx, file, func(d *database) error {
+func (b *Backend) Namespaces(ctx context.Context, file files.File) (names []string, err error) {
+	err = b.use(ctx, file, func(d *database) error {
 		list, _, err := d.query(`SELECT json_group_array(DISTINCT namespace) FROM token_storage`)
 		if err != nil {
 			return err
@@ -81,85 +87,86 @@ func (Backend) Namespaces(ctx context.Context, file files.File) (names []string,
 	return names, err
 }
 
-// Rehearse creates the database, if it is missing, and rolls back a transaction that
-// writes. It flushes nothing, since nothing changes.
-func (Backend) Rehearse(ctx context.Context, file files.File, namespace string) (raw jsontext.Value, err error) {
-	err = write(ctx, file, func(d *database) error {
-		if err := d.conn.Exec(begin); err != nil {
+// Rehearse tries a transaction that writes.
+func (b *Backend) Rehearse(ctx context.Context, file files.File, namespace string) (raw jsontext.Value, err error) {
+	err = b.write(ctx, file, func(d *database) error {
+		if err := d.conn.Exec(rehearsal); err != nil {
 			return err
 		}
-		if raw, err = d.load(namespace); err != nil {
-			return err
-		}
-		// An UPDATE to the same value would write no page, and make no journal.
-		_, _, err := d.query(store, "", "", "")
+		raw, err = d.load(namespace)
 		return err
 	})
 	return raw, err
 }
 
 // Edit reads and writes the tokens in one transaction.
-func (Backend) Edit(ctx context.Context, file files.File, namespace string, edit func(map[string]jsontext.Value) error) error {
-	return write(ctx, file, func(d *database) error {
-		if err := d.conn.Exec(careful + begin); err != nil {
-			return err
-		}
-		raw, err := d.load(namespace)
-		if err != nil {
-			return err
-		}
-		var rows map[string]jsontext.Value
-		if err := json.Unmarshal(raw, &rows); err != nil {
-			return err
-		}
-		before := maps.Clone(rows)
-		if err := edit(rows); err != nil {
-			return err
-		}
-		for server := range before {
-			if _, kept := rows[server]; kept {
-				continue
-			}
-			if _, _, err := d.query(`DELETE FROM token_storage WHERE namespace = ? AND resource_server = ?`, namespace, server); err != nil {
-				return err
-			}
-		}
-		statement := store
-		if d.legacy {
-			statement = storeLegacy
-		}
-		for server, data := range rows {
-			if bytes.Equal(data, before[server]) {
-				continue
-			}
-			if _, _, err := d.query(statement, namespace, server, string(data)); err != nil {
-				return err
-			}
-		}
-		return d.conn.Exec(commit)
-	})
+func (b *Backend) Edit(ctx context.Context, file files.File, namespace string, edit func(jsontext.Value) (jsontext.Value, error)) error {
+	return b.write(ctx, file, func(d *database) error { return d.edit(namespace, edit) })
 }
 
-// Delete removes a namespace, whatever it holds.
-func (Backend) Delete(ctx context.Context, file files.File, namespace string) error {
-	return use(ctx, file, func(d *database) error {
-		err := d.conn.Exec(careful)
-		if err == nil {
-			_, _, err = d.query(`DELETE FROM token_storage WHERE namespace = ?`, namespace)
-		}
+// write is use in a database that it creates if it is missing. The error is [fs.ErrNotExist] if another
+// program removed or replaced the file.
+func (b *Backend) write(ctx context.Context, file files.File, work func(*database) error) error {
+	if err := create(ctx, file); err != nil {
 		return err
-	})
+	}
+	opened, err := os.Lstat(file.Path)
+	if err != nil {
+		return err
+	}
+	if err := b.use(ctx, file, work); err != nil {
+		return err
+	}
+	if now, err := os.Lstat(file.Path); err != nil || now.Size() == 0 || !os.SameFile(now, opened) {
+		return fmt.Errorf("%s was removed by another program: %w", file.Path, fs.ErrNotExist)
+	}
+	return nil
 }
 
-// database is an open file.
+// use calls work with a connection to the file, after the checks. It does not call work if
+// the file is missing or empty. It rolls back a transaction that work does not commit.
+func (b *Backend) use(ctx context.Context, file files.File, work func(*database) error) (err error) {
+	info, err := os.Lstat(file.Path)
+	if err == nil {
+		err = file.Check()
+	}
+	d := b.kept.Swap(nil) // a second call meanwhile opens a connection of its own
+	if d != nil && (err != nil || info.Size() == 0 || d.path != file.Path || !os.SameFile(info, d.info)) {
+		d.close()
+		d = nil
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() == 0:
+		return nil
+	case err != nil:
+		return err
+	case d == nil:
+		if d, err = connect(ctx, file, file.Path); err != nil {
+			return translate(ctx, file, err)
+		}
+	}
+	defer func() {
+		if !d.keepable(err) || !b.kept.CompareAndSwap(nil, d) {
+			d.close()
+		}
+	}()
+	d.conn.SetInterrupt(ctx)
+	if err = d.readVersion(); err == nil {
+		err = work(d)
+	}
+	return translate(ctx, file, err)
+}
+
+// database is a connection to a file. The garbage collector closes one that is not used any more.
 type database struct {
 	conn   *sqlite3.Conn
-	file   files.File
-	legacy bool // schema version 1
+	path   string
+	info   fs.FileInfo // of the file that is open
+	legacy bool        // schema version 1
 }
 
-// connect opens a database that exists, for the time of one call.
-func connect(ctx context.Context, file files.File, path string) (*sqlite3.Conn, error) {
+// connect opens a database that exists.
+func connect(ctx context.Context, file files.File, path string) (*database, error) {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // a drive letter
@@ -169,38 +176,43 @@ func connect(ctx context.Context, file files.File, path string) (*sqlite3.Conn, 
 	if err != nil {
 		return nil, err
 	}
+	d := &database{conn: conn, path: path}
+	runtime.AddCleanup(d, func(conn *sqlite3.Conn) { _ = conn.Close() }, conn) // which may be closed already
 	conn.SetInterrupt(ctx)
-	return conn, conn.BusyTimeout(file.LockTimeout)
+	if opened, err := conn.FileControl("main", sqlite3.FCNTL_FILE_POINTER); err == nil {
+		if disk, ok := vfsutil.UnwrapFile[diskFile](opened.(vfs.File)); ok {
+			d.info, _ = disk.Stat() // nil: the connection is not kept
+		}
+	}
+	if err = conn.BusyTimeout(file.LockTimeout); err != nil {
+		d.close()
+	}
+	return d, err
 }
 
-// use opens the file after the checks for the time of one call. It does not call work if
-// the file is missing or empty.
-func use(ctx context.Context, file files.File, work func(*database) error) error {
-	info, err := os.Lstat(file.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// diskFile is what the VFS of the system opens.
+type diskFile interface {
+	vfs.File
+	Stat() (fs.FileInfo, error)
+}
+
+func (d *database) close() {
+	_ = d.conn.Close()
+	runtime.KeepAlive(d) // else the garbage collector could close it at the same time
+}
+
+// keepable ends a transaction that is left after err, and reports whether the connection may stay open. One
+// that cannot write is opened anew for the next call, which may be allowed to. On Windows no program could
+// replace the file. With a write-ahead log, the connection would keep a lock.
+func (d *database) keepable(err error) bool {
+	d.conn.SetInterrupt(context.Background())
+	_, failed := errors.AsType[sqlite3.ErrorCode](err)
+	if failed || runtime.GOOS == "windows" || !d.conn.GetAutocommit() && d.conn.Exec(`ROLLBACK`) != nil {
+		return false
 	}
-	if err != nil {
-		return err
-	}
-	if err := file.Check(); err != nil {
-		return err
-	}
-	if info.Size() == 0 {
-		return nil
-	}
-	d := &database{file: file}
-	if d.conn, err = connect(ctx, file, file.Path); err != nil {
-		return d.translate(err)
-	}
-	defer func() { _ = d.conn.Close() }()
-	if err = d.readVersion(); err == nil {
-		err = work(d)
-	}
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err() // SQLite says that it was interrupted, or that the file is locked
-	}
-	return d.translate(err)
+	readOnly, _ := d.conn.ReadOnly("main")
+	lock, err := d.conn.FileControl("main", sqlite3.FCNTL_LOCKSTATE)
+	return err == nil && !readOnly && lock == vfs.LOCK_NONE
 }
 
 // query runs a statement, and returns the first column of its first row.
@@ -234,24 +246,27 @@ func (d *database) readVersion() error {
 }
 
 func (d *database) odd(what string) error {
-	return fmt.Errorf("%w: %s: %s", tokens.ErrUnreadable, d.file.Path, what)
+	return fmt.Errorf("%w: %s: %s", tokens.ErrUnreadable, d.path, what)
 }
 
 // translate returns SQLite's errors as those of the store.
-func (d *database) translate(err error) error {
+func translate(ctx context.Context, file files.File, err error) error {
 	code, ok := errors.AsType[sqlite3.ErrorCode](err)
-	if !ok {
+	switch {
+	case !ok:
 		return err
+	case ctx.Err() != nil:
+		return ctx.Err() // SQLite says that it was interrupted, or that the file is locked
 	}
 	switch code {
 	case sqlite3.CORRUPT, sqlite3.NOTADB:
-		return fmt.Errorf("%w: %s is damaged or not a database (%w)", tokens.ErrUnreadable, d.file.Path, err)
+		return fmt.Errorf("%w: %s is damaged or not a database (%w)", tokens.ErrUnreadable, file.Path, err)
 	case sqlite3.ERROR: // the statements are correct, so a table or column is missing
-		return fmt.Errorf("%w: %s has no table of tokens (%w) (%w)", tokens.ErrUnreadable, d.file.Path, err, files.ErrForeign)
+		return fmt.Errorf("%w: %s has no table of tokens (%w) (%w)", tokens.ErrUnreadable, file.Path, err, files.ErrForeign)
 	case sqlite3.BUSY, sqlite3.LOCKED:
-		return fmt.Errorf("%w: %s (%w): let the program that writes to it finish, or end it", tokens.ErrLocked, d.file.Path, err)
+		return fmt.Errorf("%w: %s (%w): let the program that writes to it finish, or end it", tokens.ErrLocked, file.Path, err)
 	default:
-		return fmt.Errorf("%s: %w", d.file.Path, err)
+		return fmt.Errorf("%s: %w", file.Path, err)
 	}
 }
 
@@ -266,23 +281,44 @@ func (d *database) load(namespace string) (jsontext.Value, error) {
 	return raw, err
 }
 
-// write does work in a database that it creates if it is missing, and rolls back what work
-// did not commit. The error is [fs.ErrNotExist] if another program removed or replaced the file.
-func write(ctx context.Context, file files.File, work func(*database) error) error {
-	if err := create(ctx, file); err != nil {
+// edit writes what edit makes of the tokens of a namespace, in one transaction.
+func (d *database) edit(namespace string, edit func(jsontext.Value) (jsontext.Value, error)) error {
+	if err := d.conn.Exec(careful); err != nil {
 		return err
 	}
-	opened, err := os.Lstat(file.Path)
+	raw, err := d.load(namespace)
 	if err != nil {
 		return err
 	}
-	if err := use(ctx, file, work); err != nil { // closing the connection rolls back
+	next, err := edit(raw)
+	if err != nil {
 		return err
 	}
-	if now, err := os.Lstat(file.Path); err != nil || now.Size() == 0 || !os.SameFile(now, opened) {
-		return fmt.Errorf("%s was removed by another program: %w", file.Path, fs.ErrNotExist)
+	var before, after map[string]jsontext.Value
+	if err := cmp.Or(json.Unmarshal(raw, &before), json.Unmarshal(next, &after)); err != nil {
+		return err
 	}
-	return nil
+	for server := range before {
+		if _, kept := after[server]; kept {
+			continue
+		}
+		if _, _, err := d.query(`DELETE FROM token_storage WHERE namespace = ? AND resource_server = ?`, namespace, server); err != nil {
+			return err
+		}
+	}
+	statement := store
+	if d.legacy {
+		statement = storeLegacy
+	}
+	for server, data := range after {
+		if bytes.Equal(data, before[server]) {
+			continue
+		}
+		if _, _, err := d.query(statement, namespace, server, string(data)); err != nil {
+			return err
+		}
+	}
+	return d.conn.Exec(`COMMIT`)
 }
 
 // create creates the database with its tables at once: the Python SDK creates no tables
@@ -319,11 +355,10 @@ func create(ctx context.Context, file files.File) error {
 }
 
 func initialize(ctx context.Context, file files.File, path string) error {
-	d := &database{file: file}
-	conn, err := connect(ctx, file, path)
+	d, err := connect(ctx, file, path)
 	if err == nil {
-		defer func() { _ = conn.Close() }()
-		err = conn.Exec(schema)
+		defer d.close()
+		err = d.conn.Exec(schema)
 	}
-	return d.translate(err)
+	return translate(ctx, file, err)
 }
