@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode"
@@ -147,8 +147,12 @@ func (l layout) files() (map[string]tokens.Key, error) {
 	return found, nil
 }
 
-// reserved are names that Windows keeps for devices.
-var reserved = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
+// reserved reports whether Windows keeps a name for a device.
+func reserved(name string) bool {
+	device := strings.TrimRight(name, "0123456789")
+	return len(name) == 3 && slices.Contains([]string{"con", "prn", "aux", "nul"}, device) ||
+		len(name) == 4 && slices.Contains([]string{"com", "lpt"}, device)
+}
 
 // slug turns an app's name into a directory name, as the official Python SDK does.
 func slug(appName string) (string, error) {
@@ -168,7 +172,7 @@ func slug(appName string) (string, error) {
 	if name == "" {
 		return "", errors.New("the app name leaves nothing for a file name: choose another")
 	}
-	if reserved.MatchString(name) {
+	if reserved(name) {
 		return "", fmt.Errorf("the app name gives the file name %q, which Windows reserves: choose another", name)
 	}
 	return name, nil

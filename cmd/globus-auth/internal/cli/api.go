@@ -62,9 +62,10 @@ page is printed by itself.`,
 	flags.StringArrayVarP(&run.fields, "field", "f", nil, "field of the request as `key=value`")
 	flags.StringVar(&run.input, "input", "", "`file` with the body, or \"-\" for standard input; fields then go into the query")
 	flags.StringVar(&run.server, "resource-server", "", "`name` of the resource server of the token (default that of the host)")
+	_ = command.RegisterFlagCompletionFunc("resource-server", r.storedServers())
 	flags.BoolVarP(&run.include, "include", "i", false, "print the status and headers too")
 	flags.BoolVar(&run.paginate, "paginate", false, "get all pages")
-	run.output = outputFlags(command, "json")
+	run.output = r.outputFlags(command, "json")
 	return command
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,33 +166,51 @@ format. The environment replaces its values, and flags replace both.
 		&cobra.Group{ID: service, Title: "Operations of the service"},
 		&cobra.Group{ID: programs, Title: "Programs"},
 	)
-	root.SetCompletionCommandGroupID(programs)
-	add := func(groupID string, commands ...*cobra.Command) {
-		for _, command := range commands {
-			command.GroupID = groupID
-		}
-		root.AddCommand(commands...)
-	}
-	tokens := r.tokens()
-	tokens.AddCommand(r.tokensProfiles())
-	add(logins, r.login(), r.whoami(), r.logout(), tokens, r.token(),
-		group("session", "Show or renew the authentications of the login", r.sessionShow(), r.sessionUpdate(), r.sessionConsent()),
-		group("id-token", "Verify or decode ID tokens", r.idTokenVerify(), r.idTokenDecode()))
-	add(lookups, r.identities(), group("scopes", "Work with scope strings", r.scopesParse()),
-		group("consents", "Show the consents of an identity", r.consentsTree()))
-	add(programs, r.quickstart(), r.emulator(), r.guard(), r.doctor(), r.version())
-	add(service, r.api())
-	// Printing a token takes less time than making all verbs of the spec.
+	r.completeShared(root)
+	r.addCommands(root, func(name string) bool { return slices.Contains(args, name) })
+	// Help, completion and mistakes need all commands; printing a token takes less time without them.
 	if found, _, err := root.Find(args); err != nil || found == root || found.HasSubCommands() {
+		r.addCommands(root, func(name string) bool { return !slices.Contains(args, name) })
 		r.addVerbs(root)
+		addCompletion(root)
 	}
-	r.setFormat(root)
-	r.complete(root)
+	root.CompletionOptions.DisableDefaultCmd = true // it is added, or not needed
 	return root
 }
 
 // Groups of commands in the help.
 const logins, lookups, administration, service, programs = "logins", "lookups", "administration", "service", "programs"
+
+// addCommands adds the commands that are written by hand, as far as they are wanted.
+func (r *runner) addCommands(root *cobra.Command, wanted func(name string) bool) {
+	for _, c := range []struct {
+		group, name string
+		make        func() *cobra.Command
+	}{
+		{logins, "login", r.login},
+		{logins, "whoami", r.whoami},
+		{logins, "logout", r.logout},
+		{logins, "tokens", r.tokens},
+		{logins, "token", r.token},
+		{logins, "session", r.session},
+		{logins, "id-token", r.idToken},
+		{lookups, "identities", r.identities},
+		{lookups, "scopes", r.scopes},
+		{lookups, "consents", r.consents},
+		{programs, "quickstart", r.quickstart},
+		{programs, "emulator", r.emulator},
+		{programs, "guard", r.guard},
+		{programs, "doctor", r.doctor},
+		{programs, "version", r.version},
+		{service, "api", r.api},
+	} {
+		if wanted(c.name) {
+			command := c.make()
+			command.GroupID = c.group
+			root.AddCommand(command)
+		}
+	}
+}
 
 // group is a command that has nothing but subcommands.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {

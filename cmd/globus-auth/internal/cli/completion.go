@@ -22,32 +22,27 @@ func wellKnownScopes() scopes.List {
 	}
 }
 
-// complete adds the values of flags and arguments for the completion of shells.
-func (r *runner) complete(root *cobra.Command) {
-	clients := r.storedValues(func(p profile) []string { return []string{p.ClientID} })
-	profiles := r.storedValues(func(p profile) []string { return []string{p.Profile} })
-	servers := r.storedValues(func(p profile) []string { return p.ResourceServers })
-	wellKnown := cobra.FixedCompletions(strings.Fields(wellKnownScopes().String()), cobra.ShellCompDirectiveNoFileComp)
-	flags := map[string]cobra.CompletionFunc{
-		"client-id": clients, "profile": profiles, "resource-server": servers, "scopes": wellKnown,
-		"store": cobra.FixedCompletions([]string{"file", "sqlite", "keyring"}, cobra.ShellCompDirectiveDefault), // or a file
+// completeShared adds the values of the flags that commands share.
+func (r *runner) completeShared(root *cobra.Command) {
+	for name, values := range map[string]cobra.CompletionFunc{
+		"client-id": r.storedValues(func(p profile) []string { return []string{p.ClientID} }),
+		"profile":   r.storedValues(func(p profile) []string { return []string{p.Profile} }),
+		"store":     cobra.FixedCompletions([]string{"file", "sqlite", "keyring"}, cobra.ShellCompDirectiveDefault), // or a file
+	} {
+		_ = root.RegisterFlagCompletionFunc(name, values) // root has the flags
 	}
-	arguments := map[string]cobra.CompletionFunc{"globus-auth token": servers, "globus-auth session consent": wellKnown}
-	var visit func(*cobra.Command)
-	visit = func(command *cobra.Command) {
-		for name, function := range flags {
-			if command.Flag(name) != nil {
-				_ = command.RegisterFlagCompletionFunc(name, function) // an error: the flag is shared, and has it
-			}
-		}
-		if function := arguments[command.CommandPath()]; function != nil {
-			command.ValidArgsFunction = function
-		}
-		for _, child := range command.Commands() {
-			visit(child)
-		}
-	}
-	visit(root)
+}
+
+func (r *runner) storedServers() cobra.CompletionFunc {
+	return r.storedValues(func(p profile) []string { return p.ResourceServers })
+}
+
+func completeScopes(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return strings.Fields(wellKnownScopes().String()), cobra.ShellCompDirectiveNoFileComp
+}
+
+func addCompletion(root *cobra.Command) {
+	root.SetCompletionCommandGroupID(programs)
 	root.InitDefaultCompletionCmd("completion")
 	shells := find(root, "completion")
 	shells.Short = "Print a script that completes commands in a shell"

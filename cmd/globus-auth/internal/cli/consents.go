@@ -15,6 +15,10 @@ import (
 	"github.com/globusauth/globusauth/identitymap"
 )
 
+func (r *runner) consents() *cobra.Command {
+	return group("consents", "Show the consents of an identity", r.consentsTree())
+}
+
 func (r *runner) consentsTree() *cobra.Command {
 	all := false
 	command := &cobra.Command{
@@ -32,7 +36,7 @@ Without --all, only consents for the client of the token are shown.`,
 		Args: exactArgs,
 	}
 	r.usesLogin(command)
-	output := outputFlags(command, "table")
+	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, args []string) error {
 		client, err := r.client(cmd.Context())
 		if err != nil {

@@ -49,7 +49,7 @@ if there are only warnings.`,
 		Args: exactArgs,
 	}
 	r.usesLogin(command)
-	output := outputFlags(command, "table")
+	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		d := &doctor{runner: r, report: report{Settings: r.effective(cmd), Checks: []finding{}}}
 		d.examine(cmd.Context())

@@ -86,6 +86,10 @@ func oneJWT(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+func (r *runner) idToken() *cobra.Command {
+	return group("id-token", "Verify or decode ID tokens", r.idTokenVerify(), r.idTokenDecode())
+}
+
 func (r *runner) idTokenDecode() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "decode [TOKEN]",
@@ -99,7 +103,7 @@ sent.`,
 		Example: `  globus-auth id-token decode < id_token.txt`,
 		Args:    oneJWT,
 	}
-	output := outputFlags(command, "table")
+	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, args []string) error {
 		raw, err := r.readJWT(cmd.Context(), args)
 		if err != nil {
@@ -136,7 +140,7 @@ users of the machine cannot see it. Its signature is not shown. The exit code is
 	flags.StringVar(&expect.Nonce, "nonce", "", "`nonce` that the login sent")
 	flags.StringVar(&accessToken, "access-token-file", "", "`file` with the access token that came with it, to check at_hash")
 	flags.DurationVar(&expect.MaxAge, "max-age", 0, "`duration` since the user authenticated at most, such as 30m")
-	output := outputFlags(command, "table")
+	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, args []string) error {
 		if expect.MaxAge < 0 {
 			return usagef("--max-age %s is negative", expect.MaxAge)

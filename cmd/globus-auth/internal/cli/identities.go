@@ -39,7 +39,7 @@ it has, and the exit code is 130.`,
     < usernames.txt > people.jsonl`,
 	}
 	r.usesLogin(command)
-	l.output = outputFlags(command, "table")
+	l.output = r.outputFlags(command, "table")
 	command.Flags().BoolVar(&l.missingOK, "missing-ok", false, "exit with 0 even if some keys are not found")
 	command.Flags().BoolVar(&provision, "provision", false, "create an identity for each username that has none")
 	command.RunE = func(cmd *cobra.Command, args []string) error {

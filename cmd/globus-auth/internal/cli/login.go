@@ -74,6 +74,7 @@ Scopes may have dependencies:
 	r.usesLogin(command)
 	flags := newLoginFlags(command)
 	command.Flags().StringVar(&text, "scopes", "", `scopes, separated by spaces (default "openid profile email" and those to look up identities)`)
+	_ = command.RegisterFlagCompletionFunc("scopes", completeScopes)
 	command.Flags().BoolVar(&noRefreshTokens, "no-refresh-tokens", false, "request no refresh tokens: log in again when the tokens expire, after two days")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		config, err := r.appConfig()

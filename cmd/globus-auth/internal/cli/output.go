@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -28,9 +29,9 @@ type output struct {
 // formats are the output formats of most verbs.
 func formats() []string { return []string{"table", "json", "jsonl", "yaml", "csv"} }
 
-// outputFlags adds the flags --format and --jq.
-func outputFlags(command *cobra.Command, standard string) *output {
-	o := &output{format: choiceFlag(command, "format", standard, "output format", formats()...)}
+// outputFlags adds the flags --format and --jq. The format of the settings replaces the standard one.
+func (r *runner) outputFlags(command *cobra.Command, standard string) *output {
+	o := &output{format: choiceFlag(command, "format", cmp.Or(r.format, standard), "output format", formats()...)}
 	command.Flags().Func("jq", "print what a jq `filter` makes of the JSON", func(text string) error {
 		query, err := gojq.Parse(text)
 		if err == nil {

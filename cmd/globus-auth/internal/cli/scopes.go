@@ -11,6 +11,10 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
+func (r *runner) scopes() *cobra.Command {
+	return group("scopes", "Work with scope strings", r.scopesParse())
+}
+
 func (r *runner) scopesParse() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "parse STRING",
@@ -22,7 +26,7 @@ position of the mistake.`,
   globus-auth scopes parse 'transfer[*data_access]'`,
 		Args: exactArgs,
 	}
-	output := outputFlags(command, "table")
+	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, args []string) error {
 		graph, err := parseScopes(args[0])
 		if err != nil {

@@ -27,6 +27,7 @@ Scopes may have dependencies:
 			}
 			return nil
 		},
+		ValidArgsFunction: completeScopes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			graph, err := parseScopes(strings.Join(args, " "))
 			if err != nil {

@@ -13,6 +13,10 @@ type authentication struct {
 	LastAuthenticated string `json:"last_authentication"` // RFC 3339; empty: never, or unknown
 }
 
+func (r *runner) session() *cobra.Command {
+	return group("session", "Show or renew the authentications of the login", r.sessionShow(), r.sessionUpdate(), r.sessionConsent())
+}
+
 func (r *runner) sessionShow() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "show",
@@ -23,7 +27,7 @@ requests by default.`,
 		Args: exactArgs,
 	}
 	r.usesLogin(command)
-	output := outputFlags(command, "table")
+	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		client, err := r.client(cmd.Context())
 		if err != nil {

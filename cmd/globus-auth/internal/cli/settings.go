@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -66,6 +64,7 @@ func (r *runner) loadSettings() {
 	}
 	if r.format != "" && !slices.Contains(formats(), r.format) {
 		r.settingsErr = cmp.Or(r.settingsErr, usagef("the format %q, from %s, is invalid: use %s", r.format, r.setting("format").From, strings.Join(formats(), ", ")))
+		r.format = ""
 	}
 }
 
@@ -116,21 +115,4 @@ func (r *runner) configFields() string {
 		}
 	}
 	return strings.Join(names, ", ")
-}
-
-// hasFormats reports whether a flag --format is that of most verbs. The verb token has another: scripts that
-// read the token must not get JSON because of a setting.
-func hasFormats(flag *pflag.Flag) bool {
-	format, ok := flag.Value.(*choice)
-	return ok && slices.Equal(format.words, formats())
-}
-
-// setFormat makes the format of the settings the default of all commands that have it.
-func (r *runner) setFormat(parent *cobra.Command) {
-	for _, command := range parent.Commands() {
-		if flag := command.Flags().Lookup("format"); flag != nil && r.format != "" && hasFormats(flag) && flag.Value.Set(r.format) == nil {
-			flag.DefValue = r.format
-		}
-		r.setFormat(command)
-	}
 }

@@ -27,7 +27,8 @@ command tokens lists. The setting "format" does not apply.`,
   curl -H "Authorization: Bearer $TOKEN" \
     https://transfer.api.globus.org/v0.10/task_list
   globus-auth token transfer.api.globus.org --min-valid 6h`,
-		Args: exactArgs,
+		Args:              exactArgs,
+		ValidArgsFunction: r.storedServers(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			server, ready := args[0], r.getenv(tokenVariable)
 			switch {

@@ -35,8 +35,9 @@ func (r *runner) tokens() *cobra.Command {
 themselves are secrets; the command token prints one.`,
 		Args: exactArgs,
 	}
+	command.AddCommand(r.tokensProfiles())
 	r.usesLogin(command)
-	output := outputFlags(command, "table")
+	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		a, err := r.stored(cmd.Context())
 		if err != nil {

@@ -62,7 +62,7 @@ with GLOBUS_SDK_ENVIRONMENT or --base-url. No request is sent.`,
 		Args: exactArgs,
 	}
 	r.uses(command, "client-id", "store", "store-dir")
-	output := outputFlags(command, "table")
+	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		config, err := r.appConfig()
 		if err != nil {

@@ -123,7 +123,7 @@ func (r *runner) verb(v verb, name string) *cobra.Command {
 	if v.secretWith != "" {
 		command.Flags().StringVar(&run.secretFile, "secret-file", "", "new `file` for the secret, which is otherwise shown once on the terminal")
 	}
-	run.output = outputFlags(command, "table")
+	run.output = r.outputFlags(command, "table")
 	switch {
 	case v.accepts(bearer):
 		r.usesLogin(command)

@@ -42,7 +42,7 @@ func (r *runner) version() *cobra.Command {
 for which platform it was built. It reads no file and sends no request.`,
 		Args: exactArgs,
 	}
-	output := outputFlags(command, "table")
+	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		var settings []debug.BuildSetting
 		if build, ok := debug.ReadBuildInfo(); ok {

@@ -18,7 +18,7 @@ claims of the userinfo endpoint.`,
 		Args: exactArgs,
 	}
 	r.usesLogin(command)
-	output := outputFlags(command, "table")
+	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		client, err := r.client(cmd.Context())
 		if err != nil {
