@@ -3,20 +3,17 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/app"
-	"github.com/globusauth/globusauth/cmd/globus-auth/internal/secretfile"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
 
 const (
-	appName   = "globus-auth"
-	maxSecret = 4 << 10 // bytes
+	appName = "globus-auth"
 
 	tokenVariable      = "GLOBUS_AUTH_ACCESS_TOKEN"
 	clientVariable     = "GLOBUS_AUTH_CLIENT_ID"
@@ -77,27 +74,6 @@ func (r *runner) clientSecret() (secret string, err error) {
 		return "", usagef("the client secret is empty, too long or contains a space: give the secret alone")
 	}
 	return secret, nil
-}
-
-// readSecret reads the file of a flag or variable, which others cannot read, or a pipe.
-func readSecret(flag, path string) (string, error) {
-	text, err := secretfile.Read(path, 16*maxSecret)
-	if err != nil {
-		return "", &problem{words: flag, err: err}
-	}
-	return strings.TrimSpace(string(text)), nil
-}
-
-// openRegular opens a file of a flag. Opening a FIFO could wait, and a device may never end.
-func openRegular(flag, path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, &problem{words: flag, err: err}
-	}
-	if !info.Mode().IsRegular() {
-		return nil, usagef("%s: %s is not a regular file", flag, path)
-	}
-	return os.Open(path)
 }
 
 // newApp opens an app that is closed when the command ends.

@@ -113,7 +113,7 @@ func (q *request) build(ctx context.Context, auth *globusauth.Client, method, pa
 		return nil, nil, usagef("PATH is invalid: use a path such as /v2/api/projects, or a URL")
 	}
 	if q.input != "" {
-		if body, err = q.readInput(ctx, "--input", q.input); err != nil {
+		if body, err = q.readInput(ctx, "--input", q.input, maxInput); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -204,12 +204,9 @@ func (q *request) send(ctx context.Context, client *http.Client, method string, 
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxPage+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(text) > maxPage:
-		return nil, failf("the response is longer than 64 MiB")
+	text, err := readLimited(response.Body, maxPage)
+	if err != nil {
+		return nil, &problem{words: "the response", err: err}
 	}
 	if q.include {
 		var head bytes.Buffer

@@ -19,48 +19,15 @@ const (
 )
 
 // readSeed reads the world of --seed: a regular file, or standard input for "-".
-func (r *runner) readSeed(ctx context.Context, path string) (authtest.World, error) {
-	name, in := path, r.In
-	if path == "-" {
-		name = "standard input"
-	} else {
-		file, err := openRegular("--seed", path)
-		if err != nil {
-			return authtest.World{}, err
-		}
-		defer func() { _ = file.Close() }()
-		in = file
-	}
-	text, err := readAll(ctx, io.LimitReader(in, maxSeed+1))
+func (r *runner) readSeed(ctx context.Context, path string) (world authtest.World, err error) {
+	text, err := r.readInput(ctx, "--seed", path, maxSeed)
 	if err != nil {
-		return authtest.World{}, err
+		return world, err
 	}
-	if len(text) > maxSeed {
-		return authtest.World{}, usagef("--seed: %s is longer than %d MiB; the state of an emulator belongs to --save", name, maxSeed>>20)
+	if world, err = authtest.ReadWorld(bytes.NewReader(text)); err != nil {
+		err = &problem{words: "--seed: " + path, err: err}
 	}
-	world, err := authtest.ReadWorld(bytes.NewReader(text))
-	if err != nil {
-		return authtest.World{}, &problem{words: "--seed: " + name, err: err}
-	}
-	return world, nil
-}
-
-// readAll reads until ctx ends: a terminal or a pipe may never end, and reading it
-// cannot be interrupted, so it continues until the process ends.
-func readAll(ctx context.Context, in io.Reader) ([]byte, error) {
-	done := make(chan struct{})
-	var read []byte
-	var failed error
-	go func() {
-		defer close(done)
-		read, failed = io.ReadAll(in)
-	}()
-	select {
-	case <-done:
-		return read, failed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return world, err
 }
 
 // readState reads the world of --save, nil where there is none yet, and removes

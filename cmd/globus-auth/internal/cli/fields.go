@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -229,16 +227,13 @@ func (in *input) values(ctx context.Context, r *runner, envelope string) (map[st
 	return values, nil
 }
 
-// maxInput is the length of a file with a request, in bytes.
-const maxInput = 1 << 20
-
 // read reads the file of --from.
 func (in *input) read(ctx context.Context, r *runner, envelope string) (map[string]any, error) {
 	values := map[string]any{}
 	if in.from == "" {
 		return values, nil
 	}
-	text, err := r.readInput(ctx, "--from", in.from)
+	text, err := r.readInput(ctx, "--from", in.from, maxInput)
 	if err != nil {
 		return nil, err
 	}
@@ -261,35 +256,6 @@ func (in *input) read(ctx context.Context, r *runner, envelope string) (map[stri
 		}
 	}
 	return values, nil
-}
-
-// readInput reads a file, or standard input for "-".
-func (r *runner) readInput(ctx context.Context, flag, path string) ([]byte, error) {
-	in := r.In
-	if path != "-" {
-		file, err := openRegular(flag, path)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = file.Close() }()
-		in = file
-	}
-	text, err := readAll(ctx, io.LimitReader(in, maxInput+1))
-	if err == nil && len(text) > maxInput {
-		err = errors.New("longer than 1 MiB")
-	}
-	if err != nil && ctx.Err() == nil {
-		err = &problem{words: flag, err: err}
-	}
-	return text, err
-}
-
-func (r *runner) readSecretFlag(ctx context.Context, flag, path string) (string, error) {
-	if path != "-" {
-		return readSecret("--"+flag, path)
-	}
-	text, err := r.readInput(ctx, "--"+flag, path)
-	return strings.TrimSpace(string(text)), err
 }
 
 // plain is a value as a parameter of a query has it.

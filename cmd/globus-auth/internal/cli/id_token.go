@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
 	"strings"
 	"time"
 
@@ -74,7 +73,7 @@ func (r *runner) readJWT(ctx context.Context, args []string) (string, error) {
 	if isTerminal(r.In) {
 		r.tell("reading the token from the terminal; Ctrl-D ends the input")
 	}
-	raw, err := readAll(ctx, io.LimitReader(r.In, maxJWT+2))
+	raw, err := r.readInput(ctx, "TOKEN", "-", maxInput)
 	return strings.TrimSpace(string(raw)), err
 }
 

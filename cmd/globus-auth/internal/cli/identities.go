@@ -84,40 +84,21 @@ type person struct {
 // maxLine is more than any key has, in bytes.
 const maxLine = 1 << 20
 
-// readKeys yields the lines of standard input. It ends when ctx does. A read of a terminal or
-// a pipe cannot be interrupted: its goroutine then runs until the process ends.
+// readKeys yields the lines of standard input, until ctx ends.
 func (l *lookup) readKeys(ctx context.Context) iter.Seq[string] {
 	if isTerminal(l.In) {
 		l.tell("reading keys from the terminal, one per line; Ctrl-D ends the input")
 	}
 	return func(yield func(string) bool) {
-		ctx, stop := context.WithCancel(ctx)
-		defer stop()
-		lines := make(chan string, 1000)
-		go func() {
-			defer close(lines)
-			scanner := bufio.NewScanner(l.In)
-			scanner.Buffer(nil, maxLine)
-			for scanner.Scan() {
-				select {
-				case lines <- scanner.Text():
-				case <-ctx.Done():
-					return
-				}
-			}
-			l.readErr = scanner.Err()
-		}()
-		for {
-			select {
-			case line, more := <-lines:
-				key := strings.TrimFunc(line, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' }) // a byte order mark
-				if !more || key != "" && !yield(key) {
-					return
-				}
-			case <-ctx.Done():
+		lines := bufio.NewScanner(l.stdin(ctx))
+		lines.Buffer(nil, maxLine)
+		for lines.Scan() {
+			key := strings.TrimFunc(lines.Text(), func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' }) // a byte order mark
+			if key != "" && !yield(key) {
 				return
 			}
 		}
+		l.readErr = lines.Err()
 	}
 }
 

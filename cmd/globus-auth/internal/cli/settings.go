@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"errors"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -18,7 +17,6 @@ const (
 	configVariable      = "GLOBUS_AUTH_CONFIG"
 	environmentVariable = "GLOBUS_SDK_ENVIRONMENT"
 	addressVariable     = "GLOBUS_SDK_SERVICE_URL_AUTH"
-	maxConfig           = 64 << 10 // bytes
 )
 
 // setting is a choice of the user: a flag replaces a variable of the environment, which replaces the
@@ -91,11 +89,8 @@ func (r *runner) readConfig() (path string, values map[string]string, err error)
 		return path, nil, err
 	}
 	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
-	if err != nil {
-		return path, nil, err
-	}
-	if len(text) > maxConfig || yaml.Unmarshal(text, &values) != nil {
+	text, err := readLimited(file, maxInput)
+	if err != nil || yaml.Unmarshal(text, &values) != nil {
 		return path, nil, usagef("%s is invalid: write one \"name: value\" per line", path)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {

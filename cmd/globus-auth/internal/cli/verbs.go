@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -231,20 +232,12 @@ func (v *verbRun) confirm(ctx context.Context, args []string) error {
 	}
 	noun, _, _ := strings.Cut(v.use, " ")
 	_, _ = fmt.Fprintf(v.Err, "Delete %s %s? [y/N] ", noun, args[len(args)-1])
-	typed := make(chan string, 1)
-	go func() { // a read of a terminal cannot be interrupted
-		line, _ := bufio.NewReader(v.In).ReadString('\n')
-		typed <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case input := <-typed:
-		if input != "y" && input != "yes" {
-			return failf("not deleted")
-		}
+	line, _ := bufio.NewReader(v.stdin(ctx)).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
 		return nil
 	}
+	return cmp.Or(ctx.Err(), failf("not deleted"))
 }
 
 // sentence writes the first letter as a capital.
