@@ -165,8 +165,8 @@ func TestCommand_TokenMinValidAndRefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.must("token", scopes.AuthResourceServer)
-	m.fails(`run "globus-auth login --client-id ID"`, "token", scopes.AuthResourceServer, "--min-valid", "6h")
-	m.fails(`run "globus-auth login --client-id ID"`, "token", scopes.AuthResourceServer, "--refresh")
+	m.fails(`run "globus-auth login"`, "token", scopes.AuthResourceServer, "--min-valid", "6h")
+	m.fails(`run "globus-auth login"`, "token", scopes.AuthResourceServer, "--refresh")
 }
 
 // A client whose secret is in the environment acts as itself, apart from the login of a person.

@@ -24,7 +24,7 @@ func TestCommand_Scripts(t *testing.T) {
 		ready := globus.Ready()
 		token := globus.Issue(authtest.Grant{
 			User: ready.Users[0].Username, Client: ready.NativeClientID,
-			Scopes: []string{"openid", "profile", "email", string(scopes.AuthManageProjects), string(scopes.AuthViewConsents)},
+			Scopes: []string{"openid", "profile", "email", string(scopes.AuthManageProjects), string(scopes.AuthViewConsents), string(scopes.AuthViewIdentitySet)},
 		})
 		env.Setenv("GLOBUS_AUTH_ACCESS_TOKEN", token[0].AccessToken)
 		env.Setenv("SSH_TTY", "/dev/pts/0")

@@ -4,6 +4,8 @@ package main_test
 
 import (
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,5 +77,42 @@ func TestSignal_Twice(t *testing.T) {
 	_ = p.Wait()
 	if status, ok := p.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
 		t.Errorf("ended with %v: %s", p.ProcessState, &p.errs)
+	}
+}
+
+// A browser that ends on an error page of the service never comes back: the terminal says what to do, and Ctrl-C ends
+// the command at once and leaves the login as it is.
+func TestSignal_WhileTheBrowserShowsAnError(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the browser is xdg-open")
+	}
+	m := newMachine(t, authtest.Config{})
+	m.logIn(m.store("file"), 0)
+	browser := t.TempDir()
+	if err := os.WriteFile(filepath.Join(browser, "xdg-open"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	m.setenv("SSH_TTY", "")
+	m.setenv("DISPLAY", ":0")
+	m.setenv("PATH", browser+":"+os.Getenv("PATH"))
+	before := m.must("tokens")
+	for _, verb := range [][]string{
+		{"session", "update", "--session-policies", "00000000-0000-4000-8000-000000000009"},
+		{"session", "consent", "openid"},
+		{"login"},
+	} {
+		p := m.start(verb...)
+		p.errs.waitFor(t, "If the browser ends on an error page, press Ctrl-C")
+		if err := p.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		_ = p.Wait()
+		if code := p.ProcessState.ExitCode(); code != 130 || !strings.HasSuffix(p.errs.String(), "globus-auth: interrupted\n") {
+			t.Errorf("%q: exit %d, %s", verb, code, &p.errs)
+		}
+	}
+	if after := m.must("tokens"); after != before {
+		t.Errorf("the login was %s, and is %s", before, after)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/app"
+	"github.com/globusauth/globusauth/internal/uuid"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -44,8 +45,23 @@ func (r *runner) appConfig() (config app.Config, err error) {
 	if config.Client, err = r.newClient(nil); err != nil {
 		return config, err
 	}
+	if err := r.checkClientID(); err != nil {
+		return config, err
+	}
 	config.Store, err = r.openStore(config.Client)
 	return config, err
+}
+
+// checkClientID says what is wrong with the client ID, if one is given.
+func (r *runner) checkClientID() error {
+	if r.clientID == "" || uuid.Valid(r.clientID) {
+		return nil
+	}
+	from := "--client-id"
+	if s := r.setting("client-id"); r.clientID == s.Value {
+		from = s.From
+	}
+	return usagef("the client ID %q, from %s, is not a UUID: copy it from https://developers.globus.org", r.clientID, from)
 }
 
 // itself is the namespace of a client that acts as itself.
@@ -133,7 +149,7 @@ func (r *runner) errNotLoggedIn(config app.Config) error {
 	if r.getenv(tokenVariable) != "" {
 		which += " (" + tokenVariable + " is a token, not a stored login)"
 	}
-	return &problem{words: fmt.Sprintf("no login is stored%s: run %q first", which, "globus-auth login --client-id ID"), code: ExitNotLoggedIn}
+	return &problem{words: fmt.Sprintf("no login is stored%s: run %q first", which, r.loginAgain("")), code: ExitNotLoggedIn}
 }
 
 // client returns a client with the access token of the environment, or of the stored login, which
@@ -146,7 +162,7 @@ func (r *runner) client(ctx context.Context, needed ...string) (*globusauth.Clie
 	if err != nil {
 		return nil, err
 	}
-	if err := a.needs(needed); err != nil {
+	if err := r.needs(a, needed); err != nil {
 		return nil, err
 	}
 	// A login that is not sufficient is reported before anything else.
@@ -162,14 +178,14 @@ func (a *account) refreshable() bool {
 }
 
 // needs says which scopes a login lacks. A client that acts as itself gets them.
-func (a *account) needs(needed []string) error {
+func (r *runner) needs(a *account, needed []string) error {
 	if a.config.ClientSecret != "" {
 		return a.AddScopes(scopes.Of(needed...)...)
 	}
 	for _, scope := range needed {
 		if _, err := a.set.ByScopes(scopes.Scope(scope)); err != nil {
 			return &problem{
-				words: fmt.Sprintf("the login lacks the scope %s: run %q", scope, "globus-auth session consent "+scope),
+				words: fmt.Sprintf("the login lacks the scope %s: run %q", scope, r.again("session consent "+scope)),
 				code:  ExitAuthorization,
 			}
 		}

@@ -42,9 +42,7 @@ PATH is a path of Globus Auth, such as /v2/api/projects, or the URL of another
 Globus service, such as https://transfer.api.globus.org/v0.10/task_list. The
 token is that of the service, and goes to no other host.
 
-Fields become the query of a GET, and otherwise a JSON object. With --paginate,
-a GET is repeated as long as the response has a marker of the next page; each
-page is printed by itself.`,
+Each page of a list is printed by itself.`,
 		Example: `  globus-auth api GET /v2/api/projects --jq '.projects[].id'
   globus-auth api GET /v2/api/identities \
     -f usernames=alice@example.edu
@@ -59,12 +57,12 @@ page is printed by itself.`,
 	}
 	r.usesLogin(command)
 	flags := command.Flags()
-	flags.StringArrayVarP(&run.fields, "field", "f", nil, "field of the request as `key=value`")
-	flags.StringVar(&run.input, "input", "", "`file` with the body, or \"-\" for standard input; fields then go into the query")
-	flags.StringVar(&run.server, "resource-server", "", "`name` of the resource server of the token (default that of the host)")
+	flags.StringArrayVarP(&run.fields, "field", "f", nil, "`key=value` of the query of a GET, or of the JSON object of another method")
+	flags.StringVar(&run.input, "input", "", "`file` with the body, or \"-\" for standard input; fields then become parameters of the address")
+	flags.StringVar(&run.server, "resource-server", "", "`name` of the resource server whose token is sent (default that of the host)")
 	_ = command.RegisterFlagCompletionFunc("resource-server", r.storedServers())
 	flags.BoolVarP(&run.include, "include", "i", false, "print the status and headers too")
-	flags.BoolVar(&run.paginate, "paginate", false, "get all pages")
+	flags.BoolVar(&run.paginate, "paginate", false, "send the GET again as long as the response has a marker of the next page")
 	run.output = r.outputFlags(command, "json")
 	return command
 }

@@ -114,3 +114,13 @@ func TestAPI_Body(t *testing.T) {
 		}
 	}
 }
+
+func TestAPI_HelpSaysEachThingOnce(t *testing.T) {
+	t.Parallel()
+	help := strings.Join(strings.Fields(newDesk(t).must("help", "api").out), " ")
+	for _, words := range []string{"marker of the next page", "key=value", "JSON object", "the query", "as long as"} {
+		if n := strings.Count(help, words); n > 1 {
+			t.Errorf("%q is said %d times:\n%s", words, n, help)
+		}
+	}
+}

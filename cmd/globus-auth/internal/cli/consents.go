@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/globusauth/globusauth"
@@ -13,6 +12,7 @@ import (
 	"github.com/globusauth/globusauth/consents"
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/identitymap"
+	"github.com/globusauth/globusauth/internal/uuid"
 )
 
 func (r *runner) consents() *cobra.Command {
@@ -72,7 +72,7 @@ Without --all, only consents for the client of the token are shown.`,
 
 // identityID returns an ID as it is, and looks up a username.
 func identityID(ctx context.Context, client *globusauth.Client, key string) (string, error) {
-	if len(key) == 36 && uuid.Validate(key) == nil { // 36: only the form with dashes
+	if uuid.Valid(key) {
 		return key, nil
 	}
 	people, err := identitymap.New(identitymap.Config{Client: client})

@@ -125,6 +125,9 @@ func (d *doctor) examine(ctx context.Context) {
 	d.checkConfiguration()
 	d.checkEnvironment()
 	d.config = app.Config{ClientID: d.clientID, Namespace: d.profile, NoLogin: true}
+	if d.failed("client", d.checkClientID(), "") {
+		return
+	}
 	secret, err := d.clientSecret()
 	if !d.failed("client secret", err, "") && secret != "" {
 		d.config.Namespace = itself(d.profile)

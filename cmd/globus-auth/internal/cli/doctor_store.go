@@ -136,7 +136,7 @@ func (d *doctor) checkLogin(ctx context.Context) {
 	}
 	p := newProfile(key, set)
 	d.found("login", "ok", fmt.Sprintf("%s, client %s", p.who(), p.ClientID), "")
-	again := "run \"globus-auth login --client-id " + p.ClientID + "\""
+	again := fmt.Sprintf("run %q", d.loginAgain(p.ClientID))
 	for _, token := range set.All() {
 		d.checkToken(token, service, again)
 	}
@@ -150,7 +150,7 @@ func (d *doctor) checkLogin(ctx context.Context) {
 	case service:
 	case len(missing) > 0:
 		d.found("scopes", "warning", "the login lacks "+strings.Join(missing, ", ")+", which some commands need",
-			"run \"globus-auth session consent "+strings.Join(missing, " ")+"\"")
+			fmt.Sprintf("run %q", d.again("session consent "+strings.Join(missing, " "))))
 	default:
 		d.found("scopes", "ok", "those that the commands need", "")
 	}

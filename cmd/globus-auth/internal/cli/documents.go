@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -55,7 +56,28 @@ func records(document json.RawMessage) (list []json.RawMessage, several bool) {
 	return single, false
 }
 
-// resourceRows is the table of a response: one row for each resource of a list, or one for each field
+// maxDepth is how deep a table looks into a document. What is deeper is JSON.
+const maxDepth = 4
+
+// value adds a row for each value in a document, named by its path, such as "identity_set[0].username".
+func (t *table) value(path string, value json.RawMessage, depth int) {
+	var items []json.RawMessage
+	list := properties(value)
+	switch {
+	case depth < maxDepth && list != nil:
+		for _, p := range list {
+			t.value(strings.TrimPrefix(path+"."+p.name, "."), p.value, depth+1)
+		}
+	case depth < maxDepth && json.Unmarshal(value, &items) == nil && len(items) > 0 && properties(items[0]) != nil:
+		for i, item := range items {
+			t.value(fmt.Sprintf("%s[%d]", path, i), item, depth)
+		}
+	default:
+		t.row(path, text(value))
+	}
+}
+
+// resourceRows is the table of a response: one row for each resource of a list, or one for each value
 // of a single resource.
 func resourceRows(document json.RawMessage, columns []string) table {
 	items, several := records(document)
@@ -64,9 +86,7 @@ func resourceRows(document json.RawMessage, columns []string) table {
 	}
 	var rows table
 	for _, item := range items {
-		for _, p := range properties(item) {
-			rows.row(p.name, text(p.value))
-		}
+		rows.value("", item, 0)
 	}
 	return rows
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/spf13/pflag"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
@@ -127,14 +130,14 @@ func (r *runner) text(err error) string {
 	switch {
 	case errors.Is(err, app.ErrIdentityMismatch):
 		text = from(app.ErrIdentityMismatch, err) + `: run "globus-auth logout" first, or choose another --profile`
-	case refused && remedy(refusal.Authorization) != "":
-		text = fmt.Sprintf("%s: run %q", said(refusal), remedy(refusal.Authorization))
+	case refused && refusal.Authorization != nil:
+		text = fmt.Sprintf("%s: run %q", said(refusal), r.again(remedy(refusal.Authorization)))
 	case errors.Is(err, tokens.ErrLoginRequired) && refused:
-		text = fmt.Sprintf("%v: %s: run %q", tokens.ErrLoginRequired, said(refusal), "globus-auth login --client-id ID")
+		text = fmt.Sprintf("%v: %s: run %q", tokens.ErrLoginRequired, said(refusal), r.loginAgain(""))
 	case errors.Is(err, tokens.ErrLoginRequired):
-		text = from(tokens.ErrLoginRequired, err) + `: run "globus-auth login --client-id ID"`
+		text = fmt.Sprintf("%s: run %q", from(tokens.ErrLoginRequired, err), r.loginAgain(""))
 	case errors.Is(err, tokens.ErrUnreadable):
-		text = cause(err) + `: run "globus-auth logout --forget" first`
+		text = fmt.Sprintf("%s: run %q first", cause(err), r.again("logout --forget"))
 	case refused:
 		plain := *refusal
 		plain.Operation = ""
@@ -153,19 +156,49 @@ func said(refusal *apierror.Error) string {
 	return text
 }
 
-// remedy is the command that meets what a service requires of the login, empty if there is none. Users
-// may paste it into a shell, so it has only values that mean nothing to one.
+// again is a command line that acts on the same login: it has the flags that chose it.
+func (r *runner) again(command string) string {
+	command = appName + " " + command
+	if r.shared == nil {
+		return command
+	}
+	r.shared.VisitAll(func(flag *pflag.Flag) {
+		if flag.Changed {
+			command += " --" + flag.Name + " " + shellWord(flag.Value.String())
+		}
+	})
+	return command
+}
+
+// loginAgain is the command line that logs in, again or for the first time. The client is one that no flag or setting
+// names, or empty if it is unknown.
+func (r *runner) loginAgain(client string) string {
+	if r.clientID != "" {
+		return r.again("login")
+	}
+	return r.again("login --client-id " + cmp.Or(client, "ID"))
+}
+
+// harmless are words that mean nothing to a shell.
+var harmless = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9@._:/,+-]+$`) })
+
+// shellWord is a value of the user as one word of a shell.
+func shellWord(value string) string {
+	if harmless().MatchString(value) {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}
+
+// remedy is the command that meets what a service requires of the login. Users may paste it into a shell, so it
+// has only values that mean nothing to one.
 func remedy(required *apierror.AuthorizationParameters) string {
-	if required == nil {
-		return ""
-	}
 	if scopes := strings.Join(required.RequiredScopes, " "); regexp.MustCompile(`^[A-Za-z0-9._:/*\[\] -]+$`).MatchString(scopes) {
-		return "globus-auth session consent '" + scopes + "'"
+		return "session consent '" + scopes + "'"
 	}
-	harmless := regexp.MustCompile(`^[A-Za-z0-9@._:/,+-]+$`)
-	command := "globus-auth session update"
+	command := "session update"
 	add := func(flag string, values []string) {
-		if list := strings.Join(values, ","); harmless.MatchString(list) {
+		if list := strings.Join(values, ","); harmless().MatchString(list) {
 			command += " --" + flag + " " + list
 		}
 	}

@@ -49,7 +49,7 @@ func TestRun_ExitCodes(t *testing.T) {
 		"not logged in":    {nil, []string{"whoami"}, cli.ExitNotLoggedIn, `run "globus-auth login`},
 		"token is unknown": {func(d *desk) { d.env["GLOBUS_AUTH_ACCESS_TOKEN"] = "x" }, []string{"whoami"}, cli.ExitNotLoggedIn, "status 401"},
 		"scope is missing": {func(d *desk) { d.login() }, []string{"project", "list"}, cli.ExitAuthorization, "lacks the scope"},
-		"session required": {fault("getProjects", http.StatusForbidden, required), []string{"project", "list"}, cli.ExitAuthorization, `run "globus-auth session update --session-mfa"`},
+		"session required": {fault("getProjects", http.StatusForbidden, required), []string{"project", "list"}, cli.ExitAuthorization, `run "globus-auth session update --session-mfa --base-url http://`},
 		"service is down": {func(d *desk) {
 			d.login()
 			d.server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Operation: "token", Status: http.StatusServiceUnavailable})

@@ -9,9 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/globusauth/globusauth/internal/uuid"
 )
 
 // field is a parameter of an operation or a field of its body.
@@ -54,7 +55,7 @@ func (f field) check(value any) error {
 		case !valid:
 		case len(f.words) > 0 && !slices.Contains(f.words, v):
 			return fmt.Errorf("must be one of %s", strings.Join(f.words, ", "))
-		case f.format == "uuid" && (len(v) != 36 || uuid.Validate(v) != nil):
+		case f.format == "uuid" && !uuid.Valid(v):
 			return fmt.Errorf("%q is not an ID (UUID)", v)
 		case f.pattern != "" && !regexp.MustCompile(f.pattern).MatchString(v):
 			return fmt.Errorf("must match %s", f.pattern)

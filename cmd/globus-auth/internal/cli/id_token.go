@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,19 +49,15 @@ func (j jwt) rows() table {
 	if j.Verified {
 		rows[0][1] = "yes"
 	}
-	for _, p := range properties(j.Header) {
-		rows.row("header "+p.name, text(p.value))
-	}
-	for _, p := range properties(j.Claims) {
-		value := text(p.value)
-		switch p.name {
+	rows.value("header", j.Header, 0)
+	rows.value("", j.Claims, 0)
+	for i, row := range rows {
+		switch row[0] {
 		case "exp", "iat", "nbf", "auth_time", "last_authentication":
-			var seconds int64
-			if json.Unmarshal(p.value, &seconds) == nil {
-				value += " (" + stamp(time.Unix(seconds, 0)) + ")"
+			if seconds, err := strconv.ParseInt(row[1], 10, 64); err == nil {
+				rows[i][1] += " (" + stamp(time.Unix(seconds, 0)) + ")"
 			}
 		}
-		rows.row(p.name, value)
 	}
 	return rows
 }

@@ -137,7 +137,8 @@ func (r *runner) loginManager(noBrowser bool) login.Manager {
 	}
 	return login.Loopback{
 		Name: appName, In: r.In, Out: r.Err, Getenv: r.getenv, Fallback: typed,
-		Hint: "To log in without a browser on this machine, use --no-browser.",
+		Hint: "To log in without a browser on this machine, use --no-browser.\n" +
+			"If the browser ends on an error page, press Ctrl-C: nothing is changed then.",
 	}
 }
 

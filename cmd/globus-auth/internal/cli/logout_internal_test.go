@@ -22,12 +22,13 @@ func TestRunnerLogout_ServiceIsDown(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
+	const client = "7fb58e00-839d-44e3-8047-10a502612dca"
 	dir := t.TempDir()
 	store, err := filestore.New(filestore.Config{AppName: appName, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := tokens.Key{ClientID: "a-client", Address: down}
+	key := tokens.Key{ClientID: client, Address: down}
 	set, err := tokens.NewSet(
 		tokens.Token{ResourceServer: "auth.globus.org", AccessToken: "a", RefreshToken: "b", Scope: "openid"},
 		tokens.Token{ResourceServer: "transfer.api.globus.org", AccessToken: "c", RefreshToken: "d", Scope: "transfer"},
@@ -42,7 +43,7 @@ func TestRunnerLogout_ServiceIsDown(t *testing.T) {
 		var errs bytes.Buffer
 		r := &runner{Streams: Streams{In: strings.NewReader(""), Out: &bytes.Buffer{}, Err: &errs}, getenv: func(string) string { return "" }, logoutTimeout: 100 * time.Millisecond}
 		begun := time.Now()
-		code := r.run(t.Context(), append([]string{"--base-url", down, "--client-id", "a-client", "--store-dir", dir, "logout"}, args...))
+		code := r.run(t.Context(), append([]string{"--base-url", down, "--client-id", client, "--store-dir", dir, "logout"}, args...))
 		if elapsed := time.Since(begun); code != ExitUnavailable || elapsed > 5*time.Second {
 			t.Errorf("exit %d after %v", code, elapsed)
 		}

@@ -47,7 +47,7 @@ command tokens lists. The setting "format" does not apply.`,
 			known, found := a.set.ByResourceServer(server)
 			if !found && len(a.set.All()) > 0 {
 				return &problem{
-					words: fmt.Sprintf("no token is stored for %q, only for %s: run %q with a scope of that resource server", server, servers(a.set), "globus-auth session consent SCOPE"),
+					words: fmt.Sprintf("no token is stored for %q, only for %s: run %q with a scope of that resource server", server, servers(a.set), r.again("session consent SCOPE")),
 					code:  ExitAuthorization,
 				}
 			}

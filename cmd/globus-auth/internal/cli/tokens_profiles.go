@@ -16,10 +16,10 @@ const defaultProfile = "DEFAULT"
 // profile is a stored login, or the tokens of a client that acts as itself.
 type profile struct {
 	ClientID        string   `json:"client_id"`
-	Profile         string   `json:"profile"` // "DEFAULT" if none was named
-	Environment     string   `json:"environment"`
-	Address         string   `json:"address"` // empty: that of the environment
-	ActsAs          string   `json:"acts_as"` // "user" or "client"
+	Profile         string   `json:"profile"`     // "DEFAULT" if none was named
+	Environment     string   `json:"environment"` // empty: a service at an address of its own
+	Address         string   `json:"address"`     // empty: that of the environment
+	ActsAs          string   `json:"acts_as"`     // "user" or "client"
 	IdentityID      string   `json:"identity_id"`
 	Username        string   `json:"username"` // according to the stored ID token; empty: unknown
 	ResourceServers []string `json:"resource_servers"`
@@ -34,6 +34,9 @@ func newProfile(key tokens.Key, set tokens.Set) profile {
 		p.ActsAs, p.Profile = "client", defaultProfile
 	} else if name, found := strings.CutPrefix(key.Namespace, clientNamespace+"/"); found {
 		p.ActsAs, p.Profile = "client", name
+	}
+	if key.Address != "" {
+		p.Environment = ""
 	}
 	for _, token := range set.All() {
 		p.ResourceServers = append(p.ResourceServers, token.ResourceServer)

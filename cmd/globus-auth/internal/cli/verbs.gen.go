@@ -245,6 +245,7 @@ func verbs() []verb {
 			short:    "Look up identity providers by ID or domain",
 			long:     "Give either `ids` or `domains`, not both; a call with neither is not expected to succeed. Any Bearer token of\nGlobus Auth is accepted.\n",
 			columns:  []string{"id", "name", "domains"},
+			oneOf:    []string{"ids", "domains"},
 			security: []alternative{{"bearer", []string{}}},
 			query: []field{
 				{name: "ids", help: "Identity provider IDs, joined with commas. Excludes `domains`.", list: true, kind: "string", format: "uuid"},

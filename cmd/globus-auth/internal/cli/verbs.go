@@ -19,6 +19,7 @@ import (
 type verb struct {
 	use, method, short, long string
 	columns                  []string // of the table of a list
+	oneOf                    []string // parameters of the query, of which exactly one is given
 	security                 []alternative
 	args, query, body        []field
 	envelope                 string // the one field of the request that holds those of body
@@ -150,6 +151,10 @@ func (v *verbRun) run(ctx context.Context, args []string) error {
 	query, err := v.query.values(ctx, v.runner, "")
 	if err != nil {
 		return err
+	}
+	given := slices.DeleteFunc(slices.Clone(v.oneOf), func(name string) bool { return query[name] == nil })
+	if len(v.oneOf) > 0 && len(given) != 1 {
+		return usagef("use one of --%s", strings.Join(v.oneOf, " and --"))
 	}
 	body, err := v.body.values(ctx, v.runner, v.envelope)
 	if err != nil {

@@ -49,13 +49,13 @@ for which platform it was built. It reads no file and sends no request.`,
 			settings = build.Settings
 		}
 		info := newBuildInfo(settings)
-		rows := table{{"Version:", info.Version}, {"Go:", info.Go}, {"Platform:", info.Platform}}
+		rows := table{{"Version", info.Version}, {"Go", info.Go}, {"Platform", info.Platform}}
 		if info.Commit != "" {
 			commit := info.Commit + " " + info.Time
 			if info.Modified {
 				commit += " (modified)"
 			}
-			rows.row("Commit:", commit)
+			rows.row("Commit", commit)
 		}
 		return r.print(cmd.Context(), output, info, rows)
 	}

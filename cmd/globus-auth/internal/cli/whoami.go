@@ -31,12 +31,12 @@ claims of the userinfo endpoint.`,
 		}
 		var rows table
 		for _, line := range [][2]string{
-			{"Username:", info.PreferredUsername},
-			{"ID:", info.Sub},
-			{"Name:", info.Name},
-			{"Email:", info.Email},
-			{"Organization:", info.Organization},
-			{"Identity provider:", info.IdentityProviderDisplayName},
+			{"Username", info.PreferredUsername},
+			{"ID", info.Sub},
+			{"Name", info.Name},
+			{"Email", info.Email},
+			{"Organization", info.Organization},
+			{"Identity provider", info.IdentityProviderDisplayName},
 		} {
 			if line[1] != "" {
 				rows.row(line[0], line[1])
@@ -44,7 +44,7 @@ claims of the userinfo endpoint.`,
 		}
 		for _, linked := range info.IdentitySet {
 			if linked.Sub != info.Sub {
-				rows.row("Linked identity:", fmt.Sprintf("%s (%s)", linked.Username, linked.Sub))
+				rows.row("Linked identity", fmt.Sprintf("%s (%s)", linked.Username, linked.Sub))
 			}
 		}
 		return r.print(cmd.Context(), output, json.RawMessage(response.Body), rows)
