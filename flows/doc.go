@@ -5,7 +5,7 @@
 //
 // A [Config] is an OAuth2 client: public, such as a program on the person's own
 // machine, or with a ClientSecret confidential, such as a web portal. It is a plain
-// value. Start makes a [Login]: an immutable value with its own PKCE verifier, state
+// value. [Config.Start] makes a [Login]: an immutable value with its own PKCE verifier, state
 // and nonce. Send the person to [Login.URL] and give what comes back to
 // [Login.Finish], or the code that was copied by hand to [Login.FinishCode]:
 //
@@ -16,7 +16,7 @@
 //
 // Finish makes all checks in one call and none can be left out: the login's age,
 // state, the issuer, the error that the server reports, then PKCE at the server,
-// then the ID token with nonce and at_hash. [Login.MarshalStorage] and Resume
+// then the ID token with nonce and at_hash. [Login.MarshalStorage] and [Config.Resume]
 // carry a login through a web session to another process.
 //
 // # Services, and tokens for others
@@ -28,8 +28,8 @@
 //
 // # Keeping tokens
 //
-// Refresh renews a token once. Source and [Config.ClientCredentialsSource]
-// keep one usable for good; tokens.OAuth2 makes that an oauth2.TokenSource, and
+// [Config.Refresh] renews a token once. [Config.Source] and [Config.ClientCredentialsSource]
+// keep one usable; [tokens.OAuth2] makes that an oauth2.TokenSource, and
 // [HTTPClient] an *http.Client that sends the token to the hosts it is meant for.
 //
 // # Errors

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth"
+	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/resourceserver"
 	"github.com/globusauth/globusauth/scopes"
@@ -64,8 +65,8 @@ func ExampleCallerInfo_Require() {
 
 // A handler calls Transfer for the caller.
 func ExampleCallerInfo_HTTPClient() {
-	var api *resourceserver.API
-	handler := func(w http.ResponseWriter, r *http.Request) {
+	api, token := testDouble()
+	handler := api.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		caller := resourceserver.Caller(ctx)
 		client, err := caller.HTTPClient(ctx, scopes.TransferAll) // a dependent token, cached
@@ -74,6 +75,33 @@ func ExampleCallerInfo_HTTPClient() {
 			return
 		}
 		_ = client // client.Get("https://transfer.api.globus.org/v0.10/endpoint_search?...")
+		_, _ = fmt.Fprintln(w, "the collections of", caller.Username)
+	}))
+	request := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/collections", http.NoBody)
+	request.Header.Set("Authorization", "Bearer "+token)
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	fmt.Print(recorder.Body)
+	// Output: the collections of alice@example.edu
+}
+
+// testDouble returns an API at a test double of Globus Auth, and a token for it.
+func testDouble() (*resourceserver.API, string) {
+	server, err := authtest.NewServer(authtest.Config{BaseURL: "http://127.0.0.1:1"})
+	if err != nil {
+		panic(err)
 	}
-	_ = api.Protect(http.HandlerFunc(handler))
+	ready := server.Ready()
+	auth, err := globusauth.New(globusauth.Config{BaseURL: server.BaseURL(), HTTPClient: server.Client()})
+	if err != nil {
+		panic(err)
+	}
+	api, err := resourceserver.New(resourceserver.Config{
+		OAuth: flows.Config{Auth: auth, ClientID: ready.ConfidentialClientID, ClientSecret: ready.ConfidentialClientSecret},
+	})
+	if err != nil {
+		panic(err)
+	}
+	token := server.Issue(authtest.Grant{User: "alice@example.edu", Client: ready.NativeClientID, Scopes: []string{ready.DependentGrant.Scope}})
+	return api, token[0].AccessToken
 }

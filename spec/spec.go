@@ -1,5 +1,6 @@
-// Package spec holds the description of the Globus Auth API that the rest is
-// generated from.
+// Package spec has the description of the Globus Auth API ([Document]), from which the
+// types of package gen, the methods of globusauth.Client, the verbs of the command
+// globus-auth and the handlers of package authtest are generated.
 package spec
 
 import _ "embed"

@@ -1,5 +1,5 @@
-// Package apptest connects clients and apps of this module with a test double: one
-// line each, nothing of it outside of memory.
+// Package apptest connects clients ([Client]) and apps ([Config]) of this module with a
+// test double of package authtest, in one line each. Nothing is stored outside of memory.
 //
 //	server := authtest.New(t)
 //	config := apptest.Config(t, server, "alice@example.edu")

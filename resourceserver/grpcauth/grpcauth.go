@@ -6,8 +6,9 @@
 //		grpc.StreamInterceptor(grpcauth.Stream(api)),
 //	)
 //
-// Callers send "authorization: Bearer TOKEN" as metadata. In a method,
-// resourceserver.Caller returns the caller.
+// [Unary] and [Stream] take rules that every method requires. Callers send
+// "authorization: Bearer TOKEN" as metadata. In a method, [resourceserver.Caller]
+// returns the caller.
 //
 // A denied call has the status code Unauthenticated (HTTP 401), PermissionDenied (403),
 // InvalidArgument (400) or Unavailable (503). The reason of its

@@ -3,8 +3,8 @@
 //	observer, err := otelauth.New(provider.Meter("my-api"))
 //	api, err := resourceserver.New(resourceserver.Config{Observer: observer, ...})
 //
-// An [Observer] is safe for concurrent use. No token and no name of a caller is in
-// what it counts.
+// An [Observer] is safe for concurrent use. Its attributes contain no token and no
+// name of a caller.
 package otelauth
 
 import (

@@ -1,4 +1,4 @@
-// Package filestore keeps tokens in JSON files: those of the official Python SDK
+// Package filestore keeps tokens in JSON files ([Store]): those of the official Python SDK
 // (its JSONTokenStorage, format 2.0), in the same directories, so that a Go and a
 // Python program can share one login.
 //
@@ -9,7 +9,7 @@
 //	~/.globus/app/CLIENT_ID/APP_NAME/ENVIRONMENT-tokens.json  elsewhere
 //
 // (on Windows below %LOCALAPPDATA%\globus\app), and the key's namespace is the
-// SDK's, "DEFAULT" for apps. With Path, a store is one file for one client. Tokens
+// SDK's, "DEFAULT" for apps. With [Config.Path], a store is one file for one client. Tokens
 // of a service at a custom address are in a file that Python does not read, named
 // after the address ("tokens@http%3a%2f%2f127.0.0.1%3a8080%2f.json").
 //

@@ -1,7 +1,7 @@
-// Package keyringstore keeps tokens in files that are sealed with a key in the keyring of the operating
+// Package keyringstore keeps tokens in files ([Store]) that are sealed with a key in the keyring of the operating
 // system: the Keychain of macOS, the Credential Manager of Windows, the Secret Service (GNOME
-// Keyring, KWallet) elsewhere. Those who have the files, or a backup of them, and not the keyring, cannot use
-// the tokens. Without a keyring, such as on a login node, every call fails before a token is used.
+// Keyring, KWallet) elsewhere. Without the keyring, the files and their backups are
+// of no use. Without a keyring, such as on a login node, every call fails before a token is used.
 //
 // The promises are those of package filestore. A file ("tokens.keyring") has a key of its own, one item of
 // the keyring, which names the path of the file. All that is written is sealed (AES-256-GCM), also

@@ -1,4 +1,4 @@
-// Package sqlitestore keeps tokens in SQLite files: those of the official Python
+// Package sqlitestore keeps tokens in SQLite files ([Store]): those of the official Python
 // SDK (its SQLiteTokenStorage, schema version 2), in the same directories, so that a
 // Go and a Python program can share one login. Files of its older
 // SQLiteAdapter (schema version 1, which the Globus CLI uses) are read and

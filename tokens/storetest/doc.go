@@ -5,5 +5,5 @@
 //		storetest.Run(t, func(t *testing.T) tokens.Store { return mystore.New(t.TempDir()) })
 //	}
 //
-// It is a test helper: beside authtest the one package here that imports testing.
+// [Run] tests one store, [RunShared] two stores that share their tokens, as two processes do.
 package storetest
