@@ -9,7 +9,7 @@
 // # Promises of the store
 //
 //   - Updates of one key take turns, also across machines. An update holds a lease of
-//     15 seconds, which it extends every 5 seconds. It holds no connection while it
+//     15 seconds, which is extended while it runs. It holds no connection while it
 //     runs. A process that is killed, or is cut off from the database, blocks the
 //     updates of its keys for at most 15 seconds. Waiting for
 //     another update ends after 30 seconds with [tokens.ErrLocked].

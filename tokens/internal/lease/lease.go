@@ -30,7 +30,9 @@ const (
 	// statementTimeout limits one attempt, so that a connection that was cut
 	// without a word does not block its caller.
 	statementTimeout = 5 * time.Second
-	listTimeout      = time.Minute
+	// beat is how often a lease is extended, at least three times while it lasts. So often that pgxpool does not think
+	// a connection idle, which would send a ping before Commit.
+	beat = 750 * time.Millisecond
 	// attempts of a statement that stores nothing.
 	attempts = 3
 	// waitTimeout limits the wait for other updates, and the attempts to store what was received.
@@ -148,6 +150,9 @@ func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current toke
 	if err != nil {
 		return tokens.Set{}, err
 	}
+	if _, err := encode(current); err != nil { // the first time takes ten times as long, which is better before fn
+		return tokens.Set{}, err
+	}
 	stop := s.keep(ctx, h.key, h.version)
 	defer stop()
 	if next, err = fn(current); err != nil {
@@ -170,11 +175,11 @@ func (s *Store) keep(ctx context.Context, key tokens.Key, version string) (stop 
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		beat := time.NewTicker(s.kind.Lease / 3)
-		defer beat.Stop()
+		ticker := time.NewTicker(min(beat, s.kind.Lease/3))
+		defer ticker.Stop()
 		for {
 			select {
-			case <-beat.C:
+			case <-ticker.C:
 				_ = attempt(ctx, min(s.kind.Timeout, s.kind.Lease/3), func(ctx context.Context) error {
 					return s.kind.Backend.Extend(ctx, key, version, s.kind.Lease)
 				}) // the next beat tries again, and Commit finds out whether the lease was lost
@@ -206,7 +211,7 @@ func (s *Store) Keys(ctx context.Context) (keys []tokens.Key, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	err = attempt(ctx, listTimeout, func(ctx context.Context) (err error) {
+	err = attempt(ctx, waitTimeout, func(ctx context.Context) (err error) {
 		keys, err = s.kind.Backend.Keys(ctx)
 		return err
 	})
@@ -258,7 +263,7 @@ func (s *Store) take(ctx context.Context, h *held) error {
 		if acquired || err != nil {
 			return err
 		}
-		if !sleep(ctx, pause) {
+		if !Sleep(ctx, pause) {
 			return context.Cause(ctx)
 		}
 	}
@@ -273,14 +278,22 @@ func waitError(ctx context.Context, key tokens.Key) error {
 		tokens.ErrLocked, key.ClientID, key.Environment, key.Namespace, waitTimeout)
 }
 
-// release ends a lease that was not committed. If that fails, it ends by itself.
+// release ends a lease that was not committed. If the database does not respond, a
+// goroutine goes on until the lease has ended by itself.
 func (s *Store) release(ctx context.Context, h *held) {
-	if h.version == "" {
+	ctx = context.WithoutCancel(ctx)
+	end := func() error {
+		return attempt(ctx, s.kind.Timeout, func(ctx context.Context) error { return s.kind.Backend.Release(ctx, h.key, h.version) })
+	}
+	if h.version == "" || end() == nil {
 		return
 	}
-	_ = attempt(context.WithoutCancel(ctx), s.kind.Timeout, func(ctx context.Context) error {
-		return s.kind.Backend.Release(ctx, h.key, h.version)
-	})
+	go func() {
+		limited, cancel := context.WithTimeout(ctx, s.kind.Lease)
+		defer cancel()
+		for pause := firstPause; Sleep(limited, pause) && end() != nil; pause *= 2 {
+		}
+	}()
 }
 
 // commit stores the result of an update, also when ctx has ended. It tries for
@@ -323,7 +336,7 @@ func (s *Store) commit(ctx context.Context, h *held, data []byte) error {
 			return notWhole
 		case err == nil:
 			lost, h.version = true, rand.Text()
-		case s.kind.Backend.Permanent(err) || !sleep(ctx, pause):
+		case s.kind.Backend.Permanent(err) || !Sleep(ctx, pause):
 			return fmt.Errorf("what was received is stored nowhere: %w", err)
 		}
 	}
@@ -355,7 +368,7 @@ func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, 
 func (s *Store) try(ctx context.Context, statement func(context.Context) error) error {
 	for n, pause := 1, firstPause; ; n, pause = n+1, 10*pause {
 		err := attempt(ctx, s.kind.Timeout, statement)
-		if err == nil || n == attempts || s.kind.Backend.Permanent(err) || !sleep(ctx, pause) {
+		if err == nil || n == attempts || s.kind.Backend.Permanent(err) || !Sleep(ctx, pause) {
 			return err
 		}
 	}
@@ -377,8 +390,8 @@ func attempt(ctx context.Context, limit time.Duration, statement func(context.Co
 	return err
 }
 
-// sleep reports whether the time has passed before the context ended.
-func sleep(ctx context.Context, pause time.Duration) bool {
+// Sleep reports whether the time has passed before the context ended.
+func Sleep(ctx context.Context, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
