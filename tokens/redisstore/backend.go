@@ -13,9 +13,12 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// The scripts of a login. KEYS are its tokens and its lease; ARGV[1] is the version
-// that the lease is held under.
+// The scripts of a login. KEYS are its tokens and its lease; ARGV[1] is the version that the
+// lease is held under. They are sent whole each time: a server that was started again has forgotten their
+// hashes, and Commit is not to take a second round trip for that.
 const (
+	own = `if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+`
 	// SET fails here, before an update begins, where the server is full, a replica or cannot write.
 	acquireScript = `
 local held = redis.call('GET', KEYS[2])
@@ -23,26 +26,12 @@ if held and held ~= ARGV[1] then return 0 end
 local data = redis.call('GET', KEYS[1])
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return {data}`
-	extendScript = `
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[2], ARGV[2])`
+	extendScript = own + `return redis.call('PEXPIRE', KEYS[2], ARGV[2])`
 	// DEL comes first: a script that has written is not refused for want of memory.
-	commitScript = `
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[2])
+	commitScript = own + `redis.call('DEL', KEYS[2])
 if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
 return 1`
-	releaseScript = `
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[2])`
-)
-
-//nolint:gochecknoglobals // constants with their hashes
-var (
-	acquire = redis.NewScript(acquireScript)
-	extend  = redis.NewScript(extendScript)
-	commit  = redis.NewScript(commitScript)
-	release = redis.NewScript(releaseScript)
+	releaseScript = own + `return redis.call('DEL', KEYS[2])`
 )
 
 // backend is a lease.Backend.
@@ -51,16 +40,10 @@ type backend struct {
 	prefix string
 }
 
-// name returns the key of a login in Redis.
+// name returns the key of a login in Redis. A Cluster keeps keys with the same text in braces together.
 func (b *backend) name(key tokens.Key) string {
 	return b.prefix + "{" + url.QueryEscape(key.ClientID) + "/" + url.QueryEscape(key.Environment) + "/" +
 		url.QueryEscape(key.Address) + "/" + url.QueryEscape(key.Namespace) + "}"
-}
-
-// names returns the keys of a login and of its lease. A Cluster keeps keys with the same text in braces together.
-func (b *backend) names(key tokens.Key) []string {
-	name := b.name(key)
-	return []string{name, name + ":lease"}
 }
 
 // key is the reverse of name.
@@ -87,31 +70,37 @@ func (b *backend) Load(ctx context.Context, key tokens.Key) ([]byte, error) {
 	return data, explain(ctx, b.client, err)
 }
 
+// run runs a script.
+func (b *backend) run(ctx context.Context, script string, key tokens.Key, args ...any) (reply any, err error) {
+	name := b.name(key)
+	reply, err = b.client.Eval(ctx, script, []string{name, name + ":lease"}, args...).Result()
+	return reply, explain(ctx, b.client, err)
+}
+
 func (b *backend) Acquire(ctx context.Context, key tokens.Key, version string, duration time.Duration) (data []byte, acquired bool, err error) {
-	response, err := acquire.Run(ctx, b.client, b.names(key), version, duration.Milliseconds()).Result()
-	if err != nil {
-		return nil, false, explain(ctx, b.client, err)
-	}
-	list, acquired := response.([]any)
+	reply, err := b.run(ctx, acquireScript, key, version, duration.Milliseconds())
+	list, acquired := reply.([]any)
 	if acquired && len(list) == 1 {
 		if text, stored := list[0].(string); stored {
 			data = []byte(text)
 		}
 	}
-	return data, acquired, nil
+	return data, acquired, err
 }
 
 func (b *backend) Extend(ctx context.Context, key tokens.Key, version string, duration time.Duration) error {
-	return explain(ctx, b.client, extend.Run(ctx, b.client, b.names(key), version, duration.Milliseconds()).Err())
+	_, err := b.run(ctx, extendScript, key, version, duration.Milliseconds())
+	return err
 }
 
 func (b *backend) Commit(ctx context.Context, key tokens.Key, version string, data []byte) (stored bool, err error) {
-	done, err := commit.Run(ctx, b.client, b.names(key), version, data).Int()
-	return done == 1, explain(ctx, b.client, err)
+	reply, err := b.run(ctx, commitScript, key, version, data)
+	return reply == int64(1), err
 }
 
 func (b *backend) Release(ctx context.Context, key tokens.Key, version string) error {
-	return explain(ctx, b.client, release.Run(ctx, b.client, b.names(key), version).Err())
+	_, err := b.run(ctx, releaseScript, key, version)
+	return err
 }
 
 func (b *backend) Keys(ctx context.Context) ([]tokens.Key, error) {

@@ -72,8 +72,8 @@ func BenchmarkStore(b *testing.B) {
 			b.Fatal(err)
 		}
 		ctx, names := context.Background(), []string{name, name + ":lease"}
-		script := func(hash string, args ...any) {
-			if err := client.EvalSha(ctx, hash, names, args...).Err(); err != nil {
+		run := func(script string, args ...any) {
+			if err := client.Eval(ctx, script, names, args...).Err(); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -96,8 +96,8 @@ func BenchmarkStore(b *testing.B) {
 		n := 0
 		b.Run(fmt.Sprintf("Update/%d", count), func(b *testing.B) {
 			compare(b, sent, 1.3, func() {
-				script(redisstore.AcquireHash, "V", 15000)
-				script(redisstore.CommitHash, "V", data)
+				run(redisstore.AcquireScript, "V", 15000)
+				run(redisstore.CommitScript, "V", data)
 			}, func() {
 				n++
 				next := sample(b, n)

@@ -13,8 +13,11 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/tink-crypto/tink-go/v2/tink"
 
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/sharedcache"
+	"github.com/globusauth/globusauth/tokens/internal/lease"
 )
 
 const (
@@ -31,19 +34,13 @@ const (
 	valueMark = 'v' // then comes the sealed value
 )
 
-// AEAD encrypts and authenticates, as tink.AEAD does.
-type AEAD interface {
-	Encrypt(plaintext, associatedData []byte) ([]byte, error)
-	Decrypt(ciphertext, associatedData []byte) ([]byte, error)
-}
-
 // CacheConfig configures a [Cache]. Seal is required.
 type CacheConfig struct {
 	Config
 
 	// Seal encrypts values, with a key that all processes share. What cannot be decrypted is
 	// loaded again.
-	Seal AEAD
+	Seal tink.AEAD
 	// OnError, if set, is told why Redis was not used, at most once a second; for a log.
 	OnError func(error)
 }
@@ -67,14 +64,13 @@ type Cache struct {
 var _ sharedcache.Cache = (*Cache)(nil)
 
 // NewCache checks the configuration. It sends nothing.
-func NewCache(client redis.UniversalClient, config CacheConfig) (*Cache, error) {
-	var err error
-	config.Config, err = config.check(client)
-	if err == nil && config.Seal == nil {
-		err = errors.New("the Seal is nil: pass an AEAD, such as one of tink-go")
+func NewCache(client redis.UniversalClient, config CacheConfig) (_ *Cache, err error) {
+	defer prefix.Add(&err, "redisstore: new cache")
+	if config.Config, err = config.check(client); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("redisstore: new cache: %w", err)
+	if config.Seal == nil {
+		return nil, errors.New("the Seal is nil: pass an AEAD, such as one of tink-go")
 	}
 	if config.OnError == nil {
 		config.OnError = func(error) {}
@@ -117,7 +113,7 @@ func (c *Cache) Fetch(ctx context.Context, keys []string, load sharedcache.Load)
 		case time.Since(begin) >= claimTime:
 			c.load(ctx, pending, load)
 			return values
-		case !sleep(ctx, pollPause):
+		case !lease.Sleep(ctx, pollPause):
 			return values
 		}
 	}
@@ -235,16 +231,5 @@ func (c *Cache) report(err error) {
 	now, last := time.Now().UnixNano(), c.reported.Load()
 	if now-last >= int64(time.Second) && c.reported.CompareAndSwap(last, now) {
 		c.config.OnError(err)
-	}
-}
-
-func sleep(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

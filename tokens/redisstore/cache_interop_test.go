@@ -258,7 +258,7 @@ func TestCacheFetch_ContextEnds(t *testing.T) {
 // A claim whose response is lost is recognised when the client sends it again.
 func TestCacheFetch_ConnectionBreaks(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []string{"cut before", "cut after"} {
+	for _, fault := range []string{"request cut", "response cut"} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			proxy := fleettest.NewProxy(t, shared.Addr)

@@ -8,10 +8,7 @@ func (c Config) With(lease, timeout time.Duration) Config {
 	return c
 }
 
-// The hashes of the scripts, which are what the client sends.
-var AcquireHash, ExtendHash, CommitHash, ReleaseHash = acquire.Hash(), extend.Hash(), commit.Hash(), release.Hash()
-
-// TakeScript takes a session.
-const TakeScript = takeScript
-
-var TakeHash = take.Hash()
+const (
+	AcquireScript, ExtendScript, CommitScript, ReleaseScript = acquireScript, extendScript, commitScript, releaseScript
+	TakeScript                                               = takeScript
+)

@@ -53,7 +53,8 @@ func TestStoreUpdate_FaultsOfTheServer(t *testing.T) {
 		_ = broken.client(t).BgSave(t.Context()).Err()
 		return strings.Contains(broken.client(t).Info(t.Context(), "persistence").Val(), "rdb_last_bgsave_status:err")
 	})
-	command(t, one.client(t), "ACL", "SETUSER", "reader", "on", ">"+password, "~*", "+get", "+eval", "+evalsha", "+client", "+hello")
+	command(t, one.client(t), "ACL", "SETUSER", "reader", "on", ">"+password, "~*", "+get", "+eval", "+client", "+hello")
+	command(t, one.client(t), "ACL", "SETUSER", "enough", "on", ">"+password, "~*", "+get", "+set", "+del", "+pexpire", "+scan", "+eval")
 	command(t, one.client(t), "ACL", "SETUSER", "elsewhere", "on", ">"+password, "~other:*", "+@all")
 
 	for name, test := range map[string]struct {
@@ -71,6 +72,7 @@ func TestStoreUpdate_FaultsOfTheServer(t *testing.T) {
 		"without replicas":   {redis.Options{Addr: lonely.Addr}, "min-replicas-to-write"},
 		"may only read":      {redis.Options{Addr: one.Addr, Username: "reader", Password: password}, "allow it +get"},
 		"may not use prefix": {redis.Options{Addr: one.Addr, Username: "elsewhere", Password: password}, "keys with the prefix"},
+		"enough rights":      {redis.Options{Addr: one.Addr, Username: "enough", Password: password}, ""},
 		"TLS to no TLS":      {redis.Options{Addr: primary.Addr, TLSConfig: &tls.Config{RootCAs: roots}}, "with or without TLS"},
 		"no TLS to TLS":      {redis.Options{Addr: secure.Addr}, "set TLSConfig"},
 		"unknown authority":  {redis.Options{Addr: secure.Addr, TLSConfig: &tls.Config{}}, "set RootCAs"},
@@ -86,6 +88,12 @@ func TestStoreUpdate_FaultsOfTheServer(t *testing.T) {
 			store := newStore(t, newClient(t, test.options), config)
 			if test.want == "" {
 				fleettest.Put(t, store, "A")
+				if err := store.Delete(t.Context(), fleettest.Key()); err != nil {
+					t.Error(err)
+				}
+				if _, err := store.Keys(t.Context()); err != nil {
+					t.Error(err)
+				}
 				return
 			}
 			fleettest.Refused(t, store, test.want, password)
@@ -96,11 +104,11 @@ func TestStoreUpdate_FaultsOfTheServer(t *testing.T) {
 // A connection that fails at any step, in any way, changes nothing for the caller.
 func TestStore_ConnectionFails(t *testing.T) {
 	t.Parallel()
-	fleettest.ConnectionFails(t, shared.Addr, testLease, map[string]string{
-		"load": "get\r\n", "acquire": redisstore.AcquireHash, "extend": redisstore.ExtendHash, "commit": redisstore.CommitHash, "release": redisstore.ReleaseHash,
-	}, func(t *testing.T, address *net.TCPAddr, _ string) tokens.Store {
+	fleettest.ConnectionFails(t, shared.Addr, map[string]string{
+		"load": "get\r\n", "acquire": redisstore.AcquireScript, "extend": redisstore.ExtendScript, "commit": redisstore.CommitScript, "release": redisstore.ReleaseScript,
+	}, func(t *testing.T, address *net.TCPAddr, lease time.Duration) tokens.Store {
 		t.Helper()
-		return newStore(t, newClient(t, redis.Options{Addr: address.String()}), config().With(testLease, time.Second))
+		return newStore(t, newClient(t, redis.Options{Addr: address.String()}), config().With(lease, time.Second))
 	})
 }
 

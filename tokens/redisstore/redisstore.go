@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/lease"
 )
@@ -29,7 +30,7 @@ func (c Config) check(client redis.UniversalClient) (Config, error) {
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix
 	}
-	if strings.ContainsFunc(c.Prefix, notPrefixChar) {
+	if !regexp.MustCompile(`^[A-Za-z0-9:._/-]*$`).MatchString(c.Prefix) {
 		return c, fmt.Errorf("the Prefix %q has characters other than ASCII letters, digits and \":._-/\"", c.Prefix)
 	}
 	limited := false
@@ -52,14 +53,6 @@ func (c Config) check(client redis.UniversalClient) (Config, error) {
 	return c, nil
 }
 
-func notPrefixChar(r rune) bool {
-	switch {
-	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(":._-/", r):
-		return false
-	}
-	return true
-}
-
 // Store is a [tokens.Store] on Redis. It is safe for concurrent use, also by several
 // machines, and holds no connection between calls or while an update runs.
 type Store struct{ shared *lease.Store }
@@ -67,10 +60,10 @@ type Store struct{ shared *lease.Store }
 var _ tokens.Store = (*Store)(nil)
 
 // New checks the configuration. It sends nothing.
-func New(client redis.UniversalClient, config Config) (*Store, error) {
-	config, err := config.check(client)
-	if err != nil {
-		return nil, fmt.Errorf("redisstore: new: %w", err)
+func New(client redis.UniversalClient, config Config) (_ *Store, err error) {
+	defer prefix.Add(&err, "redisstore: new")
+	if config, err = config.check(client); err != nil {
+		return nil, err
 	}
 	return &Store{lease.New(lease.Kind{Package: "redisstore", Backend: &backend{client, config.Prefix}, Lease: config.lease, Timeout: config.timeout})}, nil
 }

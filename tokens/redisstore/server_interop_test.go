@@ -73,17 +73,42 @@ func (p place) client() redis.UniversalClient {
 	return redis.NewClusterClient(cluster)
 }
 
-// openPlace opens the store of a child process. The kind is the lease.
+// openPlace opens the store of a child process. The kind is the lease, or "floor".
 func openPlace(kind, text string) (tokens.Store, error) {
 	var p place
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return nil, err
 	}
+	config := redisstore.Config{Prefix: p.Prefix}
+	if kind == "floor" {
+		store, err := redisstore.New(p.client(), config)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", p.Addrs[0])
+		return floor{store, conn, p.Prefix + "{" + fleettest.Key().ClientID + "/production//DEFAULT}"}, err
+	}
 	lease, err := time.ParseDuration(kind)
 	if err != nil {
 		return nil, err
 	}
-	return redisstore.New(p.client(), redisstore.Config{Prefix: p.Prefix}.With(lease, 0))
+	return redisstore.New(p.client(), config.With(lease, 0))
+}
+
+// floor is a fleettest.Floor.
+type floor struct {
+	*redisstore.Store
+
+	conn net.Conn
+	name string
+}
+
+func (f floor) Write(data []byte) error {
+	if _, err := fmt.Fprintf(f.conn, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(f.name), f.name, len(data), data); err != nil {
+		return err
+	}
+	_, err := f.conn.Read(make([]byte, 16))
+	return err
 }
 
 // fleet shares a login at a place. Tokens last two seconds.

@@ -4,12 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 // Sessions are the sessions of a portal's replicas, a login.Sessions. Redis removes
@@ -20,10 +21,10 @@ type Sessions struct {
 }
 
 // NewSessions checks the configuration. It sends nothing.
-func NewSessions(client redis.UniversalClient, config Config) (*Sessions, error) {
-	config, err := config.check(client)
-	if err != nil {
-		return nil, fmt.Errorf("redisstore: new sessions: %w", err)
+func NewSessions(client redis.UniversalClient, config Config) (_ *Sessions, err error) {
+	defer prefix.Add(&err, "redisstore: new sessions")
+	if config, err = config.check(client); err != nil {
+		return nil, err
 	}
 	return &Sessions{client, config.Prefix + "session:"}, nil
 }
@@ -51,8 +52,6 @@ local taken = redis.call('GET', KEYS[2])
 if taken and string.sub(taken, 1, size) == ARGV[1] then return string.sub(taken, size + 1) end
 return false`
 
-var take = redis.NewScript(takeScript) //nolint:gochecknoglobals // a constant with its hash
-
 // names returns the keys of a session in Redis. Both have the same text in braces, which is never empty.
 func (s *Sessions) names(key string) []string {
 	name := s.prefix + "{" + url.QueryEscape(key) + "/}"
@@ -62,46 +61,41 @@ func (s *Sessions) names(key string) []string {
 // Add stores data under key until expiry, by the server's clock, unless something is
 // stored there already. After an error it may be stored.
 func (s *Sessions) Add(ctx context.Context, key string, data []byte, expiry time.Time) (added bool, err error) {
+	defer prefix.Add(&err, "redisstore: add session")
 	mark := rand.Text()
-	stored, err := s.client.Do(ctx, "SET", s.names(key)[0], append([]byte(mark), data...), "NX", "GET", "PXAT", expiry.UnixMilli()).Text()
-	if errors.Is(err, redis.Nil) || err == nil && strings.HasPrefix(stored, mark) {
-		return true, nil
-	}
-	return false, s.wrap(ctx, "add session", err)
+	stored, found, err := s.text(ctx, s.client.Do(ctx, "SET", s.names(key)[0], append([]byte(mark), data...), "NX", "GET", "PXAT", expiry.UnixMilli()))
+	return err == nil && (!found || strings.HasPrefix(stored, mark)), err
 }
 
 // Get returns what is stored under key; nil if nothing is, or it has expired.
-func (s *Sessions) Get(ctx context.Context, key string) ([]byte, error) {
-	stored, err := s.client.Get(ctx, s.names(key)[0]).Bytes()
-	if err == nil {
-		if len(stored) < markSize {
-			return nil, errors.New("redisstore: get session: the key holds the data of another program: choose another Prefix")
-		}
-		stored = stored[markSize:]
+func (s *Sessions) Get(ctx context.Context, key string) (data []byte, err error) {
+	defer prefix.Add(&err, "redisstore: get session")
+	stored, found, err := s.text(ctx, s.client.Do(ctx, "GET", s.names(key)[0]))
+	switch {
+	case !found:
+		return nil, err
+	case len(stored) < markSize:
+		return nil, errors.New("the key holds the data of another program: choose another Prefix")
 	}
-	return s.found(ctx, "get session", stored, err)
+	return []byte(stored[markSize:]), nil
 }
 
 // Take is Get, and removes what it returns. Of several callers at once, one gets it.
 // After an error it may be removed.
-func (s *Sessions) Take(ctx context.Context, key string) ([]byte, error) {
-	data, err := take.Run(ctx, s.client, s.names(key), rand.Text(), takeTime.Milliseconds()).Text()
-	return s.found(ctx, "take session", []byte(data), err)
+func (s *Sessions) Take(ctx context.Context, key string) (data []byte, err error) {
+	defer prefix.Add(&err, "redisstore: take session")
+	taken, found, err := s.text(ctx, s.client.Eval(ctx, takeScript, s.names(key), rand.Text(), takeTime.Milliseconds()))
+	if !found {
+		return nil, err
+	}
+	return []byte(taken), nil
 }
 
-func (s *Sessions) found(ctx context.Context, verb string, data []byte, err error) ([]byte, error) {
+// text returns the reply to a command, if there is one.
+func (s *Sessions) text(ctx context.Context, command *redis.Cmd) (text string, found bool, err error) {
+	text, err = command.Text()
 	if errors.Is(err, redis.Nil) {
-		return nil, nil
+		return "", false, nil
 	}
-	if err != nil {
-		return nil, s.wrap(ctx, verb, err)
-	}
-	return data, nil
-}
-
-func (s *Sessions) wrap(ctx context.Context, verb string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("redisstore: %s: %w", verb, explain(ctx, s.client, err))
+	return text, err == nil, explain(ctx, s.client, err)
 }

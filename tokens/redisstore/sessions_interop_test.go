@@ -15,14 +15,13 @@ import (
 // A connection that fails does not change what Add and Take report, although the client sends them again.
 func TestSessions_ConnectionFails(t *testing.T) {
 	t.Parallel()
-	for step, text := range map[string]string{"add": "PXAT\r\n", "take": redisstore.TakeHash} {
+	for step, text := range map[string]string{"add": "PXAT\r\n", "take": redisstore.TakeScript} {
 		for _, fault := range fleettest.Faults() {
 			t.Run(step+" "+fault, func(t *testing.T) {
 				t.Parallel()
 				proxy, config := fleettest.NewProxy(t, shared.Addr), config()
 				sessions := newSessions(t, newClient(t, redis.Options{Addr: proxy.Addr().String()}), config)
 				others := newSessions(t, shared.client(t), config)
-				command(t, shared.client(t), "SCRIPT", "LOAD", redisstore.TakeScript)
 				proxy.FailAt(text, fault)
 				if added, err := sessions.Add(t.Context(), "k", []byte("data"), time.Now().Add(time.Hour)); !added || err != nil {
 					t.Errorf("Add: %v, %v", added, err)

@@ -14,10 +14,15 @@ import (
 
 func TestStore_Kill(t *testing.T) {
 	t.Parallel()
-	for _, grace := range []bool{true, false} {
-		t.Run(map[bool]string{true: "grace", false: "no grace"}[grace], func(t *testing.T) {
+	kills := fleettest.Kills(t, "REDISSTORE_KILLS", 50)
+	for _, kind := range []string{"grace", "no grace", "floor"} {
+		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			shared.place().fleet(t, testLease).Kill(t, grace, fleettest.Kills(t, "REDISSTORE_KILLS", 50))
+			fleet := shared.place().fleet(t, testLease)
+			if kind == "floor" {
+				fleet.Kind = kind
+			}
+			fleet.Kill(t, kind == "grace", kills)
 		})
 	}
 }
