@@ -80,11 +80,6 @@ func (b *backend) one(ctx context.Context, statement string, args []any) (data [
 	return data, err == nil, explain(err, b.table)
 }
 
-func (b *backend) exec(ctx context.Context, statement string, args []any) (changed bool, err error) {
-	tag, err := b.pool.Exec(ctx, statement, args...)
-	return tag.RowsAffected() > 0, explain(err, b.table)
-}
-
 func (b *backend) Load(ctx context.Context, key tokens.Key) ([]byte, error) {
 	data, _, err := b.one(ctx, b.load, values(key))
 	return data, err
@@ -95,19 +90,21 @@ func (b *backend) Acquire(ctx context.Context, key tokens.Key, version string, l
 }
 
 func (b *backend) Extend(ctx context.Context, key tokens.Key, version string, lease time.Duration) error {
-	_, err := b.exec(ctx, b.extend, values(key, version, lease.Seconds()))
+	_, _, err := b.one(ctx, b.extend, values(key, version, lease.Seconds()))
 	return err
 }
 
-func (b *backend) Commit(ctx context.Context, key tokens.Key, version string, data []byte) (bool, error) {
+func (b *backend) Commit(ctx context.Context, key tokens.Key, version string, data []byte) (stored bool, err error) {
 	if data == nil {
-		return b.exec(ctx, b.erase, values(key, version))
+		_, stored, err = b.one(ctx, b.erase, values(key, version))
+	} else {
+		_, stored, err = b.one(ctx, b.save, values(key, version, data))
 	}
-	return b.exec(ctx, b.save, values(key, version, data))
+	return stored, err
 }
 
 func (b *backend) Release(ctx context.Context, key tokens.Key, version string) error {
-	_, err := b.exec(ctx, b.drop, values(key, version))
+	_, _, err := b.one(ctx, b.drop, values(key, version))
 	return err
 }
 

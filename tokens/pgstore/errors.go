@@ -50,29 +50,22 @@ func advice(err error, table string) string {
 
 // adviceFor is by SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
 func adviceFor(code, table string) string {
-	switch code {
-	case "28P01":
-		return "PostgreSQL refused the user or the password: correct them in the connection string"
-	case "28000":
-		return "PostgreSQL refused the login: check the user, pg_hba.conf, and whether it demands TLS"
-	case "3D000":
-		return "the database does not exist: create it, or correct its name in the connection string"
-	case "42P01", "3F000":
-		return "the table " + table + " does not exist: call pgstore.Migrate once, or correct Config.Prefix"
-	case "42703", "42P10", "42804":
-		return "the table " + table + " has other columns: choose another Config.Prefix"
-	case "42501":
-		return "the role lacks rights: GRANT SELECT, INSERT, UPDATE, DELETE ON " + table + " to it; only pgstore.Migrate needs CREATE"
-	case "25006":
-		return "this PostgreSQL is read-only, such as a standby: connect to the primary, with target_session_attrs=read-write"
-	case "53100":
-		return "the disk of PostgreSQL is full: free space on it"
-	case "53300":
-		return "PostgreSQL has no connection left: raise max_connections, or lower pool_max_conns of its clients"
-	case "57014", "55P03", "25P03", "57P05":
-		return "PostgreSQL ended the statement for its time limit: look for load and locks, or raise statement_timeout and lock_timeout"
-	case "57P01", "57P02", "57P03":
-		return "PostgreSQL is starting or stopping: try again"
+	for codes, advice := range map[string]string{
+		"28P01":                   "PostgreSQL refused the user or the password: correct them in the connection string",
+		"28000":                   "PostgreSQL refused the login: check the user, pg_hba.conf, and whether it demands TLS",
+		"3D000":                   "the database does not exist: create it, or correct its name in the connection string",
+		"42P01 3F000":             "the table " + table + " does not exist: call pgstore.Migrate once, or correct Config.Prefix",
+		"42703 42P10 42804":       "the table " + table + " has other columns: choose another Config.Prefix",
+		"42501":                   "the role lacks rights: GRANT SELECT, INSERT, UPDATE, DELETE ON " + table + " to it; only pgstore.Migrate needs CREATE",
+		"25006":                   "this PostgreSQL is read-only, such as a standby: connect to the primary, with target_session_attrs=read-write",
+		"53100":                   "the disk of PostgreSQL is full: free space on it",
+		"53300":                   "PostgreSQL has no connection left: raise max_connections, or lower pool_max_conns of its clients",
+		"57014 55P03 25P03 57P05": "PostgreSQL ended the statement for its time limit: look for load and locks, or raise statement_timeout and lock_timeout",
+		"57P01 57P02 57P03":       "PostgreSQL is starting or stopping: try again",
+	} {
+		if code != "" && strings.Contains(codes, code) {
+			return advice
+		}
 	}
 	return ""
 }

@@ -18,16 +18,12 @@ import (
 // A connection that fails at any step, in any way, changes nothing for the caller.
 func TestStore_ConnectionFails(t *testing.T) {
 	t.Parallel()
-	fleettest.ConnectionFails(t, fmt.Sprintf("127.0.0.1:%d", shared.port), testLease, map[string]string{
+	fleettest.ConnectionFails(t, fmt.Sprintf("127.0.0.1:%d", shared.port), map[string]string{
 		"load": "SELECT data FROM ", "acquire": "WITH taken", "extend": "held_until > '-infinity'",
 		"commit": "SET data = $6", "erase": "RETURNING set_config", "release": "WITH created AS (DELETE",
-	}, func(t *testing.T, address *net.TCPAddr, step string) tokens.Store {
+	}, func(t *testing.T, address *net.TCPAddr, lease time.Duration) tokens.Store {
 		t.Helper()
 		_, config := shared.tables(t)
-		lease := testLease
-		if step == "acquire" {
-			lease = time.Minute // its own lease must not be in the way of the next attempt
-		}
 		store, err := pgstore.Open(newPool(t, shared.urlAt(address.Port, "postgres")), config, lease, time.Second)
 		if err != nil {
 			t.Fatal(err)
@@ -65,6 +61,22 @@ func TestStoreUpdate_HoldsNoConnection(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// What a slow service returned is stored at once: no ping comes before, as pgxpool sends it where a connection was
+// idle for a second.
+func TestStoreUpdate_CommitsAtOnce(t *testing.T) {
+	t.Parallel()
+	proxy := fleettest.NewProxy(t, fmt.Sprintf("127.0.0.1:%d", shared.port))
+	_, config := shared.tables(t)
+	store := newStore(t, newPool(t, shared.urlAt(proxy.Addr().Port, "postgres")), config)
+	proxy.FailAt("-- ping", "request cut")
+	if _, err := store.Update(t.Context(), fleettest.Key(), func(tokens.Set) (tokens.Set, error) {
+		<-time.After(1300 * time.Millisecond)
+		return fleettest.One(t, "A"), nil
+	}); err != nil || proxy.Failures() > 0 {
+		t.Errorf("%v, %d pings", err, proxy.Failures())
 	}
 }
 

@@ -56,18 +56,39 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// openPlace opens the store of a child process. The kind is the lease, the place a prefix and a URL.
+// openPlace opens the store of a child process. The kind is the lease, or "floor"; the place is a prefix and a URL.
 func openPlace(kind, place string) (tokens.Store, error) {
 	prefix, url, _ := strings.Cut(place, " ")
 	pool, err := pgxpool.New(context.Background(), url)
 	if err != nil {
 		return nil, err
 	}
+	config := pgstore.Config{Prefix: prefix}
+	if kind == "floor" {
+		store, err := pgstore.New(pool, config)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := pgx.Connect(context.Background(), url)
+		return floor{store, conn, "UPDATE " + prefix + "_tokens SET data = $1"}, err
+	}
 	lease, err := time.ParseDuration(kind)
 	if err != nil {
 		return nil, err
 	}
-	return pgstore.Open(pool, pgstore.Config{Prefix: prefix}, lease, 0)
+	return pgstore.Open(pool, config, lease, 0)
+}
+
+// floor is a fleettest.Floor.
+type floor struct {
+	*pgstore.Store
+
+	conn *pgx.Conn
+	save string
+}
+
+func (f floor) Write(data []byte) error {
+	return f.conn.PgConn().ExecParams(context.Background(), f.save, [][]byte{data}, nil, []int16{1}, nil).Read().Err
 }
 
 // program finds a program of PostgreSQL, which Debian keeps out of the PATH.

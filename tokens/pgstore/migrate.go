@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 // schema is safe to run again. The key's columns are compared byte by byte.
@@ -29,7 +31,7 @@ CREATE INDEX IF NOT EXISTS EXPIRY ON SESSIONS (expiry);
 // Schema returns the statements that create the tables, for an administrator or a
 // migration tool. They can be run again.
 func Schema(config Config) (statements string, err error) {
-	defer prefix("schema", &err)
+	defer prefix.Add(&err, "pgstore: schema")
 	tokens, err := config.table("tokens")
 	if err != nil {
 		return "", err
@@ -50,7 +52,7 @@ func Schema(config Config) (statements string, err error) {
 // nothing where they exist, and needs no right to create tables then. Several
 // processes can call it at once.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, config Config) (err error) {
-	defer prefix("migrate", &err)
+	defer prefix.Add(&err, "pgstore: migrate")
 	statements, err := Schema(config)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/lease"
 )
@@ -28,24 +30,14 @@ const (
 
 // table returns a table's name, quoted.
 func (c Config) table(name string) (string, error) {
-	prefix := c.Prefix
-	if prefix == "" {
-		prefix = defaultPrefix
-	}
-	parts := strings.Split(prefix, ".")
+	parts := strings.Split(cmp.Or(c.Prefix, defaultPrefix), ".")
 	for _, part := range parts {
 		if part == "" || len(part) > maxPrefix || strings.ContainsRune(part, 0) || len(parts) > 2 {
-			return "", fmt.Errorf("the Prefix %q is invalid: it is NAME or SCHEMA.NAME, of up to %d bytes each", prefix, maxPrefix)
+			return "", fmt.Errorf("the Prefix %q is invalid: it is NAME or SCHEMA.NAME, of up to %d bytes each", c.Prefix, maxPrefix)
 		}
 	}
 	parts[len(parts)-1] += "_" + name
 	return pgx.Identifier(parts).Sanitize(), nil
-}
-
-func prefix(verb string, err *error) {
-	if *err != nil {
-		*err = fmt.Errorf("pgstore: %s: %w", verb, *err)
-	}
 }
 
 // Store is a [tokens.Store] in PostgreSQL. It is safe for concurrent use. It holds
@@ -64,7 +56,7 @@ func New(pool *pgxpool.Pool, config Config) (*Store, error) {
 }
 
 func open(pool *pgxpool.Pool, config Config, length, timeout time.Duration) (_ *Store, err error) {
-	defer prefix("new", &err)
+	defer prefix.Add(&err, "pgstore: new")
 	table, err := config.table("tokens")
 	if err == nil && pool == nil {
 		err = errors.New("the pool is nil")

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens/internal/lease"
 )
 
@@ -25,7 +26,7 @@ type Sessions struct {
 // NewSessions returns the sessions in a database. The caller closes the pool.
 // NewSessions sends nothing.
 func NewSessions(pool *pgxpool.Pool, config Config) (_ *Sessions, err error) {
-	defer prefix("new sessions", &err)
+	defer prefix.Add(&err, "pgstore: new sessions")
 	table, err := config.table("sessions")
 	if err == nil && pool == nil {
 		err = errors.New("the pool is nil")
@@ -55,20 +56,20 @@ func NewSessions(pool *pgxpool.Pool, config Config) (_ *Sessions, err error) {
 // Add stores data under key until expiry, unless something is stored there already.
 // After an error it may be stored.
 func (s *Sessions) Add(ctx context.Context, key string, data []byte, expiry time.Time) (added bool, err error) {
-	defer prefix("add session", &err)
+	defer prefix.Add(&err, "pgstore: add session")
 	stored, err := s.one(ctx, s.add, key, append([]byte{}, data...), expiry)
 	return stored != nil, err
 }
 
 // Get returns what is stored under key; nil if nothing is, or it has expired.
 func (s *Sessions) Get(ctx context.Context, key string) (data []byte, err error) {
-	defer prefix("get session", &err)
+	defer prefix.Add(&err, "pgstore: get session")
 	return s.one(ctx, s.get, key)
 }
 
 // Take is Get, and removes what it returns. After an error it may be removed.
 func (s *Sessions) Take(ctx context.Context, key string) (data []byte, err error) {
-	defer prefix("take session", &err)
+	defer prefix.Add(&err, "pgstore: take session")
 	return s.one(ctx, s.take, key)
 }
 

@@ -91,11 +91,15 @@ func TestPgBouncer(t *testing.T) {
 func TestKill(t *testing.T) {
 	t.Parallel()
 	kills := fleettest.Kills(t, "PGSTORE_KILLS", 50)
-	for _, grace := range []bool{true, false} {
-		t.Run(fmt.Sprintf("grace=%v", grace), func(t *testing.T) {
+	for _, kind := range []string{"grace", "no grace", "floor"} {
+		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			_, config := shared.tables(t)
-			fleet(testLease, shared.url("postgres"), config).Kill(t, grace, kills)
+			fleet := fleet(testLease, shared.url("postgres"), config)
+			if kind == "floor" {
+				fleet.Kind = kind
+			}
+			fleet.Kill(t, kind == "grace", kills)
 		})
 	}
 }

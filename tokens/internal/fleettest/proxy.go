@@ -3,9 +3,9 @@ package fleettest
 import (
 	"bytes"
 	"context"
-	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -15,10 +15,11 @@ type Proxy struct {
 	listener net.Listener
 	server   string
 
-	mu     sync.Mutex
-	step   string // a part of the statement at which it fails; empty when it has
-	fault  string
-	failed int
+	mu      sync.Mutex
+	step    string // a part of the statement at which it fails; empty when it has
+	fault   string
+	failed  int
+	settled chan struct{} // closed when the connection that failed has ended on both sides
 }
 
 // NewProxy listens in front of a server.
@@ -37,7 +38,7 @@ func NewProxy(t *testing.T, server string) *Proxy {
 			if err != nil {
 				return
 			}
-			all.Go(func() { p.serve(client) })
+			all.Go(func() { p.serve(client.(*net.TCPConn)) })
 		}
 	})
 	return p
@@ -46,16 +47,24 @@ func NewProxy(t *testing.T, server string) *Proxy {
 // Addr is the proxy's address.
 func (p *Proxy) Addr() *net.TCPAddr { return p.listener.Addr().(*net.TCPAddr) }
 
-// Faults are what a network can do to a statement.
+// late is when what was delayed arrives. The stores of [ConnectionFails] have given up then, and sent it again.
+const late = 1500 * time.Millisecond
+
+// Faults are what a network can do to a statement and to its response. What is dropped disappears without a word.
+// Half-closed is the direction: the server reads the end of the connection behind the statement, or the client in
+// place of the response.
 func Faults() []string {
-	return []string{"cut before", "cut after", "half closed", "swallowed", "response swallowed"}
+	return []string{
+		"request cut", "request dropped", "request delayed", "request half-closed",
+		"response cut", "response dropped", "response delayed", "response half-closed",
+	}
 }
 
 // FailAt makes the next statement that contains a text fail.
 func (p *Proxy) FailAt(step, fault string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.step, p.fault, p.failed = step, fault, 0
+	p.step, p.fault, p.failed, p.settled = step, fault, 0, make(chan struct{})
 }
 
 // Failures is how many statements failed since FailAt.
@@ -66,87 +75,76 @@ func (p *Proxy) Failures() int {
 }
 
 // faultFor returns the fault of what the client sent, once.
-func (p *Proxy) faultFor(sent []byte) string {
+func (p *Proxy) faultFor(sent []byte) (fault string, settled chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.step == "" || !bytes.Contains(sent, []byte(p.step)) {
-		return ""
+		return "", nil
 	}
 	p.step = ""
 	p.failed++
-	return p.fault
+	return p.fault, p.settled
 }
 
-func (p *Proxy) serve(client net.Conn) {
-	server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", p.server)
+func (p *Proxy) serve(client *net.TCPConn) {
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", p.server)
 	if err != nil {
 		_ = client.Close()
 		return
 	}
-	defer func() { _, _ = client.Close(), server.Close() }()
-	responses := make(chan bool, 1) // whether to forward responses
-	responses <- true
+	server := conn.(*net.TCPConn)
+	end := func() { _, _ = client.Close(), server.Close() }
+	defer end()
+	var fault atomic.Value // of the response
+	fault.Store("")
 	var back sync.WaitGroup
 	defer back.Wait()
 	back.Go(func() {
 		buffer := make([]byte, 64<<10)
 		for {
 			n, err := server.Read(buffer)
-			forward := <-responses
-			responses <- forward
-			if forward {
-				_, _ = client.Write(buffer[:n])
-			}
 			if err != nil {
-				if forward {
-					_ = client.Close()
-				}
+				_ = client.CloseWrite()
 				return
 			}
+			switch fault.Load() {
+			case "response cut":
+				end()
+			case "response dropped":
+				time.AfterFunc(late, end)
+				continue
+			case "response delayed":
+				wait(late)
+			case "response half-closed":
+				_ = client.CloseWrite()
+			}
+			_, _ = client.Write(buffer[:n])
 		}
 	})
-	// Longer than the store waits. Then the client learns that the connection is gone, for which
-	// pgx would wait 15 seconds when the pool is closed.
-	silence := func() {
-		_ = client.SetReadDeadline(time.Now().Add(1500 * time.Millisecond))
-		_, _ = io.Copy(io.Discard, client)
-		_, _ = client.Close(), server.Close()
-	}
 	buffer := make([]byte, 1<<20)
 	for {
 		n, err := client.Read(buffer)
 		if err != nil {
-			_ = server.Close()
+			_ = server.CloseWrite()
 			return
 		}
-		switch p.faultFor(buffer[:n]) {
-		case "cut before": // the statement does not arrive
-			_, _ = client.Close(), server.Close()
-			return
-		case "cut after": // it is carried out, and the response is lost
-			<-responses
-			responses <- false
-			_, _ = server.Write(buffer[:n])
-			_ = server.(*net.TCPConn).CloseWrite()
-			back.Wait()
-			return
-		case "half closed": // the server reads the end of the connection behind the statement
-			_, _ = server.Write(buffer[:n])
-			_ = server.(*net.TCPConn).CloseWrite()
-			silence()
-			return
-		case "swallowed": // nothing arrives any more, and nothing says so
-			silence()
-			return
-		case "response swallowed":
-			<-responses
-			responses <- false
-			_, _ = server.Write(buffer[:n])
-			silence()
-			return
+		failure, settled := p.faultFor(buffer[:n])
+		if settled != nil {
+			defer func() { back.Wait(); close(settled) }()
 		}
-		if _, err := server.Write(buffer[:n]); err != nil {
-			return
+		switch fault.Store(failure); failure {
+		case "request cut":
+			end()
+		case "request dropped":
+			// pgx waits for 15 seconds for the end of a connection that it has given up.
+			wait(late)
+			end()
+		case "request delayed":
+			wait(late)
+		}
+		_, _ = server.Write(buffer[:n])
+		if failure == "request half-closed" {
+			_ = server.CloseWrite()
 		}
 	}
 }

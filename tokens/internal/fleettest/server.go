@@ -60,16 +60,21 @@ func Holds(tb testing.TB, store tokens.Store, access string) {
 }
 
 // ConnectionFails checks that a connection to a server that fails at any step, in any way, changes
-// nothing for the caller. Each step has a part of its statement. The store that open returns
-// has a limit of one second for a statement.
-func ConnectionFails(t *testing.T, server string, lease time.Duration, steps map[string]string, open func(t *testing.T, address *net.TCPAddr, step string) tokens.Store) {
+// nothing for the caller, and that a statement that arrives late does not overwrite what was stored
+// meanwhile. Each step has a part of its statement. The store that open returns has a limit of one second for a statement.
+func ConnectionFails(t *testing.T, server string, steps map[string]string, open func(t *testing.T, address *net.TCPAddr, lease time.Duration) tokens.Store) {
 	t.Helper()
 	for step, text := range steps {
 		for _, fault := range Faults() {
 			t.Run(step+" "+fault, func(t *testing.T) {
 				t.Parallel()
+				const short = 300 * time.Millisecond
+				lease := short
+				if step == "acquire" && fault != "request delayed" {
+					lease = time.Minute // the next attempt takes it over
+				}
 				proxy := NewProxy(t, server)
-				store := open(t, proxy.Addr(), step)
+				store := open(t, proxy.Addr(), lease)
 				Put(t, store, "A")
 				proxy.FailAt(text, fault)
 				calls := 0
@@ -77,7 +82,7 @@ func ConnectionFails(t *testing.T, server string, lease time.Duration, steps map
 					if calls++; !current.Equal(One(t, "A")) {
 						t.Errorf("current is %v", current)
 					}
-					wait(lease)
+					wait(short)
 					return One(t, "B"), nil
 				})
 				if err != nil || calls != 1 || !got.Equal(One(t, "B")) {
@@ -89,6 +94,11 @@ func ConnectionFails(t *testing.T, server string, lease time.Duration, steps map
 					t.Errorf("Delete: %v", err)
 				}
 				Holds(t, store, "")
+				Put(t, store, "C")
+				if strings.HasSuffix(fault, "delayed") {
+					<-proxy.settled
+				}
+				Holds(t, store, "C")
 				if proxy.Failures() != 1 {
 					t.Errorf("%d failures", proxy.Failures())
 				}
