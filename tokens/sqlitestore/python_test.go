@@ -164,7 +164,7 @@ func TestStoreUpdate_LegacySchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, store, key, next)
-	want := `{"access_token":"B","expires_at_seconds":1800000000,"resource_server":"auth.globus.org","scope":"openid","refresh_token":null,"token_type":null}`
+	want := `{"resource_server":"auth.globus.org","scope":"openid","access_token":"B","expires_at_seconds":1800000000,"refresh_token":null,"token_type":null}`
 	if got := column(t, db, `SELECT token_data_json FROM token_storage`); !slices.Equal(got, []string{want}) {
 		t.Errorf("row %q, want %s", got, want)
 	}
@@ -193,7 +193,7 @@ func TestStoreUpdate_UnknownFields(t *testing.T) {
 	}
 	put(t, store, testKey(), set.Merge(one(t, "A")))
 	want := []string{
-		`{"access_token":"A","expires_at_seconds":1700000000,"future_field":[2.50],"refresh_token":"SECRET-REFRESH","resource_server":"rs","scope":"s"}`,
+		`{"resource_server":"rs","scope":"s","access_token":"A","refresh_token":"SECRET-REFRESH","expires_at_seconds":1700000000,"future_field":[2.50]}`,
 		`{"resource_server":"same","scope":"s","access_token":"same", "expires_at_seconds":1}`,
 	}
 	if got := column(t, db, `SELECT token_data_json FROM token_storage ORDER BY resource_server`); !slices.Equal(got, want) {

@@ -219,17 +219,18 @@ type Temp struct {
 	target File
 	file   *os.File
 	info   fs.FileInfo
+	room   int // zeros at its end
 }
 
-// Temp creates a temporary file with size bytes of room.
-func (f File) Temp(size int) (*Temp, error) {
+// Temp creates a temporary file with zeros that reserve room on the disk.
+func (f File) Temp(room int) (*Temp, error) {
 	file, err := os.CreateTemp(f.dir(), "."+filepath.Base(f.Path)+".*"+tempSuffix)
 	if err != nil {
 		return nil, err
 	}
-	t := &Temp{target: f, file: file}
-	if t.info, err = file.Stat(); err == nil {
-		_, err = file.Write(make([]byte, size))
+	t := &Temp{target: f, file: file, room: room}
+	if t.info, err = file.Stat(); err == nil && room > 0 {
+		_, err = file.Write(make([]byte, room))
 	}
 	if err != nil {
 		t.Remove()
@@ -244,16 +245,16 @@ func (t *Temp) Name() string { return t.file.Name() }
 // Close closes the file, so that it can be opened by its name.
 func (t *Temp) Close() { _ = t.file.Close() }
 
-// write replaces the content. It is not durable yet.
+// write writes the content over the room. It is not durable yet.
 func (t *Temp) write(content []byte) error {
 	content, err := t.target.sealer.Seal(t.target.Path, content)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = t.file.WriteAt(content, 0)
 	}
-	if _, err := t.file.WriteAt(content, 0); err != nil {
-		return err
+	if err == nil && len(content) < t.room {
+		err = t.file.Truncate(int64(len(content)))
 	}
-	return t.file.Truncate(int64(len(content)))
+	return err
 }
 
 // Move renames the file over its target.

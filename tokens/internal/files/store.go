@@ -25,7 +25,7 @@ import (
 const (
 	defaultLockTimeout = 30 * time.Second
 	// reserve is room for what an update may add, on top of twice the file.
-	reserve = 64 << 10
+	reserve = 16 << 10
 	// maxReserve bounds the size of the file that counts.
 	maxReserve = 2 << 20
 )

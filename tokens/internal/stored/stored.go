@@ -3,9 +3,6 @@ package stored
 
 import (
 	"errors"
-	"maps"
-	"reflect"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,15 +13,15 @@ import (
 // lifetime_seconds, requested_scope and id_token.
 type Token struct {
 	ResourceServer  *string `json:"resource_server"`
-	IdentityID      string  `json:"identity_id,omitempty"`
+	IdentityID      string  `json:"identity_id,omitzero"`
 	Scope           *string `json:"scope"`
 	AccessToken     *string `json:"access_token"`
-	RefreshToken    string  `json:"refresh_token,omitempty"`
+	RefreshToken    string  `json:"refresh_token,omitzero"`
 	ExpiresAt       *int64  `json:"expires_at_seconds"`
-	TokenType       string  `json:"token_type,omitempty"`
-	LifetimeSeconds int64   `json:"lifetime_seconds,omitempty"`
-	Requested       string  `json:"requested_scope,omitempty"`
-	IDToken         string  `json:"id_token,omitempty"`
+	TokenType       string  `json:"token_type,omitzero"`
+	LifetimeSeconds int64   `json:"lifetime_seconds,omitzero"`
+	Requested       string  `json:"requested_scope,omitzero"`
+	IDToken         string  `json:"id_token,omitzero"`
 }
 
 // Overlay puts a stored token over the one it replaces, of which only the fields
@@ -33,17 +30,17 @@ func Overlay(before, after jsontext.Value) (jsontext.Value, error) {
 	if len(before) == 0 {
 		return after, nil
 	}
-	var merged, fresh map[string]jsontext.Value
-	if err := json.Unmarshal(before, &merged); err != nil || merged == nil {
-		return nil, errors.New("the stored token is not an object")
+	var merged struct {
+		Token
+
+		Unknown map[string]jsontext.Value `json:",embed"`
 	}
-	if err := json.Unmarshal(after, &fresh); err != nil {
+	if err := json.Unmarshal(before, &merged); err != nil {
+		return nil, errors.New("it is not an object with the fields of a token")
+	}
+	merged.Token = Token{}
+	if err := json.Unmarshal(after, &merged.Token); err != nil {
 		return nil, err
 	}
-	for field := range reflect.TypeFor[Token]().Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		delete(merged, name)
-	}
-	maps.Copy(merged, fresh)
 	return json.Marshal(merged, json.Deterministic(true))
 }
