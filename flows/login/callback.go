@@ -5,149 +5,126 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/globusauth/globusauth/flows"
 )
 
+const (
+	maxLinked = 8
+	maxData   = 4096
+)
+
+// Result is a completed login, before its session begins.
+type Result struct {
+	// Account is the identity that has logged in, with its new tokens.
+	Account
+	// Session is the browser's session so far, which may be another identity's; nil if
+	// there is none.
+	Session *Session
+	// Link reports whether the account is added to Session, by [Web.Link]. Otherwise the
+	// account's session continues, or begins in place of that of another identity.
+	Link bool
+	// Start is the path and query that started the login, with whatever the portal has put
+	// into its query. As any address, it may come from a link on another site.
+	Start *url.URL
+	// Next is where the browser goes.
+	Next string
+	// Data is kept in the session, up to 4,096 bytes. At first it is that of the session
+	// that continues. What changes between logins belongs in a database of your own.
+	Data []byte
+}
+
 // Callback is served at the redirect URI. A callback works once. One that was used, or
 // that does not belong to this browser, leads a person who is logged in on to the
 // page. After a failure of the service the same callback may be tried again.
 func (web *Web) Callback(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-		web.fail(w, r, wrongMethod(), "")
-		return
-	}
-	callback, err := url.ParseQuery(r.URL.RawQuery)
-	state := callback["state"]
-	if err != nil || len(state) != 1 {
-		web.useless(w, r, trigger{})
-		return
-	}
-	login, p, found := web.find(r, state[0])
-	if !found {
-		p.trigger = web.used(r, state[0])
-		web.useless(w, r, p.trigger)
-		return
-	}
-	if p.From == fromLink && !web.isSession(r, p.Session) {
+	target, p, f := web.callback(w, r)
+	if p.cookie != "" && f.Status < http.StatusInternalServerError {
 		web.setCookie(w, p.cookie, "", -time.Second)
-		web.fail(w, r, notLinked(errEnded), "")
-		return
-	}
-	// Marked first: a code that is sent twice may end the tokens of the first time.
-	mark, _ := json.Marshal(p.trigger) // of strings
-	added, err := web.config.Sessions.Add(r.Context(), usedKey(state[0]), mark, time.Unix(p.Expiry, 0))
-	switch {
-	case err != nil:
-		web.fail(w, r, unavailable(fmt.Errorf("login: callback: %w", err)), p.again())
-	case !added:
-		web.useless(w, r, p.trigger)
-	default:
-		web.finish(w, r, login, p, callback)
-	}
-}
-
-// isSession reports whether the browser has the session with this key.
-func (web *Web) isSession(r *http.Request, key string) bool {
-	session, err := web.Session(r)
-	now, _ := web.sessionKey(r)
-	return err == nil && session != nil && now == key
-}
-
-// used returns what started a login whose callback was used; nothing for an unknown one.
-func (web *Web) used(r *http.Request, state string) (t trigger) {
-	if mark, err := web.config.Sessions.Get(r.Context(), usedKey(state)); err == nil {
-		_ = json.Unmarshal(mark, &t) // as Callback wrote it
-	}
-	return t
-}
-
-// useless responds to a callback that belongs to no login of this browser, or not any
-// more.
-func (web *Web) useless(w http.ResponseWriter, r *http.Request, t trigger) {
-	if session, err := web.Session(r); err == nil && session != nil {
-		redirect(w, cmp.Or(web.next(t), web.config.Home))
-		return
-	}
-	err := fmt.Errorf("login: callback: %w: no such login was started in this browser, or it is too old or completed", flows.ErrState)
-	web.fail(w, r, failure(http.StatusBadRequest, "This login cannot be completed",
-		"It was started in another browser, took too long, or was completed before.", err), t.again())
-}
-
-// finish finishes a login that this browser started.
-func (web *Web) finish(w http.ResponseWriter, r *http.Request, login flows.Login, p pending, callback url.Values) {
-	set, claims, err := finish(r.Context(), login, callback)
-	if err != nil {
-		// Without tokens no mark is needed, and a code that was not used can be tried again.
-		if _, err := web.config.Sessions.Take(context.WithoutCancel(r.Context()), usedKey(login.State())); err != nil {
-			web.report(r, fmt.Errorf("login: callback: %w", err))
-		}
-		f := explain(err)
-		if f.Status < http.StatusInternalServerError {
-			web.setCookie(w, p.cookie, "", -time.Second)
-		}
-		web.fail(w, r, f, p.again())
-		return
-	}
-	web.setCookie(w, p.cookie, "", -time.Second)
-	result := &Result{Account: Account{set, claims}, Link: p.From == fromLink, Next: web.next(p.trigger)}
-	if f := web.accept(w, r, result, p); f.Status != 0 {
-		web.fail(w, r, f, p.again())
-		return
-	}
-	redirect(w, result.Next)
-}
-
-// accept begins a session with the result of a login, or revokes its tokens and says why.
-func (web *Web) accept(w http.ResponseWriter, r *http.Request, result *Result, p pending) Failure {
-	ctx := context.WithoutCancel(r.Context())
-	f := web.admit(ctx, r, result, p)
-	if f.Status == 0 {
-		f = web.keepSession(ctx, w, r, result, p)
 	}
 	if f.Status != 0 {
-		web.revoke(r, "keep no session", nil, result.Tokens)
+		web.fail(w, r, f, p.again())
+		return
 	}
-	return f
+	redirect(w, target)
 }
 
-// admit asks OnLogin.
-func (web *Web) admit(ctx context.Context, r *http.Request, result *Result, p pending) Failure {
-	before, err := web.session(ctx, r, web.config.Sessions.Get)
-	if err == nil {
-		result.Start, err = url.ParseRequestURI(p.Start)
+// callback returns where the browser goes on, or what began the login and why not.
+func (web *Web) callback(w http.ResponseWriter, r *http.Request) (target string, p pending, _ Failure) {
+	callback, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || len(callback["state"]) != 1 {
+		callback = nil // it belongs to no login
 	}
+	used := digest("used", callback.Get("state"))
+	login, p, found := web.find(r, callback.Get("state"))
+	if !found {
+		if mark, err := web.config.Sessions.Get(r.Context(), used); err == nil {
+			_ = json.Unmarshal(mark, &p) // as written below
+		}
+	}
+	session, err := web.Session(r)
+	switch {
+	case err != nil:
+		return "", p, unavailable(err)
+	case found && p.Session != "" && (session == nil || web.sessionKey(r) != p.Session):
+		return "", p, notLinked(errEnded)
+	case found:
+		// Marked first: a code that is sent twice may end the tokens of the first time.
+		mark, _ := json.Marshal(pending{Start: p.Start, Asked: p.Asked, Session: p.Session}) // of strings
+		if found, err = web.config.Sessions.Add(r.Context(), used, mark, time.Unix(p.Expiry, 0)); err != nil {
+			return "", p, unavailable(fmt.Errorf("login: callback: %w", err))
+		}
+	}
+	switch {
+	case !found && session != nil:
+		return cmp.Or(web.next(p), web.config.Home), p, Failure{}
+	case !found:
+		return "", p, failure(http.StatusBadRequest, "This login cannot be completed", "It was started in another browser, took too long, or was completed before.",
+			fmt.Errorf("login: callback: %w: no such login was started in this browser, or it is too old or completed", flows.ErrState))
+	}
+	set, claims, err := finish(r.Context(), login, callback)
+	r = r.WithContext(context.WithoutCancel(r.Context())) // what came is kept or revoked
 	if err != nil {
-		return notKept(err)
+		// Without tokens no mark is needed, and a code that was not used can be tried again.
+		if _, err := web.config.Sessions.Take(r.Context(), used); err != nil { //nolint:contextcheck // see above
+			web.config.OnError(r, fmt.Errorf("login: callback: %w", err))
+		}
+		return "", p, explain(err)
 	}
-	if result.Session = before; before != nil && (result.Link || before.owns(result.Claims)) {
+	result := &Result{Account: Account{set, claims}, Session: session, Link: p.Session != "", Next: web.next(p)}
+	f := web.accept(w, r, result, p)
+	if f.Status != 0 {
+		web.revoke(r, "keep no session", nil, set)
+	}
+	return result.Next, p, f
+}
+
+// accept begins a session with the result of a login, in place of that before.
+func (web *Web) accept(w http.ResponseWriter, r *http.Request, result *Result, p pending) Failure {
+	result.Start, _ = url.Parse(p.Start) // as keep has checked
+	if before := result.Session; before != nil && (result.Link || before.owns(result.Claims)) {
 		result.Data = before.Data
 	}
-	if _, err := result.next(before, p.Asked, web.now()); err != nil {
+	if _, err := result.next(result.Session, p.Asked, web.now()); err != nil {
 		return notLinked(err)
 	}
-	if web.config.OnLogin == nil {
-		return Failure{}
+	if web.config.OnLogin != nil {
+		shown := *result
+		if err := web.config.OnLogin(r, &shown); err != nil {
+			return failure(http.StatusForbidden, "No access", "You have logged in, but you may not use this site.", err)
+		}
+		result.Data, result.Next = shown.Data, shown.Next
 	}
-	shown := *result
-	if err := web.config.OnLogin(r, &shown); err != nil {
-		return failure(http.StatusForbidden, "No access", "You have logged in, but you may not use this site.", err)
+	if len(result.Data) > maxData {
+		return notKept(fmt.Errorf("the Data of OnLogin's result has %d bytes, more than %d", len(result.Data), maxData))
 	}
-	if len(shown.Data) > maxData {
-		return notKept(fmt.Errorf("the Data of OnLogin's result has %d bytes, more than %d", len(shown.Data), maxData))
-	}
-	result.Data, result.Next = shown.Data, shown.Next
-	return Failure{}
-}
-
-// keepSession puts the session after a login in place of that before.
-func (web *Web) keepSession(ctx context.Context, w http.ResponseWriter, r *http.Request, result *Result, p pending) Failure {
-	before, err := web.session(ctx, r, web.config.Sessions.Take)
+	before, err := web.session(r, web.config.Sessions.Take)
 	if err != nil {
 		return notKept(err)
 	}
@@ -158,7 +135,7 @@ func (web *Web) keepSession(ctx context.Context, w http.ResponseWriter, r *http.
 	data, err := session.marshal()
 	id, end := rand.Text(), session.since.Add(web.config.SessionTime)
 	if err == nil {
-		_, err = web.config.Sessions.Add(ctx, sessionKey(id), data, end)
+		_, err = web.config.Sessions.Add(r.Context(), digest("session", id), data, end)
 	}
 	if err != nil {
 		web.revoke(r, "end the session before", nil, before.sets()...)
@@ -167,4 +144,32 @@ func (web *Web) keepSession(ctx context.Context, w http.ResponseWriter, r *http.
 	web.setCookie(w, sessionCookie, id, end.Sub(web.now()))
 	web.revoke(r, "end the session before", session, before.sets()...)
 	return Failure{}
+}
+
+// next is the session after a login, in place of that before; an error if an account
+// cannot be added to that.
+func (r *Result) next(before *Session, asked string, now time.Time) (*Session, error) {
+	next := &Session{Account: r.Account, Data: r.Data, asked: asked, since: now}
+	switch {
+	case before != nil && before.owns(r.Claims):
+		next.Tokens, next.Linked = before.Tokens.Merge(r.Tokens), before.Linked
+	case !r.Link:
+	case before == nil:
+		return nil, errEnded
+	case r.Claims == nil:
+		return nil, errors.New("there are no claims; Flow.Scopes must have openid")
+	default:
+		*next = *before // it lasts no longer
+		next.Data, next.Linked = r.Data, slices.Clone(before.Linked)
+		i := slices.IndexFunc(next.Linked, func(a Account) bool { return a.owns(r.Claims) })
+		switch {
+		case i >= 0:
+			next.Linked[i] = r.Account
+		case len(next.Linked) >= maxLinked:
+			return nil, fmt.Errorf("the session has %d linked accounts, as many as it may", maxLinked)
+		default:
+			next.Linked = append(next.Linked, r.Account)
+		}
+	}
+	return next, nil
 }

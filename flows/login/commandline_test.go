@@ -61,14 +61,12 @@ func TestCommandLineLogin_Prompts(t *testing.T) {
 		types typist
 		asked int // how often
 	}{
-		"code":                   {func(_ string, c url.Values) string { return c.Get("code") + "\n" }, 1},
-		"spaces around it":       {func(_ string, c url.Values) string { return " \t\u00a0" + c.Get("code") + "\u200b \r\n" }, 1},
-		"no newline at the end":  {func(_ string, c url.Values) string { return c.Get("code") }, 1},
-		"whole address":          {func(r string, c url.Values) string { return r + "?" + c.Encode() + "\n" }, 1},
-		"address without state":  {func(r string, c url.Values) string { return r + "?code=" + c.Get("code") + "\n" }, 1},
-		"query":                  {func(_ string, c url.Values) string { return "?" + c.Encode() + "\n" }, 1},
-		"query without its mark": {func(_ string, c url.Values) string { return c.Encode() + "\n" }, 1},
-		"empty lines first":      {func(_ string, c url.Values) string { return "\n  \n" + c.Get("code") + "\n" }, 3},
+		"code":                  {func(_ string, c url.Values) string { return c.Get("code") + "\n" }, 1},
+		"spaces around it":      {func(_ string, c url.Values) string { return " \t\u00a0" + c.Get("code") + "\u200b \r\n" }, 1},
+		"no newline at the end": {func(_ string, c url.Values) string { return c.Get("code") }, 1},
+		"whole address":         {func(r string, c url.Values) string { return r + "?" + c.Encode() + "\n" }, 1},
+		"address without state": {func(r string, c url.Values) string { return r + "?code=" + c.Get("code") + "\n" }, 1},
+		"empty lines first":     {func(_ string, c url.Values) string { return "\n  \n" + c.Get("code") + "\n" }, 3},
 		"another page first": {func(r string, c url.Values) string {
 			return "https://evil.example/?code=x\n" + r + "\n" + r + "?code=%zz\nhttp://[::1\nthe code is\n" + c.Get("code") + "\n"
 		}, 6},

@@ -1,9 +1,14 @@
 package login
 
 import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -34,21 +39,10 @@ func failure(status int, title, message string, err error) Failure {
 }
 
 var (
-	errMethod = errors.New("login: the method is not allowed")
-	errLogin  = errors.New("login: a login is required")
-	errEnded  = errors.New("the session in which it began has ended")
-	errNext   = errors.New("login: start: the parameter next is not a path of this site, or too long")
+	errLogin = errors.New("login: a login is required")
+	errEnded = errors.New("the session in which it began has ended")
+	errNext  = errors.New("login: start: the parameter next is not a path of this site, or too long")
 )
-
-// wrongNext refuses a login that leads elsewhere.
-func wrongNext() Failure {
-	return failure(http.StatusBadRequest, "Unknown page", "The page to go to after the login is not part of this site.", errNext)
-}
-
-// wrongMethod refuses what is not a browser that comes back.
-func wrongMethod() Failure {
-	return failure(http.StatusMethodNotAllowed, "Method not allowed", "This address is for browsers that come back from the login.", errMethod)
-}
 
 // unavailable is a login that the portal itself cannot go on with now.
 func unavailable(err error) Failure {
@@ -88,11 +82,9 @@ func explain(err error) Failure {
 
 // fail responds to a request that is not served, with a link to what started the login.
 func (web *Web) fail(w http.ResponseWriter, r *http.Request, f Failure, start string) {
-	web.report(r, f.Err)
+	web.config.OnError(r, f.Err)
 	secureHeader(w.Header())
-	if start != "" {
-		f.Link, f.LinkText = start, "Log in again"
-	} else {
+	if f.Link, f.LinkText = start, "Log in again"; start == "" {
 		f.Link, f.LinkText = web.config.Home, "Continue"
 	}
 	if f.RetryAfter > 0 {
@@ -118,4 +110,36 @@ func wantsJSON(r *http.Request) bool {
 	}
 	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
 	return strings.Contains(accept, "json") && !strings.Contains(accept, "text/html")
+}
+
+//go:embed page.html
+var pageText string
+
+//go:embed page.css
+var pageStyle string
+
+// showPage responds with a page that holds nothing but the texts of f and its link.
+func showPage(w http.ResponseWriter, f Failure) {
+	sum := sha256.Sum256([]byte(pageStyle))
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
+		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	secureHeader(header)
+	link := ""
+	if f.Link != "" {
+		link = `<a href="` + html.EscapeString(f.Link) + `">` + html.EscapeString(f.LinkText) + "</a>"
+	}
+	fill := strings.NewReplacer("{style}", pageStyle, "{title}", html.EscapeString(f.Title), "{message}", html.EscapeString(f.Message), "{link}", link)
+	page := fill.Replace(pageText)
+	header.Set("Content-Length", strconv.Itoa(len(page)))
+	w.WriteHeader(f.Status)
+	_, _ = io.WriteString(w, page)
+}
+
+// secureHeader is for every response: the address of a callback holds a code.
+func secureHeader(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("X-Content-Type-Options", "nosniff")
 }

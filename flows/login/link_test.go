@@ -109,7 +109,7 @@ func TestWebLink_Refuses(t *testing.T) {
 		t.Errorf("without a session: %v", got)
 	}
 	g.loginAs(v, alice, "/login")
-	if got := v.get("/link"); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != http.MethodPost {
+	if got := v.get("/link"); got.status != http.StatusForbidden {
 		t.Errorf("GET: %v", got)
 	}
 	for _, header := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Origin": {"https://evil.example"}}} {

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"runtime"
@@ -62,8 +65,6 @@ type Loopback struct {
 	Fallback Manager
 }
 
-var _ Manager = Loopback{}
-
 // errNoBrowser says that the browser did not open.
 var errNoBrowser = errors.New("no browser opens")
 
@@ -84,9 +85,7 @@ func (l Loopback) Login(ctx context.Context, config flows.Config, options ...flo
 		}
 		reason = errNoBrowser.Error()
 	}
-	if _, err := fmt.Fprintf(l.Out, "Logging in without opening a browser: %s.\n", reason); err != nil {
-		return tokens.Set{}, nil, fmt.Errorf("login: show why no browser opens: %w", err)
-	}
+	_, _ = fmt.Fprintf(l.Out, "Logging in without opening a browser: %s.\n", reason)
 	return l.Fallback.Login(ctx, config, options...)
 }
 
@@ -120,9 +119,7 @@ func (l Loopback) browse(ctx context.Context, config flows.Config, options []flo
 	if l.Hint != "" {
 		text += l.Hint + "\n"
 	}
-	if _, err := io.WriteString(l.Out, text); err != nil {
-		return tokens.Set{}, nil, fmt.Errorf("login: show the link: %w", err)
-	}
+	_, _ = io.WriteString(l.Out, text)
 	opened := make(chan error, 1)
 	go func() { opened <- l.Open(login.URL()) }()
 	// Fallback reads as well: nothing is read before a browser seems to be there.
@@ -166,3 +163,89 @@ func (l Loopback) noBrowser() string {
 // The library behind it has a variable for that and nothing else; setting it
 // here, before anything runs, cannot race.
 func init() { browser.Stdout = os.Stderr }
+
+// receiver finishes a login, once, with a callback that comes to its redirect URI or that
+// is typed.
+type receiver struct {
+	login   flows.Login
+	program string
+	host    string          // of the redirect URI, with its port
+	wait    context.Context //nolint:containedctx // of the one login
+	end     func()          // called when the login has ended
+	pages   sync.RWMutex    // read-locked while a page is written
+
+	mu     sync.Mutex // held during an exchange; guards what follows
+	ended  bool
+	set    tokens.Set
+	claims *idtoken.Claims
+	err    error
+}
+
+// serve receives callbacks until stop is called.
+func (r *receiver) serve(listener net.Listener) (stop func()) {
+	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) })
+	return func() {
+		_ = listener.Close()
+		r.pages.Lock() // the page that says how the login ended is sent
+		_ = server.Close()
+		serving.Wait()
+	}
+}
+
+// finish finishes the login and returns the error with which it ended, also if it
+// ended before. A callback that is mistyped leaves it as it was.
+func (r *receiver) finish(callback url.Values) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return r.err
+	}
+	set, claims, err := finish(r.wait, r.login, callback)
+	if !mistyped(err) {
+		r.set, r.claims, r.err, r.ended = set, claims, err, true
+		r.end()
+	}
+	return err
+}
+
+// result waits for an exchange that was sent. A login that has not ended is an error.
+func (r *receiver) result(notEnded error) (tokens.Set, *idtoken.Claims, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ended {
+		return tokens.Set{}, nil, notEnded
+	}
+	return r.set, r.claims, r.err
+}
+
+// ServeHTTP handles the callback, and refuses everything else.
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	r.pages.RLock()
+	defer r.pages.RUnlock()
+	defer func() { _ = http.NewResponseController(w).Flush() }()
+	showPage(w, r.page(req))
+}
+
+func (r *receiver) page(req *http.Request) Failure {
+	if req.Host != r.host || req.URL.Path != "/" || req.Method != http.MethodGet {
+		return failure(http.StatusNotFound, "Not found", "There is no such page.", nil)
+	}
+	callback, err := url.ParseQuery(req.URL.RawQuery)
+	if err != nil {
+		err = flows.ErrCallback
+	} else {
+		err = r.finish(callback)
+	}
+	switch {
+	case err == nil:
+		return failure(http.StatusOK, "Login complete", "You are logged in. You can close this window and go back to "+r.program+".", nil)
+	case mistyped(err):
+		return failure(http.StatusBadRequest, "Not this login",
+			"This address does not belong to the login that is waiting. Use the link that "+r.program+" has shown last.", nil)
+	}
+	page := explain(err)
+	page.Message += " You can close this window and start again from " + r.program + "."
+	return page
+}

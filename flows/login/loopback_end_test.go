@@ -162,22 +162,26 @@ func TestLoopbackLogin_CannotBegin(t *testing.T) {
 	if _, _, err := l.Login(t.Context(), flow); err == nil || !strings.Contains(err.Error(), "ClientID is empty") {
 		t.Errorf("error %v", err)
 	}
-	l.Out = failingWriter{}
-	if _, _, err := l.Login(t.Context(), (&provider{}).offline(t)); !errors.Is(err, errTest) {
-		t.Errorf("error %v", err)
-	}
 }
 
-// A browser that is opened, and whose opener then fails, has no second login beside its own.
-func TestLoopbackLogin_OpenFailsAfterCallback(t *testing.T) {
+// An opener that fails while the callback is exchanged starts no second login.
+func TestLoopbackLogin_OpenFailsDuringExchange(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
+	exchanging, failed := make(chan struct{}), make(chan struct{})
+	p.exchanged = func() {
+		close(exchanging)
+		<-failed
+	}
 	l := login.Loopback{Out: io.Discard, Fallback: noFallback{t}, Open: func(link string) error {
+		defer close(failed)
 		callback, err := p.visit(t.Context(), link)
-		if err == nil {
-			_, err = get(callback.String())
+		if err != nil {
+			return err
 		}
-		return errors.Join(errTest, err)
+		go func() { _, _ = get(callback.String()) }()
+		<-exchanging
+		return errTest
 	}}
 	set, _, err := l.Login(t.Context(), p.native(t))
 	mustLogin(t, outcome{set, err})

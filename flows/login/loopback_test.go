@@ -137,12 +137,12 @@ func TestLoopbackLogin_Refuses(t *testing.T) {
 			{"another state", http.MethodGet, base + "/?code=x&state=another", "", http.StatusBadRequest},
 			{"two states", http.MethodGet, base + "/?state=x&" + good, "", http.StatusBadRequest},
 			{"not a query", http.MethodGet, base + "/?" + good + "&x=%zz", "", http.StatusBadRequest},
-			{"POST", http.MethodPost, base + "/?" + good, "", http.StatusMethodNotAllowed},
-			{"HEAD", http.MethodHead, base + "/?" + good, "", http.StatusMethodNotAllowed},
-			{"OPTIONS", http.MethodOptions, base + "/?" + good, "", http.StatusMethodNotAllowed},
-			{"DNS rebinding", http.MethodGet, base + "/?" + good, "evil.example:" + port, http.StatusMisdirectedRequest},
-			{"another name of this machine", http.MethodGet, base + "/?" + good, "localhost:" + port, http.StatusMisdirectedRequest},
-			{"no port", http.MethodGet, base + "/?" + good, "127.0.0.1", http.StatusMisdirectedRequest},
+			{"POST", http.MethodPost, base + "/?" + good, "", http.StatusNotFound},
+			{"HEAD", http.MethodHead, base + "/?" + good, "", http.StatusNotFound},
+			{"OPTIONS", http.MethodOptions, base + "/?" + good, "", http.StatusNotFound},
+			{"DNS rebinding", http.MethodGet, base + "/?" + good, "evil.example:" + port, http.StatusNotFound},
+			{"another name of this machine", http.MethodGet, base + "/?" + good, "localhost:" + port, http.StatusNotFound},
+			{"no port", http.MethodGet, base + "/?" + good, "127.0.0.1", http.StatusNotFound},
 		} {
 			response, err := ask(test.method, test.target, test.host)
 			if err != nil {

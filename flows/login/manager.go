@@ -42,8 +42,6 @@ type Manager interface {
 // the link, and returns the address to which the browser was sent after the login.
 type Func func(ctx context.Context, link string) (callback *url.URL, err error)
 
-var _ Manager = Func(nil)
-
 // Login calls the function, and finishes with the address that it returns.
 func (f Func) Login(ctx context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error) {
 	login, err := config.Start(options...)

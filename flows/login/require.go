@@ -41,11 +41,6 @@ type Demand struct {
 	Policies []string
 }
 
-// ofSession reports whether more is required than a login.
-func (d Demand) ofSession() bool {
-	return d.Fresh != 0 || d.MFA || len(d.SessionDomains) > 0 || len(d.Policies) > 0
-}
-
 // parameters are what a login must do to meet the demand.
 func (d Demand) parameters() apierror.AuthorizationParameters {
 	p := apierror.AuthorizationParameters{SessionRequiredSingleDomain: d.SessionDomains, SessionRequiredPolicies: d.Policies}
@@ -58,6 +53,9 @@ func (d Demand) parameters() apierror.AuthorizationParameters {
 	return p
 }
 
+// ofAuthentication reports whether one authentication must meet the demand.
+func (d Demand) ofAuthentication() bool { return d.Fresh != 0 || d.MFA || len(d.SessionDomains) > 0 }
+
 // met reports whether what the service said of a session meets the demand.
 func (d Demand) met(found *gen.Introspection, now time.Time) bool {
 	for _, id := range d.Policies {
@@ -65,33 +63,21 @@ func (d Demand) met(found *gen.Introspection, now time.Time) bool {
 			return false
 		}
 	}
-	if d.Fresh == 0 && !d.MFA && len(d.SessionDomains) == 0 {
-		return true
+	// Another person may have logged in at Globus since: only linked identities count.
+	usernames := map[string]string{}
+	for _, linked := range found.IdentitySetDetail {
+		usernames[strings.ToLower(cmp.Or(linked.Sub, linked.ID))] = linked.Username
 	}
+	usernames[strings.ToLower(found.Sub)] = found.Username
+	met := !d.ofAuthentication()
 	for id, a := range found.SessionInfo.Authentications {
-		username, linked := identityOf(found, id)
-		_, domain, _ := strings.Cut(username, "@")
-		inDomain := slices.ContainsFunc(d.SessionDomains, func(allowed string) bool { return domain != "" && strings.EqualFold(allowed, domain) })
-		if linked && (inDomain || len(d.SessionDomains) == 0) &&
-			(d.Fresh == 0 || now.Sub(a.AuthTime.Time) <= d.Fresh) && (!d.MFA || slices.Contains(a.AMR, "mfa")) {
-			return true
-		}
+		username, linked := usernames[strings.ToLower(id)]
+		_, domain, hasDomain := strings.Cut(username, "@")
+		inDomain := len(d.SessionDomains) == 0 ||
+			hasDomain && slices.ContainsFunc(d.SessionDomains, func(allowed string) bool { return strings.EqualFold(allowed, domain) })
+		met = met || linked && inDomain && (d.Fresh == 0 || now.Sub(a.AuthTime.Time) <= d.Fresh) && (!d.MFA || slices.Contains(a.AMR, "mfa"))
 	}
-	return false
-}
-
-// identityOf returns the username of an identity that is linked with that of the token,
-// and whether it is: another person may have logged in at Globus since.
-func identityOf(found *gen.Introspection, id string) (username string, linked bool) {
-	if strings.EqualFold(id, found.Sub) {
-		return found.Username, true
-	}
-	for _, identity := range found.IdentitySetDetail {
-		if strings.EqualFold(id, cmp.Or(identity.Sub, identity.ID)) {
-			return identity.Username, true
-		}
-	}
-	return "", false
+	return met
 }
 
 // Require returns the session of the browser if it meets the demand. Otherwise it
@@ -114,7 +100,7 @@ func identityOf(found *gen.Introspection, id string) (username string, linked bo
 func (web *Web) Require(w http.ResponseWriter, r *http.Request, demand Demand) (*Session, bool) {
 	session, err := web.Session(r)
 	if err == nil && session != nil {
-		if !demand.ofSession() {
+		if !demand.ofAuthentication() && len(demand.Policies) == 0 {
 			return session, true
 		}
 		session.Introspection, err = web.check(r, session, demand.Policies)
@@ -127,7 +113,7 @@ func (web *Web) Require(w http.ResponseWriter, r *http.Request, demand Demand) (
 	case session != nil && demand.met(session.Introspection, web.now()):
 		return session, true
 	default:
-		web.again(w, r, session, demand.parameters())
+		web.Login(w, r, demand.parameters())
 	}
 	return nil, false
 }
@@ -140,8 +126,7 @@ func (web *Web) check(r *http.Request, session *Session, policies []string) (_ *
 	if !found {
 		return nil, errors.New("there is no token for auth.globus.org; Flow.Scopes must have openid")
 	}
-	key, _ := web.sessionKey(r)
-	key = digest("check", key+" "+strings.Join(slices.Sorted(slices.Values(policies)), " "))
+	key := digest("check", web.sessionKey(r)+" "+strings.Join(slices.Sorted(slices.Values(policies)), " "))
 	checked := new(gen.Introspection)
 	data, err := web.config.Sessions.Get(r.Context(), key)
 	if err != nil {
@@ -160,7 +145,7 @@ func (web *Web) check(r *http.Request, session *Session, policies []string) (_ *
 		_, err = web.config.Sessions.Add(ctx, key, data, web.now().Add(checkTime))
 	}
 	if err != nil { // it costs time only
-		web.report(r, fmt.Errorf("login: keep what the service said of the session: %w", err))
+		web.config.OnError(r, fmt.Errorf("login: keep what the service said of the session: %w", err))
 	}
 	return checked, nil
 }
@@ -175,12 +160,8 @@ func (web *Web) Login(w http.ResponseWriter, r *http.Request, parameters apierro
 		web.fail(w, r, unavailable(err), "")
 		return
 	}
-	web.again(w, r, session, parameters)
-}
-
-func (web *Web) again(w http.ResponseWriter, r *http.Request, session *Session, parameters apierror.AuthorizationParameters) {
 	text, _ := json.Marshal(parameters) //nolint:errchkjson // Extra, the only field that could fail, is not encoded
-	p := pending{trigger: trigger{Start: r.RequestURI, From: fromPage}, Asked: digest("asked", string(text))}
+	p := pending{Start: r.RequestURI, Asked: digest("asked", string(text))}
 	status, title := http.StatusForbidden, "A new login is required"
 	if session == nil {
 		status, title = http.StatusUnauthorized, "You are not logged in"
@@ -190,8 +171,6 @@ func (web *Web) again(w http.ResponseWriter, r *http.Request, session *Session, 
 		web.fail(w, r, failure(status, title, "Please log in again, and then repeat what you wanted to do.", errLogin), "")
 	case session != nil && session.asked == p.Asked && web.now().Sub(session.since) < loopTime:
 		web.fail(w, r, failure(status, "This login is not sufficient", "This page requires a login in another way than you have chosen.", errLogin), p.again())
-	case string(text) == "{}": // any login; the Config's own WithAuthorization stays
-		web.start(w, r, p)
 	default:
 		web.start(w, r, p, flows.WithAuthorization(parameters))
 	}

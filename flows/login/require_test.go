@@ -438,14 +438,6 @@ func TestWebLogin_ServiceDemands(t *testing.T) {
 	g.wantLogin("another demand", v.get("/page"), url.Values{"prompt": {"login"}})
 }
 
-// A page that requires any login asks for what every login asks for.
-func TestWebRequire_KeepsStartOptions(t *testing.T) {
-	t.Parallel()
-	g := newGlobus(t, nil)
-	more := url.QueryEscape(scopes.TransferAll.Name())
-	g.wantLogin("page", g.visitor().get("/page?more="+more), url.Values{"scope": {"openid " + scopes.TransferAll.Name()}})
-}
-
 // garbled are sessions that another program has overwritten.
 type garbled struct{ login.Sessions }
 

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/idtoken"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -95,89 +95,43 @@ func unmarshalSession(data []byte) (*Session, error) {
 		return nil, errors.New("the stored session cannot be read")
 	}
 	s := &Session{Data: stored.Data, asked: stored.Asked, since: time.Unix(stored.Since, 0)}
-	for i, account := range stored.Accounts {
+	for _, account := range stored.Accounts {
 		set, err := tokens.UnmarshalStorage(account.Tokens)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case i == 0:
-			s.Account = Account{set, account.Claims}
-		default:
-			s.Linked = append(s.Linked, Account{set, account.Claims})
 		}
+		s.Linked = append(s.Linked, Account{set, account.Claims})
 	}
+	s.Account, s.Linked = s.Linked[0], s.Linked[1:]
 	return s, nil
 }
 
 // Session returns the session of the browser that sends the request; nil if no user is
 // logged in. An error says that the store failed. Stored data that is not a session is reported to
 // OnError, and means that no user is logged in.
-func (web *Web) Session(r *http.Request) (*Session, error) {
-	session, err := web.session(r.Context(), r, web.config.Sessions.Get)
-	if err != nil {
-		return nil, fmt.Errorf("login: get session: %w", err)
-	}
-	return session, nil
+func (web *Web) Session(r *http.Request) (_ *Session, err error) {
+	defer prefix.Add(&err, "login: get session")
+	return web.session(r, web.config.Sessions.Get)
 }
 
 // session is what one call of Sessions has of the browser's session.
 //
 //nolint:nilnil // no session is not an error
-func (web *Web) session(ctx context.Context, r *http.Request, get func(context.Context, string) ([]byte, error)) (*Session, error) {
-	key, found := web.sessionKey(r)
-	if !found {
+func (web *Web) session(r *http.Request, get func(context.Context, string) ([]byte, error)) (*Session, error) {
+	key := web.sessionKey(r)
+	if key == "" {
 		return nil, nil
 	}
-	data, err := get(ctx, key)
+	data, err := get(r.Context(), key)
 	if err != nil || data == nil {
 		return nil, err
 	}
 	session, err := unmarshalSession(data)
 	if err != nil {
-		web.report(r, fmt.Errorf("login: read session: %w", err))
+		web.config.OnError(r, fmt.Errorf("login: read session: %w", err))
 		return nil, nil
 	}
 	return session, nil
-}
-
-// Logout ends the session, for POST requests of this site only: others are refused by
-// what browsers say of their origin. The tokens are revoked; failures are reported to
-// OnError, and the tokens are dropped anyway.
-func (web *Web) Logout(w http.ResponseWriter, r *http.Request) {
-	if !web.ownPost(w, r, "log out") {
-		return
-	}
-	session, err := web.session(r.Context(), r, web.config.Sessions.Take)
-	if err != nil {
-		web.fail(w, r, failure(http.StatusServiceUnavailable, "You are still logged in",
-			"This site has a problem right now. Please log out again in a moment.", fmt.Errorf("login: log out: %w", err)), "")
-		return
-	}
-	web.setCookie(w, sessionCookie, "", -time.Second)
-	web.revoke(r, "log out", nil, session.sets()...)
-	target := web.config.Home
-	if web.config.EndGlobusSession {
-		target = web.config.Flow.Auth.BaseURL() + logoutPath + "?" + url.Values{
-			"client": {web.config.Flow.ClientID}, "redirect_uri": {web.site.String() + target}, "redirect_name": {web.site.Host},
-		}.Encode()
-	}
-	redirect(w, target)
-}
-
-// ownPost reports whether a request is a POST of this site's own pages, and responds if
-// it is not.
-func (web *Web) ownPost(w http.ResponseWriter, r *http.Request, attempt string) bool {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		web.fail(w, r, failure(http.StatusMethodNotAllowed, "Method not allowed", "Please use this site's button to "+attempt+".", errMethod), "")
-		return false
-	}
-	if err := new(http.CrossOriginProtection).Check(r); err != nil {
-		web.fail(w, r, failure(http.StatusForbidden, "Nothing has changed",
-			"Another site tried to "+attempt+" in your name.", fmt.Errorf("login: %s: %w", attempt, err)), "")
-		return false
-	}
-	return true
 }
 
 // revoke ends the tokens of some sets at the service, other than those that keep
@@ -187,7 +141,7 @@ func (web *Web) revoke(r *http.Request, attempt string, keep *Session, sets ...t
 	defer cancel()
 	for _, set := range sets {
 		if _, err := web.config.Flow.RevokeSet(ctx, set, keep.sets()...); err != nil {
-			web.report(r, fmt.Errorf("%w (to %s)", err, attempt))
+			web.config.OnError(r, fmt.Errorf("%w (to %s)", err, attempt))
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package login
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -51,11 +50,9 @@ type MemorySessions struct {
 }
 
 type memorySession struct {
-	data   func() []byte // a function, so that printing does not show it
+	data   func() string // a function, so that printing does not show it
 	expiry time.Time
 }
-
-var _ Sessions = (*MemorySessions)(nil)
 
 // Add stores data. It fails with [ErrFull] when there is no room.
 func (m *MemorySessions) Add(_ context.Context, key string, data []byte, expiry time.Time) (bool, error) {
@@ -75,8 +72,8 @@ func (m *MemorySessions) Add(_ context.Context, key string, data []byte, expiry 
 	if m.entries == nil {
 		m.entries = map[string]memorySession{}
 	}
-	kept := append([]byte{}, data...) // not nil
-	m.entries[key] = memorySession{data: func() []byte { return kept }, expiry: expiry}
+	kept := string(data)
+	m.entries[key] = memorySession{data: func() string { return kept }, expiry: expiry}
 	return true, nil
 }
 
@@ -97,11 +94,10 @@ func (m *MemorySessions) Take(_ context.Context, key string) ([]byte, error) {
 }
 
 func (m *MemorySessions) get(key string) []byte {
-	entry, found := m.entries[key]
-	if !found || !m.time().Before(entry.expiry) {
-		return nil
+	if entry, found := m.entries[key]; found && m.time().Before(entry.expiry) {
+		return []byte(entry.data())
 	}
-	return bytes.Clone(entry.data())
+	return nil
 }
 
 func (m *MemorySessions) time() time.Time {

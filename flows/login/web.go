@@ -7,16 +7,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
+	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/internal/prefix"
 )
-
-const defaultSessionTime = 12 * time.Hour
 
 // WebConfig configures a [Web]. Flow is required.
 type WebConfig struct {
@@ -29,10 +28,6 @@ type WebConfig struct {
 	// hours. Access tokens last 48; a portal that outlasts them keeps refresh
 	// tokens by OnLogin.
 	SessionTime time.Duration
-	// StartOptions says what more a login asks for, such as flows.WithParameter for a
-	// login_hint. What [Web.Require], [Web.Login] and [Web.Link] ask for takes the place of
-	// its flows.WithAuthorization. Nil means nothing.
-	StartOptions func(r *http.Request) []flows.StartOption
 	// OnLogin is called for every login before its session begins: to keep the tokens, to
 	// note who came, or to refuse the person by an error. It may change Next and Data of
 	// the result. The tokens of a login that is refused are revoked, and the session before
@@ -83,7 +78,7 @@ type Web struct {
 
 // Format prints the portal without its secret, whatever the verb.
 func (web *Web) Format(state fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(state, "login.Web(%s)", web.site.Host)
+	_, _ = io.WriteString(state, "login.Web "+web.site.Host)
 }
 
 // NewWeb checks the configuration. It makes no request.
@@ -94,18 +89,19 @@ func NewWeb(config WebConfig) (_ *Web, err error) {
 	}
 	redirect, err := url.Parse(config.Flow.RedirectURI)
 	if err != nil {
-		return nil, fmt.Errorf("Flow.RedirectURI: %w", err)
+		return nil, err
+	}
+	if config.OnError == nil {
+		config.OnError = func(*http.Request, error) {}
 	}
 	config.Home = cmp.Or(config.Home, "/")
-	config.SessionTime = cmp.Or(config.SessionTime, defaultSessionTime)
+	config.SessionTime = cmp.Or(config.SessionTime, 12*time.Hour)
 	config.Sessions = cmp.Or[Sessions](config.Sessions, &MemorySessions{now: config.Flow.Auth.Now})
 	config.Flow.LoginTimeout = cmp.Or(config.Flow.LoginTimeout, timeout)
 	switch {
 	case config.Flow.ClientSecret == "":
 		// The key that seals pending logins comes from it.
 		return nil, errors.New("Flow.ClientSecret is empty; a portal is a confidential client")
-	case config.SessionTime < 0:
-		return nil, errors.New("SessionTime is negative")
 	case !samePage(config.Home):
 		return nil, errors.New("the Home must be a path of this site, beginning with one slash")
 	}
@@ -119,26 +115,18 @@ func NewWeb(config WebConfig) (_ *Web, err error) {
 // Start sends the browser to the login. Its query parameter next names the page to go
 // to afterwards; only a path of this site is accepted.
 func (web *Web) Start(w http.ResponseWriter, r *http.Request) {
-	web.start(w, r, pending{trigger: trigger{Start: r.RequestURI}})
+	web.start(w, r, pending{Start: r.RequestURI})
 }
 
-// start begins a login. Further options take the place of those of the Config.
-func (web *Web) start(w http.ResponseWriter, r *http.Request, p pending, further ...flows.StartOption) {
-	if web.next(p.trigger) == "" {
-		web.fail(w, r, wrongNext(), "")
-		return
-	}
-	var options []flows.StartOption
-	if web.config.StartOptions != nil {
-		options = web.config.StartOptions(r)
-	}
-	begun, err := web.config.Flow.Start(slices.Concat(options, further)...)
+// start begins a login.
+func (web *Web) start(w http.ResponseWriter, r *http.Request, p pending, options ...flows.StartOption) {
+	begun, err := web.config.Flow.Start(options...)
 	if err == nil {
 		err = web.keep(w, r, begun, p)
 	}
 	switch {
 	case errors.Is(err, errNext):
-		web.fail(w, r, wrongNext(), "")
+		web.fail(w, r, failure(http.StatusBadRequest, "Unknown page", "The page to go to after the login is not part of this site.", err), "")
 	case err != nil:
 		web.fail(w, r, unavailable(err), p.again())
 	default:
@@ -146,13 +134,62 @@ func (web *Web) start(w http.ResponseWriter, r *http.Request, p pending, further
 	}
 }
 
-func (web *Web) now() time.Time { return web.config.Flow.Auth.Now() }
-
-func (web *Web) report(r *http.Request, err error) {
-	if web.config.OnError != nil {
-		web.config.OnError(r, err)
+// Link sends the browser to the login of another account, which is then added to the
+// [Session.Linked] of this session. It takes POST requests of this site only, from a
+// browser with a session; its query parameter next is that of [Web.Start]. OnLogin may
+// refuse the account. The login must come back to the same session. Nothing is linked at
+// Globus. Needs openid in Flow.Scopes.
+func (web *Web) Link(w http.ResponseWriter, r *http.Request) {
+	if !web.ownPost(w, r, "link an account") {
+		return
 	}
+	key := web.sessionKey(r)
+	if key == "" {
+		web.fail(w, r, failure(http.StatusUnauthorized, "You are not logged in", "Please log in before you link another account.", errLogin), "")
+		return
+	}
+	web.start(w, r, pending{Start: r.RequestURI, Session: key}, flows.WithAuthorization(apierror.AuthorizationParameters{Prompt: "login"}))
 }
+
+// Logout ends the session, for POST requests of this site only: others are refused by
+// what browsers say of their origin. The tokens are revoked; failures are reported to
+// OnError, and the tokens are dropped anyway.
+func (web *Web) Logout(w http.ResponseWriter, r *http.Request) {
+	if !web.ownPost(w, r, "log out") {
+		return
+	}
+	session, err := web.session(r, web.config.Sessions.Take)
+	if err != nil {
+		web.fail(w, r, failure(http.StatusServiceUnavailable, "You are still logged in",
+			"This site has a problem right now. Please log out again in a moment.", fmt.Errorf("login: log out: %w", err)), "")
+		return
+	}
+	web.setCookie(w, sessionCookie, "", -time.Second)
+	web.revoke(r, "log out", nil, session.sets()...)
+	target := web.config.Home
+	if web.config.EndGlobusSession {
+		target = web.config.Flow.Auth.BaseURL() + logoutPath + "?" + url.Values{
+			"client": {web.config.Flow.ClientID}, "redirect_uri": {web.site.String() + target}, "redirect_name": {web.site.Host},
+		}.Encode()
+	}
+	redirect(w, target)
+}
+
+// ownPost reports whether a request is a POST of this site's own pages, and responds if
+// it is not.
+func (web *Web) ownPost(w http.ResponseWriter, r *http.Request, attempt string) bool {
+	err := new(http.CrossOriginProtection).Check(r) // which lets every GET pass
+	if r.Method != http.MethodPost {
+		err = errors.New("the method is not POST")
+	}
+	if err != nil {
+		web.fail(w, r, failure(http.StatusForbidden, "Nothing has changed", "Please use this site's button to "+attempt+".",
+			fmt.Errorf("login: %s: %w", attempt, err)), "")
+	}
+	return err == nil
+}
+
+func (web *Web) now() time.Time { return web.config.Flow.Auth.Now() }
 
 // redirect sends the browser elsewhere by GET.
 func redirect(w http.ResponseWriter, target string) {
@@ -167,6 +204,3 @@ func digest(kind, text string) string {
 	sum := sha256.Sum256([]byte(kind + ":" + text))
 	return kind + "-" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
-
-func usedKey(state string) string { return digest("used", state) }
-func sessionKey(id string) string { return digest("session", id) }

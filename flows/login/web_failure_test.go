@@ -155,9 +155,9 @@ func TestWeb_FailuresForPrograms(t *testing.T) {
 		{http.MethodGet, "/cb?state=x", "text/html, application/json", false, 400},
 		{http.MethodGet, "/cb?state=x", "*/*", false, 400},
 		{http.MethodGet, "/cb?state=x", "", false, 400},
-		{http.MethodPost, "/cb", "application/json", true, 405},
+		{http.MethodPost, "/cb", "application/json", true, 400},
 		{http.MethodGet, "/login?next=//evil.example", "application/json", true, 400},
-		{http.MethodGet, "/logout", "application/json", true, 405},
+		{http.MethodGet, "/logout", "application/json", true, 403},
 	} {
 		got := v.send(test.method, test.target, http.Header{"Accept": {test.accept}})
 		if got.status != test.status {

@@ -47,12 +47,6 @@ func newGlobus(t *testing.T, change func(*login.WebConfig)) *globus {
 		}
 		g.server.AddClient(authtest.Client{ID: clientID, Name: "portal", Secret: clientSecret, RedirectURIs: []string{c.Flow.RedirectURI}})
 		c.Flow.Auth, c.Flow.Scopes = auth, scopes.List{scopes.AuthOpenID}
-		c.StartOptions = func(r *http.Request) []flows.StartOption {
-			if more := r.URL.Query().Get("more"); more != "" {
-				return []flows.StartOption{flows.WithAuthorization(apierror.AuthorizationParameters{RequiredScopes: []string{more}})}
-			}
-			return nil
-		}
 		c.OnLogin = func(_ *http.Request, result *login.Result) error {
 			g.mu.Lock()
 			defer g.mu.Unlock()

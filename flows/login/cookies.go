@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/globusauth/globusauth/flows"
@@ -31,34 +32,22 @@ const (
 // pending is a login that was started. The browser keeps it, sealed, so that logins
 // that are not finished cost the portal nothing.
 type pending struct {
-	trigger
-
-	Login   json.RawMessage `json:"login"`
-	Expiry  int64           `json:"expiry"`
-	Asked   string          `json:"asked,omitempty"`   // digest of what the page asked for
-	Session string          `json:"session,omitempty"` // key of the session to link an account to
+	Start   string          `json:"start"`             // path and query that started it
+	Asked   string          `json:"asked,omitempty"`   // by Require or Login, on the page Start: digest of what was asked for
+	Session string          `json:"session,omitempty"` // by Link: key of the session to link an account to
+	Login   json.RawMessage `json:"login,omitempty"`
+	Expiry  int64           `json:"expiry,omitempty"`
 
 	cookie string // its name
 	size   int    // of the cookie
 }
 
-// trigger is what started a login.
-type trigger struct {
-	Start string `json:"start"` // path and query
-	From  string `json:"from,omitempty"`
-}
-
-const (
-	fromPage = "page" // by Require or Login; Start is the page to come back to
-	fromLink = "link" // by Link
-)
-
 // again is the path and query that starts the same login again; empty if no link can.
-func (t trigger) again() string {
-	if t.From == fromLink {
+func (p pending) again() string {
+	if p.Session != "" {
 		return ""
 	}
-	return t.Start
+	return p.Start
 }
 
 // newSeal makes the AEAD for pending logins. Its key comes from the client secret,
@@ -78,52 +67,46 @@ func newSeal(clientSecret string) (cipher.AEAD, error) {
 // keep gives the browser a login to keep, in place of the oldest ones if there are too
 // many.
 func (web *Web) keep(w http.ResponseWriter, r *http.Request, begun flows.Login, p pending) error {
-	stored, err := begun.MarshalStorage()
-	if err != nil {
+	var err error
+	if p.Login, err = begun.MarshalStorage(); err != nil {
 		return err
 	}
-	timeout := web.config.Flow.LoginTimeout
-	p.Login, p.Expiry = stored, web.now().Add(timeout).Unix()
+	p.Expiry = web.now().Add(web.config.Flow.LoginTimeout).Unix()
 	data, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
 	//nolint:gosec // this AEAD makes a random nonce itself
 	value := base64.RawURLEncoding.EncodeToString(web.seal.Seal(nil, nil, data, nil))
-	if len(value) > maxCookieBytes {
+	if web.next(p) == "" || len(value) > maxCookieBytes {
 		return errNext
 	}
 	// Free cookies expire first. Of logins that start at once most take different ones.
 	all := web.pending(r, int(begun.State()[0]))
 	slices.SortStableFunc(all, func(a, b pending) int { return cmp.Compare(a.Expiry, b.Expiry) })
 	total := len(value)
-	for _, p := range all[1:] {
-		total += p.size
-	}
-	for _, p := range all[1:] {
-		if total > maxPendingBytes && p.size > 0 {
-			web.setCookie(w, p.cookie, "", -time.Second)
-			total -= p.size
+	for _, kept := range slices.Backward(all[1:]) {
+		if total += kept.size; total > maxPendingBytes && kept.size > 0 {
+			web.setCookie(w, kept.cookie, "", -time.Second)
 		}
 	}
-	web.setCookie(w, all[0].cookie, value, timeout)
+	web.setCookie(w, all[0].cookie, value, web.config.Flow.LoginTimeout)
 	return nil
 }
 
 // pending returns the logins that a browser keeps, beginning with the given cookie. Of
-// a cookie that is not there or cannot be opened there are only the name and the size.
+// a cookie that cannot be opened there are only the name and the size, of one that is not
+// there or came twice only the name.
 func (web *Web) pending(r *http.Request, first int) []pending {
 	all := make([]pending, maxPending)
 	for i := range all {
 		p := &all[i]
 		p.cookie = pendingCookie + strconv.Itoa((first+i)%maxPending)
 		cookies := r.CookiesNamed(web.cookieName(p.cookie))
-		for _, cookie := range cookies {
-			p.size += len(cookie.Value)
-		}
 		if len(cookies) != 1 {
 			continue
 		}
+		p.size = len(cookies[0].Value)
 		if sealed, err := base64.RawURLEncoding.DecodeString(cookies[0].Value); err == nil {
 			if data, err := web.seal.Open(nil, nil, sealed, nil); err == nil {
 				_ = json.Unmarshal(data, p) // sealed by keep
@@ -146,17 +129,69 @@ func (web *Web) find(r *http.Request, state string) (flows.Login, pending, bool)
 }
 
 // next is the page that a login leads to; empty if it is not one of this site.
-func (web *Web) next(t trigger) string {
-	parsed, err := url.ParseRequestURI(t.Start)
-	if err != nil || !samePage(t.Start) {
+func (web *Web) next(p pending) string {
+	start, err := url.Parse(p.Start)
+	if err != nil || !samePage(p.Start) {
 		return ""
 	}
-	if t.From == fromPage {
-		return t.Start
+	if p.Asked != "" {
+		return p.Start
 	}
-	next := cmp.Or(parsed.Query().Get("next"), web.config.Home)
+	next := cmp.Or(start.Query().Get("next"), web.config.Home)
 	if !samePage(next) {
 		return ""
 	}
 	return next
+}
+
+const (
+	sessionCookie = "globus-auth-session"
+	maxPage       = 2048
+)
+
+// secure reports whether the portal has https; without it, on a loopback address,
+// browsers keep no secure cookies.
+func (web *Web) secure() bool { return web.site.Scheme == "https" }
+
+func (web *Web) cookieName(name string) string {
+	if web.secure() {
+		return "__Host-" + name // bound to this host, its root path and https
+	}
+	return name
+}
+
+// sessionKey is the key of the browser's session, empty if it has none. A cookie that
+// came twice is ignored.
+func (web *Web) sessionKey(r *http.Request) string {
+	all := r.CookiesNamed(web.cookieName(sessionCookie))
+	if len(all) != 1 {
+		return ""
+	}
+	return digest("session", all[0].Value)
+}
+
+func (web *Web) setCookie(w http.ResponseWriter, name, value string, lifetime time.Duration) {
+	//nolint:gosec // see secure
+	http.SetCookie(w, &http.Cookie{
+		Name:     web.cookieName(name),
+		Value:    value,
+		Path:     "/",
+		MaxAge:   int(lifetime / time.Second),
+		Secure:   web.secure(),
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, // the callback comes from another site
+	})
+}
+
+// samePage reports whether a target is a path of this site for every browser.
+// They read "//host", "/\host" and "/<tab>/host" as another site.
+func samePage(target string) bool {
+	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || len(target) > maxPage {
+		return false
+	}
+	if strings.ContainsFunc(target, func(r rune) bool { return r == '\\' || r <= ' ' || r >= 0x7f }) {
+		return false
+	}
+	_, err := url.Parse(target)
+	return err == nil
 }
