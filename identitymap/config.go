@@ -1,9 +1,9 @@
 package identitymap
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -13,16 +13,8 @@ import (
 )
 
 const (
-	defaultBatchSize   = 100
-	defaultConcurrency = 16
-	defaultCacheSize   = 10_000
-	defaultTTL         = 15 * time.Minute
-	maxMissTTL         = time.Minute
-
-	// Sanity limits, which also prevent overflow.
-	maxBatchSize   = 1000
-	maxConcurrency = 1000
-	maxCacheSize   = 100_000_000
+	maxMissTTL = time.Minute
+	maxTTL     = 365 * 24 * time.Hour
 )
 
 // Config configures a [Map].
@@ -45,8 +37,8 @@ type Config struct {
 	// CacheSize is the maximum number of identities in the cache. Zero means
 	// 10,000, about 10 MB; at most 100,000,000.
 	CacheSize int
-	// TTL is how long an identity is cached. Zero means 15 minutes. That a key
-	// has no identity is cached for a minute, or for TTL if that is shorter.
+	// TTL is how long an identity is cached. Zero means 15 minutes; at most a year. That a
+	// key has no identity is cached for a minute, or for TTL if that is shorter.
 	TTL time.Duration
 
 	// SharedCache, if set, is looked at for identities that are not in memory, before the
@@ -66,37 +58,34 @@ func New(config Config) (*Map, error) {
 	if config.Client == nil {
 		return nil, errors.New("identitymap: Config.Client is nil")
 	}
-	err := errors.Join(
-		setDefault("BatchSize", &config.BatchSize, defaultBatchSize, maxBatchSize),
-		setDefault("Concurrency", &config.Concurrency, defaultConcurrency, maxConcurrency),
-		setDefault("CacheSize", &config.CacheSize, defaultCacheSize, maxCacheSize),
-		setDefault("TTL", &config.TTL, defaultTTL, math.MaxInt64),
-	)
-	if err != nil {
-		return nil, err
+	for _, field := range []struct {
+		name       string
+		value      *int
+		zero, most int // most prevents overflow
+	}{
+		{"BatchSize", &config.BatchSize, 100, 1000},
+		{"Concurrency", &config.Concurrency, 16, 1000},
+		{"CacheSize", &config.CacheSize, 10_000, 100_000_000},
+	} {
+		if *field.value < 0 || *field.value > field.most {
+			return nil, fmt.Errorf("identitymap: Config.%s is %d; it must be from 0 to %d", field.name, *field.value, field.most)
+		}
+		*field.value = cmp.Or(*field.value, field.zero)
 	}
-	m := &Map{config: config, limit: config.Concurrency, calls: map[string]*call{}, running: map[*batch]struct{}{}, closed: make(chan struct{})}
+	if config.TTL < 0 || config.TTL > maxTTL {
+		return nil, fmt.Errorf("identitymap: Config.TTL is %v; it must be from 0 to %v", config.TTL, maxTTL)
+	}
+	config.TTL = cmp.Or(config.TTL, 15*time.Minute)
+	m := &Map{config: config, limit: config.Concurrency, calls: map[string]*call{}, changed: map[string]int{}, closed: make(chan struct{})}
 	close(m.closed)
+	for k := range m.added {
+		m.added[k] = map[string]struct{}{}
+	}
+	start := time.Now()
+	m.now = func() int64 { return start.UnixNano() + int64(time.Since(start)) } // faster than time.Now
 	if config.Now != nil {
 		m.now = func() int64 { return config.Now().UnixNano() }
-	} else {
-		start := time.Now()
-		m.now = func() int64 { return int64(time.Since(start)) }
 	}
-	if m.cache, err = otter.New(&otter.Options[string, *entry]{MaximumSize: 2 * config.CacheSize}); err != nil {
-		return nil, fmt.Errorf("identitymap: new cache: %w", err)
-	}
+	m.cache = otter.Must(&otter.Options[string, *entry]{MaximumSize: 2 * config.CacheSize})
 	return m, nil
-}
-
-func setDefault[T int | time.Duration](field string, value *T, zero, most T) error {
-	switch {
-	case *value > most:
-		return fmt.Errorf("identitymap: Config.%s is %v; the maximum is %v", field, *value, most)
-	case *value < 0:
-		return fmt.Errorf("identitymap: Config.%s is negative", field)
-	case *value == 0:
-		*value = zero
-	}
-	return nil
 }

@@ -2,7 +2,7 @@ package identitymap
 
 import (
 	"errors"
-	"strconv"
+	"fmt"
 
 	"github.com/globusauth/globusauth/internal/prefix"
 )
@@ -19,22 +19,9 @@ type KeyError struct {
 	Err error
 }
 
-func (e *KeyError) Error() string { return "identitymap: " + quote(e.Key) + ": " + prefix.Trim(e.Err) }
+func (e *KeyError) Error() string {
+	return fmt.Sprintf("identitymap: %.80q: %s", e.Key, prefix.Trim(e.Err)) // cut to what a person can read
+}
 
 // Unwrap returns Err.
 func (e *KeyError) Unwrap() error { return e.Err }
-
-// invalidKeyError is ErrNoIdentity for a key that cannot have an identity.
-type invalidKeyError struct{ reason string }
-
-func (e *invalidKeyError) Error() string { return ErrNoIdentity.Error() + ": " + e.reason }
-func (e *invalidKeyError) Unwrap() error { return ErrNoIdentity }
-
-// quote quotes a key, cut to what a person can read.
-func quote(key string) string {
-	const most = 80
-	if len(key) > most {
-		key = key[:most] + "..."
-	}
-	return strconv.Quote(key)
-}

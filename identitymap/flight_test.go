@@ -117,6 +117,22 @@ func TestMapGetMany_Concurrency(t *testing.T) {
 	}
 }
 
+// Keys of both kinds that fill no request are sent together.
+func TestMapGetMany_BothKindsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(20)...)
+		s.latency = time.Second
+		start := time.Now()
+		if _, err := s.newMap(t, identitymap.Config{}).GetMany(t.Context(), []string{name(0), id(1), name(2), id(3)}); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took != time.Second || len(s.log()) != 2 {
+			t.Errorf("%d requests in %v", len(s.log()), took)
+		}
+	})
+}
+
 // TestMap_OverlappingCallersRequestNoKeyTwice has 1,000 goroutines ask for overlapping pieces of 1,000 keys.
 func TestMap_OverlappingCallersRequestNoKeyTwice(t *testing.T) {
 	t.Parallel()

@@ -1,10 +1,12 @@
 package identitymap
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/internal/uuid"
 )
 
@@ -32,9 +34,22 @@ func parseKey(text string) (key, error) {
 		return key{lower(text), identityID}, nil
 	}
 	if reason := notUsername(text); reason != "" {
-		return key{}, &invalidKeyError{reason}
+		return key{}, fmt.Errorf("%w: %s", ErrNoIdentity, reason)
 	}
 	return key{lower(text), username}, nil
+}
+
+// keysOf returns the keys under which a record is found: its ID and its username, as far as they
+// are valid. A username in the form of an ID would stand for another identity.
+func keysOf(who *gen.Identity) []key {
+	keys := make([]key, 0, kinds)
+	if k, err := parseKey(who.ID); err == nil && k.kind == identityID {
+		keys = append(keys, k)
+	}
+	if k, err := parseKey(who.Username); err == nil && k.kind == username {
+		keys = append(keys, k)
+	}
+	return keys
 }
 
 // notUsername returns why text cannot be a username, or nothing.
@@ -43,53 +58,22 @@ func notUsername(text string) string {
 	switch {
 	case strings.Contains(text, ","):
 		return "it contains a comma"
-	case strings.ContainsFunc(text, unicode.IsControl):
-		return "it contains a control character"
+	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
+		return "it contains a control character or is not valid UTF-8"
 	case at < 1 || at == len(text)-1:
 		return "it is neither an identity ID with its dashes nor a username with its domain (user@domain)"
 	case len(text) > maxUsernameLength:
 		return "it is longer than any username"
-	case !utf8.ValidString(text):
-		return "it is not valid UTF-8"
 	}
 	return ""
 }
 
 // lower folds A to Z and nothing else; see the package comment.
 func lower(text string) string {
-	isUpper := func(r rune) bool { return 'A' <= r && r <= 'Z' }
-	if !strings.ContainsFunc(text, isUpper) {
-		return text
-	}
 	return strings.Map(func(r rune) rune {
-		if isUpper(r) {
+		if 'A' <= r && r <= 'Z' {
 			r += 'a' - 'A'
 		}
 		return r
 	}, text)
-}
-
-// maxKeysLength bounds the keys of one request in its URL. With the rest it stays
-// under 8 kB, which RFC 9110 section 4.1 asks every recipient to support.
-const maxKeysLength = 6000
-
-// room is what a request has left for keys.
-type room struct{ keys, length int }
-
-// take reports whether k still fits, and if so makes use of the room.
-func (r *room) take(k key) bool {
-	length := len(k.text) + len("%2C")
-	for i := range len(k.text) {
-		switch c := k.text[i]; {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '.', c == '-', c == '_', c == '~', c == ' ':
-		default:
-			length += 2 // percent-encoded
-		}
-	}
-	if r.keys == 0 || length > r.length {
-		return false
-	}
-	r.keys--
-	r.length -= length
-	return true
 }

@@ -1,12 +1,11 @@
 package identitymap
 
 import (
-	"container/list"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +14,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/globusauth/globusauth/gen"
-	"github.com/globusauth/globusauth/internal/uuid"
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 // Map finds identities by username and by ID. Make one with [New].
@@ -27,21 +26,26 @@ type Map struct {
 	now    func() int64                 // nanoseconds
 	closed chan struct{}                // of calls that need no request
 
-	mu          sync.Mutex          // guards what follows, and every call and batch
-	calls       map[string]*call    // the keys that are being looked up or were added
-	waiting     list.List           // calls to send, the oldest first
-	held        [kinds]list.List    // calls of streams, to send when they fill a request
-	added       [kinds]list.List    // calls of keys that were only added
-	running     map[*batch]struct{} // requests in flight
-	limit       int                 // of requests in flight
-	successes   int                 // since limit was changed
-	closedUntil time.Time           // nothing is sent before
-	refusal     error               // the 429 that closed it
-	alarm       *time.Timer         // runs while calls wait for closedUntil
+	mu          sync.Mutex                 // guards what follows, and every call and batch
+	calls       map[string]*call           // the keys that are being looked up
+	made        int                        // calls so far
+	queue       [kinds][]*call             // calls to send, the oldest first
+	urgent      [kinds]int                 // calls up to this number do not wait until they fill a request
+	added       [kinds]map[string]struct{} // keys that were only added
+	running     int                        // requests in flight
+	limit       int                        // of running
+	successes   int                        // since limit was changed
+	closedUntil time.Time                  // nothing is sent before
+	refusal     error                      // the 429 that closed it
+	alarm       *time.Timer                // runs while calls wait for closedUntil
 
-	admitted      int   // results of streams since the last TTL began
-	admittedUntil int64 // when it ends
+	changes   int            // how often a key was put or deleted
+	changed   map[string]int // the last change of a key, so far as it is known
+	unchanged int            // how many changes are not known any more
 }
+
+// maxChanged is how many changed keys are known.
+const maxChanged = 1000
 
 // Result is the response for one key: an identity, or an error.
 type Result struct {
@@ -54,10 +58,10 @@ type Result struct {
 
 // entry is what is known about a key. It is never changed once it is cached.
 type entry struct {
-	identity gen.Identity
-	missing  bool  // the key has no identity
-	until    int64 // when the entry expires
-	deleted  bool  // the service is asked, not the shared cache
+	Identity gen.Identity `json:"identity"`
+	Missing  bool         `json:"missing,omitzero"` // the key has no identity
+	Until    int64        `json:"until"`            // when the entry expires, in nanoseconds
+	deleted  bool         // the service is asked, not the shared cache
 }
 
 // Get returns the identity with the given username or ID. Callers that ask for
@@ -66,12 +70,12 @@ type entry struct {
 //
 // The error is a *[KeyError].
 func (m *Map) Get(ctx context.Context, key string) (who gen.Identity, err error) {
-	if e := m.cached(key); e != nil && !e.missing {
-		return e.identity, nil // the usual case, in as few steps as possible
+	if e := m.cached(key); e != nil && !e.Missing {
+		return e.Identity, nil // the usual case, in as few steps as possible
 	}
-	c := m.lookup(ctx, key, false)
-	m.hurry([]*call{c}) //nolint:contextcheck // a request carries the values of the context of the oldest call
-	r, _ := m.wait(ctx, key, c)
+	c := []*call{m.lookup(ctx, key, nil)}
+	m.wait(ctx, c)
+	r := c[0].result(key)
 	return r.Identity, r.Err
 }
 
@@ -80,9 +84,8 @@ func (m *Map) Get(ctx context.Context, key string) (who gen.Identity, err error)
 // The error is about keys without a response: it says how many, and wraps what
 // the first of them failed with. A missing identity is not an error here. The
 // returned map holds a result for every key in any case.
-func (m *Map) GetMany(ctx context.Context, keys []string) (map[string]Result, error) {
+func (m *Map) GetMany(ctx context.Context, keys []string) (_ map[string]Result, err error) {
 	results := maps.Collect(m.All(ctx, slices.Values(keys)))
-	var first error
 	failed := 0
 	for _, key := range keys {
 		r, found := results[key]
@@ -91,15 +94,12 @@ func (m *Map) GetMany(ctx context.Context, keys []string) (map[string]Result, er
 			results[key] = r
 		}
 		if r.Err != nil && !errors.Is(r.Err, ErrNoIdentity) {
-			if failed++; first == nil {
-				first = fmt.Errorf("%s: %w", quote(key), errors.Unwrap(r.Err))
-			}
+			failed++
+			err = cmp.Or(err, r.Err)
 		}
 	}
-	if failed > 0 {
-		return results, fmt.Errorf("identitymap: no response for %d of %d keys: %w", failed, len(keys), first)
-	}
-	return results, nil
+	prefix.Add(&err, fmt.Sprintf("identitymap: no response for %d of %d keys", failed, len(keys)))
+	return results, err
 }
 
 // Add notes a key that will be asked for: it travels with the next request that
@@ -114,10 +114,14 @@ func (m *Map) Add(key string) bool {
 	k.text = strings.Clone(k.text) // it may be a piece of something large
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.calls[k.text] != nil || m.cached(k.text) != nil {
+	return m.add(k)
+}
+
+func (m *Map) add(k key) bool {
+	if _, twice := m.added[k.kind][k.text]; twice || m.calls[k.text] != nil || m.cached(k.text) != nil {
 		return false
 	}
-	m.note(k, &m.added[k.kind])
+	m.added[k.kind][k.text] = struct{}{}
 	return true
 }
 
@@ -126,24 +130,19 @@ func (m *Map) Add(key string) bool {
 // response. The error is about an identity without an ID, or with a username
 // that is invalid.
 func (m *Map) Put(identity gen.Identity) error {
-	if !uuid.Valid(identity.ID) {
+	keys := keysOf(&identity)
+	switch {
+	case len(keys) == 0 || keys[0].kind != identityID:
 		return &KeyError{identity.ID, errors.New("cannot be stored: an identity needs its ID")}
+	case len(keys) == 1 && identity.Username != "":
+		return &KeyError{identity.Username, errors.New("cannot be stored: it is not a username")}
 	}
-	texts := []string{lower(identity.ID)}
-	if identity.Username != "" {
-		k, err := parseKey(identity.Username)
-		if err != nil || k.kind != username {
-			return &KeyError{identity.Username, errors.New("cannot be stored: it is not a username")}
-		}
-		texts = append(texts, k.text)
-	}
-	e := &entry{identity: identity}
+	e := &entry{Identity: identity, Until: m.expiry(false)}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.expire(e)
-	for _, text := range texts {
-		m.change(text)
-		m.cache.Set(text, e)
+	for _, k := range keys {
+		m.change(k)
+		m.cache.Set(k.text, e)
 	}
 	return nil
 }
@@ -158,54 +157,62 @@ func (m *Map) Delete(key string) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.change(k.text)
+	m.change(k)
 	if m.cache.Invalidate(k.text); m.config.SharedCache != nil {
-		m.cache.Set(k.text, &entry{deleted: true, until: math.MinInt64})
+		m.cache.Set(k.text, &entry{deleted: true})
 	}
 }
 
 // change makes lookups of a key independent of what is in flight.
-func (m *Map) change(text string) {
-	for b := range m.running {
-		if len(b.changed) < maxChanged {
-			b.changed[text] = true
-		}
+func (m *Map) change(k key) {
+	if len(m.changed) == maxChanged {
+		clear(m.changed)
+		m.unchanged = m.changes
 	}
-	if c := m.calls[text]; c != nil && (c.batch != nil || c.waiters == 0) {
-		m.drop(c)
+	m.changes++
+	m.changed[k.text] = m.changes
+	delete(m.added[k.kind], k.text)
+	if c := m.calls[k.text]; c != nil && c.batch != nil {
+		m.forget(c)
 	}
 }
 
 // cached returns what is known under a canonical key, or nil.
 func (m *Map) cached(text string) *entry {
 	e, _ := m.cache.GetIfPresent(text)
-	if e == nil || e.until <= m.now() {
+	if e == nil || e.Until <= m.now() {
 		return nil
 	}
 	return e
 }
 
-// expire sets until when an entry is valid.
-func (m *Map) expire(e *entry) { e.until = m.after(m.ttl(e)) }
-
-// ttl is how long an entry is cached.
-func (m *Map) ttl(e *entry) time.Duration {
-	if e.missing {
-		return min(m.config.TTL, maxMissTTL)
+// expiry returns until when what is found now is cached.
+func (m *Map) expiry(missing bool) int64 {
+	ttl := m.config.TTL
+	if missing {
+		ttl = min(ttl, maxMissTTL)
 	}
-	return m.config.TTL
+	return m.now() + int64(ttl)
 }
 
-// after returns the time after a duration, by the clock of entries.
-func (m *Map) after(ttl time.Duration) int64 {
-	now := m.now()
-	return now + min(int64(ttl), math.MaxInt64-now)
-}
-
-// result returns what was found.
-func (e *entry) result(key string) Result {
-	if e.missing {
-		return Result{Err: &KeyError{key, ErrNoIdentity}}
+// learn caches what a batch returned for a key, unless something newer or better is
+// known.
+func (m *Map) learn(b *batch, asked key, e *entry) {
+	keys := []key{asked}
+	if !e.Missing {
+		keys = keysOf(&e.Identity)
 	}
-	return Result{Identity: e.identity}
+	for _, k := range keys {
+		if known := m.cached(k.text); known != nil && !known.Missing {
+			// A record that came meanwhile is newer than its absence. A username stays with
+			// the identity that it found, also when another one of that name is looked up by ID.
+			if e.Missing || k.kind != asked.kind && k.kind == username && lower(known.Identity.ID) != lower(e.Identity.ID) {
+				continue
+			}
+		}
+		if max(m.changed[k.text], m.unchanged) <= b.began {
+			m.cache.Set(k.text, e)
+			delete(m.added[k.kind], k.text)
+		}
+	}
 }

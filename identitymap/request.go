@@ -14,26 +14,28 @@ import (
 // splits is how many more parts of a batch may be refused than succeed.
 const splits = 12
 
-// askInParts asks for calls of one kind; if the service refuses them with 400, for their halves,
+// ask asks the service about calls of one kind; if it refuses them with 400, about their halves,
 // so that only the bad keys fail. It sets the result or the error of each call.
-func (m *Map) askInParts(ctx context.Context, k kind, calls []*call) {
+func (m *Map) ask(ctx context.Context, calls []*call) {
 	credit := splits
 	var ask func(part []*call)
 	ask = func(part []*call) {
-		var err error
+		pause := maxPause
 		if len(part) < len(calls) {
-			err = m.refused() // meanwhile
+			pause = 0 // meanwhile
 		}
+		err := m.refused(pause)
 		if err == nil {
-			err = m.ask(ctx, k, part)
+			err = m.askOnce(ctx, part)
 			if rateLimited(err) {
 				m.refuse(err, part[0].refusals)
 			}
 		}
 		switch {
 		case err == nil:
+			m.succeed()
 			credit++
-		case len(part) > 1 && credit > 0 && malformed(err):
+		case len(part) > 1 && credit > 0 && errors.Is(err, apierror.ErrBadRequest):
 			credit--
 			ask(part[:len(part)/2])
 			ask(part[len(part)/2:])
@@ -48,15 +50,9 @@ func (m *Map) askInParts(ctx context.Context, k kind, calls []*call) {
 	ask(calls)
 }
 
-// malformed reports whether the service refused what it was sent.
-func malformed(err error) bool {
-	refusal, ok := errors.AsType[*apierror.Error](err)
-	return ok && (refusal.StatusCode == http.StatusBadRequest || refusal.StatusCode == http.StatusRequestURITooLong)
-}
-
-// ask sends one request and sets what it found for each call. An error is about
+// askOnce sends one request and sets what it found for each call. An error is about
 // those for which nothing is set.
-func (m *Map) ask(ctx context.Context, k kind, calls []*call) error {
+func (m *Map) askOnce(ctx context.Context, calls []*call) error {
 	// Two calls have the same key when it was changed while the first was in flight.
 	keys, records := make([]string, 0, len(calls)), make(map[string]*entry, len(calls))
 	for _, c := range calls {
@@ -65,8 +61,8 @@ func (m *Map) ask(ctx context.Context, k kind, calls []*call) error {
 			keys = append(keys, c.key.text)
 		}
 	}
-	var params gen.GetIdentitiesParams
-	if k == username {
+	kind, params := calls[0].key.kind, gen.GetIdentitiesParams{}
+	if kind == username {
 		params.Usernames, params.Provision = keys, m.config.Provision
 	} else {
 		params.IDs = keys
@@ -75,42 +71,31 @@ func (m *Map) ask(ctx context.Context, k kind, calls []*call) error {
 	if err != nil {
 		return err
 	}
-	nameless, err := match(k, records, list)
-	if err != nil {
-		return err
+	if list.Identities == nil {
+		// Not an empty list: it does not say that identities are missing.
+		return fmt.Errorf("GetIdentities: %w: it has no list of identities", globusauth.ErrMalformedResponse)
+	}
+	nameless := 0 // records that may belong to any key
+	for i := range list.Identities {
+		who := &list.Identities[i]
+		text := who.ID
+		if kind == username {
+			text = who.Username
+		}
+		if who.ID == "" || text == "" {
+			nameless++
+		} else if e, asked := records[lower(text)]; asked && e == nil {
+			records[lower(text)] = &entry{Identity: *who, Until: m.expiry(false)}
+		}
 	}
 	for _, c := range calls {
 		switch c.found = records[c.key.text]; {
 		case c.found != nil:
 		case nameless == 0:
-			c.found = &entry{missing: true}
-		default: // the key may belong to one of those
+			c.found = &entry{Missing: true, Until: m.expiry(true)}
+		default:
 			err = fmt.Errorf("%d of %d identities came without their ID or username; a token with the scope view_identities sees them", nameless, len(list.Identities))
 		}
 	}
 	return err
-}
-
-// match puts the record of each key into records. Others are dropped. It returns
-// how many records cannot be matched.
-func match(k kind, records map[string]*entry, list *gen.IdentityList) (nameless int, err error) {
-	if list.Identities == nil {
-		// Not an empty list: it does not say that identities are missing.
-		return 0, fmt.Errorf("GetIdentities: %w: it has no list of identities", globusauth.ErrMalformedResponse)
-	}
-	for i := range list.Identities {
-		who := &list.Identities[i]
-		text := who.ID
-		if k == username {
-			text = who.Username
-		}
-		if who.ID == "" || text == "" {
-			nameless++
-			continue
-		}
-		if e, asked := records[lower(text)]; asked && e == nil {
-			records[lower(text)] = &entry{identity: *who}
-		}
-	}
-	return nameless, nil
 }

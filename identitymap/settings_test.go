@@ -20,13 +20,14 @@ func TestNew_Config(t *testing.T) {
 		config identitymap.Config
 	}{
 		{"Config.Client is nil", identitymap.Config{}},
-		{"Config.BatchSize is negative", identitymap.Config{Client: client, BatchSize: -1}},
-		{"Config.BatchSize is 1001; the maximum is 1000", identitymap.Config{Client: client, BatchSize: 1001}},
-		{"Config.Concurrency is negative", identitymap.Config{Client: client, Concurrency: -1}},
-		{"Config.Concurrency is 1001; the maximum is 1000", identitymap.Config{Client: client, Concurrency: 1001}},
-		{"Config.CacheSize is negative", identitymap.Config{Client: client, CacheSize: -1}},
-		{"Config.CacheSize is 100000001; the maximum is 100000000", identitymap.Config{Client: client, CacheSize: 100_000_001}},
-		{"Config.TTL is negative", identitymap.Config{Client: client, TTL: -1}},
+		{"Config.BatchSize is -1; it must be from 0 to 1000", identitymap.Config{Client: client, BatchSize: -1}},
+		{"Config.BatchSize is 1001; it must be from 0 to 1000", identitymap.Config{Client: client, BatchSize: 1001}},
+		{"Config.Concurrency is -1; it must be from 0 to 1000", identitymap.Config{Client: client, Concurrency: -1}},
+		{"Config.Concurrency is 1001; it must be from 0 to 1000", identitymap.Config{Client: client, Concurrency: 1001}},
+		{"Config.CacheSize is -1; it must be from 0 to 100000000", identitymap.Config{Client: client, CacheSize: -1}},
+		{"Config.CacheSize is 100000001; it must be from 0 to 100000000", identitymap.Config{Client: client, CacheSize: 100_000_001}},
+		{"Config.TTL is -1ns; it must be from 0 to 8760h0m0s", identitymap.Config{Client: client, TTL: -1}},
+		{"Config.TTL is 8761h0m0s; it must be from 0 to 8760h0m0s", identitymap.Config{Client: client, TTL: 8761 * time.Hour}},
 	} {
 		if m, err := identitymap.New(test.config); m != nil || err == nil || !strings.Contains(err.Error(), test.reason) {
 			t.Errorf("error %v, want one with %q", err, test.reason)

@@ -23,10 +23,12 @@ type shared struct {
 	mu     sync.Mutex
 	values map[string][]byte
 	ttl    time.Duration // of the last value
-	broken bool          // finds nothing and loads nothing
+	asked  int
+	broken bool // finds nothing and loads nothing
 }
 
 func (s *shared) Fetch(ctx context.Context, keys []string, load sharedcache.Load) map[string][]byte {
+	s.asked++
 	if s.broken {
 		return nil
 	}
@@ -61,6 +63,7 @@ func TestMapGet_SharedCache(t *testing.T) {
 		after  time.Duration // until the second map asks
 		again  time.Duration // until it asks again
 		asked  int           // how often the service is, by the second map
+		shared int           // how often the cache is, by both; 0 means once by each
 	}{
 		"hit":                        {},
 		"hit by ID":                  {key: strings.ToUpper(alice.ID)},
@@ -68,9 +71,9 @@ func TestMapGet_SharedCache(t *testing.T) {
 		"missing, a minute later":    {key: stranger, after: time.Minute, asked: 1},
 		"expired":                    {after: 15 * time.Minute, asked: 1},
 		"ends when the first ends":   {after: 10 * time.Minute, again: 5 * time.Minute, asked: 1},
-		"own TTL is shorter":         {second: identitymap.Config{TTL: time.Minute}, again: time.Minute}, // found in the shared cache again
+		"own TTL is shorter":         {second: identitymap.Config{TTL: time.Minute}, again: time.Minute, shared: 3},
 		"unreadable":                 {before: func(s *shared) { s.overwrite([]byte("{")) }, asked: 1},
-		"without its ID":             {before: func(s *shared) { s.overwrite([]byte(`{"until":"2999-01-01T00:00:00Z"}`)) }, asked: 1},
+		"without its ID":             {before: func(s *shared) { s.overwrite([]byte(`{"until":9000000000000000000}`)) }, asked: 1},
 		"broken":                     {before: func(s *shared) { s.broken = true }, asked: 1},
 		"of a map without provision": {key: stranger, second: identitymap.Config{Provision: true}, asked: 1},
 	} {
@@ -111,8 +114,8 @@ func TestMapGet_SharedCache(t *testing.T) {
 					t.Errorf("the second map found %t, not %t: %s", gotFound, found, diff)
 				}
 			}
-			if asked := len(service.requests) - before; asked != test.asked {
-				t.Errorf("%d requests of the second map, want %d", asked, test.asked)
+			if asked := len(service.requests) - before; asked != test.asked || test.shared > 0 && cache.asked != test.shared {
+				t.Errorf("%d requests of the second map, want %d; the cache was asked %d times", asked, test.asked, cache.asked)
 			}
 		})
 	}

@@ -106,6 +106,32 @@ func TestMapAll_MoreThanTheCacheHolds(t *testing.T) {
 	}
 }
 
+// What Get joins is cached, although the stream asks for more than the cache holds.
+func TestMapAll_GetJoinsMoreThanTheCacheHolds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(crowd(3)...)
+		m := s.newMap(t, identitymap.Config{CacheSize: 1})
+		get := func() {
+			if _, err := m.Get(t.Context(), name(1)); err != nil {
+				t.Error(err)
+			}
+		}
+		keys := func(yield func(string) bool) {
+			if yield(name(0)) && yield(name(1)) && yield(name(2)) {
+				get()
+			}
+		}
+		for range m.All(t.Context(), keys) {
+			continue
+		}
+		get()
+		if len(s.log()) != 1 {
+			t.Errorf("%d requests, want 1", len(s.log()))
+		}
+	})
+}
+
 // TestMapAll_YieldsAsResponsesCome reads keys that come one a second.
 func TestMapAll_YieldsAsResponsesCome(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,6 @@ package identitymap
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/globusauth/globusauth/apierror"
@@ -43,41 +42,34 @@ func (m *Map) refuse(err error, refusals int) {
 	}
 }
 
-// succeed allows one more request after some successes.
-func (m *Map) succeed(b *batch) {
-	if m.limit == m.config.Concurrency || slices.ContainsFunc(b.calls, func(c *call) bool { return c.err != nil }) {
-		return
-	}
-	if m.successes++; m.successes == growth {
+// succeed allows one more request in flight after some successes.
+func (m *Map) succeed() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.successes++; m.successes >= growth && m.limit < m.config.Concurrency {
 		m.limit++
 		m.successes = 0
 	}
 }
 
-// refused returns the 429 for which nothing may be sent now, or nil.
-func (m *Map) refused() error {
+// refused returns the 429 for which nothing may be sent for longer than a pause, or nil.
+func (m *Map) refused(pause time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if time.Until(m.closedUntil) <= 0 {
+	if time.Until(m.closedUntil) <= pause {
 		return nil
 	}
 	return m.refusal
 }
 
-// paused reports whether nothing may be sent for now. What is queued then goes
-// on after the pause, or fails when the pause is too long.
+// paused reports whether to wait before anything is sent, and if so has the pump run then.
+// A pause that is too long fails what is sent.
 func (m *Map) paused() bool {
 	pause := time.Until(m.closedUntil)
-	switch {
-	case pause <= 0:
+	if pause <= 0 || pause > maxPause {
 		return false
-	case pause > maxPause:
-		for e := m.waiting.Front(); e != nil; e = m.waiting.Front() {
-			c, _ := e.Value.(*call)
-			c.err = m.refusal
-			m.end(c)
-		}
-	case m.alarm == nil:
+	}
+	if m.alarm == nil {
 		m.alarm = time.AfterFunc(pause, func() {
 			m.mu.Lock()
 			defer m.mu.Unlock()
