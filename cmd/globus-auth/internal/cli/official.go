@@ -37,6 +37,8 @@ var counterparts = []counterpart{
 	{"session update *", "session update --session-identities IDENTITY"},
 	{"session consent --no-local-server", "session consent --no-browser"},
 	{"session consent --timer-data-access", "session consent SCOPE"},
+	{"api --body", "!use --input FILE, or --input - for standard input"},
+	{"api --body-file", "!use --input FILE"},
 	{"api auth", "api GET /v2/api/projects"},
 	{"api * * *", "api GET https://transfer.api.globus.org/v0.10/task_list"},
 	{"-v", "!use --format json for all fields, and --verbose for the whole of an error"},
@@ -44,6 +46,9 @@ var counterparts = []counterpart{
 	{"--debug", "!use --verbose"},
 	{"--quiet", "!messages go to standard error, which can be redirected"},
 	{"--jmespath", "!use --jq, with a filter of jq"},
+	{"--bash-completer", "completion bash"},
+	{"--zsh-completer", "completion zsh"},
+	{"--completer", "completion"},
 	{"--map-http-status", `!the exit codes are fixed: see "globus-auth help"`},
 }
 
