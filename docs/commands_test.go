@@ -20,14 +20,18 @@ import (
 // elsewhere are the commands that this package does not run, by their beginning or by the name of the document. A file of the
 // project has the text of what runs them.
 var elsewhere = map[string]struct{ file, text string }{
-	"go run ./cmd/globus-auth quickstart": {".ci/run", `"$work/globus-auth" quickstart`},
-	"go run ./cmd/globus-auth emulator":   {"docs/guides/testing.md", "$ globus-auth emulator"},
-	"go install ./cmd/globus-auth":        {".ci/run", `./cmd/globus-auth`},
-	"go test ./...":                       {".ci/run", "go test -count=1 -timeout 10m ./..."},
-	"cd examples/fleet && go run . local": {"examples/fleet/fleet_interop_test.go", "local(ctx, address"},
-	"go -C tools run ./bench":             {".ci/run", "go -C tools run ./bench"},
-	"docs/guides/terraform.md":            {"terraform/internal/provider/engine_test.go", "/docs/guides/terraform.md"},
-	"docs/releasing.md":                   {"tools/release/dryrun_test.go", "/docs/releasing.md"},
+	"go run ./cmd/globus-auth quickstart":   {".ci/run", `"$work/globus-auth" quickstart`},
+	"go run ./cmd/globus-auth emulator":     {"docs/guides/testing.md", "$ globus-auth emulator"},
+	"go install ./cmd/globus-auth":          {".ci/run", `./cmd/globus-auth`},
+	"go test ./...":                         {".ci/run", "go test -count=1 -timeout 10m ./..."},
+	"cd examples/fleet && go run . local":   {"examples/fleet/fleet_interop_test.go", "local(ctx, address"},
+	"go -C tools run ./bench":               {".ci/run", "go -C tools run ./bench"},
+	"go build -C terraform":                 {"docs/guides/terraform.md", "$ go build -C terraform"}, // which the tests of terraform run
+	"cp -r examples/terraform ~/laboratory": {"docs/guides/terraform.md", "$ cp -r examples/terraform ~/laboratory"},
+	"cd ~/laboratory":                       {"docs/guides/terraform.md", "$ cd ~/laboratory"},
+	"tofu":                                  {"docs/guides/terraform.md", "$ tofu apply"},
+	"docs/guides/terraform.md":              {"terraform/internal/provider/engine_test.go", "/docs/guides/terraform.md"},
+	"docs/releasing.md":                     {"tools/release/dryrun_test.go", "/docs/releasing.md"},
 }
 
 // shellCommand is a command in a document and what it prints there.

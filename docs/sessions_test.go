@@ -25,6 +25,10 @@ var sessions = map[string]func(*session) string{
 		_, begin := s.globus()
 		return begin + "globus-auth login --client-id $NATIVE --scopes 'openid profile email " + string(scopes.AuthManageProjects) + "' 2>/dev/null\n"
 	},
+	"docs/guides/first-steps.md": func(s *session) string {
+		s.port("8765")
+		return `go() { background "$LISTEN" resourceserver; }; LISTEN=` + s.port("8000") + "\n" // go run
+	},
 	"docs/guides/guard.md":     guard,
 	"examples/guard/README.md": guard,
 	"docs/guides/identities.md": func(s *session) string {
