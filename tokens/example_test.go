@@ -98,9 +98,9 @@ func ExampleOAuth2() {
 	source := tokens.Static(tokens.Token{AccessToken: "secret", ResourceServer: "groups.api.globus.org"})
 	plain := tokens.OAuth2(context.Background(), source)
 	token, err := plain.Token()
-	fmt.Println(token.Type(), token.Extra("resource_server"), err)
+	fmt.Println(token.Type(), token.Valid(), err)
 	// Output:
-	// Bearer groups.api.globus.org <nil>
+	// Bearer true <nil>
 }
 
 // The storage form keeps the secrets; plain JSON does not.

@@ -6,15 +6,17 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/globusauth/globusauth/internal/environment"
+	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 const (
 	defaultNamespace = "DEFAULT"
 	maxKeyPart       = 128
+	// Client IDs and environments become file names.
+	fileNameChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 )
 
 // Key says whose tokens: those a client got, in one environment of the service at
@@ -41,45 +43,27 @@ type Key struct {
 // valid UTF-8 without control characters; Address is an http or https URL without user, query and
 // fragment, returned in lower case up to the path, without the scheme's default port, and with one
 // slash at its end. None is longer than 128 bytes.
-func (k Key) Normal() (Key, error) {
-	if k.ClientID == "" {
-		return Key{}, errors.New("tokens: key: the client ID is empty")
-	}
-	if k.Environment == "" {
-		k.Environment = environment.Production
-	}
-	if k.Namespace == "" {
-		k.Namespace = defaultNamespace
-	}
-	for _, part := range []struct {
-		name, value string
-		bad         func(rune) bool
-	}{
-		{"client ID", k.ClientID, notNameChar},
-		{"environment", k.Environment, notNameChar},
-		{"address", k.Address, unicode.IsControl},
-		{"namespace", k.Namespace, unicode.IsControl},
+func (k Key) Normal() (_ Key, err error) {
+	defer prefix.Add(&err, "tokens: key")
+	k.Environment = cmp.Or(k.Environment, environment.Production)
+	k.Namespace = cmp.Or(k.Namespace, defaultNamespace)
+	for _, part := range []struct{ name, value, allowed string }{
+		{"client ID", k.ClientID, fileNameChars},
+		{"environment", k.Environment, fileNameChars},
+		{"address", k.Address, ""},
+		{"namespace", k.Namespace, ""},
 	} {
-		switch {
+		switch isName := part.allowed != ""; {
+		case isName && part.value == "":
+			return Key{}, fmt.Errorf("the %s is empty", part.name)
 		case len(part.value) > maxKeyPart:
-			return Key{}, fmt.Errorf("tokens: key: the %s is longer than %d bytes", part.name, maxKeyPart)
-		case !utf8.ValidString(part.value):
-			return Key{}, fmt.Errorf("tokens: key: the %s is not valid UTF-8", part.name)
-		case strings.ContainsFunc(part.value, part.bad):
-			return Key{}, fmt.Errorf("tokens: key: the %s %q has characters that are not allowed", part.name, part.value)
+			return Key{}, fmt.Errorf("the %s is longer than %d bytes", part.name, maxKeyPart)
+		case !printable(part.value), isName && strings.Trim(part.value, part.allowed) != "", isName && strings.IndexAny(part.value, ".-") == 0:
+			return Key{}, fmt.Errorf("the %s %q has characters that are not allowed", part.name, part.value)
 		}
 	}
-	for _, name := range []string{k.ClientID, k.Environment} {
-		if name[0] == '.' || name[0] == '-' {
-			return Key{}, fmt.Errorf("tokens: key: %q begins with %q", name, name[0])
-		}
-	}
-	address, err := normalAddress(k.Address)
-	if err != nil {
-		return Key{}, fmt.Errorf("tokens: key: the address: %w", err)
-	}
-	k.Address = address
-	return k, nil
+	k.Address, err = normalAddress(k.Address)
+	return k, err
 }
 
 // normalAddress returns the one spelling of a base URL.
@@ -90,17 +74,11 @@ func normalAddress(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return "", errors.New("it is not an absolute http or https URL") // and may hold a password
+		return "", errors.New("the address is not an absolute http or https URL") // and may hold a password
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", fmt.Errorf("the URL of %q has a user, a query or a fragment", u.Host)
+		return "", fmt.Errorf("the address, at %q, has a user, a query or a fragment", u.Host)
 	}
-	host, port := strings.ToLower(u.Hostname()), u.Port()
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
-		host += ":" + port
-	}
+	host := strings.TrimSuffix(origin.HostPort(u), map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
 	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/") + "/", nil
 }
 
@@ -113,14 +91,4 @@ func (k Key) Compare(other Key) int {
 		cmp.Compare(k.Address, other.Address),
 		cmp.Compare(k.Namespace, other.Namespace),
 	)
-}
-
-// notNameChar reports what must not stand in a client ID or environment, since
-// both become file names.
-func notNameChar(r rune) bool {
-	switch {
-	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
-		return false
-	}
-	return true
 }

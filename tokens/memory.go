@@ -18,8 +18,6 @@ type Memory struct {
 	sets map[Key]Set // none is empty
 }
 
-var _ Store = (*Memory)(nil)
-
 // NewMemory returns an empty store.
 func NewMemory() *Memory { return &Memory{sets: map[Key]Set{}} }
 
@@ -57,7 +55,7 @@ func (m *Memory) Update(ctx context.Context, key Key, fn func(current Set) (Set,
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.sets[key] = next.with(nil); next.held == nil {
+	if m.sets[key] = wrap(next.list(), nil); m.sets[key].held == nil {
 		delete(m.sets, key)
 	}
 	return next, nil

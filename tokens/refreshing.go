@@ -118,10 +118,7 @@ type refusal struct {
 	err          error
 }
 
-var (
-	_ Source  = (*Refreshing)(nil)
-	_ Renewer = (*Refreshing)(nil)
-)
+var _ Renewer = (*Refreshing)(nil)
 
 // NewRefreshing checks the configuration. It does not touch the store.
 func NewRefreshing(config RefreshingConfig) (_ *Refreshing, err error) {
@@ -201,8 +198,8 @@ func (r *Refreshing) endOf(token Token) time.Time {
 	if token.Expiry.IsZero() || !r.renewable(token) {
 		return token.Expiry
 	}
-	margin := cmp.Or(r.config.RenewBefore, defaultRenewBefore)
-	switch tenth := token.Lifetime / 10; {
+	margin, tenth := cmp.Or(r.config.RenewBefore, defaultRenewBefore), token.Lifetime/10
+	switch {
 	case token.Lifetime == 0:
 	case r.config.RenewBefore == 0:
 		margin = min(margin, tenth)

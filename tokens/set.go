@@ -17,11 +17,10 @@ import (
 // A Set is an immutable value and safe for concurrent use. Like [Token] it hides
 // its secrets when printed, logged or encoded, also in an unexported field.
 type Set struct {
-	// held returns the tokens sorted by resource server, each one normal; nil when
+	// held returns the tokens sorted by resource server, each one normal, and the problems; nil when
 	// there are none. It is a function because fmt prints functions as addresses
 	// even where it cannot call methods, as in unexported fields of another struct.
-	held     func() []Token
-	problems func() []error // likewise
+	held func() ([]Token, []error)
 }
 
 // NewSet makes a set of tokens. Two tokens for one resource server are an error,
@@ -56,22 +55,14 @@ func Salvage(list []Token, problems ...error) Set {
 		}
 	}
 	slices.SortFunc(usable, byResourceServer)
-	return wrap(usable).with(problems)
+	return wrap(usable, problems)
 }
 
-func wrap(sorted []Token) Set {
-	if len(sorted) == 0 {
+func wrap(sorted []Token, problems []error) Set {
+	if len(sorted)+len(problems) == 0 {
 		return Set{}
 	}
-	return Set{held: func() []Token { return sorted }}
-}
-
-func (s Set) with(problems []error) Set {
-	s.problems = nil
-	if len(problems) > 0 {
-		s.problems = func() []error { return problems }
-	}
-	return s
+	return Set{func() ([]Token, []error) { return sorted, problems }}
 }
 
 func byResourceServer(a, b Token) int { return strings.Compare(a.ResourceServer, b.ResourceServer) }
@@ -80,17 +71,19 @@ func (s Set) list() []Token {
 	if s.held == nil {
 		return nil
 	}
-	return s.held()
+	list, _ := s.held()
+	return list
 }
 
 // Problems returns what could not be read in the response that this set comes from, in a slice of its own.
 // The errors hold no secrets. Problems are not stored and not
 // compared: a set read from a [Store] has none.
 func (s Set) Problems() []error {
-	if s.problems == nil {
+	if s.held == nil {
 		return nil
 	}
-	return slices.Clone(s.problems())
+	_, problems := s.held()
+	return slices.Clone(problems)
 }
 
 // All returns the tokens sorted by resource server, in a slice of its own.
@@ -163,7 +156,7 @@ func (s Set) Merge(next Set) Set {
 		merged = append(merged, token)
 	}
 	slices.SortFunc(merged, byResourceServer)
-	return wrap(merged).with(next.Problems())
+	return wrap(merged, next.Problems())
 }
 
 // over fills what a token response left out from the token it replaces.
@@ -185,7 +178,7 @@ func (s Set) Without(resourceServers ...string) Set {
 	rest := slices.DeleteFunc(s.All(), func(t Token) bool {
 		return slices.Contains(resourceServers, t.ResourceServer)
 	})
-	return wrap(rest)
+	return wrap(rest, nil)
 }
 
 // Format writes the set without its secrets, whatever the verb.

@@ -90,9 +90,9 @@ func (t Token) MarshalBinary() ([]byte, error) { return nil, errNoBinaryForm }
 var errNoBinaryForm = errors.New("tokens: encode: a token has no binary form; " +
 	"write it with MarshalStorage and read it with UnmarshalStorage")
 
-// maxScope is how long a scope may be, in bytes. Its list takes eight times as much
+// maxElement is how long a token or a scope may be, in bytes. The list of a scope takes eight times as much
 // memory.
-const maxScope = 1 << 20
+const maxElement = 1 << 20
 
 // normal returns the token as a Set keeps it, and what it had to leave out because it is
 // unusable. Times are without a monotonic clock (which stops while a machine
@@ -101,66 +101,50 @@ const maxScope = 1 << 20
 func (t Token) normal() (Token, []error) {
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-
-	if len(t.Scope) <= maxScope {
-		t.Scope = strings.Join(strings.Fields(t.Scope), " ")
-	} else {
-		problem("scope for %.100q is longer than %d bytes", t.ResourceServer, maxScope)
-		t.Scope = ""
-	}
+	name := fmt.Sprintf("token for %.100q", t.ResourceServer)
 	switch {
-	case !printable(t.ResourceServer):
-		problem("token for %q: the resource server is not printable text", t.ResourceServer)
-		t.ResourceServer = ""
 	case t.ResourceServer == "":
 		problem("a token names no resource server")
 	case t.AccessToken == "":
-		problem("token for %q has no access token", t.ResourceServer)
+		problem("%s has no access token", name)
+	}
+	if len(t.Scope) <= maxElement {
+		t.Scope = strings.Join(strings.Fields(t.Scope), " ")
 	}
 	for _, element := range [...]struct {
-		name string
-		text *string
+		name  string
+		text  *string
+		valid func(string) bool
 	}{
-		{"access token", &t.AccessToken},
-		{"refresh token", &t.RefreshToken},
-		{"token type", &t.TokenType},
-		{"scope", &t.Scope},
-		{"requested scope", &t.Requested},
-		{"ID token", &t.IDToken},
+		{"resource server", &t.ResourceServer, printable},
+		{"identity", &t.IdentityID, printable},
+		{"access token", &t.AccessToken, visible},
+		{"refresh token", &t.RefreshToken, visible},
+		{"token type", &t.TokenType, visible},
+		{"scope", &t.Scope, visible},
+		{"requested scope", &t.Requested, visible},
+		{"ID token", &t.IDToken, visible},
 	} {
-		if !visible(*element.text) {
-			problem("%s for %q holds characters that RFC 6749 appendix A does not allow", element.name, t.ResourceServer)
+		if !element.valid(*element.text) {
+			problem("%s: its %s is too long or holds characters that RFC 6749 appendix A does not allow", name, element.name)
 			*element.text = ""
 		}
-	}
-	if !printable(t.IdentityID) {
-		problem("token for %q: the identity is not printable text", t.ResourceServer)
-		t.IdentityID = ""
 	}
 	if !t.Expiry.IsZero() {
 		t.Expiry = t.Expiry.Round(0).Truncate(time.Second).UTC()
 		if seconds := t.Expiry.Unix(); seconds < 1 || seconds > maxUnixSeconds {
-			problem("token for %q has an expiry outside the years 1970 to 9999", t.ResourceServer)
+			problem("%s has an expiry outside the years 1970 to 9999", name)
 			t.Expiry = time.Time{}
 		}
 	}
-	if t.Lifetime < 0 {
-		problem("token for %q has a negative lifetime", t.ResourceServer)
-		t.Lifetime = 0
-	}
-	t.Lifetime = t.Lifetime.Truncate(time.Second)
+	t.Lifetime = max(t.Lifetime, 0).Truncate(time.Second)
 	return t, problems
 }
 
 // visible reports whether text is what an OAuth2 element may be made of (RFC 6749
 // appendix A: visible ASCII and the space), so no line ends above all.
 func visible(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	return true
+	return len(text) <= maxElement && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 func printable(text string) bool {

@@ -3,18 +3,15 @@ package tokens
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/globusauth/globusauth/internal/origin"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/internal/replay"
 )
-
-// maxDrained is how much of a 401's body is read so that its connection can be used again.
-const maxDrained = 64 << 10
 
 // TransportConfig says which token a [Transport] sends, and where.
 type TransportConfig struct {
@@ -44,25 +41,21 @@ type TransportConfig struct {
 // came, except for [ErrLoginRequired], which is returned instead.
 type Transport struct {
 	source Source
-	hosts  []string // canonical, sorted
+	hosts  []string // with their ports
 	base   http.RoundTripper
 }
 
-var _ http.RoundTripper = (*Transport)(nil)
-
 // NewTransport checks the configuration.
-func NewTransport(config TransportConfig) (*Transport, error) {
-	if config.Source == nil {
-		return nil, errors.New("tokens: new transport: Source is nil")
-	}
-	if config.Base == nil {
-		return nil, errors.New("tokens: new transport: Base is nil")
+func NewTransport(config TransportConfig) (_ *Transport, err error) {
+	defer prefix.Add(&err, "tokens: new transport")
+	switch {
+	case config.Source == nil:
+		return nil, errors.New("the Source is nil")
+	case config.Base == nil:
+		return nil, errors.New("the Base is nil")
 	}
 	hosts, err := hostsFor(config)
-	if err != nil {
-		return nil, fmt.Errorf("tokens: new transport: %w", err)
-	}
-	return &Transport{source: config.Source, hosts: hosts, base: config.Base}, nil
+	return &Transport{source: config.Source, hosts: hosts, base: config.Base}, err
 }
 
 // RoundTrip sends the request, with the token if it is for the right host. It
@@ -90,7 +83,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	fresh, err := renewer.Renew(req.Context(), token)
 	if errors.Is(err, ErrLoginRequired) {
-		drain(resp)
+		_ = resp.Body.Close()
 		return nil, err
 	}
 	if err != nil || fresh.AccessToken == token.AccessToken {
@@ -100,7 +93,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ok {
 		return resp, nil
 	}
-	drain(resp)
+	_ = resp.Body.Close()
 	return t.base.RoundTrip(withToken(again, fresh))
 }
 
@@ -113,11 +106,8 @@ func (t *Transport) CloseIdleConnections() {
 
 // meantFor says why the token must not be sent there; nil if it may.
 func (t *Transport) meantFor(u *url.URL) error {
-	if u == nil {
-		return errors.New("tokens: send request: it has no URL")
-	}
 	host := origin.HostPort(u)
-	if _, found := slices.BinarySearch(t.hosts, host); !found {
+	if !slices.Contains(t.hosts, host) {
 		return fmt.Errorf("tokens: send request: the token is not meant for %s, only for %s: add the host to Hosts if it should be, "+
 			"or use another client", host, strings.Join(t.hosts, ", "))
 	}
@@ -128,30 +118,15 @@ func (t *Transport) meantFor(u *url.URL) error {
 }
 
 func withToken(req *http.Request, token Token) *http.Request {
-	kind := token.TokenType
-	if kind == "" || strings.EqualFold(kind, "bearer") {
-		kind = "Bearer"
-	}
 	clone := req.Clone(req.Context())
-	if clone.Header == nil {
-		clone.Header = make(http.Header)
-	}
-	clone.Header.Set("Authorization", kind+" "+token.AccessToken)
+	plain(token).SetAuthHeader(clone)
 	return clone
 }
 
 // withoutToken drops an Authorization header that net/http has carried over from
 // the request before the redirect, as it does for subdomains.
 func withoutToken(req *http.Request) *http.Request {
-	if req.Header.Get("Authorization") == "" {
-		return req
-	}
 	clone := req.Clone(req.Context())
 	clone.Header.Del("Authorization")
 	return clone
-}
-
-func drain(resp *http.Response) {
-	_, _ = io.CopyN(io.Discard, resp.Body, maxDrained)
-	_ = resp.Body.Close()
 }

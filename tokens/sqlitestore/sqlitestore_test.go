@@ -180,10 +180,10 @@ func TestStore_UnreadableFile(t *testing.T) {
 			t.Helper()
 			execute(t, pythons(t, file, readFixture(t).V2, nil), `INSERT INTO token_storage VALUES ('DEFAULT', 'rs', '"' || hex(zeroblob(9000000)) || '"')`)
 		}, "holds more than 16 MiB"},
-		"row that is no JSON":   {row(`SECRET`), "not a JSON object"},
-		"row of another type":   {row(`["SECRET"]`), "wrong JSON type"},
-		"row without a token":   {row(`{"resource_server":"rs","scope":"SECRET","expires_at_seconds":1}`), "access_token is missing"},
-		"row of another server": {row(`{"resource_server":"other","scope":"s","access_token":"SECRET","expires_at_seconds":1}`), `its resource_server is "other"`},
+		"row that is no JSON":   {row(`SECRET`), "resource_server"},
+		"row of another type":   {row(`["SECRET"]`), "not a JSON object of tokens"},
+		"row without a token":   {row(`{"resource_server":"rs","scope":"SECRET","expires_at_seconds":1}`), "no access token"},
+		"row of another server": {row(`{"resource_server":"other","scope":"s","access_token":"SECRET","expires_at_seconds":1}`), `the resource_server of "rs" is "other"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,16 +12,16 @@ import (
 // 2.0), with three fields of our own that it carries along unread:
 // lifetime_seconds, requested_scope and id_token.
 type Token struct {
-	ResourceServer  *string `json:"resource_server"`
-	IdentityID      string  `json:"identity_id,omitzero"`
-	Scope           *string `json:"scope"`
-	AccessToken     *string `json:"access_token"`
-	RefreshToken    string  `json:"refresh_token,omitzero"`
-	ExpiresAt       *int64  `json:"expires_at_seconds"`
-	TokenType       string  `json:"token_type,omitzero"`
-	LifetimeSeconds int64   `json:"lifetime_seconds,omitzero"`
-	Requested       string  `json:"requested_scope,omitzero"`
-	IDToken         string  `json:"id_token,omitzero"`
+	ResourceServer  string `json:"resource_server"`
+	IdentityID      string `json:"identity_id,omitzero"`
+	Scope           string `json:"scope"`
+	AccessToken     string `json:"access_token"`
+	RefreshToken    string `json:"refresh_token,omitzero"`
+	ExpiresAt       *int64 `json:"expires_at_seconds"`
+	TokenType       string `json:"token_type,omitzero"`
+	LifetimeSeconds int64  `json:"lifetime_seconds,omitzero"`
+	Requested       string `json:"requested_scope,omitzero"`
+	IDToken         string `json:"id_token,omitzero"`
 }
 
 // Overlay puts a stored token over the one it replaces, of which only the fields
