@@ -96,11 +96,7 @@ func content(tb testing.TB, file string) string {
 
 func TestStore_Contract(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) tokens.Store {
-		t.Helper()
-		return open(t, filestore.Config{})
-	})
-	storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
+	storetest.Run(t, func(t *testing.T) (a, b tokens.Store) {
 		t.Helper()
 		dir := t.TempDir()
 		return open(t, filestore.Config{Dir: dir}), open(t, filestore.Config{Dir: dir})

@@ -40,12 +40,7 @@ func promises(t *testing.T, url, variable, size string) {
 		}
 		return pool, config
 	}
-	storetest.Run(t, func(t *testing.T) tokens.Store {
-		t.Helper()
-		pool, config := tables(t)
-		return newStore(t, pool, config)
-	})
-	storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
+	storetest.Run(t, func(t *testing.T) (a, b tokens.Store) {
 		t.Helper()
 		pool, config := tables(t)
 		return newStore(t, pool, config), newStore(t, newPool(t, url), config)

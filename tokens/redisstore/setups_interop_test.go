@@ -32,11 +32,7 @@ func promises(t *testing.T, p place, fleet string) {
 		t.Cleanup(func() { _ = client.Close() })
 		return client
 	}
-	storetest.Run(t, func(t *testing.T) tokens.Store {
-		t.Helper()
-		return newStore(t, open(t), config())
-	})
-	storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
+	storetest.Run(t, func(t *testing.T) (a, b tokens.Store) {
 		t.Helper()
 		config := config()
 		return newStore(t, open(t), config), newStore(t, open(t), config)

@@ -120,11 +120,7 @@ func query(tb testing.TB, db *sqlite3.Conn, statement string, args ...string) (t
 
 func TestStore_Contract(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) tokens.Store {
-		t.Helper()
-		return open(t, sqlitestore.Config{})
-	})
-	storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
+	storetest.Run(t, func(t *testing.T) (a, b tokens.Store) {
 		t.Helper()
 		dir := t.TempDir()
 		return open(t, sqlitestore.Config{Dir: dir}), open(t, sqlitestore.Config{Dir: dir})

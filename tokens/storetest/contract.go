@@ -3,9 +3,9 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,24 +13,16 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-func nothingStored(w *twin) {
+func changes(w *twin) {
 	w.holds(aKey(), tokens.Set{})
 	w.remove(aKey())
-	w.put(aKey(), tokens.Set{})
-}
-
-func update(w *twin) {
-	for _, access := range []string{"A", "B", "B"} {
-		w.put(aKey(), one(access))
+	for _, set := range []tokens.Set{{}, one("A"), one("B"), one("B"), {}, one("C"), one("D")} {
+		w.put(aKey(), set)
 	}
-	w.put(aKey(), tokens.Set{})
-}
-
-func deletes(w *twin) {
-	w.put(aKey(), one("A"))
-	w.put(otherKey(), one("B"))
+	w.put(otherKey(), one("E"))
 	w.remove(aKey())
-	w.put(aKey(), one("C"))
+	w.remove(aKey())
+	w.put(aKey(), one("F"))
 }
 
 func updateFails(w *twin) {
@@ -57,78 +49,7 @@ func updateFails(w *twin) {
 	w.put(aKey(), one("C")) // it can be locked again
 }
 
-// takeTurns and differentKeys: no update is lost.
-func takeTurns(w *twin)     { updates(w, aKey(), aKey()) }
-func differentKeys(w *twin) { updates(w, aKey(), otherKey()) }
-
-// updates counts under two keys, in both stores at once.
-func updates(w *twin, keys ...tokens.Key) {
-	const goroutines, rounds = 4, 5 // for each
-	var running sync.Map
-	sum := map[tokens.Key]int{}
-	var wg sync.WaitGroup
-	for i, key := range keys {
-		sum[key] += goroutines * rounds
-		for range goroutines {
-			wg.Go(func() {
-				for range rounds {
-					_, err := w.stores[i].Update(w.Context(), key, func(current tokens.Set) (tokens.Set, error) {
-						if _, other := running.LoadOrStore(key, true); other {
-							w.Error("two updates of one key at a time")
-						}
-						defer running.Delete(key)
-						for range 100 {
-							runtime.Gosched() // let another update break in
-						}
-						return count(current)
-					})
-					if err != nil {
-						w.Errorf("Update: %v", err)
-					}
-				}
-			})
-		}
-	}
-	wg.Wait()
-	for key, n := range sum {
-		w.want[must(key.Normal())] = one(strconv.Itoa(n))
-	}
-	w.holds(keys[0], one(strconv.Itoa(sum[keys[0]])))
-}
-
-// waitingEnds tries an update in one store during one in another.
-func waitingEnds(w *twin) {
-	holder, waiter := w.next(), w.next()
-	var wg sync.WaitGroup
-	_, err := holder.Update(w.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
-		tried := make(chan struct{})
-		wg.Go(func() {
-			defer close(tried)
-			ctx, cancel := context.WithTimeout(w.Context(), 50*time.Millisecond)
-			defer cancel()
-			_, updateErr := waiter.Update(ctx, aKey(), w.refused)
-			for _, err := range []error{updateErr, waiter.Delete(ctx, aKey())} {
-				if !errors.Is(err, context.DeadlineExceeded) {
-					w.Errorf("waiting Update or Delete: %v, want the context's error", err)
-				}
-			}
-		})
-		select {
-		case <-tried:
-		case <-time.After(patience):
-			w.Error("Update or Delete waits although its context has ended")
-		}
-		return one("B"), nil
-	})
-	wg.Wait()
-	if err != nil {
-		w.Errorf("Update: %v", err)
-	}
-	w.holds(aKey(), one("B"))
-	w.put(aKey(), one("C"))
-}
-
-func contextEndsDuring(w *twin) {
+func contextEnds(w *twin) {
 	store := w.next()
 	ctx, cancel := context.WithCancel(w.Context())
 	_, err := store.Update(ctx, aKey(), func(tokens.Set) (tokens.Set, error) {
@@ -142,83 +63,111 @@ func contextEndsDuring(w *twin) {
 	_, updateErr := store.Update(ctx, aKey(), w.refused)
 	_, loadErr := store.Load(ctx, aKey())
 	_, keysErr := store.Keys(ctx)
-	for _, err := range []error{updateErr, loadErr, keysErr} {
-		if !errors.Is(err, context.Canceled) {
-			w.Errorf("%v, want the error of the context that has ended", err)
-		}
-	}
+	w.end(context.Canceled, updateErr, loadErr, keysErr)
 }
 
-func loadDoesNotWait(w *twin) {
+// othersWait tries during an update what waits for it, until it ends or the context does, and what does not.
+func othersWait(w *twin) {
 	w.put(aKey(), one("A"))
-	store := w.next()
-	ctx, cancel := context.WithTimeout(w.Context(), patience)
-	defer cancel()
-	_, err := store.Update(ctx, aKey(), func(current tokens.Set) (tokens.Set, error) {
-		got, err := store.Load(ctx, aKey())
-		if err != nil || !got.Equal(one("A")) {
-			w.Errorf("Load during an update: %v, %v; want the state before", got, err)
+	deleted := make(chan error, 1)
+	_, err := w.stores[0].Update(w.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
+		tried := make(chan struct{})
+		go func() {
+			defer close(tried)
+			for _, store := range w.stores {
+				if got, err := store.Load(w.Context(), aKey()); err != nil || !got.Equal(one("A")) {
+					w.Errorf("Load during an update: %v, %v; want the state before", got, err)
+				}
+				if _, err := store.Keys(w.Context()); err != nil {
+					w.Errorf("Keys during an update: %v", err)
+				}
+				for _, change := range []func(context.Context) error{
+					func(ctx context.Context) error { _, err := store.Update(ctx, aKey(), w.refused); return err },
+					func(ctx context.Context) error { return store.Delete(ctx, aKey()) },
+				} {
+					ctx, cancel := context.WithTimeout(w.Context(), 50*time.Millisecond)
+					w.end(context.DeadlineExceeded, change(ctx))
+					cancel()
+				}
+			}
+		}()
+		select {
+		case <-tried:
+		case <-time.After(patience):
+			w.Error("Load or Keys wait for an update, or Update or Delete although their context has ended")
 		}
-		if _, err := store.Keys(ctx); err != nil {
-			w.Errorf("Keys during an update: %v", err)
-		}
-		return current, nil
+		go func() { <-tried; deleted <- w.stores[1].Delete(w.Context(), aKey()) }()
+		return one("B"), nil
 	})
-	if err != nil {
-		w.Errorf("Update: %v", err)
+	if err := errors.Join(err, <-deleted); err != nil {
+		w.Errorf("Update or Delete: %v", err)
 	}
+	w.holds(aKey(), tokens.Set{}) // Delete came last
+	w.put(aKey(), one("C"))
 }
 
-func readsAreWhole(w *twin) {
-	pair := func(n int) tokens.Set {
-		text := strings.Repeat(strconv.Itoa(n%10), 1000)
-		return must(tokens.NewSet(
-			tokens.Token{AccessToken: text, ResourceServer: "first"},
-			tokens.Token{AccessToken: text, ResourceServer: "second"},
-		))
-	}
-	w.put(aKey(), pair(0))
+// countTogether counts under a key in each store, by many updates at once. No update is lost, and what is read meanwhile is whole.
+func countTogether(w *twin, keys ...tokens.Key) {
+	const goroutines, rounds = 4, 5
+	var running sync.Map
 	var done atomic.Bool
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			for !done.Load() {
-				set, err := w.stores[1].Load(w.Context(), aKey())
-				first, _ := set.ByResourceServer("first")
-				second, _ := set.ByResourceServer("second")
-				if err != nil || first.AccessToken == "" || first.AccessToken != second.AccessToken {
-					w.Errorf("a read during updates gave %v, %v", set, err)
-					return
+	var updates, reads sync.WaitGroup
+	for i, key := range keys {
+		for range goroutines {
+			updates.Go(func() {
+				for range rounds {
+					_, err := w.stores[i].Update(w.Context(), key, func(current tokens.Set) (tokens.Set, error) {
+						if _, other := running.LoadOrStore(key, true); other {
+							w.Error("two updates of one key at a time")
+						}
+						defer running.Delete(key)
+						for range 100 {
+							runtime.Gosched() // let another update break in
+						}
+						return number(w.number(current) + 1), nil
+					})
+					if err != nil {
+						w.Errorf("Update: %v", err)
+					}
 				}
+			})
+		}
+		reads.Go(func() {
+			for !done.Load() {
+				set, err := w.stores[1-i].Load(w.Context(), key)
+				if err != nil {
+					w.Errorf("Load during updates: %v", err)
+				}
+				w.number(set)
 			}
 		})
 	}
-	for i := range 20 {
-		w.put(aKey(), pair(i))
-	}
+	updates.Wait()
 	done.Store(true)
-	wg.Wait()
+	reads.Wait()
+	sum := map[tokens.Key]int{}
+	for _, key := range keys {
+		sum[key] += goroutines * rounds
+		w.want[must(key.Normal())] = number(sum[key])
+	}
+	w.holds(keys[0], number(sum[keys[0]]))
 }
 
-func deleteTakesTurn(w *twin) {
-	store := w.next()
-	deleted := make(chan error, 1)
-	_, err := store.Update(w.Context(), aKey(), func(tokens.Set) (tokens.Set, error) {
-		go func() { deleted <- store.Delete(w.Context(), aKey()) }()
-		return one("A"), nil
-	})
-	if err != nil {
-		w.Fatalf("Update: %v", err)
-	}
-	if err := <-deleted; err != nil {
-		w.Fatalf("Delete: %v", err)
-	}
-	w.holds(aKey(), tokens.Set{}) // it came last
+// number is a set of two tokens that hold a number, with a thousand digits.
+func number(n int) tokens.Set {
+	digits := fmt.Sprintf("%01000d", n)
+	return must(tokens.NewSet(
+		tokens.Token{AccessToken: digits, ResourceServer: "first"},
+		tokens.Token{AccessToken: digits, ResourceServer: "second"},
+	))
 }
 
-func seesTheOther(w *twin) {
-	w.put(aKey(), one("A"))
-	w.put(aKey(), one("B"))
-	w.remove(aKey())
-	w.remove(aKey())
+// number returns the number in a set, zero for an empty one.
+func (w *twin) number(set tokens.Set) int {
+	first, _ := set.ByResourceServer("first")
+	n, _ := strconv.Atoi(first.AccessToken)
+	if n > 0 && !set.Equal(number(n)) || n == 0 && !set.Equal(tokens.Set{}) {
+		w.Errorf("a set that was never stored: %v", set)
+	}
+	return n
 }

@@ -2,8 +2,9 @@
 // promises. The stores of this module run it, and so can yours:
 //
 //	func TestStore(t *testing.T) {
-//		storetest.Run(t, func(t *testing.T) tokens.Store { return mystore.New(t.TempDir()) })
+//		storetest.Run(t, func(t *testing.T) (a, b tokens.Store) {
+//			dir := t.TempDir()
+//			return mystore.New(dir), mystore.New(dir)
+//		})
 //	}
-//
-// [Run] tests one store, [RunShared] two stores that share their tokens, as two processes do.
 package storetest

@@ -22,7 +22,10 @@ func pass(test func(t *testing.T)) bool {
 func Example() {
 	testStore := func(t *testing.T) {
 		t.Helper()
-		storetest.Run(t, func(*testing.T) tokens.Store { return tokens.NewMemory() })
+		storetest.Run(t, func(*testing.T) (a, b tokens.Store) {
+			memory := tokens.NewMemory()
+			return memory, memory
+		})
 	}
 	fmt.Println(pass(testStore))
 	// Output: true

@@ -11,59 +11,28 @@ import (
 // store may use a file system or a network.
 const patience = 3 * time.Second
 
-// Run tests stores that open creates, a new one for each parallel subtest.
-func Run(t *testing.T, open func(t *testing.T) tokens.Store) {
+// Run tests two stores that share their tokens, as two processes do. open creates them for
+// each parallel subtest. They can be one store, where only one process can use it.
+func Run(t *testing.T, open func(t *testing.T) (a, b tokens.Store)) {
 	t.Helper()
-	one := func(t *testing.T) []tokens.Store { t.Helper(); return []tokens.Store{open(t)} }
-	run(t, one, map[string]func(*twin){
-		"nothing stored":                nothingStored,
-		"every field":                   everyField,
-		"update":                        update,
-		"update fails":                  updateFails,
-		"context ends during an update": contextEndsDuring,
-		"load does not wait":            loadDoesNotWait,
-		"delete":                        deletes,
-		"delete takes its turn":         deleteTakesTurn,
-		"keys are apart":                keysApart,
-		"odd namespaces":                oddNamespaces,
-		"bad keys":                      badKeys,
-		"odd values":                    oddValues,
-		"big sets":                      bigSets,
-	})
-	t.Run("alone", func(t *testing.T) {
-		t.Parallel()
-		RunShared(t, func(t *testing.T) (a, b tokens.Store) {
-			t.Helper()
-			store := open(t)
-			return store, store
-		})
-	})
-}
-
-// RunShared tests the promises between two stores that share their tokens, as two
-// processes do. open returns both.
-func RunShared(t *testing.T, open func(t *testing.T) (a, b tokens.Store)) {
-	t.Helper()
-	both := func(t *testing.T) []tokens.Store {
-		t.Helper()
-		a, b := open(t)
-		return []tokens.Store{a, b}
-	}
-	run(t, both, map[string]func(*twin){
-		"one sees what the other stored":         seesTheOther,
-		"updates take turns":                     takeTurns,
-		"updates of different keys lose nothing": differentKeys,
-		"waiting ends with the context":          waitingEnds,
-		"reads are whole":                        readsAreWhole,
-	})
-}
-
-func run(t *testing.T, open func(t *testing.T) []tokens.Store, parts map[string]func(*twin)) {
-	t.Helper()
-	for name, part := range parts {
+	for name, part := range map[string]func(*twin){
+		"changes":                                changes,
+		"every field":                            everyField,
+		"odd values":                             oddValues,
+		"big sets":                               bigSets,
+		"update fails":                           updateFails,
+		"context ends during an update":          contextEnds,
+		"others wait for an update":              othersWait,
+		"updates take turns":                     func(w *twin) { countTogether(w, aKey(), aKey()) },
+		"updates of different keys lose nothing": func(w *twin) { countTogether(w, aKey(), otherKey()) },
+		"keys are apart":                         keysApart,
+		"odd namespaces":                         oddNamespaces,
+		"bad keys":                               badKeys,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			part(&twin{T: t, stores: open(t), want: map[tokens.Key]tokens.Set{}})
+			a, b := open(t)
+			part(&twin{T: t, stores: []tokens.Store{a, b}, want: map[tokens.Key]tokens.Set{}})
 		})
 	}
 }

@@ -1,9 +1,9 @@
 package storetest
 
 import (
+	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -95,18 +95,18 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// count counts in the access token.
-func count(current tokens.Set) (tokens.Set, error) {
-	token, found := current.ByResourceServer("rs")
-	if !found {
-		return one("1"), nil
-	}
-	n, err := strconv.Atoi(token.AccessToken)
-	return one(strconv.Itoa(n + 1)), err
-}
-
 // refused is a change that must not be made.
 func (w *twin) refused(current tokens.Set) (tokens.Set, error) {
 	w.Error("fn was called")
 	return current, nil
+}
+
+// end checks that calls ended with the error of their context.
+func (w *twin) end(want error, errs ...error) {
+	w.Helper()
+	for _, err := range errs {
+		if !errors.Is(err, want) {
+			w.Errorf("%v, want the error of the context that has ended", err)
+		}
+	}
 }

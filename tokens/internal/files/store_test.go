@@ -68,7 +68,7 @@ func TestStore(t *testing.T) {
 		noLocks := files.System{TryLock: func(*flock.Flock) (bool, error) { return false, syscall.ENOSYS }}
 		t.Run(extension+"/FileSystemWithoutLocks", func(t *testing.T) {
 			t.Parallel()
-			storetest.RunShared(t, func(t *testing.T) (a, b tokens.Store) {
+			storetest.Run(t, func(t *testing.T) (a, b tokens.Store) {
 				t.Helper()
 				dir := t.TempDir()
 				return open(t, noLocks, dir), open(t, noLocks, dir)
