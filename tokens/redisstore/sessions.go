@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/globusauth/globusauth/internal/prefix"
+	"github.com/globusauth/globusauth/tokens/internal/lease"
 )
 
 // Sessions are the sessions of a portal's replicas, a login.Sessions. Redis removes
@@ -63,14 +64,14 @@ func (s *Sessions) names(key string) []string {
 func (s *Sessions) Add(ctx context.Context, key string, data []byte, expiry time.Time) (added bool, err error) {
 	defer prefix.Add(&err, "redisstore: add session")
 	mark := rand.Text()
-	stored, found, err := s.text(ctx, s.client.Do(ctx, "SET", s.names(key)[0], append([]byte(mark), data...), "NX", "GET", "PXAT", expiry.UnixMilli()))
+	stored, found, err := s.do(ctx, "SET", s.names(key)[0], append([]byte(mark), data...), "NX", "GET", "PXAT", expiry.UnixMilli())
 	return err == nil && (!found || strings.HasPrefix(stored, mark)), err
 }
 
 // Get returns what is stored under key; nil if nothing is, or it has expired.
 func (s *Sessions) Get(ctx context.Context, key string) (data []byte, err error) {
 	defer prefix.Add(&err, "redisstore: get session")
-	stored, found, err := s.text(ctx, s.client.Do(ctx, "GET", s.names(key)[0]))
+	stored, found, err := s.do(ctx, "GET", s.names(key)[0])
 	switch {
 	case !found:
 		return nil, err
@@ -84,18 +85,22 @@ func (s *Sessions) Get(ctx context.Context, key string) (data []byte, err error)
 // After an error it may be removed.
 func (s *Sessions) Take(ctx context.Context, key string) (data []byte, err error) {
 	defer prefix.Add(&err, "redisstore: take session")
-	taken, found, err := s.text(ctx, s.client.Eval(ctx, takeScript, s.names(key), rand.Text(), takeTime.Milliseconds()))
+	names := s.names(key)
+	taken, found, err := s.do(ctx, "EVAL", takeScript, len(names), names[0], names[1], rand.Text(), takeTime.Milliseconds())
 	if !found {
 		return nil, err
 	}
 	return []byte(taken), nil
 }
 
-// text returns the reply to a command, if there is one.
-func (s *Sessions) text(ctx context.Context, command *redis.Cmd) (text string, found bool, err error) {
-	text, err = command.Text()
+// do sends a command, and returns the reply if there is one.
+func (s *Sessions) do(ctx context.Context, command ...any) (reply string, found bool, err error) {
+	err = lease.Attempt(ctx, func(ctx context.Context) (err error) {
+		reply, err = s.client.Do(ctx, command...).Text()
+		return err
+	})
 	if errors.Is(err, redis.Nil) {
 		return "", false, nil
 	}
-	return text, err == nil, explain(ctx, s.client, err)
+	return reply, err == nil, explain(ctx, s.client, err)
 }

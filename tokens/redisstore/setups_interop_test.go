@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/fleettest"
 	"github.com/globusauth/globusauth/tokens/redisstore"
+	"github.com/globusauth/globusauth/tokens/sealed"
 	"github.com/globusauth/globusauth/tokens/storetest"
 )
 
@@ -45,7 +47,7 @@ func promises(t *testing.T, p place, fleet string) {
 	t.Run("sealed", func(t *testing.T) {
 		t.Parallel()
 		config := config()
-		fleettest.Sealed(t, func(t *testing.T) (tokens.Store, fleettest.SessionStore) {
+		fleettest.Sealed(t, func(t *testing.T) (tokens.Store, sealed.SessionStore) {
 			t.Helper()
 			client := open(t)
 			return newStore(t, client, config), newSessions(t, client, config)
@@ -131,9 +133,22 @@ func TestCluster(t *testing.T) {
 	promises(t, clusterOf(startCluster(t)), "4 4 4")
 }
 
-// A node of a Cluster is killed while a fleet refreshes, and its replica takes its place.
+// A node of a Cluster is killed, or says nothing more, while a fleet refreshes, and its replica takes its place.
 func TestCluster_Failover(t *testing.T) {
 	t.Parallel()
+	for name, lose := range map[string]func(*server){
+		"killed": (*server).kill,
+		"silent": func(s *server) { _ = s.cmd.Process.Signal(syscall.SIGSTOP) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failover(t, lose)
+		})
+	}
+}
+
+func failover(t *testing.T, lose func(*server)) {
+	t.Helper()
 	nodes := startCluster(t)
 	p := clusterOf(nodes)
 	client := p.client()
@@ -168,14 +183,18 @@ func TestCluster_Failover(t *testing.T) {
 		}
 		getAll := func() bool {
 			return !slices.ContainsFunc(all, func(key string) bool {
+				begin := time.Now()
 				_, err := sessions.Get(t.Context(), key)
+				if took := time.Since(begin); took > 10*time.Second {
+					t.Errorf("a session took %v: %v", took, err)
+				}
 				return err != nil
 			})
 		}
 		if cache.fetch(t.Context(), all...); !getAll() || cache.problems.Load() > 0 {
 			t.Error("sessions or cache cannot be read")
 		}
-		owner.kill()
+		lose(owner)
 		begin := time.Now()
 		eventually(t, "the replica is a primary", func() bool { return isPrimary(t, replica) })
 		t.Logf("the replica took %v", time.Since(begin))
