@@ -94,7 +94,8 @@ func counting(b *testing.B, pool *pgxpool.Pool, config pgstore.Config, work func
 }
 
 // BenchmarkStore loads and changes one of 10,000 logins in a PostgreSQL on the same machine, compared with a bare pgx loop
-// that sends the same statements (floor): the one of Load, and the two of Update, each flushed to disk.
+// that sends the same statements (floor): the one of Load, and the two of Update, each flushed to disk. The limit of the
+// table is 1.3 times one with nothing but keys and data.
 func BenchmarkStore(b *testing.B) {
 	pool, config := shared.tables(b)
 	store, err := pgstore.New(pool, config)
@@ -113,9 +114,14 @@ func BenchmarkStore(b *testing.B) {
 		b.Fatal(err)
 	}
 	execute(b, pool, "ANALYZE "+config.Prefix+"_tokens")
-	var size float64
-	if err := pool.QueryRow(b.Context(), `SELECT pg_total_relation_size($1::text::regclass)`, config.Prefix+"_tokens").Scan(&size); err != nil {
-		b.Fatal(err)
+	execute(b, pool, fmt.Sprintf(`
+		CREATE TABLE %[1]s_floor AS SELECT client_id, environment, address, namespace, data FROM %[1]s_tokens;
+		ALTER TABLE %[1]s_floor ADD PRIMARY KEY (client_id, environment, address, namespace)`, config.Prefix))
+	size := func(table string) (bytes float64) {
+		if err := pool.QueryRow(b.Context(), `SELECT pg_total_relation_size($1::text::regclass)`, config.Prefix+table).Scan(&bytes); err != nil {
+			b.Fatal(err)
+		}
+		return bytes / benchLogins
 	}
 	statements := pgstore.Statements(store, newSessions(b, pool, config))
 	floor := bare{pool, statements[0], statements[1], statements[3], data}
@@ -137,7 +143,7 @@ func BenchmarkStore(b *testing.B) {
 				_, err := store.Load(b.Context(), key(next()))
 				check(err)
 			}})
-		bench.Report(b, size/benchLogins, "table-B/login", 1600)
+		bench.Report(b, size("_tokens"), "table-B/login", 1.3*size("_floor"))
 		bench.Report(b, counting(b, pool, config, func(s *pgstore.Store) error {
 			_, err := s.Load(b.Context(), key(0))
 			return err

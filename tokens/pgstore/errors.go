@@ -18,7 +18,7 @@ type fault struct {
 func (f *fault) Error() string { return f.text }
 func (f *fault) Unwrap() error { return f.err }
 
-// explain adds what to do. No text of pgx holds the password.
+// explain adds what to do. No text of pgx holds the password, but a ConnectError has the configuration with it.
 func explain(err error, table string) error {
 	if err == nil {
 		return nil
@@ -26,6 +26,9 @@ func explain(err error, table string) error {
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if todo := advice(err, table); todo != "" {
 		text = todo + ": " + text
+	}
+	if failed, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		err = failed.Unwrap()
 	}
 	return &fault{text, err}
 }

@@ -4,11 +4,14 @@ package pgstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/fleettest"
@@ -164,8 +167,9 @@ func TestStore_Errors(t *testing.T) {
 				}
 			}
 			fleettest.Refused(t, store, test.want, password)
-			if _, err := store.Load(ctx, fleettest.Key()); (err != nil) != test.load {
-				t.Errorf("Load: %v", err)
+			_, err = store.Load(ctx, fleettest.Key())
+			if failed, ok := errors.AsType[*pgconn.ConnectError](err); (err != nil) != test.load || ok {
+				t.Errorf("Load: %v, with the connection's configuration: %t", err, failed != nil)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/fleettest"
 	"github.com/globusauth/globusauth/tokens/pgstore"
+	"github.com/globusauth/globusauth/tokens/sealed"
 	"github.com/globusauth/globusauth/tokens/storetest"
 )
 
@@ -53,7 +54,7 @@ func promises(t *testing.T, url, variable, size string) {
 	t.Run("sealed", func(t *testing.T) {
 		t.Parallel()
 		_, config := tables(t)
-		fleettest.Sealed(t, func(t *testing.T) (tokens.Store, fleettest.SessionStore) {
+		fleettest.Sealed(t, func(t *testing.T) (tokens.Store, sealed.SessionStore) {
 			t.Helper()
 			pool := newPool(t, url)
 			return newStore(t, pool, config), newSessions(t, pool, config)

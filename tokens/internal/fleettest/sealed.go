@@ -21,7 +21,7 @@ import (
 // Sealed changes the key of replicas one after another, while they update the same login and
 // take each other's sessions: nothing fails, nothing is lost, and at the end the old key opens nothing. Every
 // call of open returns the same stores for another replica.
-func Sealed(t *testing.T, open func(t *testing.T) (tokens.Store, SessionStore)) {
+func Sealed(t *testing.T, open func(t *testing.T) (tokens.Store, sealed.SessionStore)) {
 	t.Helper()
 	const size = 3
 	manager := keyset.NewManager()
@@ -111,7 +111,7 @@ func Sealed(t *testing.T, open func(t *testing.T) (tokens.Store, SessionStore)) 
 // replica is a program with stores that it seals.
 type replica struct {
 	store    tokens.Store
-	sessions SessionStore
+	sessions sealed.SessionStore
 
 	mu     sync.RWMutex // held for reading while the replica works
 	logins *sealed.Store

@@ -8,20 +8,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/globusauth/globusauth/tokens/sealed"
 )
 
-// SessionStore is the interface Sessions of package login.
-type SessionStore interface {
-	Add(ctx context.Context, key string, data []byte, expiry time.Time) (added bool, err error)
-	Get(ctx context.Context, key string) ([]byte, error)
-	Take(ctx context.Context, key string) ([]byte, error)
-}
-
 // Sessions tests two stores that share their sessions.
-func Sessions(t *testing.T, a, b SessionStore) {
+func Sessions(t *testing.T, a, b sealed.SessionStore) {
 	t.Helper()
 	hour := time.Now().Add(time.Hour)
-	add := func(store SessionStore, key string, data []byte, expiry time.Time, want bool) {
+	add := func(store sealed.SessionStore, key string, data []byte, expiry time.Time, want bool) {
 		t.Helper()
 		if added, err := store.Add(t.Context(), key, data, expiry); added != want || err != nil {
 			t.Errorf("Add of %q: %v, %v; want %v", key, added, err, want)
@@ -64,20 +59,20 @@ func Sessions(t *testing.T, a, b SessionStore) {
 }
 
 // sessionsAtOnce checks that of several callers at once one adds, and one takes.
-func sessionsAtOnce(t *testing.T, stores ...SessionStore) {
+func sessionsAtOnce(t *testing.T, stores ...sealed.SessionStore) {
 	t.Helper()
-	for round := range 20 {
+	for round := range 10 {
 		key := fmt.Sprint("round ", round)
 		var added, taken atomic.Int32
-		for _, work := range []func(SessionStore) error{
-			func(s SessionStore) error {
+		for _, work := range []func(sealed.SessionStore) error{
+			func(s sealed.SessionStore) error {
 				ok, err := s.Add(t.Context(), key, []byte("data"), time.Now().Add(time.Hour))
 				if ok {
 					added.Add(1)
 				}
 				return err
 			},
-			func(s SessionStore) error {
+			func(s sealed.SessionStore) error {
 				data, err := s.Take(t.Context(), key)
 				if data != nil {
 					taken.Add(1)
@@ -86,7 +81,7 @@ func sessionsAtOnce(t *testing.T, stores ...SessionStore) {
 			},
 		} {
 			var wg sync.WaitGroup
-			for i := range 16 {
+			for i := range 100 {
 				wg.Go(func() {
 					if err := work(stores[i%len(stores)]); err != nil {
 						t.Error(err)
