@@ -9,7 +9,8 @@ import (
 )
 
 // TestEmulator_PagesInChromium also takes a screenshot of every page, into
-// screenshots/, which git ignores.
+// screenshots/, which git ignores. With PICTURES=1 in the environment, it writes the pictures
+// of the README.
 func TestEmulator_PagesInChromium(t *testing.T) {
 	checkNode(t)
 	t.Setenv("CHROMIUM", findChromium(t))

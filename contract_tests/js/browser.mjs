@@ -339,6 +339,20 @@ test("the keyboard is enough", async () => {
 });
 
 // The last test: it closes the browser to read what it has asked the network for.
+// PICTURES writes it to docs/images. Fonts differ between machines, so its bytes are not compared.
+test("the picture in the README", async () => {
+  const alice = await Person.at("desk", { viewport: { width: 560, height: 400 } });
+  await alice.authorize(`openid profile email ${transfer}`, {
+    client_id: ready.confidential_client_id, redirect_uri: ready.confidential_redirect_uri, access_type: "offline",
+  });
+  await alice.button("Alice Adams alice@example.edu").click();
+  await alice.heading("Allow Example portal?");
+  await mkdir(screenshots, { recursive: true });
+  const path = process.env.PICTURES ? fileURLToPath(new URL("../../docs/images/consent.png", import.meta.url)) : join(screenshots, "consent.png");
+  await alice.page.screenshot({ path, fullPage: true });
+  await alice.leave();
+});
+
 test("no request has left the machine", async () => {
   await browser.close();
   const log = await readFile(join(profile, "net.json"), "utf8");
