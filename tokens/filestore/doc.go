@@ -32,8 +32,8 @@
 // know are kept.
 //
 // Where the file system has no locks, a file that only one process can create takes
-// the place of the lock ("tokens.json.locked"). Other processes remove it if its process
-// is known to have ended on the same machine, or if it is older than ten minutes.
+// the place of the lock ("tokens.json.locked"). Other processes remove it when it
+// is older than two minutes.
 // Where locks exclude nothing, such as with Lustre's localflock or NFS's local_lock, the
 // later of two concurrent updates stays. If that is not sufficient, keep the tokens on
 // another file system, with Dir or Path.

@@ -1,7 +1,6 @@
 package filestore
 
 import (
-	"context"
 	"time"
 
 	"github.com/globusauth/globusauth/tokens"
@@ -33,41 +32,25 @@ type Config struct {
 }
 
 // Store is a [tokens.Store] in JSON files. It is safe for concurrent use, also by
-// several processes.
-type Store struct{ files *files.Store }
+// several processes. An Update that changes nothing tests whether one could be stored. Delete moves a file
+// that cannot be read aside, to its name with ".damaged" added. For Keys, such a file is an error beside the keys of the others.
+type Store struct {
+	tokens.Store
 
-var _ tokens.Store = (*Store)(nil)
+	path func(tokens.Key) (string, error)
+}
 
 // New checks the configuration. It touches no file.
 func New(config Config) (*Store, error) { return newOn(files.System{}, config) }
 
 func newOn(system files.System, config Config) (*Store, error) {
 	kind := files.Kind{Package: "filestore", Extension: ".json", Backend: jsonfile.Backend{}, System: system}
-	files, err := files.New(kind, files.Config(config))
+	store, err := files.New(kind, files.Config(config))
 	if err != nil {
 		return nil, err
 	}
-	return &Store{files}, nil
+	return &Store{store, store.Path}, nil
 }
 
 // Path returns the file in which the tokens of a key are kept.
-func (s *Store) Path(key tokens.Key) (string, error) { return s.files.Path(key) }
-
-// Load returns what is stored under key. See [tokens.Store].
-func (s *Store) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
-	return s.files.Load(ctx, key)
-}
-
-// Update replaces what is stored under key by what fn makes of it. See
-// [tokens.Store]. An fn that changes nothing tests whether an update could be stored.
-func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
-	return s.files.Update(ctx, key, fn)
-}
-
-// Delete removes what is stored under key. See [tokens.Store]. A file that cannot
-// be read is moved aside, to its name with ".damaged" added.
-func (s *Store) Delete(ctx context.Context, key tokens.Key) error { return s.files.Delete(ctx, key) }
-
-// Keys returns the keys under which something is stored. See [tokens.Store].
-// A file that cannot be read is an error beside the keys of the others.
-func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) { return s.files.Keys(ctx) }
+func (s *Store) Path(key tokens.Key) (string, error) { return s.path(key) }

@@ -14,44 +14,20 @@ import (
 	"github.com/globusauth/globusauth/tokens/internal/files"
 )
 
-// ring is a keyring.
-type ring interface {
-	Set(service, user, secret string) error
-	Get(service, user string) (string, error)
+// ring is a keyring. It seals each file with a key of its own: the lock of the
+// file lets one process at a time create it.
+type ring struct {
+	get func(service, user string) (string, error)
+	set func(service, user, secret string) error
 }
 
-// system is the keyring of the operating system.
-type system struct{}
+var _ files.Sealer = ring{}
 
-func (system) Set(service, user, secret string) error   { return keyring.Set(service, user, secret) }
-func (system) Get(service, user string) (string, error) { return keyring.Get(service, user) }
-
-const (
-	user    = "key" // of the item of a file
-	keySize = 32    // AES-256
-)
-
-// sealer seals each file with a key of its own, which is in the keyring: the lock of the
-// file lets one process at a time create it.
-type sealer struct{ ring ring }
-
-var _ files.Sealer = sealer{}
-
-func service(path string) string { return "globusauth " + path }
+const keySize = 32 // AES-256
 
 // Seal creates the key if there is none.
-func (s sealer) Seal(path string, content []byte) ([]byte, error) {
-	key, err := s.ring.Get(service(path), user)
-	if errors.Is(err, keyring.ErrNotFound) {
-		fresh := make([]byte, keySize)
-		_, _ = rand.Read(fresh) // never fails
-		key = base64.StdEncoding.EncodeToString(fresh)
-		err = s.ring.Set(service(path), user, key)
-	}
-	if err != nil {
-		return nil, unusable(err)
-	}
-	aead, err := newAEAD(path, key)
+func (r ring) Seal(path string, content []byte) ([]byte, error) {
+	aead, err := r.aead(path, true)
 	if err != nil {
 		return nil, err
 	}
@@ -59,15 +35,8 @@ func (s sealer) Seal(path string, content []byte) ([]byte, error) {
 }
 
 // Open opens what Seal made.
-func (s sealer) Open(path string, sealed []byte) ([]byte, error) {
-	key, err := s.ring.Get(service(path), user)
-	switch {
-	case errors.Is(err, keyring.ErrNotFound):
-		return nil, fmt.Errorf("%w: the keyring does not have the key of %s", tokens.ErrUnreadable, path)
-	case err != nil:
-		return nil, unusable(err)
-	}
-	aead, err := newAEAD(path, key)
+func (r ring) Open(path string, sealed []byte) ([]byte, error) {
+	aead, err := r.aead(path, false)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +50,22 @@ func (s sealer) Open(path string, sealed []byte) ([]byte, error) {
 	return data, nil
 }
 
-func newAEAD(path, text string) (cipher.AEAD, error) {
+// aead returns the cipher of a file.
+func (r ring) aead(path string, create bool) (cipher.AEAD, error) {
+	service, user := "globusauth "+path, "key"
+	text, err := r.get(service, user)
+	switch {
+	case errors.Is(err, keyring.ErrNotFound) && create:
+		fresh := make([]byte, keySize)
+		_, _ = rand.Read(fresh) // never fails
+		text = base64.StdEncoding.EncodeToString(fresh)
+		err = r.set(service, user, text)
+	case errors.Is(err, keyring.ErrNotFound):
+		return nil, fmt.Errorf("%w: the keyring does not have the key of %s", tokens.ErrUnreadable, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the keyring cannot be used: %w: unlock it, or choose another store", err)
+	}
 	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(key) != keySize {
 		return nil, fmt.Errorf("%w: the item of %s in the keyring is not a key: remove it", tokens.ErrUnreadable, path)
@@ -91,8 +75,4 @@ func newAEAD(path, text string) (cipher.AEAD, error) {
 		return nil, err
 	}
 	return cipher.NewGCMWithRandomNonce(block)
-}
-
-func unusable(err error) error {
-	return fmt.Errorf("the keyring cannot be used: %w: unlock it, or choose another store", err)
 }

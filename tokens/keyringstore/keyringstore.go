@@ -13,8 +13,9 @@
 package keyringstore
 
 import (
-	"context"
 	"time"
+
+	"github.com/zalando/go-keyring"
 
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/internal/files"
@@ -31,38 +32,18 @@ type Config struct {
 	LockTimeout time.Duration
 }
 
-// Store is a [tokens.Store] in sealed files. It is safe for concurrent use, also by
+// Store is a [tokens.Store] in sealed files, as that of package filestore. It is safe for concurrent use, also by
 // several processes.
-type Store struct{ files *files.Store }
-
-var _ tokens.Store = (*Store)(nil)
+type Store struct{ tokens.Store }
 
 // New checks the configuration. It touches neither file nor keyring.
-func New(config Config) (*Store, error) { return open(config, system{}) }
+func New(config Config) (*Store, error) { return open(config, ring{keyring.Get, keyring.Set}) }
 
 func open(config Config, ring ring) (*Store, error) {
-	kind := files.Kind{Package: "keyringstore", Extension: ".keyring", Backend: jsonfile.Backend{}, Sealer: sealer{ring}}
-	files, err := files.New(kind, files.Config{AppName: config.AppName, Dir: config.Dir, LockTimeout: config.LockTimeout})
+	kind := files.Kind{Package: "keyringstore", Extension: ".keyring", Backend: jsonfile.Backend{}, Sealer: ring}
+	store, err := files.New(kind, files.Config{AppName: config.AppName, Dir: config.Dir, LockTimeout: config.LockTimeout})
 	if err != nil {
 		return nil, err
 	}
-	return &Store{files}, nil
+	return &Store{store}, nil
 }
-
-// Load returns what is stored under key. See [tokens.Store].
-func (s *Store) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
-	return s.files.Load(ctx, key)
-}
-
-// Update replaces what is stored under key by what fn makes of it. See
-// [tokens.Store]. An fn that changes nothing tests whether an update could be stored.
-func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
-	return s.files.Update(ctx, key, fn)
-}
-
-// Delete removes what is stored under key. See [tokens.Store]. A file that cannot
-// be read is moved aside, to its name with ".damaged" added.
-func (s *Store) Delete(ctx context.Context, key tokens.Key) error { return s.files.Delete(ctx, key) }
-
-// Keys returns the keys under which something is stored. See [tokens.Store].
-func (s *Store) Keys(ctx context.Context) ([]tokens.Key, error) { return s.files.Keys(ctx) }

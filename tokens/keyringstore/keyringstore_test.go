@@ -67,7 +67,7 @@ func (l *locked) Get(service, user string) (string, error) {
 
 func newStore(t *testing.T, ring *locked, dir string) *keyringstore.Store {
 	t.Helper()
-	store, err := keyringstore.Open(keyringstore.Config{AppName: "x", Dir: dir}, ring)
+	store, err := keyringstore.Open(keyringstore.Config{AppName: "x", Dir: dir}, keyringstore.Ring(ring.Get, ring.Set))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -20,7 +19,7 @@ const (
 	retryDelay = 5 * time.Millisecond
 	// abandonedAfter is the age at which an exclusive lock file counts as that of a
 	// dead process. A renewal, for which it is held, ends after a minute by default.
-	abandonedAfter = 10 * time.Minute
+	abandonedAfter = 2 * time.Minute
 )
 
 // lock locks a lock file beside the file. It waits as long as LockTimeout and ctx
@@ -38,8 +37,8 @@ func (f File) lock(ctx context.Context) (unlock func(), err error) {
 	for {
 		switch cause := context.Cause(limited); {
 		case errors.Is(cause, tokens.ErrLocked):
-			return nil, fmt.Errorf("%w %s for more than %v%s: let it finish, or end it; the lock ends with it",
-				tokens.ErrLocked, path, f.LockTimeout, readOwner(path+"ed"))
+			return nil, fmt.Errorf("%w %s for more than %v: let it finish, or end it; the lock ends with it, and a file %sed after %v",
+				tokens.ErrLocked, path, f.LockTimeout, path, abandonedAfter)
 		case cause != nil:
 			return nil, fmt.Errorf("wait for the lock %s: %w", path, cause)
 		}
@@ -78,84 +77,23 @@ func (f File) tryLock(path string) (unlock func(), err error) {
 }
 
 // exclusive is the lock where the file system has none: a file that only one
-// process can create, and that names this process. Others remove it when that
-// process is known to be dead on the same machine, or when it is older than
+// process can create. Others remove it when it is older than
 // abandonedAfter. Two that remove it at the same moment can both go on; nothing is
 // destroyed then, and the later of the two updates stays.
 func exclusive(path string) (release func(), err error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode) //nolint:gosec // the file is the caller's to name
-	if errors.Is(err, fs.ErrExist) {
-		if o := readOwner(path); o.dead() {
-			removeSame(path, o.info)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > abandonedAfter {
+			removeSame(path, info)
 		}
 		return nil, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("lock: the file system has no locks, and: %w", err)
 	}
 	info, err := file.Stat()
-	if err == nil {
-		_, err = file.WriteString(ownerText(os.Getpid()))
-	}
-	release = func() { removeSame(path, info) }
 	if err = errors.Join(err, file.Close()); err != nil {
-		release()
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return release, nil
-}
-
-func ownerText(pid int) string { return fmt.Sprintf("%d %s\n", pid, machine()) }
-
-// machine names the space in which process IDs count. It is empty if it has no name.
-func machine() string {
-	host, err := os.Hostname()
-	if err != nil {
-		return ""
-	}
-	namespace, _ := os.Readlink("/proc/self/ns/pid") // Linux: containers of one name
-	return host + namespace
-}
-
-// owner is what an exclusive lock file says.
-type owner struct {
-	info    fs.FileInfo // nil if it cannot be read
-	pid     int
-	machine string
-}
-
-func readOwner(path string) (o owner) {
-	file, info, err := open(path)
-	if err != nil {
-		return o
-	}
-	defer func() { _ = file.Close() }()
-	o.info = info
-	_, _ = fmt.Fscan(io.LimitReader(file, 512), &o.pid, &o.machine)
-	return o
-}
-
-func (o owner) dead() bool {
-	if o.info == nil {
-		return false
-	}
-	if time.Since(o.info.ModTime()) > abandonedAfter {
-		return true
-	}
-	if o.pid <= 0 || o.machine == "" || o.machine != machine() {
-		return false
-	}
-	process, err := os.FindProcess(o.pid)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = process.Release() }()
-	return errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
-}
-
-func (o owner) String() string {
-	if o.pid == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (process %d on %q; the lock counts as abandoned after %v)", o.pid, o.machine, abandonedAfter)
+	return func() { removeSame(path, info) }, nil
 }

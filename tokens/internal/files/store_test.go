@@ -52,7 +52,7 @@ func TestStore(t *testing.T) {
 			"Update_LockFileRemoved":       lockFileRemoved,
 			"Update_DirectoryRemoved":      directoryRemoved,
 			"Update_LockIsNoRegularFile":   lockIsNoRegularFile,
-			"Update_OwnerOfExclusiveLock":  ownerOfExclusiveLock,
+			"Update_ExclusiveLockIsOld":    abandonedExclusiveLock,
 			"Delete_DamagedFile":           deleteDamaged,
 			"Load_FileOthersCanUse":        loadFileOthersCanUse,
 			"Delete_FileOthersCanUse":      deleteFileOthersCanUse,

@@ -88,7 +88,7 @@ func (d *doctor) checkLocks(dir string) {
 	}
 	switch {
 	case errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK):
-		d.found("locks", "warning", "the file system of "+dir+" has no locks: lock files are used, which a killed process leaves for ten minutes", advice)
+		d.found("locks", "warning", "the file system of "+dir+" has no locks: lock files are used, which a killed process leaves for two minutes", advice)
 	case d.failed("locks", err, advice):
 	case !first || second:
 		d.found("locks", "failed", "locks in "+dir+" do not exclude other processes: two may refresh a login at once, and lose it", advice)

@@ -1,4 +1,0 @@
-package files
-
-// OwnerText is the content of an exclusive lock file.
-var OwnerText = ownerText
