@@ -5,27 +5,23 @@ import "github.com/globusauth/globusauth/tokens"
 
 // On makes the change from before to after to a set, for each resource server whose token
 // is still the one that was replaced, or for all of them. It reports whether the whole change was made.
-func On(current, before, after tokens.Set, all bool) (next tokens.Set, whole bool, err error) {
-	servers := map[string]bool{}
-	for _, set := range []tokens.Set{current, before, after} {
-		for _, token := range set.All() {
-			servers[token.ResourceServer] = true
-		}
-	}
-	var list []tokens.Token
+func On(current, before, after tokens.Set, all bool) (next tokens.Set, whole bool) {
 	whole = true
-	for server := range servers {
-		token, _ := current.ByResourceServer(server)
+	for _, token := range append(before.All(), after.All()...) {
+		server := token.ResourceServer
+		now, _ := current.ByResourceServer(server)
 		replaced, _ := before.ByResourceServer(server)
 		wanted, _ := after.ByResourceServer(server)
-		if token == replaced || all && wanted != replaced {
-			token = wanted
-		}
-		whole = whole && (token == wanted || wanted == replaced)
-		if token.AccessToken != "" {
-			list = append(list, token)
+		switch {
+		case wanted == replaced || now == wanted:
+		case now == replaced || all:
+			current = current.Without(server)
+			if wanted.AccessToken != "" {
+				current = current.Merge(tokens.Salvage([]tokens.Token{wanted}))
+			}
+		default:
+			whole = false
 		}
 	}
-	next, err = tokens.NewSet(list...)
-	return next, whole, err
+	return current, whole
 }

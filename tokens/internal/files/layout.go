@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"unicode"
@@ -147,12 +146,8 @@ func (l layout) files() (map[string]tokens.Key, error) {
 	return found, nil
 }
 
-// reserved reports whether Windows keeps a name for a device.
-func reserved(name string) bool {
-	device := strings.TrimRight(name, "0123456789")
-	return len(name) == 3 && slices.Contains([]string{"con", "prn", "aux", "nul"}, device) ||
-		len(name) == 4 && slices.Contains([]string{"com", "lpt"}, device)
-}
+// reserved are the names that Windows keeps for devices.
+const reserved = " con prn aux nul com0 com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt0 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9 "
 
 // slug turns an app's name into a directory name, as the official Python SDK does.
 func slug(appName string) (string, error) {
@@ -172,7 +167,7 @@ func slug(appName string) (string, error) {
 	if name == "" {
 		return "", errors.New("the app name leaves nothing for a file name: choose another")
 	}
-	if reserved(name) {
+	if strings.Contains(reserved, " "+name+" ") {
 		return "", fmt.Errorf("the app name gives the file name %q, which Windows reserves: choose another", name)
 	}
 	return name, nil

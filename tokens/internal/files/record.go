@@ -52,8 +52,8 @@ func besideWhich(name string) string {
 
 // writeRecord writes a record into a temporary file. It is not flushed: only a power
 // failure loses it, and the change itself is flushed a moment later.
-func (t *Temp) writeRecord(namespace string, before, after tokens.Set) error {
-	content, err := json.Marshal(record{Namespace: namespace, Before: secretSet{before}, After: secretSet{after}})
+func (t *Temp) writeRecord(r record) error {
+	content, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
@@ -110,11 +110,8 @@ func (f File) leftovers() ([]record, error) {
 func (f File) pending(namespace string, current tokens.Set) tokens.Set {
 	left, _ := f.leftovers() // what cannot be listed or opened is left to the next update
 	for _, r := range left {
-		if !r.whole || r.Namespace != namespace {
-			continue
-		}
-		if next, _, err := change.On(current, r.Before.Set, r.After.Set, false); err == nil {
-			current = next
+		if r.whole && r.Namespace == namespace {
+			current, _ = change.On(current, r.Before.Set, r.After.Set, false)
 		}
 	}
 	return current
@@ -131,10 +128,7 @@ func (s *Store) adopt(ctx context.Context, file File) error {
 		if !r.whole { // perhaps because its key is missing: that of the file is then too
 			_, err = s.read(ctx, file, "")
 		} else {
-			err = s.edit(ctx, file, r.Namespace, func(current tokens.Set) (tokens.Set, error) {
-				next, _, err := change.On(current, r.Before.Set, r.After.Set, false)
-				return next, err
-			})
+			err = s.edit(ctx, file, r, false)
 		}
 		if err != nil {
 			return fmt.Errorf("store what is kept in %s: %w", r.name, err)

@@ -87,11 +87,18 @@ func New(kind Kind, config Config) (_ *Store, err error) {
 		return nil, errors.New("LockTimeout is negative")
 	}
 	s.kind.Sealer = cmp.Or[Sealer](kind.Sealer, plain{})
+	s.kind.System = kind.System.withDefaults()
 	s.lockTimeout = cmp.Or(config.LockTimeout, defaultLockTimeout)
 	return s, nil
 }
 
-func (s *Store) prefix(verb string, err *error) { prefix.Add(err, s.kind.Package+": "+verb) }
+// prefix says in an error which call failed, and what to do about an unreadable file.
+func (s *Store) prefix(verb string, err *error) {
+	if errors.Is(*err, tokens.ErrUnreadable) && !errors.Is(*err, ErrForeign) {
+		*err = fmt.Errorf("%w: deleting the login moves an unreadable file aside, to its name with %s; then log in again", *err, damagedSuffix)
+	}
+	prefix.Add(err, s.kind.Package+": "+verb)
+}
 
 // Path returns the file in which the tokens of a key are kept.
 func (s *Store) Path(key tokens.Key) (path string, err error) {
@@ -114,7 +121,7 @@ func (s *Store) find(ctx context.Context, key tokens.Key) (file File, namespace 
 
 func (s *Store) at(path string) (File, error) {
 	path, err := resolve(path)
-	return File{Path: path, LockTimeout: s.lockTimeout, system: s.kind.System.withDefaults(), sealer: s.kind.Sealer}, err
+	return File{Path: path, LockTimeout: s.lockTimeout, system: s.kind.System, sealer: s.kind.Sealer}, err
 }
 
 // Load returns what is stored under key.
@@ -130,50 +137,38 @@ func (s *Store) Load(ctx context.Context, key tokens.Key) (set tokens.Set, err e
 	return set, err
 }
 
-func (s *Store) read(ctx context.Context, file File, namespace string) (set tokens.Set, err error) {
+func (s *Store) read(ctx context.Context, file File, namespace string) (tokens.Set, error) {
 	raw, err := s.kind.Backend.Load(ctx, file, namespace)
-	if err == nil {
-		set, err = parse(file, namespace, raw)
-	}
-	return set, hint(file, err)
+	return parse(file, namespace, raw, err)
 }
 
-func parse(file File, namespace string, raw jsontext.Value) (tokens.Set, error) {
-	if len(raw) == 0 {
-		return tokens.Set{}, nil
-	}
-	set, err := tokens.UnmarshalStorage(raw)
-	if err != nil {
-		err = fmt.Errorf("%w: %s, namespace %q: %w", tokens.ErrUnreadable, file.Path, namespace, err)
+// parse returns the tokens that the backend returned.
+func parse(file File, namespace string, raw jsontext.Value, err error) (set tokens.Set, _ error) {
+	if err == nil && len(raw) > 0 {
+		if set, err = tokens.UnmarshalStorage(raw); err != nil {
+			err = fmt.Errorf("%w: %s, namespace %q: %w", tokens.ErrUnreadable, file.Path, namespace, err)
+		}
 	}
 	return set, err
 }
 
-// hint adds to an error what to do about an unreadable file.
-func hint(file File, err error) error {
-	if errors.Is(err, tokens.ErrUnreadable) && !errors.Is(err, ErrForeign) {
-		return fmt.Errorf("%w: deleting the login moves an unreadable file to %s%s; then log in again", err, file.Path, damagedSuffix)
-	}
-	return err
-}
-
-// edit stores what change makes of the tokens of a namespace. What a stored token holds beside
-// the fields of [tokens.Token] is kept, and an unchanged one stays as it was written. A file or directory that another
-// program removes meanwhile is created anew.
-func (s *Store) edit(ctx context.Context, file File, namespace string, change func(current tokens.Set) (tokens.Set, error)) error {
-	return hint(file, retry(file, func() error {
-		return s.kind.Backend.Edit(ctx, file, namespace, func(raw jsontext.Value) (jsontext.Value, error) {
-			current, err := parse(file, namespace, raw)
+// edit makes a change to what the file holds by now: to all tokens that are changed, or to those that are still the
+// ones that were replaced. What a stored token holds beside the fields of [tokens.Token] is kept, and an unchanged
+// one stays as it was written.
+func (s *Store) edit(ctx context.Context, file File, r record, all bool) error {
+	return retry(file, func() error {
+		return s.kind.Backend.Edit(ctx, file, r.Namespace, func(raw jsontext.Value) (jsontext.Value, error) {
+			current, err := parse(file, r.Namespace, raw, nil)
 			if err != nil {
 				return nil, err
 			}
-			next, err := change(current)
-			if err != nil || next.Equal(current) {
-				return raw, err
+			next, _ := change.On(current, r.Before.Set, r.After.Set, all)
+			if next.Equal(current) {
+				return raw, nil
 			}
 			return overlay(raw, current, next)
 		})
-	}))
+	})
 }
 
 // overlay puts what differs between two sets over the stored tokens.
@@ -229,7 +224,7 @@ func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current toke
 		return next, nil
 	}
 	// The end of the context must not keep the result of fn from being stored.
-	return next, s.commit(context.WithoutCancel(ctx), file, room, namespace, current, next)
+	return next, s.commit(context.WithoutCancel(ctx), file, room, record{Namespace: namespace, Before: secretSet{current}, After: secretSet{next}})
 }
 
 // retry calls work again while it fails because another program removes files or their directory.
@@ -260,9 +255,7 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 		if _, err = file.sealer.Seal(file.Path, nil); err == nil {
 			err = retry(file, func() error {
 				raw, err := s.kind.Backend.Rehearse(ctx, file, namespace)
-				if err == nil {
-					current, err = parse(file, namespace, raw)
-				}
+				current, err = parse(file, namespace, raw, err)
 				return err
 			})
 		}
@@ -271,16 +264,13 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 		}
 		room.Remove()
 	}
-	return tokens.Set{}, nil, fmt.Errorf("nothing was changed, since nothing can be stored: %w", hint(file, err))
+	return tokens.Set{}, nil, fmt.Errorf("nothing was changed, since nothing can be stored: %w", err)
 }
 
 // commit writes the change down and makes it.
-func (s *Store) commit(ctx context.Context, file File, room *Temp, namespace string, before, after tokens.Set) error {
-	recordErr := room.writeRecord(namespace, before, after)
-	err := s.edit(ctx, file, namespace, func(current tokens.Set) (tokens.Set, error) {
-		next, _, err := change.On(current, before, after, true)
-		return next, err
-	})
+func (s *Store) commit(ctx context.Context, file File, room *Temp, r record) error {
+	recordErr := room.writeRecord(r)
+	err := s.edit(ctx, file, r, true)
 	switch {
 	case err == nil:
 		return nil

