@@ -57,11 +57,7 @@ func (r *runner) checkClientID() error {
 	if r.clientID == "" || uuid.Valid(r.clientID) {
 		return nil
 	}
-	from := "--client-id"
-	if s := r.setting("client-id"); r.clientID == s.Value {
-		from = s.From
-	}
-	return usagef("the client ID %q, from %s, is not a UUID: copy it from https://developers.globus.org", r.clientID, from)
+	return usagef("the client ID %q, from %s, is not a UUID: copy it from https://developers.globus.org", r.clientID, r.from("client-id"))
 }
 
 // itself is the namespace of a client that acts as itself.
@@ -149,7 +145,7 @@ func (r *runner) errNotLoggedIn(config app.Config) error {
 	if r.getenv(tokenVariable) != "" {
 		which += " (" + tokenVariable + " is a token, not a stored login)"
 	}
-	return &problem{words: fmt.Sprintf("no login is stored%s: run %q first", which, r.loginAgain("")), code: ExitNotLoggedIn}
+	return &problem{words: fmt.Sprintf("no login is stored%s: run %q first", which, r.againWith("", "login")), code: ExitNotLoggedIn}
 }
 
 // client returns a client with the access token of the environment, or of the stored login, which

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -50,7 +51,24 @@ func addCompletion(root *cobra.Command) {
 profiles, resource servers and scopes. The help of each shell says how to load
 its script.`
 	shells.Args, shells.RunE = commandOnly, help
+	bash := find(shells, "bash")
+	script := bash.RunE
+	bash.RunE = func(cmd *cobra.Command, args []string) error {
+		if _, err := io.WriteString(cmd.OutOrStdout(), bashAlone); err != nil {
+			return err
+		}
+		return script(cmd, args)
+	}
 }
+
+// bashAlone is what the script for bash needs of the package bash-completion, which many machines lack. A value with a
+// colon is completed with the package only.
+const bashAlone = `if ! declare -F _get_comp_words_by_ref >/dev/null; then
+    _get_comp_words_by_ref() {
+        cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
+    }
+fi
+`
 
 // storedValues offers a field of all stored logins, or of those of the client that is chosen. What
 // cannot be read is left out: a completion shows no errors.
@@ -68,7 +86,9 @@ func (r *runner) storedValues(field func(profile) []string) cobra.CompletionFunc
 				continue
 			}
 			for _, value := range field(newProfile(key, set)) {
-				found[value] = true
+				if harmless().MatchString(value) { // a service chooses the names of resource servers
+					found[value] = true
+				}
 			}
 		}
 		return slices.Sorted(maps.Keys(found)), cobra.ShellCompDirectiveNoFileComp

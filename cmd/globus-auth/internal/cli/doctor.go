@@ -142,17 +142,27 @@ func (d *doctor) examine(ctx context.Context) {
 
 // checkConfiguration reports the configuration file. An invalid one does not stop the other checks.
 func (d *doctor) checkConfiguration() {
-	info, err := os.Stat(d.configPath)
+	_, err := os.Stat(d.configPath)
 	switch {
+	case d.configPath == "":
+		d.found("configuration", "ok", "no file, because there is no home directory", "")
 	case d.failed("configuration", d.settingsErr, ""):
 		d.settingsErr = nil
 	case err != nil:
 		d.found("configuration", "ok", "no file "+d.configPath, "")
-	case info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows":
-		d.found("configuration", "warning", "others can change "+d.configPath, "run chmod go-w on it")
-	default:
+	case !d.changeable("configuration", d.configPath):
 		d.found("configuration", "ok", d.configPath, "")
 	}
+}
+
+// changeable reports whether other users can change a file or directory.
+func (d *doctor) changeable(check, path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o022 == 0 || info.Mode()&os.ModeSticky != 0 || runtime.GOOS == "windows" {
+		return false
+	}
+	d.found(check, "warning", "others can change "+path, "run chmod go-w on it")
+	return true
 }
 
 // checkEnvironment reports variables that have an effect which users may not expect, or none.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,9 @@ func (d *doctor) checkStore(ctx context.Context) {
 	if !unusable {
 		d.found("logins", "ok", fmt.Sprintf("%d in %s (%s), readable only by you", len(keys), dir, kind), "")
 	}
-	d.checkLogin(ctx)
+	if d.config.ClientID != "" || !unusable {
+		d.checkLogin(ctx)
+	}
 }
 
 // storePath is the directory of the token store.
@@ -61,6 +64,15 @@ func (d *doctor) storePath() (string, error) {
 	return filepath.Dir(filepath.Dir(filepath.Dir(path))), err
 }
 
+// checkSpace fills a file as an update of a login does, and closes it.
+func (d *doctor) checkSpace(file *os.File) {
+	_, err := file.Write(make([]byte, spaceNeeded))
+	d.failed("space", cmp.Or(err, file.Close()), "make room on the disk, or choose another directory with --store-dir")
+}
+
+// spaceNeeded is the room that a change of a login needs on the disk, in bytes.
+const spaceNeeded = 64 << 10
+
 // checkLocks checks with two handles that a lock of a file excludes other processes. The file is
 // in the directory of the store, or the one in which that will be created.
 func (d *doctor) checkLocks(dir string) {
@@ -70,16 +82,15 @@ func (d *doctor) checkLocks(dir string) {
 		}
 		dir = filepath.Dir(dir)
 	}
+	d.changeable("token store", dir)
 	file, err := os.CreateTemp(dir, ".globus-auth-doctor-*")
 	if d.failed("locks", err, "make the directory writable, or choose another with --store-dir") {
 		return
 	}
-	_ = file.Close()
+	defer func() { _ = os.Remove(file.Name()) }()
+	d.checkSpace(file)
 	one, other := flock.New(file.Name()), flock.New(file.Name())
-	defer func() {
-		_, _ = one.Unlock(), other.Unlock()
-		_ = os.Remove(file.Name())
-	}()
+	defer func() { _, _ = one.Unlock(), other.Unlock() }()
 	const advice = "choose a directory on a local disk with --store-dir"
 	first, err := one.TryLock()
 	second := false
@@ -136,7 +147,7 @@ func (d *doctor) checkLogin(ctx context.Context) {
 	}
 	p := newProfile(key, set)
 	d.found("login", "ok", fmt.Sprintf("%s, client %s", p.who(), p.ClientID), "")
-	again := fmt.Sprintf("run %q", d.loginAgain(p.ClientID))
+	again := fmt.Sprintf("run %q", d.againWith(p.ClientID, "login"))
 	for _, token := range set.All() {
 		d.checkToken(token, service, again)
 	}

@@ -133,11 +133,11 @@ func (r *runner) text(err error) string {
 	case refused && refusal.Authorization != nil:
 		text = fmt.Sprintf("%s: run %q", said(refusal), r.again(remedy(refusal.Authorization)))
 	case errors.Is(err, tokens.ErrLoginRequired) && refused:
-		text = fmt.Sprintf("%v: %s: run %q", tokens.ErrLoginRequired, said(refusal), r.loginAgain(""))
+		text = fmt.Sprintf("%v: %s: run %q", tokens.ErrLoginRequired, said(refusal), r.againWith("", "login"))
 	case errors.Is(err, tokens.ErrLoginRequired):
-		text = fmt.Sprintf("%s: run %q", from(tokens.ErrLoginRequired, err), r.loginAgain(""))
+		text = fmt.Sprintf("%s: run %q", from(tokens.ErrLoginRequired, err), r.againWith("", "login"))
 	case errors.Is(err, tokens.ErrUnreadable):
-		text = fmt.Sprintf("%s: run %q first", cause(err), r.again("logout --forget"))
+		text = fmt.Sprintf("%s: run %q first", cause(err), r.againWith("", "logout --forget"))
 	case refused:
 		plain := *refusal
 		plain.Operation = ""
@@ -145,7 +145,7 @@ func (r *runner) text(err error) string {
 	default:
 		text = cause(err)
 	}
-	return strings.ReplaceAll(text, "Config.BaseURL", r.addressName())
+	return strings.NewReplacer("Config.BaseURL", r.addressName(), "set Dir or Path", "use --store-dir").Replace(text)
 }
 
 // said is what the service said, without the advice of the library.
@@ -170,13 +170,12 @@ func (r *runner) again(command string) string {
 	return command
 }
 
-// loginAgain is the command line that logs in, again or for the first time. The client is one that no flag or setting
-// names, or empty if it is unknown.
-func (r *runner) loginAgain(client string) string {
-	if r.clientID != "" {
-		return r.again("login")
+// againWith is again for a command that needs a client, which is empty if it is unknown.
+func (r *runner) againWith(client, command string) string {
+	if r.clientID == "" {
+		command += " --client-id " + cmp.Or(client, "ID")
 	}
-	return r.again("login --client-id " + cmp.Or(client, "ID"))
+	return r.again(command)
 }
 
 // harmless are words that mean nothing to a shell.
@@ -233,12 +232,12 @@ func from(sentinel, err error) string {
 
 // cause is the text of the first error that says more than what was attempted.
 func cause(err error) string {
-	if called, ok := errors.AsType[*prefix.Error](err); ok && strings.HasPrefix(err.Error(), "app: ") {
-		err = called.Unwrap() // the user called the command
-	}
-	for reflect.TypeOf(err) == reflect.TypeOf(fmt.Errorf("%w", io.EOF)) {
+	wrapped := reflect.TypeOf(fmt.Errorf("%w", io.EOF))
+	for {
 		inner := errors.Unwrap(err)
-		if !strings.HasSuffix(err.Error(), ": "+inner.Error()) {
+		called, ok := errors.AsType[*prefix.Error](err)
+		named := ok && error(called) == err //nolint:errorlint // the outermost: the user called the command
+		if !named && (reflect.TypeOf(err) != wrapped || !strings.HasSuffix(err.Error(), ": "+inner.Error())) {
 			break
 		}
 		err = inner

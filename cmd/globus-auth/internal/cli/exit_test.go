@@ -41,7 +41,7 @@ func TestRun_ExitCodes(t *testing.T) {
 		"failure":          {token(string(scopes.AuthManageProjects)), []string{"api", "GET", "/v2/api/projects", "--jq", ".x.y.z[]"}, cli.ExitFailed, "--jq: "},
 		"forbidden":        {fault("getProjects", http.StatusForbidden, `{"errors":[{"status":"403","code":"FORBIDDEN","detail":"no"}]}`), []string{"project", "list"}, cli.ExitFailed, "FORBIDDEN"},
 		"usage":            {nil, []string{"project", "list", "--colour"}, cli.ExitUsage, "there is no flag --colour"},
-		"environment":      {func(d *desk) { d.env["GLOBUS_AUTH_STORE"] = "redis" }, []string{"whoami"}, cli.ExitUsage, "--store"},
+		"environment":      {func(d *desk) { d.env["GLOBUS_AUTH_STORE"] = "redis" }, []string{"whoami"}, cli.ExitUsage, "GLOBUS_AUTH_STORE"},
 		"unknown topic":    {nil, []string{"help", "nosuch"}, cli.ExitUsage, `no command "nosuch"`},
 		"not found":        {token(string(scopes.AuthManageProjects)), []string{"project", "show", unknownID}, cli.ExitNotFound, "NOT_FOUND"},
 		"no identity":      {token(viewIdentities), []string{"identities", "nobody@example.edu"}, cli.ExitNotFound, "no such identity"},

@@ -66,6 +66,14 @@ func (r *runner) loadSettings() {
 	}
 }
 
+// from is what set a flag, or another setting.
+func (r *runner) from(name string) string {
+	if flag := r.shared.Lookup(name); flag != nil && flag.Changed {
+		return "--" + name
+	}
+	return r.setting(name).From
+}
+
 func (r *runner) setting(name string) *setting {
 	return r.settings[slices.IndexFunc(r.settings, func(s *setting) bool { return s.Name == name })]
 }
@@ -81,12 +89,12 @@ func (r *runner) readConfig() (path string, values map[string]string, err error)
 		}
 		path = filepath.Join(dir, appName, "config.yaml")
 	}
-	file, err := openRegular(configVariable, path)
+	file, err := openRegular("configuration", path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !named:
 		return path, nil, nil
 	case err != nil:
-		return path, nil, err
+		return path, nil, &problem{err: err, code: ExitUsage}
 	}
 	defer func() { _ = file.Close() }()
 	text, err := readLimited(file, maxInput)

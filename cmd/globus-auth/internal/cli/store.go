@@ -20,9 +20,9 @@ func (r *runner) openStore(client *globusauth.Client) (tokens.Store, error) {
 	if strings.ContainsRune(filepath.ToSlash(r.store), '/') {
 		switch {
 		case r.clientID == "":
-			return nil, usagef("--store %s is the file of one client: name it with --client-id", r.store)
-		case r.storeDir != r.getenv("GLOBUS_AUTH_STORE_DIR"): // a flag that names a file replaces the variable
-			return nil, usagef("--store %s names a file: omit --store-dir", r.store)
+			return nil, usagef("%s %s is the file of one client: name it with --client-id", r.from("store"), r.store)
+		case r.from("store-dir") == "--store-dir": // a flag that names a file replaces the variable
+			return nil, usagef("%s %s names a file: omit --store-dir", r.from("store"), r.store)
 		}
 		return filestore.New(filestore.Config{Path: r.store, ClientID: r.clientID, Environment: client.Environment(), Address: client.Address()})
 	}
@@ -34,7 +34,7 @@ func (r *runner) openStore(client *globusauth.Client) (tokens.Store, error) {
 	case "keyring":
 		return keyringstore.New(keyringstore.Config{AppName: appName, Dir: r.storeDir})
 	}
-	return nil, usagef("--store %q is invalid: use file, sqlite, keyring, or a path such as ./tokens.json", r.store)
+	return nil, usagef("%s %q is invalid: use file, sqlite, keyring, or a path such as ./tokens.json", r.from("store"), r.store)
 }
 
 // onlyClient returns the one client with a stored login.
