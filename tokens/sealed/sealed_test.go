@@ -18,6 +18,7 @@ import (
 	"github.com/globusauth/globusauth/flows/login"
 	"github.com/globusauth/globusauth/tokens"
 	"github.com/globusauth/globusauth/tokens/filestore"
+	"github.com/globusauth/globusauth/tokens/internal/fleettest"
 	"github.com/globusauth/globusauth/tokens/sealed"
 	"github.com/globusauth/globusauth/tokens/sqlitestore"
 	"github.com/globusauth/globusauth/tokens/storetest"
@@ -27,56 +28,17 @@ var _ login.Sessions = (*sealed.Sessions)(nil)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// ring is a keyset whose keys change.
-type ring struct {
-	manager *keyset.Manager
-	ids     []uint32
-}
-
-func newRing(tb testing.TB) *ring {
+func newKey(tb testing.TB) tink.AEAD {
 	tb.Helper()
-	r := &ring{manager: keyset.NewManager()}
-	r.add(tb)
-	r.primary(tb)
-	return r
-}
-
-// add adds a key that opens only.
-func (r *ring) add(tb testing.TB) {
-	tb.Helper()
-	id, err := r.manager.Add(aead.AES256GCMKeyTemplate())
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r.ids = append(r.ids, id)
-}
-
-// primary makes the last key the primary one.
-func (r *ring) primary(tb testing.TB) {
-	tb.Helper()
-	if err := r.manager.SetPrimary(r.ids[len(r.ids)-1]); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-func (r *ring) removeFirst(tb testing.TB) {
-	tb.Helper()
-	if err := r.manager.Delete(r.ids[0]); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-func (r *ring) aead(tb testing.TB) tink.AEAD {
-	tb.Helper()
-	handle, err := r.manager.Handle()
+	key, err := aead.New(handle)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	primitive, err := aead.New(handle)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return primitive
+	return key
 }
 
 func seal(tb testing.TB, store tokens.Store, key tink.AEAD) *sealed.Store {
@@ -117,7 +79,7 @@ func load(tb testing.TB, store tokens.Store, key tokens.Key) tokens.Set {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	key := newRing(t).aead(t)
+	key := newKey(t)
 	storetest.Run(t, func(t *testing.T) (a, b tokens.Store) {
 		t.Helper()
 		store := tokens.NewMemory()
@@ -136,7 +98,7 @@ func TestNew_FilesSharedWithPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := newRing(t).aead(t)
+	key := newKey(t)
 	for _, store := range []tokens.Store{files, database} {
 		if _, err := sealed.New(sealed.Config{Store: store, AEAD: key}); err == nil || !strings.Contains(err.Error(), "GiveUpSharing") {
 			t.Errorf("%T: %v", store, err)
@@ -170,7 +132,7 @@ func TestNew_FilesSharedWithPython(t *testing.T) {
 func TestStoreUpdate_Unchanged(t *testing.T) {
 	t.Parallel()
 	inner := tokens.NewMemory()
-	store := seal(t, inner, newRing(t).aead(t))
+	store := seal(t, inner, newKey(t))
 	put(t, store, aKey(""), one(t, "A"))
 	before := load(t, inner, aKey(""))
 	put(t, store, aKey(""), one(t, "A"))
@@ -179,51 +141,22 @@ func TestStoreUpdate_Unchanged(t *testing.T) {
 	}
 }
 
-// Each program can be restarted with the next keyset at its own time.
 func TestStore_KeyRotation(t *testing.T) {
 	t.Parallel()
-	inner, r := tokens.NewMemory(), newRing(t)
-	before := seal(t, inner, r.aead(t))
-	put(t, before, aKey("1"), one(t, "A"))
-	put(t, before, aKey("2"), one(t, "B"))
-	r.add(t)
-	both := seal(t, inner, r.aead(t))
-	r.primary(t)
-	after := seal(t, inner, r.aead(t))
-	put(t, after, aKey("1"), one(t, "C"))
-	if got := load(t, both, aKey("1")); !got.Equal(one(t, "C")) {
-		t.Errorf("a program with the new key not yet primary reads %v", got)
-	}
-	put(t, both, aKey("1"), one(t, "D"))
-	if got := load(t, after, aKey("1")); !got.Equal(one(t, "D")) {
-		t.Errorf("the next program reads %v", got)
-	}
-	if err := after.SealAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	r.removeFirst(t)
-	last := seal(t, inner, r.aead(t))
-	if got := load(t, last, aKey("2")); !got.Equal(one(t, "B")) {
-		t.Errorf("without the old key: %v", got)
-	}
-	if got := load(t, last, aKey("1")); !got.Equal(one(t, "D")) {
-		t.Errorf("without the old key: %v", got)
-	}
-	if _, err := before.Load(t.Context(), aKey("1")); !errors.Is(err, tokens.ErrUnreadable) {
-		t.Errorf("with the old key only: %v", err)
-	}
+	store, sessions := tokens.NewMemory(), &login.MemorySessions{}
+	fleettest.Sealed(t, func(*testing.T) (tokens.Store, sealed.SessionStore) { return store, sessions })
 }
 
 // What cannot be opened is an error that says why, is not overwritten, and can be deleted.
 func TestStore_Unreadable(t *testing.T) {
 	t.Parallel()
-	key := newRing(t).aead(t)
+	key := newKey(t)
 	for name, test := range map[string]struct {
 		damage func(t *testing.T, inner tokens.Store)
 		key    tink.AEAD
 		want   string
 	}{
-		"wrong key": {func(*testing.T, tokens.Store) {}, newRing(t).aead(t), "add that key to the keyset"},
+		"wrong key": {func(*testing.T, tokens.Store) {}, newKey(t), "add that key to the keyset"},
 		"another login's": {func(t *testing.T, inner tokens.Store) {
 			t.Helper()
 			put(t, inner, aKey("1"), load(t, inner, aKey("2")))
@@ -278,9 +211,9 @@ func TestStore_Unreadable(t *testing.T) {
 
 func TestStoreSealAll(t *testing.T) {
 	t.Parallel()
-	inner, key := tokens.NewMemory(), newRing(t).aead(t)
+	inner, key := tokens.NewMemory(), newKey(t)
 	put(t, inner, aKey("plain"), one(t, "A"))
-	put(t, seal(t, inner, newRing(t).aead(t)), aKey("foreign"), one(t, "B"))
+	put(t, seal(t, inner, newKey(t)), aKey("foreign"), one(t, "B"))
 	store := seal(t, inner, key)
 	put(t, store, aKey("sealed"), one(t, "C"))
 	if err := store.SealAll(t.Context()); !errors.Is(err, tokens.ErrUnreadable) || !strings.Contains(err.Error(), "foreign") {
@@ -313,7 +246,7 @@ func (failing) Decrypt([]byte, []byte) ([]byte, error) { return nil, errors.New(
 // cannot open is not called unreadable: that is what a logout may delete.
 func TestStore_KeyFails(t *testing.T) {
 	t.Parallel()
-	inner, key := tokens.NewMemory(), newRing(t).aead(t)
+	inner, key := tokens.NewMemory(), newKey(t)
 	put(t, seal(t, inner, key), aKey(""), one(t, "A"))
 	for _, aead := range []failing{{key, false}, {key, true}} {
 		store := seal(t, inner, aead)
@@ -336,8 +269,8 @@ func TestStore_KeyFails(t *testing.T) {
 
 func TestStore_PrintsNoKey(t *testing.T) {
 	t.Parallel()
-	store := seal(t, tokens.NewMemory(), newRing(t).aead(t))
-	sessions, err := sealed.NewSessions(&login.MemorySessions{}, newRing(t).aead(t))
+	store := seal(t, tokens.NewMemory(), newKey(t))
+	sessions, err := sealed.NewSessions(&login.MemorySessions{}, newKey(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,8 +281,8 @@ func TestStore_PrintsNoKey(t *testing.T) {
 
 func TestSessions(t *testing.T) {
 	t.Parallel()
-	inner, r := &login.MemorySessions{}, newRing(t)
-	sessions, err := sealed.NewSessions(inner, r.aead(t))
+	inner, key := &login.MemorySessions{}, newKey(t)
+	sessions, err := sealed.NewSessions(inner, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +308,7 @@ func TestSessions(t *testing.T) {
 	if got, err := sessions.Get(ctx, "moved"); got != nil || err == nil || !strings.Contains(err.Error(), "changed or moved") {
 		t.Errorf("moved: %q, %v", got, err)
 	}
-	other, err := sealed.NewSessions(inner, newRing(t).aead(t))
+	other, err := sealed.NewSessions(inner, newKey(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -388,7 +321,7 @@ func TestSessions(t *testing.T) {
 	if got, err := sessions.Take(ctx, "c"); got != nil || err != nil {
 		t.Errorf("Take again: %q, %v", got, err)
 	}
-	if _, err := sealed.NewSessions(nil, r.aead(t)); err == nil {
+	if _, err := sealed.NewSessions(nil, key); err == nil {
 		t.Error("no store was accepted")
 	}
 }

@@ -7,6 +7,7 @@ package fleettest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -198,6 +199,19 @@ func (c child) share(source *tokens.Refreshing) error {
 	return err
 }
 
+// hold stores a login in an update that lasts until a line is read.
+func hold(store tokens.Store) error {
+	_, err := store.Update(context.Background(), Key(), func(tokens.Set) (tokens.Set, error) {
+		fmt.Println("inside")
+		if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+			return tokens.Set{}, err
+		}
+		return login("paused", "paused")
+	})
+	fmt.Println(err)
+	return nil
+}
+
 func wait(d time.Duration) { <-time.After(d) }
 
 // process is a child that runs.
@@ -247,15 +261,10 @@ func (f Fleet) begin(t *testing.T, grace bool) (child, *issuer, tokens.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := put(t.Context(), store, "A0", "R0"); err != nil {
+	if _, err := store.Update(t.Context(), Key(), func(tokens.Set) (tokens.Set, error) { return login("A0", "R0") }); err != nil {
 		t.Fatal(err)
 	}
 	return c, service, store
-}
-
-func put(ctx context.Context, store tokens.Store, access, refresh string) error {
-	_, err := store.Update(ctx, Key(), func(tokens.Set) (tokens.Set, error) { return login(access, refresh) })
-	return err
 }
 
 func login(access, refresh string) (tokens.Set, error) {
@@ -301,7 +310,7 @@ func (f Fleet) Kill(t *testing.T, grace bool, kills int) {
 			}
 		}
 	}
-	count, _, _, _, _ := service.state()
+	count := service.seen().refreshes
 	if count < kills {
 		t.Errorf("only %d refreshes for %d kills: nothing was tested", count, kills)
 	}
@@ -321,9 +330,8 @@ func (c child) lostLogin(t *testing.T, service *issuer, store tokens.Store, i in
 	if err != nil || !found {
 		t.Fatalf("kill %d: the login is gone: %v, %v", i, set, err)
 	}
-	_, _, _, current, previous := service.state()
-	if token.RefreshToken != current && token.RefreshToken != previous {
-		t.Fatalf("kill %d: stored %s, although the service is at %s", i, token.RefreshToken, current)
+	if seen := service.seen(); token.RefreshToken != seen.current && token.RefreshToken != seen.previous {
+		t.Fatalf("kill %d: stored %s, although the service is at %s", i, token.RefreshToken, seen.current)
 	}
 	c.Job = "" // not the child
 	source, err := c.source(store)
@@ -331,14 +339,13 @@ func (c child) lostLogin(t *testing.T, service *issuer, store tokens.Store, i in
 		t.Fatal(err)
 	}
 	_, err = source.Renew(t.Context(), token)
-	_, _, _, _, previous = service.state() // a request of the killed process may have come late
-	switch {
+	service.mu.Lock()
+	defer service.mu.Unlock()
+	switch { // a request of the killed process may have come late
 	case err == nil:
 		return token.RefreshToken, false
-	case !service.grace && token.RefreshToken == previous && errors.Is(err, tokens.ErrLoginRequired):
-		service.mu.Lock()
-		service.current = token.RefreshToken // log in again
-		service.mu.Unlock()
+	case !service.grace && token.RefreshToken == service.state.previous && errors.Is(err, tokens.ErrLoginRequired):
+		service.state.current = token.RefreshToken // log in again
 		return token.RefreshToken, true
 	}
 	t.Fatalf("kill %d: the stored login does not work: %v", i, err)
@@ -369,40 +376,34 @@ func (f Fleet) Share(t *testing.T, processes, goroutines int, duration time.Dura
 			t.Errorf("a process failed: %v %s", err, p.stderr.String())
 		}
 	}
-	count, refused, premature, _, _ := service.state()
-	if refused != 0 || premature != 0 {
-		t.Errorf("%d refreshes refused, %d before the token was due; want none", refused, premature)
+	seen := service.seen()
+	if seen.refused != 0 || seen.premature != 0 {
+		t.Errorf("%d refreshes refused, %d before the token was due; want none", seen.refused, seen.premature)
 	}
-	if count < 3 {
-		t.Errorf("only %d refreshes: nothing was tested", count)
+	if seen.refreshes < 3 {
+		t.Errorf("only %d refreshes: nothing was tested", seen.refreshes)
 	}
-	t.Logf("%d processes, %d goroutines each, %v: %d refreshes", processes, goroutines, duration, count)
+	t.Logf("%d processes, %d goroutines each, %v: %d refreshes", processes, goroutines, duration, seen.refreshes)
 }
 
 // Processes reads the size of a fleet, "processes goroutines seconds", from a variable.
 func Processes(t *testing.T, variable, otherwise string) (processes, goroutines int, duration time.Duration) {
 	t.Helper()
-	text := os.Getenv(variable)
-	if text == "" {
-		text = otherwise
-	}
 	var seconds int
-	if _, err := fmt.Sscan(text, &processes, &goroutines, &seconds); err != nil {
-		t.Fatalf("%s: %v", variable, err)
-	}
+	read(t, variable, otherwise, &processes, &goroutines, &seconds)
 	return processes, goroutines, time.Duration(seconds) * time.Second
 }
 
 // Kills reads the number of kills from a variable.
-func Kills(t *testing.T, variable string, otherwise int) int {
+func Kills(t *testing.T, variable string, otherwise int) (kills int) {
 	t.Helper()
-	text := os.Getenv(variable)
-	if text == "" {
-		return otherwise
-	}
-	kills, err := strconv.Atoi(text)
-	if err != nil {
+	read(t, variable, strconv.Itoa(otherwise), &kills)
+	return kills
+}
+
+func read(t *testing.T, variable, otherwise string, numbers ...any) {
+	t.Helper()
+	if _, err := fmt.Sscan(cmp.Or(os.Getenv(variable), otherwise), numbers...); err != nil {
 		t.Fatalf("%s: %v", variable, err)
 	}
-	return kills
 }

@@ -3,11 +3,8 @@
 package fleettest
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,19 +12,6 @@ import (
 
 	"github.com/globusauth/globusauth/tokens"
 )
-
-// hold stores a login in an update that lasts until a line is read.
-func hold(store tokens.Store) error {
-	_, err := store.Update(context.Background(), Key(), func(tokens.Set) (tokens.Set, error) {
-		fmt.Println("inside")
-		if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
-			return tokens.Set{}, err
-		}
-		return login("paused", "paused")
-	})
-	fmt.Println(err)
-	return nil
-}
 
 // Pause pauses a process in the middle of an update for longer than its lease, and
 // wakes it up. What another process has stored meanwhile stays; if the other

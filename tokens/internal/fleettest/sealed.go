@@ -51,6 +51,10 @@ func Sealed(t *testing.T, open func(t *testing.T) (tokens.Store, sealed.SessionS
 		replicas[i].store, replicas[i].sessions = open(t)
 		replicas[i].rekey(t, key())
 	}
+	idle := tokens.Key{ClientID: clientID, Namespace: "idle"} // not updated again
+	if _, err := replicas[0].logins.Update(t.Context(), idle, func(tokens.Set) (tokens.Set, error) { return One(t, "A"), nil }); err != nil {
+		t.Fatal(err)
+	}
 
 	var stop atomic.Bool
 	var updates atomic.Int64
@@ -98,6 +102,9 @@ func Sealed(t *testing.T, open func(t *testing.T) (tokens.Store, sealed.SessionS
 	token, _ := set.ByResourceServer("rs")
 	if err != nil || token.AccessToken != strconv.FormatInt(updates.Load(), 10) {
 		t.Errorf("%d updates left %v, %v", updates.Load(), set, err)
+	}
+	if set, err := replicas[0].logins.Load(t.Context(), idle); err != nil || !set.Equal(One(t, "A")) {
+		t.Errorf("the login that was sealed first is %v, %v", set, err)
 	}
 	replicas[0].rekey(t, first)
 	if _, err := replicas[0].logins.Load(t.Context(), Key()); !errors.Is(err, tokens.ErrUnreadable) {
