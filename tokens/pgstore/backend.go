@@ -17,17 +17,31 @@ import (
 // statements do not work with every PgBouncer.
 const mode = pgx.QueryExecModeExec
 
+// database sends statements about one table.
+type database struct {
+	pool  *pgxpool.Pool
+	table string
+}
+
+// one reads the data of at most one row.
+func (d database) one(ctx context.Context, statement string, values ...any) (data []byte, found bool, err error) {
+	err = d.pool.QueryRow(ctx, statement, append([]any{mode}, values...)...).Scan(&data)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, false, nil
+	}
+	return data, err == nil, explain(err, d.table)
+}
+
 // backend has the statements of [lease.Backend]. All times are the server's.
 type backend struct {
-	pool                                           *pgxpool.Pool
-	table                                          string
+	database
 	load, acquire, extend, save, erase, drop, list string
 }
 
 var _ lease.Backend = (*backend)(nil)
 
 func newBackend(pool *pgxpool.Pool, table string) *backend {
-	b := &backend{pool: pool, table: table}
+	b := &backend{database: database{pool, table}}
 	for statement, text := range map[*string]string{
 		&b.load: `SELECT data FROM TABLE WHERE KEY`,
 		&b.acquire: `
@@ -66,45 +80,36 @@ func newBackend(pool *pgxpool.Pool, table string) *backend {
 	return b
 }
 
-// values begins the values of a statement with those of the key.
-func values(key tokens.Key, more ...any) []any {
-	return append([]any{mode, key.ClientID, key.Environment, key.Address, key.Namespace}, more...)
-}
-
-// one reads the data of at most one row.
-func (b *backend) one(ctx context.Context, statement string, args []any) (data []byte, found bool, err error) {
-	err = b.pool.QueryRow(ctx, statement, args...).Scan(&data)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, false, nil
-	}
-	return data, err == nil, explain(err, b.table)
+// at sends a statement about a key.
+func (b *backend) at(ctx context.Context, statement string, key tokens.Key, more ...any) (data []byte, found bool, err error) {
+	return b.one(ctx, statement, append([]any{key.ClientID, key.Environment, key.Address, key.Namespace}, more...)...)
 }
 
 func (b *backend) Load(ctx context.Context, key tokens.Key) ([]byte, error) {
-	data, _, err := b.one(ctx, b.load, values(key))
+	data, _, err := b.at(ctx, b.load, key)
 	return data, err
 }
 
 func (b *backend) Acquire(ctx context.Context, key tokens.Key, version string, lease time.Duration) ([]byte, bool, error) {
-	return b.one(ctx, b.acquire, values(key, version, lease.Seconds()))
+	return b.at(ctx, b.acquire, key, version, lease.Seconds())
 }
 
 func (b *backend) Extend(ctx context.Context, key tokens.Key, version string, lease time.Duration) error {
-	_, _, err := b.one(ctx, b.extend, values(key, version, lease.Seconds()))
+	_, _, err := b.at(ctx, b.extend, key, version, lease.Seconds())
 	return err
 }
 
 func (b *backend) Commit(ctx context.Context, key tokens.Key, version string, data []byte) (stored bool, err error) {
 	if data == nil {
-		_, stored, err = b.one(ctx, b.erase, values(key, version))
+		_, stored, err = b.at(ctx, b.erase, key, version)
 	} else {
-		_, stored, err = b.one(ctx, b.save, values(key, version, data))
+		_, stored, err = b.at(ctx, b.save, key, version, data)
 	}
 	return stored, err
 }
 
 func (b *backend) Release(ctx context.Context, key tokens.Key, version string) error {
-	_, _, err := b.one(ctx, b.drop, values(key, version))
+	_, _, err := b.at(ctx, b.drop, key, version)
 	return err
 }
 

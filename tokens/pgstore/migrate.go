@@ -32,19 +32,10 @@ CREATE INDEX IF NOT EXISTS EXPIRY ON SESSIONS (expiry);
 // migration tool. They can be run again.
 func Schema(config Config) (statements string, err error) {
 	defer prefix.Add(&err, "pgstore: schema")
-	tokens, err := config.table("tokens")
+	tokens, sessions, expiry, err := config.names()
 	if err != nil {
 		return "", err
 	}
-	sessions, err := config.table("sessions")
-	if err != nil {
-		return "", err
-	}
-	expiry, err := config.table("sessions_expiry")
-	if err != nil {
-		return "", err
-	}
-	expiry = expiry[strings.LastIndex(expiry, `."`)+1:] // an index is in the schema of its table
 	return strings.NewReplacer("TOKENS", tokens, "SESSIONS", sessions, "EXPIRY", expiry).Replace(schema), nil
 }
 
@@ -57,8 +48,7 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, config Config) (err error)
 	if err != nil {
 		return err
 	}
-	tokens, _ := config.table("tokens")
-	sessions, _ := config.table("sessions")
+	tokens, sessions, _, _ := config.names()
 	var exist bool
 	err = pool.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL`, mode, tokens, sessions).Scan(&exist)
 	if err == nil && !exist {

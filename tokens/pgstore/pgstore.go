@@ -28,16 +28,19 @@ const (
 	maxPrefix     = 40 // PostgreSQL cuts names at 63 bytes
 )
 
-// table returns a table's name, quoted.
-func (c Config) table(name string) (string, error) {
+// names returns the names of the tables and of an index, quoted. An index is in the schema of its table.
+func (c Config) names() (tokens, sessions, expiry string, err error) {
 	parts := strings.Split(cmp.Or(c.Prefix, defaultPrefix), ".")
 	for _, part := range parts {
 		if part == "" || len(part) > maxPrefix || strings.ContainsRune(part, 0) || len(parts) > 2 {
-			return "", fmt.Errorf("the Prefix %q is invalid: it is NAME or SCHEMA.NAME, of up to %d bytes each", c.Prefix, maxPrefix)
+			return "", "", "", fmt.Errorf("the Prefix %q is invalid: it is NAME or SCHEMA.NAME, of up to %d bytes each", c.Prefix, maxPrefix)
 		}
 	}
-	parts[len(parts)-1] += "_" + name
-	return pgx.Identifier(parts).Sanitize(), nil
+	last := len(parts) - 1
+	name := func(kind string) string {
+		return pgx.Identifier(append(parts[:last:last], parts[last]+kind)).Sanitize()
+	}
+	return name("_tokens"), name("_sessions"), pgx.Identifier{parts[last] + "_sessions_expiry"}.Sanitize(), nil
 }
 
 // Store is a [tokens.Store] in PostgreSQL. It is safe for concurrent use. It holds
@@ -57,7 +60,7 @@ func New(pool *pgxpool.Pool, config Config) (*Store, error) {
 
 func open(pool *pgxpool.Pool, config Config, length, timeout time.Duration) (_ *Store, err error) {
 	defer prefix.Add(&err, "pgstore: new")
-	table, err := config.table("tokens")
+	table, _, _, err := config.names()
 	if err == nil && pool == nil {
 		err = errors.New("the pool is nil")
 	}

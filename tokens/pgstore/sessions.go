@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -18,8 +17,7 @@ import (
 // started on one replica ends on another. They are safe for concurrent use.
 // Sessions expire by the clock of the database.
 type Sessions struct {
-	pool           *pgxpool.Pool
-	table          string
+	database
 	add, get, take string
 }
 
@@ -27,14 +25,14 @@ type Sessions struct {
 // NewSessions sends nothing.
 func NewSessions(pool *pgxpool.Pool, config Config) (_ *Sessions, err error) {
 	defer prefix.Add(&err, "pgstore: new sessions")
-	table, err := config.table("sessions")
+	_, table, _, err := config.names()
 	if err == nil && pool == nil {
 		err = errors.New("the pool is nil")
 	}
 	if err != nil {
 		return nil, err
 	}
-	s := &Sessions{pool: pool, table: table}
+	s := &Sessions{database: database{pool, table}}
 	for statement, text := range map[*string]string{
 		// Each Add removes two expired entries, so that the table stays as large as its live ones.
 		&s.add: `
@@ -57,35 +55,35 @@ func NewSessions(pool *pgxpool.Pool, config Config) (_ *Sessions, err error) {
 // After an error it may be stored.
 func (s *Sessions) Add(ctx context.Context, key string, data []byte, expiry time.Time) (added bool, err error) {
 	defer prefix.Add(&err, "pgstore: add session")
-	stored, err := s.one(ctx, s.add, key, append([]byte{}, data...), expiry)
-	return stored != nil, err
+	_, added, err = s.send(ctx, s.add, key, append([]byte{}, data...), expiry)
+	return added, err
 }
 
 // Get returns what is stored under key; nil if nothing is, or it has expired.
 func (s *Sessions) Get(ctx context.Context, key string) (data []byte, err error) {
 	defer prefix.Add(&err, "pgstore: get session")
-	return s.one(ctx, s.get, key)
+	data, _, err = s.send(ctx, s.get, key)
+	return data, err
 }
 
 // Take is Get, and removes what it returns. After an error it may be removed.
 func (s *Sessions) Take(ctx context.Context, key string) (data []byte, err error) {
 	defer prefix.Add(&err, "pgstore: take session")
-	return s.one(ctx, s.take, key)
+	data, _, err = s.send(ctx, s.take, key)
+	return data, err
 }
 
-// one sends a statement, again only if it did not arrive, and returns the data of its row.
-func (s *Sessions) one(ctx context.Context, statement string, values ...any) (data []byte, err error) {
+// send sends a statement, again only if it did not arrive.
+func (s *Sessions) send(ctx context.Context, statement string, values ...any) (data []byte, found bool, err error) {
 	const attempts = 3
 	for range attempts {
-		err = lease.Attempt(ctx, func(ctx context.Context) error {
-			return s.pool.QueryRow(ctx, statement, append([]any{mode}, values...)...).Scan(&data)
+		err = lease.Attempt(ctx, 0, func(ctx context.Context) (err error) {
+			data, found, err = s.one(ctx, statement, values...)
+			return err
 		})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil, nil
-		}
 		if !pgconn.SafeToRetry(err) {
 			break
 		}
 	}
-	return data, explain(err, s.table)
+	return data, found, err
 }

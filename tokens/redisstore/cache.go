@@ -128,37 +128,33 @@ type claims struct {
 
 // claim gets the values of keys, and claims those that have none, in one exchange.
 func (c *Cache) claim(ctx context.Context, keys []string) (claims, error) {
-	r := claims{found: map[string][]byte{}}
 	own := string(claimMark) + rand.Text() // an attempt that follows a broken connection recognises its claim
-	err := c.pipeline(ctx, func(ctx context.Context, pipe redis.Pipeliner) func() error {
-		replies := make([]*redis.Cmd, len(keys))
+	replies := make([]*redis.Cmd, len(keys))
+	err := c.exchange(ctx, func(ctx context.Context, pipe redis.Pipeliner) {
 		for i, key := range keys {
 			replies[i] = pipe.Do(ctx, "SET", c.name(key), own, "NX", "GET", "PX", claimTime.Milliseconds())
 		}
-		return func() error {
-			for i, key := range keys {
-				stored, err := replies[i].Text()
-				switch {
-				case errors.Is(err, redis.Nil), err == nil && stored == own:
-					r.claimed = append(r.claimed, key)
-				case err != nil:
-					return err
-				case strings.HasPrefix(stored, string(claimMark)):
-					r.loading = append(r.loading, key)
-				default:
-					value, err := c.open(key, stored)
-					if err != nil {
-						r.claimed = append(r.claimed, key) // to be replaced
-						c.report(err)
-						continue
-					}
-					r.found[key] = value
-				}
-			}
-			return nil
-		}
 	})
-	return r, err
+	if err != nil {
+		return claims{}, err
+	}
+	r := claims{found: map[string][]byte{}}
+	for i, key := range keys {
+		stored, err := replies[i].Text()
+		switch {
+		case errors.Is(err, redis.Nil), stored == own:
+			r.claimed = append(r.claimed, key)
+		case strings.HasPrefix(stored, string(claimMark)):
+			r.loading = append(r.loading, key)
+		default:
+			if r.found[key], err = c.open(key, stored); err != nil {
+				delete(r.found, key)
+				r.claimed = append(r.claimed, key) // to be replaced
+				c.report(err)
+			}
+		}
+	}
+	return r, nil
 }
 
 func (c *Cache) open(key, stored string) ([]byte, error) {
@@ -177,7 +173,7 @@ func (c *Cache) load(ctx context.Context, keys []string, load sharedcache.Load) 
 	begin := time.Now()
 	var loaded map[string]sharedcache.Value
 	defer func() { // also if load panics
-		_ = c.pipeline(context.WithoutCancel(ctx), func(ctx context.Context, pipe redis.Pipeliner) func() error {
+		_ = c.exchange(context.WithoutCancel(ctx), func(ctx context.Context, pipe redis.Pipeliner) {
 			for _, key := range keys {
 				value, found := loaded[key]
 				sealed, err := c.seal(key, value)
@@ -188,7 +184,6 @@ func (c *Cache) load(ctx context.Context, keys []string, load sharedcache.Load) 
 					pipe.Del(ctx, c.name(key))
 				}
 			}
-			return nil
 		})
 	}()
 	loaded = load(ctx, keys)
@@ -204,21 +199,18 @@ func (c *Cache) seal(key string, value sharedcache.Value) ([]byte, error) {
 
 var errOutage = errors.New("redisstore: cache: Redis did not respond a moment ago")
 
-// pipeline sends commands in one exchange, unless Redis failed within the last second.
-func (c *Cache) pipeline(ctx context.Context, fill func(context.Context, redis.Pipeliner) (read func() error)) error {
+// exchange sends commands, unless Redis failed within the last second.
+func (c *Cache) exchange(ctx context.Context, fill func(context.Context, redis.Pipeliner)) error {
 	if time.Now().UnixNano() < c.next.Load() {
 		return errOutage
 	}
 	limited, cancel := context.WithTimeout(ctx, cacheTimeout)
 	defer cancel()
 	pipe := c.client.Pipeline()
-	read := fill(limited, pipe)
+	fill(limited, pipe)
 	_, err := pipe.Exec(limited)
-	if errors.Is(err, redis.Nil) {
+	if errors.Is(err, redis.Nil) { // the reply that nothing is stored
 		err = nil
-	}
-	if err == nil && read != nil {
-		err = read()
 	}
 	if err != nil && ctx.Err() == nil { // the caller is still there
 		c.next.Store(time.Now().Add(outagePause).UnixNano())

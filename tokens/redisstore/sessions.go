@@ -95,7 +95,7 @@ func (s *Sessions) Take(ctx context.Context, key string) (data []byte, err error
 
 // do sends a command, and returns the reply if there is one.
 func (s *Sessions) do(ctx context.Context, command ...any) (reply string, found bool, err error) {
-	err = lease.Attempt(ctx, func(ctx context.Context) (err error) {
+	err = lease.Attempt(ctx, 0, func(ctx context.Context) (err error) {
 		reply, err = s.client.Do(ctx, command...).Text()
 		return err
 	})

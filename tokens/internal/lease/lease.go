@@ -88,11 +88,8 @@ var _ tokens.Store = (*Store)(nil)
 // New returns a store. It sends nothing.
 func New(kind Kind) *Store {
 	kind.Lease = cmp.Or(kind.Lease, defaultLease)
-	kind.Timeout = cmp.Or(kind.Timeout, statementTimeout)
 	return &Store{kind: kind}
 }
-
-func (s *Store) prefix(verb string, err *error) { prefix.Add(err, s.kind.Package+": "+verb) }
 
 func normal(ctx context.Context, key tokens.Key) (tokens.Key, error) {
 	key, err := key.Normal()
@@ -104,7 +101,7 @@ func normal(ctx context.Context, key tokens.Key) (tokens.Key, error) {
 
 // Load returns what is stored under key.
 func (s *Store) Load(ctx context.Context, key tokens.Key) (set tokens.Set, err error) {
-	defer s.prefix("load", &err)
+	defer prefix.Add(&err, s.kind.Package+": load")
 	if key, err = normal(ctx, key); err != nil {
 		return tokens.Set{}, err
 	}
@@ -140,7 +137,7 @@ func encode(set tokens.Set) ([]byte, error) {
 
 // Update replaces what is stored under key by what fn makes of it.
 func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current tokens.Set) (tokens.Set, error)) (next tokens.Set, err error) {
-	defer s.prefix("update", &err)
+	defer prefix.Add(&err, s.kind.Package+": update")
 	h, done, err := s.acquire(ctx, key)
 	if err != nil {
 		return tokens.Set{}, err
@@ -180,7 +177,7 @@ func (s *Store) keep(ctx context.Context, key tokens.Key, version string) (stop 
 		for {
 			select {
 			case <-ticker.C:
-				_ = attempt(ctx, min(s.kind.Timeout, s.kind.Lease/3), func(ctx context.Context) error {
+				_ = Attempt(ctx, s.kind.Lease/3, func(ctx context.Context) error {
 					return s.kind.Backend.Extend(ctx, key, version, s.kind.Lease)
 				}) // the next beat tries again, and Commit finds out whether the lease was lost
 			case <-ctx.Done():
@@ -193,7 +190,7 @@ func (s *Store) keep(ctx context.Context, key tokens.Key, version string) (stop 
 
 // Delete removes what is stored under key, also what cannot be read.
 func (s *Store) Delete(ctx context.Context, key tokens.Key) (err error) {
-	defer s.prefix("delete", &err)
+	defer prefix.Add(&err, s.kind.Package+": delete")
 	h, done, err := s.acquire(ctx, key)
 	if err != nil {
 		return err
@@ -207,11 +204,11 @@ func (s *Store) Delete(ctx context.Context, key tokens.Key) (err error) {
 
 // Keys returns the keys under which something is stored.
 func (s *Store) Keys(ctx context.Context) (keys []tokens.Key, err error) {
-	defer s.prefix("list", &err)
+	defer prefix.Add(&err, s.kind.Package+": list")
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	err = attempt(ctx, waitTimeout, func(ctx context.Context) (err error) {
+	err = Attempt(ctx, waitTimeout, func(ctx context.Context) (err error) {
 		keys, err = s.kind.Backend.Keys(ctx)
 		return err
 	})
@@ -283,7 +280,7 @@ func waitError(ctx context.Context, key tokens.Key) error {
 func (s *Store) release(ctx context.Context, h *held) {
 	ctx = context.WithoutCancel(ctx)
 	end := func() error {
-		return attempt(ctx, s.kind.Timeout, func(ctx context.Context) error { return s.kind.Backend.Release(ctx, h.key, h.version) })
+		return Attempt(ctx, s.kind.Timeout, func(ctx context.Context) error { return s.kind.Backend.Release(ctx, h.key, h.version) })
 	}
 	if h.version == "" || end() == nil {
 		return
@@ -325,7 +322,7 @@ func (s *Store) commit(ctx context.Context, h *held, data []byte) error {
 			}
 		}
 		if err == nil {
-			err = attempt(ctx, s.kind.Timeout, func(ctx context.Context) (err error) {
+			err = Attempt(ctx, s.kind.Timeout, func(ctx context.Context) (err error) {
 				stored, err = s.kind.Backend.Commit(ctx, h.key, h.version, data)
 				return err
 			})
@@ -364,20 +361,16 @@ func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, 
 // try sends a statement that may be sent twice, a few times.
 func (s *Store) try(ctx context.Context, statement func(context.Context) error) error {
 	for n, pause := 1, firstPause; ; n, pause = n+1, 10*pause {
-		err := attempt(ctx, s.kind.Timeout, statement)
+		err := Attempt(ctx, s.kind.Timeout, statement)
 		if err == nil || n == attempts || s.kind.Backend.Permanent(err) || !Sleep(ctx, pause) {
 			return err
 		}
 	}
 }
 
-// Attempt sends a statement, and limits its time to 5 seconds.
-func Attempt(ctx context.Context, statement func(context.Context) error) error {
-	return attempt(ctx, statementTimeout, statement)
-}
-
-// attempt limits the time of a statement. Its own limit is no error of the caller's context.
-func attempt(ctx context.Context, limit time.Duration, statement func(context.Context) error) error {
+// Attempt sends a statement, and limits its time; zero means 5 seconds. The limit is no error of the caller's context.
+func Attempt(ctx context.Context, limit time.Duration, statement func(context.Context) error) error {
+	limit = cmp.Or(limit, statementTimeout)
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := statement(limited)
