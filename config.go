@@ -39,8 +39,8 @@ type Config struct {
 	// Issuer is the issuer of the service's ID tokens; empty means the base
 	// URL. Set it where the base URL is that of a proxy.
 	Issuer string
-	// IDTokens are choices about the verification of ID tokens; the zero value is right
-	// for Globus Auth.
+	// IDTokens configures the verification of ID tokens; the zero value is right for
+	// Globus Auth.
 	IDTokens idtoken.Options
 	// Credentials are sent with operations that take them, and to the host
 	// of the base URL only. Nil means none.
@@ -79,8 +79,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Wait waits before a retry, until delay has passed or ctx ends; nil means that a timer does. In a
-	// test, the Wait of an authtest.Server moves its clock instead.
+	// Wait waits before a retry, until delay has passed or ctx ends; nil means a timer. In a test,
+	// the Wait of an authtest.Server moves its clock instead.
 	Wait func(ctx context.Context, delay time.Duration) error
 
 	// UnsafeAllowHTTP accepts a base URL with plain http on hosts that are

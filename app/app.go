@@ -103,10 +103,10 @@ func newApp(config Config, service bool) (*App, error) {
 	}, nil
 }
 
-// Close waits until no login and no renewal of this app is on its way, so that what
-// the service has issued is stored before the program ends. A renewal that was sent
-// goes on although its caller's context has ended, for at most about a minute. End the contexts of
-// logins before Close. An app can be used after Close.
+// Close waits until no login and no renewal of this app is in progress, so that what the service
+// has issued is stored before the program ends. A renewal that was sent goes on although its
+// caller's context has ended, for at most about a minute. End the contexts of logins before Close.
+// An app can be used after Close.
 //
 // The error is that of ctx, which bounds the wait, unless it has ended before, as after Ctrl-C:
 // then Close waits for at most 75 seconds, which is longer than a request takes.

@@ -42,28 +42,28 @@ type Config struct {
 	// Empty means "DEFAULT".
 	Namespace string
 
-	// Login brings the person through a login. Nil means a login.Loopback, or for
-	// a client with a secret or a RedirectURI a login.CommandLine. A Service has
-	// none.
+	// Login runs the login of a user. Nil means a login.Loopback, or for a client with a
+	// secret or a RedirectURI a login.CommandLine. A Service has none.
 	Login login.Manager
-	// RedirectURI is where a login leads that Login does not lead to an address of
-	// its own. Empty means the service's page that shows the code; a client with a
-	// secret needs one.
+	// RedirectURI is the redirect URI, where Login does not use an address of its own.
+	// Empty means the service's page that shows the code; a client with a secret needs
+	// one.
 	RedirectURI string
-	// Getenv tells a login.Loopback of this package's making about the machine;
-	// see there. Programs give os.Getenv.
+	// Getenv is that of the default login.Loopback; see there. Programs set it to
+	// os.Getenv.
 	Getenv func(name string) string
 	// NoRefreshTokens logs in without asking for refresh tokens: the person has to log
 	// in again when the access tokens expire, after two days.
 	NoRefreshTokens bool
-	// RenewBefore is how long before its end a token is renewed, so that every token given
-	// out is good for that long, unless the service cannot be reached. A token that
-	// cannot be renewed and ends sooner requires a login. Zero means 60 seconds
-	// for renewals, and that a token that cannot be renewed is used to its end.
+	// RenewBefore is how long before its expiry a token is renewed, so that every
+	// returned token is valid for at least that long, unless the service cannot be
+	// reached. A token that cannot be renewed and expires sooner requires a login. Zero
+	// means 60 seconds for renewals, and that a token that cannot be renewed is used
+	// until it expires.
 	RenewBefore time.Duration
-	// NoLogin makes only Login log in. Everything else fails with a
-	// tokens.ErrLoginRequired, for unattended programs. Of a service it concerns
-	// RedriveGAREs alone.
+	// NoLogin makes all methods but Login fail with a tokens.ErrLoginRequired where a
+	// login is needed, for unattended programs. For a service it affects RedriveGAREs
+	// only.
 	NoLogin bool
 	// RedriveGAREs runs the login that a service asks for (GARE), and retries the request,
 	// once. A person is asked for what the service demands, in that login alone: later logins do

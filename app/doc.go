@@ -2,7 +2,7 @@
 // for a person's tool or session, by [NewService] for a program with credentials of its own.
 //
 //	user, err := app.NewUser(app.Config{ClientID: id, Name: "my-tool", Scopes: scopes.List{scopes.TransferAll}})
-//	defer user.Close(ctx) // waits for a renewal that is on its way
+//	defer user.Close(ctx) // waits for a renewal in progress
 //	client, err := user.HTTPClient(ctx, "transfer.api.globus.org")
 //
 // The first run opens the browser. Later runs, and other processes, find the
@@ -11,10 +11,9 @@
 // # When a login is needed
 //
 // [App.LoginRequired] says why stored tokens are not sufficient: [ErrMissingToken],
-// [ErrTokenExpired], [ErrMissingRefreshToken], [ErrUnmetScopes] or
-// [ErrIdentityMismatch]; each is a tokens.ErrLoginRequired as well. Whatever
-// needs a token logs in then, unless [Config.NoLogin] says that only
-// [App.Login] may.
+// [ErrTokenExpired], [ErrMissingRefreshToken], [ErrUnmetScopes] or [ErrIdentityMismatch];
+// each is a tokens.ErrLoginRequired as well. Any call that needs a token then logs in,
+// unless [Config.NoLogin] is set.
 //
 // # When a service wants more
 //
@@ -24,8 +23,7 @@
 // apierror.ErrAuthorizationRequired; with [Config.RedriveGAREs] they run that
 // login first and retry the request.
 //
-// The scopes that a service demands are not the program's: a person sees them and
-// consents to them for that login alone; a service account takes
-// only those that its program named. Otherwise any service that receives one token could make the program
-// ask for others.
+// Scopes that a service demands are not added to those of the program: a user sees them and consents to
+// them for that login alone; a service account requests only those that its program named. Otherwise any
+// service that receives one token could make the program request others.
 package app

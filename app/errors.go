@@ -11,7 +11,7 @@ import (
 var (
 	// ErrMissingToken says that no token is stored for what is needed.
 	ErrMissingToken = errors.New("no token is stored")
-	// ErrTokenExpired says that a token has ended and cannot be renewed.
+	// ErrTokenExpired says that a token has expired and cannot be renewed.
 	ErrTokenExpired = errors.New("the token has expired")
 	// ErrMissingRefreshToken says that a token cannot be renewed, though the app
 	// asks for refresh tokens.

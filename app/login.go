@@ -52,7 +52,7 @@ func (o LoginOptions) forced() bool {
 // that another process has stored meanwhile, which this one replaces. In one
 // process logins wait for each other.
 //
-// A service needs no call of Login; one shows whether its credentials are good.
+// A service need not call Login; a call shows whether its credentials are valid.
 //
 // Errors: those of [Config.Login] and its flow; those of the store; [ErrIdentityMismatch].
 func (a *App) Login(ctx context.Context, options LoginOptions) (err error) {

@@ -18,8 +18,8 @@
 //   - Every element of the required list is parsed on its own, so that a[b] and
 //     a[c] as two elements may be met by two trees. Within one element equal
 //     scopes are merged, as [scopes.Parse] does.
-//   - Names compare exactly. Whether a dependency is optional, and the status,
-//     client and identity of a consent are not looked at.
+//   - Names compare exactly. Whether a dependency is optional, and the status, client and
+//     identity of a consent, are ignored.
 //
 // A [Forest] is immutable and safe for concurrent use.
 package consents

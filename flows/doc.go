@@ -1,5 +1,5 @@
-// Package flows logs people and services in to Globus Auth: every OAuth2 grant
-// of the service, with every check made.
+// Package flows logs people and services in to Globus Auth: every OAuth2 grant of the
+// service, with all checks.
 //
 // # A person logs in
 //
@@ -34,10 +34,10 @@
 //
 // # Errors
 //
-// What the service reports is an *apierror.Error, also when it comes by way of
-// the redirect URI: test for apierror.ErrAccessDenied, apierror.ErrInvalidGrant
-// and so on. What a check here refuses is a [CheckError], such as [ErrState]; what the check of an ID
-// token refuses is an idtoken.CheckError. No error holds a secret.
+// What the service reports is an *apierror.Error, also when it comes by way of the redirect URI: test
+// for apierror.ErrAccessDenied, apierror.ErrInvalidGrant and so on. A check that fails is a
+// [CheckError], such as [ErrState], or [idtoken.ErrNonce] for an ID token. No error contains a
+// secret.
 //
 // All values of this package are safe for concurrent use.
 package flows

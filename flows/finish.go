@@ -31,14 +31,13 @@ func isCallbackParameter(name string) bool {
 // Finish completes the login with the parameters that came to the redirect URI,
 // such as http.Request.URL.Query().
 //
-// It checks, in this order: that the login is not too old; that no parameter of
-// OAuth2 came twice; state, in constant time; iss, where it is present; that there is not both a
-// code and an error; the error. Then it exchanges the code, once. Then, if
-// openid was asked for or an ID token came, it checks that one came, its
-// signature, issuer, audience, times, nonce and at_hash. Nothing that comes is
-// believed before that, and no check can be left out. When the ID token is refused, or
-// its keys cannot be had, the tokens that were just issued are revoked: this takes
-// at most 10 s more, also when ctx has ended.
+// It checks, in this order: that the login is not too old; that no parameter of OAuth2 came
+// twice; state, in constant time; iss, where it is present; that there is not both a code and an
+// error; the error. Then it exchanges the code, once. Then, if openid was asked for or an ID
+// token came, it checks that one came, its signature, issuer, audience, times, nonce and
+// at_hash. No part of the response is used before that, and no check can be left out. When the
+// ID token is refused, or its keys cannot be had, the tokens that were just issued are revoked:
+// this takes at most 10 s more, also when ctx has ended.
 //
 // The claims are those of the verified ID token, nil where openid was not asked for
 // and none came. Tokens that could be read are returned without an error even if others in the

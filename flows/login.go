@@ -25,11 +25,11 @@ var errZeroLogin = errors.New("the login is a zero value; get one from Start or 
 // until when it can be finished. Any number can be in flight, and each is
 // finished on its own.
 //
-// A Login is an immutable value, safe for concurrent use. It shows nothing of itself
-// when it is printed, logged or encoded; [Login.MarshalStorage] keeps it. Since it does
-// not change, it cannot tell whether it was finished before: a second Finish with the
-// same callback asks the service again, which refuses a used code. Delete a stored
-// login before finishing it.
+// A Login is an immutable value, safe for concurrent use. It prints, logs and encodes
+// without its content; [Login.MarshalStorage] has all of it. Since it does not change, it
+// cannot tell whether it was finished before: a second Finish with the same callback asks
+// the service again, which refuses a used code. Delete a stored login before finishing
+// it.
 type Login struct {
 	// A func keeps what it returns out of every way of printing a value, also one
 	// that sits in an unexported field of a caller's struct.

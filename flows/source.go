@@ -80,12 +80,11 @@ func (c client) source(config tokens.RefreshingConfig, renew func(*tokens.Refres
 	return tokens.NewRefreshing(config)
 }
 
-// HTTPClient returns an *http.Client that sends the token of config.Source to the
-// hosts it is meant for, and to no other, as tokens.Transport does. Of config, Source and
-// ResourceServer or Hosts are needed: Base is the transport of client where
-// it is nil, Environment that of client, and for scopes.AuthResourceServer the
-// host is that of client. Requests end with their context; there is no other limit
-// on their time unless the caller sets Timeout.
+// HTTPClient returns an *http.Client that sends the token of config.Source to the hosts
+// it is meant for, and to no other, as tokens.Transport does. config needs Source, and
+// ResourceServer or Hosts. Environment, the host of scopes.AuthResourceServer, and Base
+// where it is nil, are those of client. Requests end with their context; there is no
+// other limit on their time unless the caller sets Timeout.
 func HTTPClient(client *globusauth.Client, config tokens.TransportConfig) (_ *http.Client, err error) {
 	defer prefix.Add(&err, "flows: HTTP client")
 	if client == nil {

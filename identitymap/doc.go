@@ -1,8 +1,8 @@
 // Package identitymap looks up identities by username or identity ID, one or a
 // million, as fast as the service allows.
 //
-// A [Map] takes keys of both kinds, mixed. It sends up to 100 keys of one kind in
-// a request, several requests at once, caches the results, also that a key has no
+// A [Map] takes keys of both kinds, mixed. It sends up to 100 keys of one kind in a
+// request, several requests at once, caches the results, including that a key has no
 // identity, and lets callers with the same key share one request.
 //
 // # Keys

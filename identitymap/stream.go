@@ -15,8 +15,8 @@ import (
 // the keys end, and results are yielded when the next key is read, so a slow
 // sequence delays both.
 //
-// Of what a sequence asks for, no more is cached than the cache holds: more would evict each other
-// before they are asked for again.
+// At most as many results of a sequence are cached as the cache holds: more would evict each other
+// before they are used again.
 //
 // When ctx ends, the keys that were read and have no response are yielded with
 // its error, and the sequence ends. Leaving the loop cancels the requests that

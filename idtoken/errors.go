@@ -40,7 +40,7 @@ import (
 //	expect       the caller's Expect is empty or contradicts itself
 type CheckError = check.Error
 
-// The checks that a program may treat in a way of their own.
+// The checks for which a program may have its own handling.
 var (
 	// ErrExpired: the token has expired. Log in again; where the token was just issued,
 	// this machine's clock is ahead.

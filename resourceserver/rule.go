@@ -179,8 +179,8 @@ func Clients(ids ...string) Rule {
 	}
 }
 
-// AnyGroup requires that the caller, or one of its linked identities, is an active
-// member of one of the groups with these IDs. Membership is cached for 5 minutes.
+// AnyGroup requires that the caller, or one of its linked identities, is an active member
+// of one of the groups with these IDs. Membership is cached for 5 minutes.
 func AnyGroup(ids ...string) Rule {
 	principals := make([]string, len(ids))
 	for i, id := range ids {

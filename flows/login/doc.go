@@ -1,5 +1,5 @@
-// Package login brings a person through a login: it shows the link, waits for
-// what comes back, and finishes.
+// Package login runs a login with a user: it shows the link, waits for the response, and
+// finishes the login.
 //
 // # On a person's own machine
 //
@@ -10,7 +10,7 @@
 //	config := flows.Config{Auth: auth, ClientID: id, Scopes: want}
 //	set, claims, err := login.Loopback{Name: "my-tool", Getenv: os.Getenv}.Login(ctx, config)
 //
-// [Func] leaves the person to a function. A manager of your own is one method: call
+// [Func] makes a function a manager. A custom manager has one method: call
 // [flows.Config.Start], show [flows.Login.URL], and return what [flows.Login.Finish] or
 // [flows.Login.FinishCode] returns.
 //
@@ -23,6 +23,6 @@
 // # Errors
 //
 // Errors are those of package flows, those of the context, and [ErrTimeout] and
-// [ErrNoInput]. None holds a secret. All types are safe for concurrent use, as far as
-// the readers and writers that they are given are.
+// [ErrNoInput]. None contains a secret. All types are safe for concurrent use if their
+// readers and writers are.
 package login

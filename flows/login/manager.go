@@ -38,8 +38,8 @@ type Manager interface {
 	Login(ctx context.Context, config flows.Config, options ...flows.StartOption) (tokens.Set, *idtoken.Claims, error)
 }
 
-// Func is the [Manager] that leaves the person to a function. It is called with
-// the link, and returns the address to which the browser was sent after the login.
+// Func is a [Manager] made of a function, which is called with the link and returns the
+// address to which the browser was sent after the login.
 type Func func(ctx context.Context, link string) (callback *url.URL, err error)
 
 // Login calls the function, and finishes with the address that it returns.

@@ -62,11 +62,11 @@ type WebConfig struct {
 // A page calls [Web.Require] for a session that meets its demands, or [Web.Session] if
 // it is for anonymous visitors too.
 //
-// A browser keeps the logins that it starts in cookies of its own, sealed with a key
-// that is derived from the client secret: up to eight at once and 6 kB, then the oldest
-// gives way. They cost the portal nothing, and any replica finishes them. The cookie
-// for the session holds a random number. All are kept from scripts and other sites
-// (HttpOnly, SameSite=Lax, Secure and the prefix __Host-, the last two unless the
+// A browser keeps the logins that it starts in cookies of its own, sealed with a key that
+// is derived from the client secret: up to eight at once and 6 kB; beyond that, the
+// oldest is dropped. They take no memory of the portal, and any replica finishes them.
+// The cookie for the session holds a random number. All are kept from scripts and other
+// sites (HttpOnly, SameSite=Lax, Secure and the prefix __Host-, the last two unless the
 // redirect URI is http on a loopback address).
 //
 // A Web is safe for concurrent use.
