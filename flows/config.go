@@ -1,21 +1,17 @@
 package flows
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/scopes"
 )
 
 const (
-	defaultLoginTimeout = time.Hour
-	codePagePath        = "v2/web/auth-code"
+	loginTimeout = time.Hour // from Start to Finish
+	codePagePath = "v2/web/auth-code"
 )
 
 // Config is an OAuth2 client: a public one without a ClientSecret, such as a
@@ -51,8 +47,6 @@ type Config struct {
 	// PrefillNamedGrant is the label suggested on the consent page, such as
 	// "my-tool on laptop". Empty means none.
 	PrefillNamedGrant string
-	// LoginTimeout is how long after Start a login can be finished. Zero means one hour.
-	LoginTimeout time.Duration
 }
 
 // client is a checked Config.
@@ -61,6 +55,7 @@ type client struct {
 
 	auth    *globusauth.Client // with the client's own credentials, or without any
 	baseURL string
+	formID  string // the client_id in a form; a client with a secret sends it as its credentials
 }
 
 func (c Config) client() (client, error) {
@@ -69,14 +64,14 @@ func (c Config) client() (client, error) {
 		return client{}, errors.New("the field Auth is nil; make a client with globusauth.New")
 	case c.ClientID == "":
 		return client{}, errors.New("the ClientID is empty; developers.globus.org gives one")
-	case strings.ContainsFunc(c.ClientID, notInClientID):
-		return client{}, errors.New("the ClientID holds a colon, a space or another character that no client ID has")
 	}
-	var credentials *globusauth.Credentials
+	self := client{Config: c, baseURL: c.Auth.BaseURL()}
 	if c.ClientSecret != "" {
-		credentials = globusauth.Basic(c.ClientID, c.ClientSecret)
+		self.auth = c.Auth.WithCredentials(globusauth.Basic(c.ClientID, c.ClientSecret))
+	} else {
+		self.auth, self.formID = c.Auth.WithCredentials(nil), c.ClientID
 	}
-	return client{Config: c, auth: c.Auth.WithCredentials(credentials), baseURL: c.Auth.BaseURL()}, nil
+	return self, nil
 }
 
 // confidential is client for what a public client cannot do.
@@ -103,37 +98,17 @@ func (c Config) forLogin() (client, error) {
 			return client{}, fmt.Errorf("the RedirectURI: %w", err)
 		}
 	}
-	self.LoginTimeout = cmp.Or(c.LoginTimeout, defaultLoginTimeout)
-	if self.LoginTimeout < 0 {
-		return client{}, errors.New("the LoginTimeout is negative")
-	}
 	return self, nil
 }
 
 // codePage is the service's page that shows a code for copying.
 func (c client) codePage() string { return c.baseURL + codePagePath }
 
-// formID is the client_id in a form: a client with a secret sends it as its
-// credentials.
-func (c client) formID() string {
-	if c.ClientSecret == "" {
-		return c.ClientID
-	}
-	return ""
-}
-
-// notInClientID reports what would end the name in Basic credentials early (RFC
-// 7617 section 2), or come from a file read with its line end.
-func notInClientID(r rune) bool { return r == ':' || unicode.IsSpace(r) || unicode.IsControl(r) }
-
-// summary is the client without its secret.
-func (c Config) summary() string {
-	return fmt.Sprintf("flows.Config{ClientID: %q, Scopes: %q, RedirectURI: %q}", c.ClientID, c.Scopes.String(), c.RedirectURI)
-}
-
 // Format prints the client without its secret, whatever the verb.
-func (c Config) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, c.summary()) }
+func (c Config) Format(state fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(state, "flows.Config{ClientID: %q, Scopes: %q, RedirectURI: %q}", c.ClientID, c.Scopes.String(), c.RedirectURI)
+}
 
 // MarshalText writes the client without its secret, also for encoding/json and
 // the like. It cannot be read back.
-func (c Config) MarshalText() ([]byte, error) { return []byte(c.summary()), nil }
+func (c Config) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), nil }

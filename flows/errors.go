@@ -13,7 +13,7 @@ import (
 type CheckError = check.Error
 
 var (
-	// ErrLoginExpired says that the login is older than its LoginTimeout. Start a new one.
+	// ErrLoginExpired says that the login is older than one hour. Start a new one.
 	ErrLoginExpired = check.New("expired")
 	// ErrState says that the callback carries no state, or that of another login. It may
 	// be forged.
@@ -36,10 +36,10 @@ var (
 // redactedError hides a cause whose text holds a secret from everything but
 // errors.Is and errors.As.
 type redactedError struct {
-	text  string
+	error // the text
+
 	cause func() error
 }
 
-func (e redactedError) Error() string        { return e.text }
 func (e redactedError) Is(target error) bool { return errors.Is(e.cause(), target) }
 func (e redactedError) As(target any) bool   { return errors.As(e.cause(), target) }

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"context"
+	"crypto/subtle"
 	"fmt"
 	"net/url"
 	"strings"
@@ -79,10 +80,10 @@ func (l Login) FinishCode(ctx context.Context, code string) (_ tokens.Set, _ *id
 }
 
 func (l Login) current() (*started, error) {
-	if l.held == nil {
+	s := l.started()
+	if s.flow.auth == nil {
 		return nil, errZeroLogin
 	}
-	s := l.held()
 	if !s.flow.auth.Now().Before(s.expiry) {
 		return nil, expired(s.expiry)
 	}
@@ -108,7 +109,7 @@ func (s *started) checkCallback(callback url.Values) error {
 		return ErrState.Failed("the callback carries no state, so that its sender is unknown; it says (unverified): %q", strings.TrimPrefix(reported.Error(), "globusauth: log in: "))
 	case state == "":
 		return ErrState.Failed("the callback carries no state, so that its sender is unknown")
-	case !equal(state, s.state):
+	case subtle.ConstantTimeCompare([]byte(state), []byte(s.state)) != 1:
 		return ErrState.Failed("the callback belongs to another login; was another one started in the same browser?")
 	case hasIssuer && !origin.SameIssuer(iss[0], s.flow.auth.Issuer()):
 		return ErrIssuer.Failed("the callback comes from another server than %q", s.flow.auth.Issuer())
@@ -122,7 +123,7 @@ func (s *started) checkCallback(callback url.Values) error {
 
 // exchange uses the code and verifies what comes for it.
 func (s *started) exchange(ctx context.Context, code string) (tokens.Set, *idtoken.Claims, error) {
-	if code == "" || len(code) > maxCode || strings.ContainsFunc(code, notVisible) {
+	if code == "" || len(code) > maxCode || strings.ContainsFunc(code, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return tokens.Set{}, nil, ErrCallback.Failed("the code is missing, longer than %d bytes or contains invalid characters; paste only the code", maxCode)
 	}
 	response, err := s.flow.token(ctx, gen.TokenRequest{
@@ -138,5 +139,3 @@ func (s *started) exchange(ctx context.Context, code string) (tokens.Set, *idtok
 	}
 	return set, claims, nil
 }
-
-func notVisible(r rune) bool { return r <= ' ' || r > '~' }

@@ -3,7 +3,6 @@ package flows
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/globusauth/globusauth"
@@ -29,12 +28,8 @@ type IntrospectOptions struct {
 func (c Config) Introspect(ctx context.Context, token string, options IntrospectOptions, opts ...globusauth.CallOption) (_ *gen.Introspection, err error) {
 	defer prefix.Add(&err, "flows: introspect token")
 	self, err := c.confidential()
-	switch {
-	case err != nil:
-	case token == "":
+	if err == nil && token == "" {
 		err = errors.New("the token is empty")
-	default:
-		err = checkList("Policies", options.Policies)
 	}
 	if err != nil {
 		return nil, err
@@ -59,14 +54,4 @@ func (c Config) Introspect(ctx context.Context, token string, options Introspect
 		return &gen.Introspection{}, nil // the rest must not be acted on
 	}
 	return response, nil
-}
-
-// checkList refuses what cannot be part of a list separated by commas.
-func checkList(name string, values []string) error {
-	for i, value := range values {
-		if value == "" || strings.Contains(value, ",") {
-			return fmt.Errorf("%s[%d] is empty or holds a comma", name, i)
-		}
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/idtoken"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/internal/redact"
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -24,8 +26,8 @@ const (
 	revokeTimeout = 10 * time.Second
 	// revokeLimit is how many of them are revoked at once.
 	revokeLimit = 8
-	// maxReported is how many problems of a response are logged.
-	maxReported = 10
+	// maxReport is how many bytes of the problems of a response are logged.
+	maxReport = 2000
 )
 
 // issued is what the token endpoint returned for one request.
@@ -42,7 +44,7 @@ type issued struct {
 // token calls the token endpoint. The further secrets are not shown either when the
 // server echoes them.
 func (c client) token(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption, further ...string) (*issued, error) {
-	form.ClientID = c.formID()
+	form.ClientID = c.formID
 	secrets := append(further, form.Code, form.CodeVerifier, form.RefreshToken, form.Token, c.ClientSecret, c.ClientID+":"+c.ClientSecret)
 	response, err := c.auth.Token(ctx, form, append(opts, globusauth.WithSecrets(secrets...))...)
 	if err != nil {
@@ -65,18 +67,37 @@ func (c client) token(ctx context.Context, form gen.TokenRequest, opts []globusa
 	return i, nil
 }
 
-// usable returns the tokens that can be used, as those of an identity, and says what it
-// leaves out beside the problems.
-func (i *issued) usable(identity string, problems []error) tokens.Set {
+// accept verifies the ID tokens, makes the usable tokens those of their subject, and
+// logs what is not usable. Identity is whose tokens were requested, empty if unknown.
+//
+// With login, every ID token must be good, and with a nonce there must be one. Otherwise
+// one that fails is left out: the tokens do not depend on it, and what they replace may
+// be revoked already. A good one of another identity always refuses the response.
+func (i *issued) accept(ctx context.Context, login bool, nonce, identity string) (set tokens.Set, claims *idtoken.Claims, err error) {
 	var list []tokens.Token
+	var problems []error
 	for _, entry := range i.entries {
-		if !isBearer(entry) {
+		if entry.TokenType != "" && !strings.EqualFold(entry.TokenType, "Bearer") { // must not be used (RFC 6749 section 7.1)
 			problems = append(problems, fmt.Errorf("the token for %.100q is of the type %.100q; only Bearer is known", entry.ResourceServer, entry.TokenType))
 			continue
 		}
+		if entry.IDToken != "" {
+			verified, err := i.verify(ctx, entry, nonce)
+			switch {
+			case err != nil && login:
+				return tokens.Set{}, nil, err
+			case err != nil:
+				problems = append(problems, fmt.Errorf("the ID token for %.100q is left out: %w", entry.ResourceServer, err))
+				entry.IDToken = ""
+			case identity != "" && identity != verified.Sub:
+				return tokens.Set{}, nil, ErrIdentity.Failed("an ID token is for the identity %.100q, expected %.100q", verified.Sub, identity)
+			default:
+				identity, claims = verified.Sub, verified
+			}
+		}
 		token := tokens.Token{
 			AccessToken: entry.AccessToken, RefreshToken: entry.RefreshToken, TokenType: entry.TokenType,
-			ResourceServer: entry.ResourceServer, Scope: entry.Scope, IDToken: entry.IDToken, IdentityID: identity,
+			ResourceServer: entry.ResourceServer, Scope: entry.Scope, IDToken: entry.IDToken,
 		}
 		switch {
 		case entry.ExpiresIn < 0 || entry.ExpiresIn > maxExpiresIn:
@@ -87,49 +108,18 @@ func (i *issued) usable(identity string, problems []error) tokens.Set {
 		}
 		list = append(list, token)
 	}
-	return tokens.Salvage(list, problems...)
-}
-
-// isBearer reports whether the client knows the type of a token: it must not use
-// another one (RFC 6749 section 7.1).
-func isBearer(entry gen.ResourceServerToken) bool {
-	return entry.TokenType == "" || strings.EqualFold(entry.TokenType, "Bearer")
-}
-
-// accept verifies the ID tokens, makes the usable tokens those of their subject, and
-// logs what is not usable. Identity is whose tokens were requested, empty if unknown.
-//
-// With login, every ID token must be good, and with a nonce there must be one. Otherwise
-// one that fails is left out: the tokens do not depend on it, and what they replace may
-// be revoked already. A good one of another identity always refuses the response.
-func (i *issued) accept(ctx context.Context, login bool, nonce, identity string) (set tokens.Set, claims *idtoken.Claims, err error) {
-	var problems []error
-	for n := range i.entries {
-		entry := &i.entries[n]
-		if entry.IDToken == "" || !isBearer(*entry) {
-			continue
-		}
-		verified, err := i.verify(ctx, entry, nonce)
-		switch {
-		case err != nil && login:
-			return tokens.Set{}, nil, err
-		case err != nil:
-			problems = append(problems, fmt.Errorf("the ID token for %.100q is left out: %w", entry.ResourceServer, err))
-			entry.IDToken = ""
-			continue
-		case identity != "" && identity != verified.Sub:
-			return tokens.Set{}, nil, ErrIdentity.Failed("an ID token is for the identity %.100q, expected %.100q", verified.Sub, identity)
-		}
-		identity, claims = verified.Sub, verified
+	for n := range list {
+		list[n].IdentityID = identity
 	}
-	set = i.usable(identity, problems)
-	problems = set.Problems()
-	i.report(ctx, problems)
+	set = tokens.Salvage(list, problems...)
+	if problems = set.Problems(); len(problems) > 0 {
+		i.auth.Logger().WarnContext(ctx, "flows: parts of a token response are not usable",
+			"count", len(problems), "problems", redact.Line(prefix.Join(problems...).Error(), maxReport))
+	}
 	switch {
+	case len(set.All()) > 0 && nonce != "" && claims == nil:
+		return tokens.Set{}, nil, ErrIdentity.Failed("openid was requested and no ID token came; the login does not say who it is")
 	case len(set.All()) > 0:
-		if nonce != "" && claims == nil {
-			return tokens.Set{}, nil, ErrIdentity.Failed("openid was requested and no ID token came; the login does not say who it is")
-		}
 		return set, claims, nil
 	case len(problems) > 0:
 		return tokens.Set{}, nil, ErrToken.Failed("the response holds no usable token: %.300s", problems[0])
@@ -137,24 +127,12 @@ func (i *issued) accept(ctx context.Context, login bool, nonce, identity string)
 	return tokens.Set{}, nil, ErrToken.Failed("the response holds no token")
 }
 
-func (i *issued) verify(ctx context.Context, token *gen.ResourceServerToken, nonce string) (*idtoken.Claims, error) {
+func (i *issued) verify(ctx context.Context, token gen.ResourceServerToken, nonce string) (*idtoken.Claims, error) {
 	claims, err := i.verifier.Verify(ctx, token.IDToken, idtoken.Expect{ClientID: i.ClientID, AccessToken: token.AccessToken, Nonce: nonce, NoNonce: nonce == ""})
 	if err != nil && i.secrets.In(err.Error()) {
-		return nil, redactedError{i.secrets.Text(err.Error()), func() error { return err }}
+		return nil, redactedError{errors.New(i.secrets.Text(err.Error())), func() error { return err }}
 	}
 	return claims, err
-}
-
-// report logs what is not usable, bounded.
-func (i *issued) report(ctx context.Context, problems []error) {
-	if len(problems) == 0 {
-		return
-	}
-	texts := make([]string, min(len(problems), maxReported))
-	for n := range texts {
-		texts[n] = fmt.Sprintf("%.300s", problems[n])
-	}
-	i.auth.Logger().WarnContext(ctx, "flows: parts of a token response are not usable", "count", len(problems), "problems", texts)
 }
 
 // revokeAll revokes the tokens of a response that is refused, also when ctx has ended,

@@ -335,7 +335,7 @@ func (l *leaky) drive(p *provider, client *globusauth.Client) {
 	_, err = portal.Start(flows.WithParameter("state", leakState))
 	l.look("Confidential.Start", err)
 	l.look("WithParameter", err, flows.WithParameter("x", leakState))
-	_, err = native.Start(flows.WithAuthorization(apierror.AuthorizationParameters{SessionRequiredPolicies: []string{leakToken + ","}}))
+	_, err = native.Start(flows.WithAuthorization(apierror.AuthorizationParameters{RequiredScopes: []string{"]"}, SessionRequiredPolicies: []string{leakToken}}))
 	l.look("WithAuthorization", err)
 
 	// The other grants, with what the service fails and with what is refused here.

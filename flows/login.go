@@ -1,20 +1,17 @@
 package flows
 
 import (
-	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 const (
 	storedFormat = "globusauth login 1"
-	maxStored    = 16 << 10
 	// maxSkew is how far the clocks of processes that share logins may differ.
 	maxSkew = 5 * time.Minute
 )
@@ -89,10 +86,10 @@ type stored struct {
 // log the person in as another user.
 func (l Login) MarshalStorage() (_ []byte, err error) {
 	defer prefix.Add(&err, "flows: store login")
-	if l.held == nil {
+	s := l.started()
+	if s.flow.auth == nil {
 		return nil, errZeroLogin
 	}
-	s := l.held()
 	form := s.flow.storedForm()
 	form.Verifier, form.State, form.Nonce, form.ExpiresAt = s.verifier, s.state, s.nonce, s.expiry.Unix()
 	return json.Marshal(form)
@@ -112,40 +109,29 @@ func (c Config) Resume(data []byte) (_ Login, err error) {
 	if err != nil {
 		return Login{}, err
 	}
-	s, err := f.read(data)
-	if err != nil {
-		return Login{}, err
-	}
-	return Login{held: func() *started { return s }}, nil
-}
-
-// read accepts only what this flow can have written, since the data may come from
-// where others can write.
-func (c client) read(data []byte) (*started, error) {
 	var form stored
-	if len(data) > maxStored {
-		return nil, ErrStored.Failed("%d bytes are more than a login has", len(data))
-	}
 	// The decoder's text could quote the data.
-	if json.Unmarshal(data, &form, json.RejectUnknownMembers(true), jsontext.AllowDuplicateNames(false)) != nil {
-		return nil, ErrStored.Failed("not the JSON that MarshalStorage writes")
+	if json.Unmarshal(data, &form, json.RejectUnknownMembers(true)) != nil {
+		return Login{}, ErrStored.Failed("not the JSON that MarshalStorage writes")
 	}
-	now, expiry := c.auth.Now(), time.Unix(form.ExpiresAt, 0)
+	// Only what this flow can have written: the data may come from where others can write.
+	now, expiry := f.auth.Now(), time.Unix(form.ExpiresAt, 0)
 	common := form
 	common.Verifier, common.State, common.Nonce, common.ExpiresAt = "", "", "", 0
 	switch {
-	case common != c.storedForm():
-		return nil, ErrStored.Failed("it was not written by MarshalStorage for this issuer, ClientID and RedirectURI")
+	case common != f.storedForm():
+		return Login{}, ErrStored.Failed("it was not written by MarshalStorage for this issuer, ClientID and RedirectURI")
 	case !isSecretText(form.Verifier) || !isSecretText(form.State) || (form.Nonce != "" && !isSecretText(form.Nonce)):
-		return nil, ErrStored.Failed("its code verifier, state or nonce is malformed")
+		return Login{}, ErrStored.Failed("its code verifier, state or nonce is malformed")
 	case form.Nonce == "" && asksForIDToken(c.Scopes):
-		return nil, ErrStored.Failed("the nonce is missing, and the Scopes hold openid")
-	case expiry.After(now.Add(c.LoginTimeout + maxSkew)):
-		return nil, ErrStored.Failed("it ends later than LoginTimeout allows; do the clocks of all processes agree?")
+		return Login{}, ErrStored.Failed("the nonce is missing, and the Scopes hold openid")
+	case expiry.After(now.Add(loginTimeout + maxSkew)):
+		return Login{}, ErrStored.Failed("it ends later than in one hour; do the clocks of all processes agree?")
 	case !now.Before(expiry):
-		return nil, expired(expiry)
+		return Login{}, expired(expiry)
 	}
-	return &started{flow: c, verifier: form.Verifier, state: form.State, nonce: form.Nonce, expiry: expiry}, nil
+	s := &started{flow: f, verifier: form.Verifier, state: form.State, nonce: form.Nonce, expiry: expiry}
+	return Login{held: func() *started { return s }}, nil
 }
 
 func expired(expiry time.Time) error {
@@ -158,6 +144,3 @@ func isSecretText(text string) bool {
 	decoded, err := base64.RawURLEncoding.DecodeString(text)
 	return err == nil && len(decoded) == 32
 }
-
-// equal compares secrets in a time that does not depend on where they differ.
-func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -98,14 +98,14 @@ func (c Config) RevokeSet(ctx context.Context, set tokens.Set, kept ...tokens.Se
 	var problems []error
 	var failed []tokens.Token
 	for _, token := range set.All() {
-		var both []error
+		var problem error
 		for _, secret := range []string{token.AccessToken, token.RefreshToken} {
 			if !skip[secret] {
-				both = append(both, self.revoke(ctx, secret, nil))
+				problem = prefix.Join(problem, self.revoke(ctx, secret, nil))
 			}
 		}
-		if err := prefix.Join(both...); err != nil {
-			problems = append(problems, fmt.Errorf("token for %q: %w", token.ResourceServer, err))
+		if problem != nil {
+			problems = append(problems, fmt.Errorf("token for %q: %w", token.ResourceServer, problem))
 			failed = append(failed, token)
 		}
 	}
@@ -116,12 +116,9 @@ func (c client) revoke(ctx context.Context, token string, opts []globusauth.Call
 	if token == "" {
 		return errors.New("the token is empty")
 	}
-	response, err := c.auth.Revoke(ctx, gen.RevokeRequest{Token: token, ClientID: c.formID()}, opts...)
-	switch {
-	case err != nil:
-		return err
-	case response.Active:
-		return fmt.Errorf("%w: it says that the token is still active", globusauth.ErrMalformedResponse)
+	response, err := c.auth.Revoke(ctx, gen.RevokeRequest{Token: token, ClientID: c.formID}, opts...)
+	if err == nil && response.Active {
+		err = fmt.Errorf("%w: it says that the token is still active", globusauth.ErrMalformedResponse)
 	}
-	return nil
+	return err
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,25 +16,23 @@ import (
 )
 
 // Source keeps one token of a login usable by its refresh token. Config needs
-// Store and ResourceServer; all of its Key but the Namespace, Refresh and Now
-// are filled in, and Grant must be nil. Tokens of several people need a Namespace
-// each in config.Key.
+// Store and ResourceServer; its Refresh, its Key but for the Namespace, and where it is nil
+// Now are those of the flow. Tokens of several people need a Namespace each.
 func (c Config) Source(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
 	defer prefix.Add(&err, "flows: token source")
 	self, err := c.client()
 	if err != nil {
 		return nil, err
 	}
-	return self.source(config, func(config *tokens.RefreshingConfig) {
-		config.Refresh = func(ctx context.Context, current tokens.Token) (tokens.Set, error) { return c.Refresh(ctx, current) }
-	})
+	config.Refresh = func(ctx context.Context, current tokens.Token) (tokens.Set, error) { return c.Refresh(ctx, current) }
+	return self.source(config)
 }
 
 // ClientCredentialsSource keeps a token of the client itself usable for good, by
 // asking for a new one with [Config.ClientCredentials]. Config needs Store and
-// ResourceServer, for which Scopes must hold a scope; all of its Key
-// but the Namespace, IdentityID, Grant and Now are filled in, and Refresh must be nil. Tokens
-// of people who logged in to the same client need another Namespace in config.Key.
+// ResourceServer, for which Scopes must hold a scope; its Grant, IdentityID, its Key
+// but for the Namespace, and where it is nil Now are those of the flow. Tokens
+// of people who logged in to the same client need another Namespace.
 func (c Config) ClientCredentialsSource(config tokens.RefreshingConfig) (_ *tokens.Refreshing, err error) {
 	defer prefix.Add(&err, "flows: token source")
 	self, err := c.confidential()
@@ -46,37 +43,18 @@ func (c Config) ClientCredentialsSource(config tokens.RefreshingConfig) (_ *toke
 		return nil, err
 	}
 	c.Scopes = slices.Clone(c.Scopes)
-	return self.source(config, func(config *tokens.RefreshingConfig) {
-		config.IdentityID = c.ClientID
-		config.Grant = func(ctx context.Context) (tokens.Set, error) { return c.ClientCredentials(ctx) }
-	})
+	config.IdentityID = c.ClientID
+	config.Grant = func(ctx context.Context) (tokens.Set, error) { return c.ClientCredentials(ctx) }
+	return self.source(config)
 }
 
-// source makes a source with what the client knows, and renews as the function says.
-func (c client) source(config tokens.RefreshingConfig, renew func(*tokens.RefreshingConfig)) (*tokens.Refreshing, error) {
-	if config.Refresh != nil || config.Grant != nil {
-		return nil, errors.New("the fields Refresh and Grant must be nil; the flow sets them")
-	}
-	own, err := c.auth.TokenKey(c.ClientID, config.Key.Namespace).Normal()
-	if err != nil {
-		return nil, err
-	}
-	given, err := tokens.Key{
-		ClientID: cmp.Or(config.Key.ClientID, own.ClientID), Environment: cmp.Or(config.Key.Environment, own.Environment),
-		Address: cmp.Or(config.Key.Address, own.Address), Namespace: own.Namespace,
-	}.Normal()
-	if err != nil {
-		return nil, err
-	}
-	if given != own { // tokens of one service must not be sent to another
-		return nil, fmt.Errorf("the Key is that of client %q in %s %s, the flow's that of %q in %s %s: set only its Namespace",
-			given.ClientID, given.Environment, given.Address, own.ClientID, own.Environment, own.Address)
-	}
-	config.Key = own
+// source makes a source for tokens of this client and this service: those of one are
+// never sent to another.
+func (c client) source(config tokens.RefreshingConfig) (*tokens.Refreshing, error) {
+	config.Key = c.auth.TokenKey(c.ClientID, config.Key.Namespace)
 	if config.Now == nil {
 		config.Now = c.auth.Now
 	}
-	renew(&config)
 	return tokens.NewRefreshing(config)
 }
 
@@ -90,12 +68,8 @@ func HTTPClient(client *globusauth.Client, config tokens.TransportConfig) (_ *ht
 	if client == nil {
 		return nil, errors.New("the client is nil")
 	}
-	if config.Base == nil {
-		config.Base = client.HTTPClient().Transport
-	}
-	if config.Base == nil {
-		config.Base = http.DefaultTransport //nolint:forbidigo // a client without a Transport uses this one
-	}
+	//nolint:forbidigo // what a client without a Transport uses
+	config.Base = cmp.Or(config.Base, client.HTTPClient().Transport, http.DefaultTransport)
 	config.Environment = cmp.Or(config.Environment, client.Environment())
 	if config.ResourceServer == scopes.AuthResourceServer {
 		base, err := url.Parse(client.BaseURL())

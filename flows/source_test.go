@@ -1,7 +1,6 @@
 package flows_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -164,16 +163,6 @@ func TestConfigSource_InvalidConfig(t *testing.T) {
 		config tokens.RefreshingConfig
 		text   string
 	}{
-		"own refresh": {native.Source, changed(func(c *tokens.RefreshingConfig) {
-			c.Refresh = func(context.Context, tokens.Token) (tokens.Set, error) { return tokens.Set{}, nil }
-		}), "must be nil"},
-		"own grant": {portal.ClientCredentialsSource, changed(func(c *tokens.RefreshingConfig) {
-			c.Grant = func(context.Context) (tokens.Set, error) { return tokens.Set{}, nil }
-		}), "must be nil"},
-		"another's key":      {portal.Source, changed(func(c *tokens.RefreshingConfig) { c.Key.ClientID = "another" }), "set only its Namespace"},
-		"other environment":  {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Key.Environment = "preview" }), "set only its Namespace"},
-		"other address":      {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Key.Address = "https://auth.example.org/" }), "set only its Namespace"},
-		"invalid address":    {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Key.Address = "auth" }), "the address"},
 		"no store":           {native.Source, changed(func(c *tokens.RefreshingConfig) { c.Store = nil }), "Store is nil"},
 		"no resource server": {portal.ClientCredentialsSource, changed(func(c *tokens.RefreshingConfig) { c.ResourceServer = "" }), "ResourceServer is empty"},
 		"no client ID":       {anonymous.Source, good, "ClientID is empty"},
@@ -183,6 +172,37 @@ func TestConfigSource_InvalidConfig(t *testing.T) {
 		if _, err := test.source(test.config); err == nil || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: %v, want %q", name, err, test.text)
 		}
+	}
+}
+
+// Tokens of another client, environment or address are never found, so never sent to this service.
+func TestConfigSource_KeyOfAnother(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	old := current
+	old.Expiry = p.clock.Now().Add(-time.Hour)
+	set, err := tokens.NewSet(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]tokens.Key{
+		"client": {ClientID: "another", Address: p.URL}, "environment": {ClientID: clientID, Environment: "preview", Address: p.URL},
+		"address": {ClientID: clientID, Address: "https://auth.example.org/"},
+	} {
+		store := tokens.NewMemory()
+		if _, err := store.Update(t.Context(), key, func(tokens.Set) (tokens.Set, error) { return set, nil }); err != nil {
+			t.Fatal(err)
+		}
+		source, err := p.native(t).Source(tokens.RefreshingConfig{Store: store, ResourceServer: old.ResourceServer, Key: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := source.Token(t.Context()); !errors.Is(err, tokens.ErrLoginRequired) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	if got := p.received(); len(got) != 0 {
+		t.Errorf("%d requests", len(got))
 	}
 }
 

@@ -18,26 +18,12 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// checkRedirectURI refuses where a code could be read or caught by others, and
-// what cannot be told apart from the response.
+// checkRedirectURI refuses where a code could be read or caught by others.
 func checkRedirectURI(text string, public bool) error {
-	if text == "" {
-		return errors.New("it is empty; it must be the one that is registered for the client")
-	}
 	parsed, err := url.Parse(text)
-	if err != nil || parsed.Scheme == "" {
-		return errors.New("it is not an absolute URL")
-	}
-	for name := range parsed.Query() {
-		if isCallbackParameter(name) {
-			return fmt.Errorf("its query has the parameter %q, which the response needs", name)
-		}
-	}
 	switch {
-	case strings.Contains(text, "#"):
-		return errors.New("it has a fragment (RFC 6749 section 3.1.2)")
-	case parsed.User != nil:
-		return errors.New("it holds a user name or password")
+	case err != nil:
+		return errors.New("it is not a URL")
 	case parsed.Scheme == "https" && parsed.Host != "", parsed.Scheme == "http" && origin.Loopback(parsed.Hostname()):
 		return nil
 	case parsed.Scheme == "http":
@@ -50,7 +36,7 @@ func checkRedirectURI(text string, public bool) error {
 
 // StartOption changes one login. Make one with [WithAuthorization] or
 // [WithParameter].
-type StartOption func(*request) error
+type StartOption func(*request)
 
 // request is what one login asks for beside the Config.
 type request struct {
@@ -64,42 +50,19 @@ type request struct {
 // person, a prompt, and scopes beside those of the flow. Its Extra is not used. A
 // later option of this kind takes the place of an earlier one.
 func WithAuthorization(parameters apierror.AuthorizationParameters) StartOption {
-	return func(r *request) error {
-		r.parameters = parameters
-		for _, list := range []struct {
-			name   string
-			values []string
-		}{
-			{"SessionRequiredIdentities", parameters.SessionRequiredIdentities},
-			{"SessionRequiredPolicies", parameters.SessionRequiredPolicies},
-			{"SessionRequiredSingleDomain", parameters.SessionRequiredSingleDomain},
-		} {
-			if err := checkList(list.name, list.values); err != nil {
-				return fmt.Errorf("option WithAuthorization: %w", err)
-			}
-		}
-		return nil
-	}
+	return func(r *request) { r.parameters = parameters }
 }
 
 // WithParameter adds a parameter to the authorize URL, such as login_hint, in
-// place of an earlier one of that name. The parameters that protect the login, or
-// that the flow itself sets, are refused.
+// place of an earlier one of that name. Start refuses the parameters that protect the
+// login, or that the flow itself sets.
 func WithParameter(name, value string) StartOption {
-	return func(r *request) error {
-		switch name {
-		case "client_id", "redirect_uri", "response_type", "scope", "state", "nonce",
-			"code_challenge", "code_challenge_method", "access_type", "response_mode", "request", "request_uri", "":
-			return fmt.Errorf("option WithParameter: %q cannot be set this way", name)
-		}
-		r.extra[name] = value
-		return nil
-	}
+	return func(r *request) { r.extra[name] = value }
 }
 
 // Start begins a login. It makes no request.
 //
-// The scopes must be well-formed (the error is one of package scopes), the
+// It can be finished within one hour. The scopes must be well-formed (the error is one of package scopes), the
 // redirect URI one that keeps the code to this client.
 func (c Config) Start(options ...StartOption) (_ Login, err error) {
 	defer prefix.Add(&err, "flows: start login")
@@ -107,14 +70,10 @@ func (c Config) Start(options ...StartOption) (_ Login, err error) {
 	if err != nil {
 		return Login{}, err
 	}
-	expiry := f.auth.Now().Add(f.LoginTimeout)
 	r := request{extra: map[string]string{}}
 	for _, option := range options {
-		if option == nil {
-			continue
-		}
-		if err := option(&r); err != nil {
-			return Login{}, err
+		if option != nil {
+			option(&r)
 		}
 	}
 	wanted, err := f.wanted(r.parameters.RequiredScopes)
@@ -122,7 +81,7 @@ func (c Config) Start(options ...StartOption) (_ Login, err error) {
 		return Login{}, err
 	}
 	s := &started{
-		flow: f, expiry: expiry,
+		flow: f, expiry: f.auth.Now().Add(loginTimeout),
 		verifier: oauth2.GenerateVerifier(), state: oauth2.GenerateVerifier(), // both are 256 random bits
 	}
 	if asksForIDToken(wanted) {
@@ -175,11 +134,15 @@ func (c client) authorizeURL(s *started, wanted scopes.List, r request) (string,
 	if err != nil {
 		return "", err
 	}
+	for name := range r.extra {
+		switch name {
+		case "client_id", "redirect_uri", "response_type", "scope", "state", "nonce",
+			"code_challenge", "code_challenge_method", "access_type", "response_mode", "request", "request_uri", "":
+			return "", fmt.Errorf("option WithParameter: %q cannot be set this way", name)
+		}
+	}
 	if p.SessionRequiredMFA != nil { // the generated request leaves false out
 		r.extra["session_required_mfa"] = strconv.FormatBool(*p.SessionRequiredMFA)
-	}
-	if len(r.extra) == 0 {
-		return req.URL.String(), nil
 	}
 	query := req.URL.Query()
 	for name, value := range r.extra {

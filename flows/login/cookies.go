@@ -71,7 +71,7 @@ func (web *Web) keep(w http.ResponseWriter, r *http.Request, begun flows.Login, 
 	if p.Login, err = begun.MarshalStorage(); err != nil {
 		return err
 	}
-	p.Expiry = web.now().Add(web.config.Flow.LoginTimeout).Unix()
+	p.Expiry = web.now().Add(timeout).Unix()
 	data, err := json.Marshal(p)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (web *Web) keep(w http.ResponseWriter, r *http.Request, begun flows.Login, 
 			web.setCookie(w, kept.cookie, "", -time.Second)
 		}
 	}
-	web.setCookie(w, all[0].cookie, value, web.config.Flow.LoginTimeout)
+	web.setCookie(w, all[0].cookie, value, timeout)
 	return nil
 }
 

@@ -97,7 +97,6 @@ func NewWeb(config WebConfig) (_ *Web, err error) {
 	config.Home = cmp.Or(config.Home, "/")
 	config.SessionTime = cmp.Or(config.SessionTime, 12*time.Hour)
 	config.Sessions = cmp.Or[Sessions](config.Sessions, &MemorySessions{now: config.Flow.Auth.Now})
-	config.Flow.LoginTimeout = cmp.Or(config.Flow.LoginTimeout, timeout)
 	switch {
 	case config.Flow.ClientSecret == "":
 		// The key that seals pending logins comes from it.

@@ -291,7 +291,7 @@ func TestWeb_SeveralLogins(t *testing.T) {
 
 func TestWeb_Times(t *testing.T) {
 	t.Parallel()
-	p := newPortal(t, func(c *login.WebConfig) { c.SessionTime = time.Hour; c.Flow.LoginTimeout = 10 * time.Minute })
+	p := newPortal(t, func(c *login.WebConfig) { c.SessionTime = time.Hour })
 	advance := func(d time.Duration) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -299,7 +299,7 @@ func TestWeb_Times(t *testing.T) {
 	}
 	v := p.visitor()
 	redirect, callback := v.start("/login")
-	advance(10 * time.Minute)
+	advance(time.Hour)
 	if got := v.get(redirect + "?" + callback.Encode()); got.status != http.StatusBadRequest {
 		t.Errorf("late callback: %v", got)
 	}

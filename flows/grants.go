@@ -11,6 +11,27 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
+// ClientCredentials gets tokens for the client itself, for its Scopes. There are
+// no refresh tokens: ask again, or let [Config.ClientCredentialsSource] do so. Their
+// IdentityID is the client ID. An ID token that comes, when openid is among the
+// scopes, is verified, and left out where that fails ([tokens.Set.Problems]).
+//
+// Errors: those of package scopes for scopes that are not well-formed,
+// apierror.ErrInvalidClient, apierror.ErrInvalidScope and so on; [ErrToken] without a
+// usable token; [ErrIdentity] when a verified ID token names another identity than the
+// client. The request is retried as globusauth.RetryPolicy says.
+func (c Config) ClientCredentials(ctx context.Context, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
+	defer prefix.Add(&err, "flows: client credentials")
+	self, err := c.confidential()
+	if err == nil {
+		err = c.Scopes.Validate()
+	}
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	return self.grant(ctx, gen.TokenRequest{GrantType: gen.GrantTypeClientCredentials, Scope: c.Scopes.String()}, opts, c.ClientID)
+}
+
 // DependentOptions says which dependent tokens to ask for.
 type DependentOptions struct {
 	// Scopes restrict the response to these, which is worth doing: fewer tokens are
@@ -44,11 +65,17 @@ func (c Config) DependentTokens(ctx context.Context, token string, options Depen
 	if options.RefreshTokens {
 		form.AccessType = gen.AccessTypeOffline
 	}
-	response, err := self.token(ctx, form, opts)
-	if err != nil || len(response.entries) == 0 {
+	return self.grant(ctx, form, opts, "")
+}
+
+// grant gets tokens of an identity, empty if it is unknown. They are revoked where they
+// are refused.
+func (c client) grant(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption, identity string) (tokens.Set, error) {
+	response, err := c.token(ctx, form, opts)
+	if err != nil || len(response.entries) == 0 && form.GrantType == gen.GrantTypeDependentToken {
 		return tokens.Set{}, err
 	}
-	set, _, err := response.accept(ctx, false, "", "")
+	set, _, err := response.accept(ctx, false, "", identity)
 	if err != nil {
 		response.revokeAll(ctx)
 	}
