@@ -125,40 +125,30 @@ func (f File) Read(most int64) ([]byte, error) {
 	if err := checkDir(f.dir()); err != nil {
 		return nil, err
 	}
-	content, _, err := readFile(f.Path, most)
+	content, err := readFile(f.Path, most)
 	if err != nil || len(content) == 0 {
 		return content, err
 	}
 	return f.sealer.Open(f.Path, content)
 }
 
-// open opens a file for reading. It follows no symlink and does not wait for the
-// writer of a named pipe.
-func open(path string) (*os.File, fs.FileInfo, error) {
+// readFile reads a safe file. It follows no symlink and does not wait for the writer of a named pipe.
+func readFile(path string, most int64) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0) //nolint:gosec // the file is the caller's to name
 	if err != nil {
-		return nil, nil, err
-	}
-	info, err := file.Stat()
-	if err != nil {
-		_ = file.Close()
-		return nil, nil, err
-	}
-	return file, info, nil
-}
-
-func readFile(path string, most int64) ([]byte, fs.FileInfo, error) {
-	file, info, err := open(path)
-	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	if err := checkFile(path, info); err != nil {
-		return nil, nil, err
+	info, err := file.Stat()
+	if err == nil {
+		err = checkFile(path, info)
+	}
+	if err != nil {
+		return nil, err
 	}
 	content := bytes.NewBuffer(make([]byte, 0, min(info.Size(), most)+bytes.MinRead))
 	_, err = content.ReadFrom(io.LimitReader(file, most+1))
-	return content.Bytes(), info, err
+	return content.Bytes(), err
 }
 
 // tighten closes the user's own file to others.
@@ -201,25 +191,13 @@ func checkDir(dir string) error {
 	return nil
 }
 
-// same reports whether the name still stands for the file that was opened.
-func same(path string, opened fs.FileInfo) bool {
-	now, err := os.Lstat(path)
-	return err == nil && opened != nil && os.SameFile(now, opened)
-}
-
-func removeSame(path string, opened fs.FileInfo) {
-	if same(path, opened) {
-		_ = os.Remove(path)
-	}
-}
-
-// Temp is a temporary file beside a file, under a name that no other process uses.
-// Another process may remove it where locks exclude nothing.
+// Temp is a temporary file beside a file, under a random name. Another process may remove it
+// where locks exclude nothing.
 type Temp struct {
 	target File
 	file   *os.File
-	info   fs.FileInfo
-	room   int // zeros at its end
+	room   int  // zeros at its end
+	kept   bool // after Remove
 }
 
 // Temp creates a temporary file with zeros that reserve room on the disk.
@@ -229,12 +207,11 @@ func (f File) Temp(room int) (*Temp, error) {
 		return nil, err
 	}
 	t := &Temp{target: f, file: file, room: room}
-	if t.info, err = file.Stat(); err == nil && room > 0 {
-		_, err = file.Write(make([]byte, room))
-	}
-	if err != nil {
-		t.Remove()
-		return nil, err
+	if room > 0 {
+		if _, err := file.Write(make([]byte, room)); err != nil {
+			t.Remove()
+			return nil, err
+		}
 	}
 	return t, nil
 }
@@ -260,21 +237,20 @@ func (t *Temp) write(content []byte) error {
 // Move renames the file over its target.
 func (t *Temp) Move() error {
 	t.Close() // Windows renames no open file
-	if !same(t.Name(), t.info) {
-		return fmt.Errorf("%s was removed by another process: %w", t.Name(), fs.ErrNotExist)
-	}
 	return t.target.system.Rename(t.Name(), t.target.Path)
 }
 
 // Remove closes and removes the file, unless it was moved or kept.
 func (t *Temp) Remove() {
 	t.Close()
-	removeSame(t.Name(), t.info)
+	if !t.kept {
+		_ = os.Remove(t.Name())
+	}
 }
 
 // keep makes Remove leave the file, durably where that is possible.
 func (t *Temp) keep() {
-	t.info = nil
+	t.kept = true
 	_ = t.target.system.Sync(t.file)
 	_ = syncDir(t.target.dir(), t.target.system.Sync)
 }

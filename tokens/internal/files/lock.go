@@ -97,3 +97,15 @@ func exclusive(path string) (release func(), err error) {
 	}
 	return func() { removeSame(path, info) }, nil
 }
+
+// same reports whether the name still stands for the file that was opened.
+func same(path string, opened fs.FileInfo) bool {
+	now, err := os.Lstat(path)
+	return err == nil && os.SameFile(now, opened)
+}
+
+func removeSame(path string, opened fs.FileInfo) {
+	if same(path, opened) {
+		_ = os.Remove(path)
+	}
+}

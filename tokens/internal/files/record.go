@@ -19,23 +19,12 @@ import (
 // record is a change that is written into a temporary file before it is made, so
 // that a process that is killed, or a file that cannot be written, loses nothing.
 type record struct {
-	Namespace string    `json:"namespace"`
-	Before    secretSet `json:"before"`
-	After     secretSet `json:"after"`
+	Namespace string     `json:"namespace"`
+	Before    tokens.Set `json:"before"`
+	After     tokens.Set `json:"after"`
 
 	whole bool // false for other temporary files, and for torn ones
 	name  string
-	info  fs.FileInfo
-}
-
-// secretSet is encoded with its secrets.
-type secretSet struct{ tokens.Set }
-
-func (s secretSet) MarshalJSON() ([]byte, error) { return s.MarshalStorage() }
-
-func (s *secretSet) UnmarshalJSON(data []byte) (err error) {
-	s.Set, err = tokens.UnmarshalStorage(data)
-	return err
 }
 
 const maxRecord = 64 << 20
@@ -53,57 +42,50 @@ func besideWhich(name string) string {
 // writeRecord writes a record into a temporary file. It is not flushed: only a power
 // failure loses it, and the change itself is flushed a moment later.
 func (t *Temp) writeRecord(r record) error {
-	content, err := json.Marshal(r)
+	content, err := json.Marshal(r, json.WithMarshalers(json.MarshalFunc(tokens.Set.MarshalStorage)))
 	if err != nil {
 		return err
 	}
 	if err := t.write(content); err != nil {
 		return err
 	}
-	if !same(t.Name(), t.info) {
-		return fmt.Errorf("%s was removed by another process", t.Name())
-	}
-	return nil
-}
-
-func (f File) readRecord(name string) (record, error) {
-	r := record{name: name}
-	content, info, err := readFile(name, maxRecord)
-	if err != nil {
-		return r, nil //nolint:nilerr // it is no record, or another process has just removed it
-	}
-	r.info = info
-	// A process killed between writing and truncating leaves the zeros it reserved.
-	if content = bytes.TrimRight(content, "\x00"); len(content) == 0 {
-		return r, nil
-	}
-	content, err = f.sealer.Open(f.Path, content)
-	if err != nil && !errors.Is(err, tokens.ErrUnreadable) {
-		return r, err
-	}
-	r.whole = err == nil && json.Unmarshal(content, &r) == nil
-	return r, nil
+	_, err = os.Lstat(t.Name()) // another process may have removed it
+	return err
 }
 
 // leftovers returns what other processes left beside the file: records, and
 // temporary files of no use, SQLite's journals of them included.
-func (f File) leftovers() ([]record, error) {
+func (f File) leftovers() (found []record, err error) {
 	entries, err := os.ReadDir(f.dir())
 	if err != nil {
 		return nil, err
 	}
-	var found []record
 	for _, entry := range entries {
 		rest, ok := strings.CutPrefix(entry.Name(), "."+filepath.Base(f.Path)+".")
-		if ok && strings.Contains(rest, tempSuffix) {
-			r, err := f.readRecord(filepath.Join(f.dir(), entry.Name()))
-			if err != nil {
+		if !ok || !strings.Contains(rest, tempSuffix) {
+			continue
+		}
+		r := record{name: filepath.Join(f.dir(), entry.Name())}
+		content, err := readFile(r.name, maxRecord)
+		if err != nil {
+			continue // it is no record, or another process has just removed it
+		}
+		// A process killed between writing and truncating leaves the zeros it reserved.
+		if content = bytes.TrimRight(content, "\x00"); len(content) > 0 {
+			content, err = f.sealer.Open(f.Path, content)
+			if err != nil && !errors.Is(err, tokens.ErrUnreadable) {
 				return nil, err
 			}
-			found = append(found, r)
+			r.whole = err == nil && json.Unmarshal(content, &r, json.WithUnmarshalers(json.UnmarshalFunc(readSet))) == nil
 		}
+		found = append(found, r)
 	}
 	return found, nil
+}
+
+func readSet(data []byte, set *tokens.Set) (err error) {
+	*set, err = tokens.UnmarshalStorage(data)
+	return err
 }
 
 // pending returns a set with the changes that processes wrote down and did not make.
@@ -111,7 +93,7 @@ func (f File) pending(namespace string, current tokens.Set) tokens.Set {
 	left, _ := f.leftovers() // what cannot be listed or opened is left to the next update
 	for _, r := range left {
 		if r.whole && r.Namespace == namespace {
-			current, _ = change.On(current, r.Before.Set, r.After.Set, false)
+			current, _ = change.On(current, r.Before, r.After, false)
 		}
 	}
 	return current
@@ -133,7 +115,7 @@ func (s *Store) adopt(ctx context.Context, file File) error {
 		if err != nil {
 			return fmt.Errorf("store what is kept in %s: %w", r.name, err)
 		}
-		removeSame(r.name, r.info)
+		_ = os.Remove(r.name)
 	}
 	return nil
 }

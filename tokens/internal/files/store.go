@@ -162,7 +162,7 @@ func (s *Store) edit(ctx context.Context, file File, r record, all bool) error {
 			if err != nil {
 				return nil, err
 			}
-			next, _ := change.On(current, r.Before.Set, r.After.Set, all)
+			next, _ := change.On(current, r.Before, r.After, all)
 			if next.Equal(current) {
 				return raw, nil
 			}
@@ -224,7 +224,7 @@ func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current toke
 		return next, nil
 	}
 	// The end of the context must not keep the result of fn from being stored.
-	return next, s.commit(context.WithoutCancel(ctx), file, room, record{Namespace: namespace, Before: secretSet{current}, After: secretSet{next}})
+	return next, s.commit(context.WithoutCancel(ctx), file, room, record{Namespace: namespace, Before: current, After: next})
 }
 
 // retry calls work again while it fails because another program removes files or their directory.
