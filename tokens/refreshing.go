@@ -31,7 +31,7 @@ type RefreshingConfig struct {
 	// Store keeps the token. Required. Sources that share a store, in this
 	// process or another, share the token.
 	Store Store
-	// Key says under which key of the store. Required.
+	// Key is the key of the token in the store. Required.
 	Key Key
 	// ResourceServer names the token. Required.
 	ResourceServer string
@@ -49,9 +49,9 @@ type RefreshingConfig struct {
 	Grant func(ctx context.Context) (Set, error)
 
 	// IdentityID, if set, is the identity that all tokens under Key must belong to: those of another
-	// are not given out, not refreshed and not replaced ([ErrIdentityMismatch]). Where
-	// Grant obtains the tokens of the client itself it is the client ID, which Grant's tokens must name;
-	// stored ones without an identity are replaced then.
+	// are not returned, not refreshed and not replaced ([ErrIdentityMismatch]). Where Grant obtains
+	// the tokens of the client itself it is the client ID, which Grant's tokens must name; stored
+	// ones without an identity are replaced then.
 	IdentityID string
 
 	// OnChange, if set, is called with every token that replaces another, after it was stored;
@@ -62,8 +62,8 @@ type RefreshingConfig struct {
 	// It must not call Renew or Wait of the same source. Its context ends after 60 seconds, not with that of a caller.
 	OnChange func(context.Context, Token) error
 
-	// RenewBefore is how long before its end a token that can be renewed is renewed, so that
-	// the tokens given out are good for at least that long. Zero means 60 seconds, or
+	// RenewBefore is how long before its expiry a token that can be renewed is renewed,
+	// so that returned tokens are valid for at least that long. Zero means 60 seconds, or
 	// the last tenth of a lifetime shorter than ten minutes. No token is renewed in the
 	// first tenth of its lifetime, however large RenewBefore is.
 	RenewBefore time.Duration
@@ -82,14 +82,14 @@ type RefreshingConfig struct {
 // waiting caller begins anew; one that has is finished and stored, since its refresh
 // token is already used: a program calls [Refreshing.Wait] before it exits.
 //
-// Where a renewal fails while the old token is still accepted, the old token is
-// given out until it ends, with a new attempt every 5 seconds. A refusal with
-// invalid_grant is final: the same refresh token is not sent again, and once the
-// token has ended callers get [ErrLoginRequired], until a login stores another.
+// Where a renewal fails while the old token is still accepted, the old token is returned
+// until it expires, with a new attempt every 5 seconds. A refusal with invalid_grant is
+// final: the same refresh token is not sent again, and once the token has expired callers
+// get [ErrLoginRequired], until a login stores another.
 //
-// A token whose expiry is further away than its lifetime was issued while a clock was
-// ahead: it is renewed too. One that is due as soon as it was issued, as this
-// machine's clock shows it, is given out for 5 seconds, so that a wrong clock makes no loop of renewals.
+// A token whose expiry is further away than its lifetime was issued while a clock was ahead: it is
+// renewed too. One that is due as soon as it was issued, as this machine's clock shows it, is returned
+// for 5 seconds, so that a wrong clock causes no loop of renewals.
 type Refreshing struct {
 	config RefreshingConfig
 	// A pointer, because fmt prints the fields of another struct's unexported field
@@ -159,9 +159,9 @@ func (r *Refreshing) Token(ctx context.Context) (Token, error) {
 	return r.wait(ctx, "")
 }
 
-// Renew returns a token other than rejected, which a service has rejected with
-// 401: the one that is stored meanwhile, or a new one. It waits no longer than
-// ctx. Errors are those of [Refreshing.Token]; there is no falling back to the rejected token.
+// Renew returns a token other than rejected, which a service has rejected with 401: the one
+// that is stored meanwhile, or a new one. It waits no longer than ctx. Errors are those of
+// [Refreshing.Token]; the rejected token is never returned.
 func (r *Refreshing) Renew(ctx context.Context, rejected Token) (Token, error) {
 	return r.wait(ctx, rejected.AccessToken)
 }

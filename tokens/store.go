@@ -17,8 +17,8 @@ var (
 	ErrLocked = errors.New("another process holds the lock")
 )
 
-// Store keeps the tokens of logins. [Memory] is one; packages filestore and
-// sqlitestore are durable; package storetest checks that a store of your own keeps what this contract promises.
+// Store keeps the tokens of logins. [Memory] is one; packages filestore and sqlitestore are durable; package
+// storetest checks that a custom store keeps this contract.
 //
 // A store is safe for concurrent use, and where several processes can open the
 // same store, its promises hold between them too.

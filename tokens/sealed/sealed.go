@@ -56,7 +56,7 @@ var _ tokens.Store = (*Store)(nil)
 // sealedServer is the resource server of the one token that holds a sealed set.
 const sealedServer = "sealed.globusauth"
 
-// New checks the configuration. It touches no store.
+// New checks the configuration. It does not use the store.
 func New(config Config) (*Store, error) {
 	switch {
 	case config.Store == nil || config.AEAD == nil:
