@@ -37,8 +37,8 @@ const (
 )
 
 // exitCodes are the exit codes and their meanings.
-func exitCodes() [][2]string {
-	return [][2]string{
+func exitCodes() table {
+	return table{
 		{"0", "success"},
 		{"1", "failure of another kind"},
 		{"2", "invalid command line, environment or configuration"},

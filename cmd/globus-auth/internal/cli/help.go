@@ -15,7 +15,7 @@ import (
 )
 
 // variables are the environment of the command.
-var variables = [][2]string{
+var variables = table{
 	{tokenVariable, "access token for auth.globus.org, used instead of a stored login"},
 	{clientVariable, "--client-id"},
 	{secretVariable, "secret of that client, which then acts as itself"},
@@ -58,7 +58,7 @@ func (r *runner) help(command *cobra.Command, _ []string) {
 	for _, group := range append(command.Groups(), &cobra.Group{Title: "Commands"}) {
 		h.definitions(group.Title, commandsOf(command, group.ID))
 	}
-	var own, shared [][2]string
+	var own, shared table
 	command.Flags().VisitAll(func(flag *pflag.Flag) {
 		switch {
 		case flag.Hidden:
@@ -92,48 +92,25 @@ type helpText struct {
 
 func (h *helpText) heading(title string) { h.WriteString("\n" + h.bold(h.Out, title+":") + "\n") }
 
-// definitions writes names with their meanings. Beside a long name, or where a long word would not fit,
-// the meaning has lines of its own.
-func (h *helpText) definitions(title string, rows [][2]string) {
-	if len(rows) == 0 {
-		return
-	}
-	h.heading(title)
-	column, longest := 0, 0
-	for _, row := range rows {
-		if width := len(row[0]); width <= min(34, h.width/2-4) {
-			column = max(column, width+2+gap)
-		}
-		for word := range strings.FieldsSeq(row[1]) {
-			longest = max(longest, len(word))
-		}
-	}
-	column = max(6, min(column, h.width-longest))
-	for _, row := range rows {
-		head := "  " + row[0]
-		if len(head)+gap > column {
-			h.WriteString(head + "\n")
-			head = ""
-		}
-		for _, line := range wrap(row[1], h.width-column) {
-			h.WriteString(head + strings.Repeat(" ", column-len(head)) + line + "\n")
-			head = ""
-		}
+func (h *helpText) definitions(title string, rows table) {
+	if len(rows) > 0 {
+		h.heading(title)
+		layout{columns: h.width}.definitions(h, "  ", rows)
 	}
 }
 
 // commandsOf are the commands of a group.
-func commandsOf(parent *cobra.Command, group string) (rows [][2]string) {
+func commandsOf(parent *cobra.Command, group string) (rows table) {
 	for _, command := range parent.Commands() {
 		if command.GroupID == group && !command.Hidden {
-			rows = append(rows, [2]string{command.Name(), command.Short})
+			rows.row(command.Name(), command.Short)
 		}
 	}
 	return rows
 }
 
 // describe is a flag and what it does.
-func describe(flag *pflag.Flag) [2]string {
+func describe(flag *pflag.Flag) []string {
 	value, usage := pflag.UnquoteUsage(flag)
 	switch value {
 	case "string":
@@ -153,7 +130,7 @@ func describe(flag *pflag.Flag) [2]string {
 	if unset := []string{"", "false", "0", "0s", "[]"}; !slices.Contains(unset, flag.DefValue) && !strings.Contains(usage, "(default ") {
 		usage += " (default " + flag.DefValue + ")"
 	}
-	return [2]string{name, usage}
+	return []string{name, usage}
 }
 
 // reflow wraps the paragraphs of a text. A line that begins with "  - " begins an item of a list.

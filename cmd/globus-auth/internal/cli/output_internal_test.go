@@ -76,6 +76,22 @@ func TestPrint_Escapes(t *testing.T) {
 	}
 }
 
+// A table without a header has its values below its names where they do not fit beside.
+func TestTable_PairsFitTheTerminal(t *testing.T) {
+	t.Parallel()
+	rows := table{{"id", "c"}, {"identity_set[0].name", "Alice Adams"}}
+	for columns, want := range map[int]string{
+		60: "id                    c\nidentity_set[0].name  Alice Adams\n",
+		25: "id  c\nidentity_set[0].name\n    Alice Adams\n",
+	} {
+		var out strings.Builder
+		l := layout{columns, func(text string) string { return text }, func(string) string { return "BOLD" }}
+		if err := l.print(&out, rows); err != nil || out.String() != want {
+			t.Errorf("%d columns: %v\n%s", columns, err, out.String())
+		}
+	}
+}
+
 func TestTable_FitsTheTerminal(t *testing.T) {
 	t.Parallel()
 	rows := table{{"ID", "NAME", "DOMAINS"}, {"b0000000", "日本語の名前です", "example.edu, example.org"}, {"c", "-", "2026-01-02T03:04:05Z"}}
@@ -83,7 +99,7 @@ func TestTable_FitsTheTerminal(t *testing.T) {
 		0:  "ID        NAME              DOMAINS\nb0000000  日本語の名前です  example.edu, example.org\nc         -                 in 47 h\n",
 		40: "ID        NAME              DOMAINS\nb0000000  日本語の名前です  example.edu,\n                            example.org\nc         -                 in 47 h\n",
 		39: "ID       b0000000\nNAME     日本語の名前です\nDOMAINS  example.edu, example.org\n\nID       c\nNAME     -\nDOMAINS  in 47 h\n",
-		20: "ID       b0000000\nNAME     日本語の名前です\nDOMAINS  example.edu,\n         example.org\n\nID       c\nNAME     -\nDOMAINS  in 47 h\n",
+		20: "ID  b0000000\nNAME\n    日本語の名前です\nDOMAINS\n    example.edu,\n    example.org\n\nID       c\nNAME     -\nDOMAINS  in 47 h\n",
 	} {
 		var out strings.Builder
 		l := layout{columns, func(text string) string { return relative(text, time.Date(2025, 12, 31, 3, 5, 0, 0, time.UTC)) }, func(text string) string { return text }}
