@@ -10,102 +10,47 @@ import (
 	"github.com/globusauth/globusauth/internal/origin"
 )
 
-// checkClaims makes every check of the claims (OpenID Connect Core section 3.1.3.7).
+// checkClaims makes every check of the claims (OpenID Connect Core section 3.1.3.7). Only
+// this client is a trusted audience.
 func (v *Verifier) checkClaims(claims *document, chosen *algorithm, expect Expect) error {
-	if !origin.SameIssuer(claims.Issuer, v.keys.config.Issuer) {
-		return refuse("iss", "the issuer is %s, expected %s", quote(claims.Issuer), quote(v.keys.config.Issuer))
-	}
-	if err := checkAudience(claims, expect.ClientID); err != nil {
-		return err
-	}
-	if claims.Sub == "" {
-		return refuse("sub", "the token names no subject")
-	}
-	now := v.keys.config.Now()
-	if err := v.checkTimes(claims, now); err != nil {
-		return err
-	}
-	if err := checkNonce(claims.Nonce, expect); err != nil {
-		return err
-	}
-	if err := checkHash(claims.AccessTokenHash, chosen, expect.AccessToken); err != nil {
-		return err
-	}
-	return v.checkAge(claims, now, expect.MaxAge)
-}
-
-// checkAudience makes the checks of rules 3 to 5. Only this client is a trusted
-// audience.
-func checkAudience(claims *document, clientID string) error {
-	if len(claims.Audience) == 0 {
-		return refuse("aud", "the token names no audience")
-	}
-	if !slices.Contains(claims.Audience, clientID) {
-		return refuse("aud", "the token is for %s, not for %s; it was issued to another client",
-			quote(strings.Join(claims.Audience, " ")), quote(clientID))
-	}
-	for _, other := range claims.Audience {
-		if other != clientID {
-			return refuse("aud", "the token is for %s as well, which this client does not trust", quote(other))
-		}
-	}
-	if claims.AuthorizedParty != "" && claims.AuthorizedParty != clientID {
-		return refuse("azp", "the token was issued to %s, not to %s", quote(claims.AuthorizedParty), quote(clientID))
-	}
-	return nil
-}
-
-func (v *Verifier) checkTimes(claims *document, now time.Time) error {
-	earliest, latest := now.Add(-v.keys.config.Options.Leeway), now.Add(v.keys.config.Options.Leeway)
+	issuer, leeway, now := v.keys.config.Issuer, v.keys.config.Options.Leeway, v.keys.config.Now()
+	latest := now.Add(leeway)
+	foreign := func(audience string) bool { return audience != expect.ClientID }
 	switch {
+	case !origin.SameIssuer(claims.Issuer, issuer):
+		return refuse("iss", "the issuer is %.100q, expected %.100q", claims.Issuer, issuer)
+	case len(claims.Audience) == 0:
+		return refuse("aud", "the token names no audience")
+	case !slices.Contains(claims.Audience, expect.ClientID):
+		return refuse("aud", "the token is for %.100q, not for %.100q; it was issued to another client",
+			strings.Join(claims.Audience, " "), expect.ClientID)
+	case slices.ContainsFunc(claims.Audience, foreign):
+		return refuse("aud", "the token is for %.100q as well, which this client does not trust",
+			claims.Audience[slices.IndexFunc(claims.Audience, foreign)])
+	case claims.AuthorizedParty != "" && foreign(claims.AuthorizedParty):
+		return refuse("azp", "the token was issued to %.100q, not to %.100q", claims.AuthorizedParty, expect.ClientID)
+	case claims.Sub == "":
+		return refuse("sub", "the token names no subject")
 	case claims.Expiry.IsZero():
 		return refuse("exp missing", "the token does not say when it expires")
-	case !claims.Expiry.After(earliest):
+	case !claims.Expiry.After(now.Add(-leeway)):
 		return refuse("exp", "expired at %s, and by this machine's clock it is %s (leeway %s); log in again, and if the token was just issued, set the clock",
-			timestamp(claims.Expiry.Time), timestamp(now), v.keys.config.Options.Leeway)
+			timestamp(claims.Expiry.Time), timestamp(now), leeway)
 	case claims.IssuedAt.IsZero():
 		return refuse("iat", "the token does not say when it was issued")
 	case claims.IssuedAt.After(latest):
 		return refuse("iat", "issued at %s, and it is %s now (leeway %s); check this machine's clock",
-			timestamp(claims.IssuedAt.Time), timestamp(now), v.keys.config.Options.Leeway)
+			timestamp(claims.IssuedAt.Time), timestamp(now), leeway)
 	case claims.NotBefore.After(latest):
 		return refuse("nbf", "not valid before %s, and it is %s now (leeway %s); check this machine's clock",
-			timestamp(claims.NotBefore.Time), timestamp(now), v.keys.config.Options.Leeway)
-	}
-	return nil
-}
-
-func checkNonce(nonce string, expect Expect) error {
-	switch {
-	case expect.NoNonce:
-		return nil
-	case nonce == "":
+			timestamp(claims.NotBefore.Time), timestamp(now), leeway)
+	case !expect.NoNonce && claims.Nonce == "":
 		return refuse("nonce", "the token carries no nonce; it does not belong to this login")
-	case subtle.ConstantTimeCompare([]byte(nonce), []byte(expect.Nonce)) != 1:
+	case !expect.NoNonce && !same(claims.Nonce, expect.Nonce):
 		return refuse("nonce", "the token carries another nonce; it does not belong to this login")
-	}
-	return nil
-}
-
-// checkHash compares at_hash with the left half of the access token's hash (OpenID
-// Connect Core section 3.1.3.6).
-func checkHash(claimed string, chosen *algorithm, accessToken string) error {
-	if accessToken == "" || claimed == "" {
-		return nil
-	}
-	hash := chosen.hash.New()
-	hash.Write([]byte(accessToken))
-	sum := hash.Sum(nil)
-	want := base64.RawURLEncoding.AppendEncode(nil, sum[:len(sum)/2])
-	if subtle.ConstantTimeCompare([]byte(claimed), want) != 1 {
+	case expect.AccessToken != "" && claims.AccessTokenHash != "" && !same(claims.AccessTokenHash, chosen.leftHash(expect.AccessToken)):
 		return refuse("at_hash", "the token was issued with another access token")
-	}
-	return nil
-}
-
-// checkAge checks how long ago the user authenticated.
-func (v *Verifier) checkAge(claims *document, now time.Time, maxAge time.Duration) error {
-	if maxAge == 0 {
+	case expect.MaxAge == 0:
 		return nil
 	}
 	authenticated := claims.AuthTime
@@ -117,13 +62,24 @@ func (v *Verifier) checkAge(claims *document, now time.Time, maxAge time.Duratio
 		return refuse("auth_time", "it is not a time")
 	case authenticated.IsZero():
 		return refuse("auth_time", "the token does not say when the user authenticated")
-	case authenticated.After(now.Add(v.keys.config.Options.Leeway)):
+	case authenticated.After(latest):
 		return refuse("auth_time", "authenticated at %s, and it is %s now", timestamp(authenticated.Time), timestamp(now))
-	case authenticated.Before(now.Add(-maxAge - v.keys.config.Options.Leeway)):
+	case authenticated.Before(now.Add(-expect.MaxAge - leeway)):
 		return refuse("auth_time", "authenticated at %s, and it is %s (at most %s allowed); ask for a new authentication",
-			timestamp(authenticated.Time), timestamp(now), maxAge)
+			timestamp(authenticated.Time), timestamp(now), expect.MaxAge)
 	}
 	return nil
 }
+
+// leftHash is the left half of a token's hash (OpenID Connect Core section 3.1.3.6).
+func (a *algorithm) leftHash(token string) string {
+	hash := a.hash.New()
+	hash.Write([]byte(token))
+	sum := hash.Sum(nil)
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}
+
+// same compares secrets in constant time.
+func same(one, other string) bool { return subtle.ConstantTimeCompare([]byte(one), []byte(other)) == 1 }
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,7 +24,7 @@ const usualIdentities = 4
 // null is the zero value, and so is one that no check needs and that has another JSON
 // type than its field; [Claims.Decode] still has it.
 //
-// Claims hold neither the token nor its nonce. They are safe to read from several
+// Claims show neither the token nor its nonce. They are safe to read from several
 // goroutines.
 type Claims struct {
 	// Userinfo has the claims about the user. Sub is the ID of the effective identity.
@@ -41,19 +42,23 @@ type Claims struct {
 	AuthTime        unixtime.Time `json:"auth_time,omitzero"`
 	AccessTokenHash string        `json:"at_hash,omitzero"`
 
-	// payload returns the JSON that was verified. It is a function because no verb of
-	// fmt looks into one.
-	payload func() []byte
+	// raw returns the token that was verified. It is a function because no verb of fmt
+	// looks into one.
+	raw func() string
 }
 
 // Decode stores all claims of the verified token, those without a field in Claims
 // included, into target, a pointer to a struct or map. It reads what Verify has
 // verified and checks nothing again. Names match exactly, in case as well.
 func (c *Claims) Decode(target any) error {
-	if c.payload == nil {
+	if c.raw == nil {
 		return errors.New("idtoken: decode claims: these claims do not come from Verify")
 	}
-	if err := json.Unmarshal(c.payload(), target); err != nil {
+	payload, err := strict().DecodeString(strings.Split(c.raw(), ".")[1])
+	if err == nil {
+		err = json.Unmarshal(payload, target)
+	}
+	if err != nil {
 		// The decoder's own text may quote a claim, and the nonce is one of them.
 		if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 			return fmt.Errorf("idtoken: decode claims: %q does not fit the Go type %v", semantic.JSONPointer, semantic.GoType)
@@ -90,7 +95,6 @@ func parseClaims(payload []byte) (*document, error) {
 		parsed.IdentitySet = nil
 	}
 	parsed.Audience, parsed.AuthTime = parsed.WireAudience, parsed.WireAuthTime.Time
-	parsed.payload = func() []byte { return payload }
 	return parsed, nil
 }
 

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 const (
@@ -60,36 +63,33 @@ type Options struct {
 // for nothing; the keys are fetched by the first call that needs them. Errors say which
 // field is wrong.
 func New(config Config) (verifier *Verifier, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("idtoken: new verifier: %w", err)
-		}
-	}()
-	c := config // our own copy
+	defer prefix.Add(&err, "idtoken: new verifier")
+	s := &source{config: config, turn: make(chan struct{}, 1)}
+	c := &s.config // our own copy
 	c.Issuer = cmp.Or(c.Issuer, defaultIssuer)
-	if _, err := parseURL(c.Issuer, c.UnsafeAllowHTTP); err != nil {
+	issuer, err := parseURL(c.Issuer, c.UnsafeAllowHTTP)
+	if err != nil {
 		return nil, fmt.Errorf("Issuer: %w", err) //nolint:staticcheck // It is the name of a field.
 	}
 	c.ConfigurationURL = cmp.Or(c.ConfigurationURL, strings.TrimSuffix(c.Issuer, "/")+configurationPath)
-	if _, err := parseURL(c.ConfigurationURL, c.UnsafeAllowHTTP); err != nil {
+	if s.location, err = parseURL(c.ConfigurationURL, c.UnsafeAllowHTTP); err != nil {
 		return nil, fmt.Errorf("ConfigurationURL: %w", err)
 	}
+	s.trusted = []string{originOf(issuer), originOf(s.location)}
 	c.Options.Leeway = max(cmp.Or(c.Options.Leeway, defaultLeeway), 0)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	algorithms, err := safeAlgorithms()
-	if err != nil {
+	c.HTTPClient = boundedClient(c.HTTPClient)
+	if s.allowed, err = safeAlgorithms(); err != nil {
 		return nil, err
 	}
-	c.HTTPClient = boundedClient(c.HTTPClient)
-	verifier = &Verifier{keys: &source{config: c, allowed: algorithms}}
 	if c.Options.JWKS != nil {
 		keys, err := parseKeys(c.Options.JWKS)
 		if err != nil {
 			return nil, fmt.Errorf("JWKS: %w", err)
 		}
-		verifier.keys.known.Store(&keySet{keys: keys})
+		s.known.Store(&keySet{keys: keys})
 	}
-	return verifier, nil
+	return &Verifier{keys: s, tokens: sync.Pool{New: func() any { return new(compactToken) }}}, nil
 }

@@ -1,6 +1,7 @@
 package idtoken
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,7 +18,7 @@ import (
 // configuration is what the discovery document says (OpenID Connect Discovery 1.0
 // section 3).
 type configuration struct {
-	jwksURL    string
+	jwksURL    *url.URL
 	algorithms []string // announced by the provider and allowed by the verifier; nil for pinned keys, which say it themselves
 }
 
@@ -33,24 +34,22 @@ func (s *source) parseConfiguration(text []byte) (configuration, error) {
 		return configuration{}, errors.New("not an OpenID discovery document")
 	}
 	if !origin.SameIssuer(document.Issuer, s.config.Issuer) {
-		return configuration{}, fmt.Errorf("its issuer is %s, expected %s", quote(document.Issuer), quote(s.config.Issuer))
+		return configuration{}, fmt.Errorf("its issuer is %.100q, expected %.100q", document.Issuer, s.config.Issuer)
 	}
 	usable := slices.DeleteFunc(slices.Clone(document.Algorithms), func(name string) bool { return s.allowed[name] == nil })
 	if len(usable) == 0 {
-		return configuration{}, fmt.Errorf("it announces the signature algorithms %s, none of which is allowed",
-			quote(strings.Join(document.Algorithms, " ")))
+		return configuration{}, fmt.Errorf("it announces the signature algorithms %.100q, none of which is allowed",
+			strings.Join(document.Algorithms, " "))
 	}
 	location, err := parseURL(document.JWKSURI, s.config.UnsafeAllowHTTP)
 	if err != nil {
 		return configuration{}, fmt.Errorf("jwks_uri: %w", err)
 	}
 	// The document must not be able to choose the keys.
-	for _, trusted := range []string{s.config.Issuer, s.config.ConfigurationURL} {
-		if base, err := url.Parse(trusted); err == nil && sameOrigin(base, location) {
-			return configuration{document.JWKSURI, usable}, nil
-		}
+	if !slices.Contains(s.trusted, originOf(location)) {
+		return configuration{}, fmt.Errorf("jwks_uri: %s is on another host than the issuer", printURL(location))
 	}
-	return configuration{}, fmt.Errorf("jwks_uri: %s is on another host than the issuer", printURL(document.JWKSURI))
+	return configuration{location, usable}, nil
 }
 
 // parseURL reads an absolute URL that may be fetched: https, or http on a loopback
@@ -65,32 +64,23 @@ func parseURL(text string, allowHTTP bool) (*url.URL, error) {
 	case location.Scheme == "https", location.Scheme == "http" && (allowHTTP || origin.Loopback(location.Hostname())):
 		return location, nil
 	}
-	return nil, fmt.Errorf("%s is not on https (http is for loopback hosts only)", printURL(text))
+	return nil, fmt.Errorf("%s is not on https (http is for loopback hosts only)", printURL(location))
 }
 
-// sameOrigin compares scheme, host and port (RFC 6454 section 5).
-func sameOrigin(one, other *url.URL) bool {
-	return one.Scheme == other.Scheme && origin.HostPort(one) == origin.HostPort(other)
-}
+// originOf returns scheme, host and port (RFC 6454 section 4).
+func originOf(u *url.URL) string { return u.Scheme + "://" + origin.HostPort(u) }
 
 // printURL returns a URL for an error: without query and user.
-func printURL(text string) string {
-	location, err := url.Parse(text)
-	if err != nil {
-		return "an unreadable URL"
-	}
-	return quote(location.Scheme + "://" + location.Host + location.EscapedPath())
+func printURL(u *url.URL) string {
+	return fmt.Sprintf("%.100q", u.Scheme+"://"+u.Host+u.EscapedPath())
 }
 
 // boundedClient copies the caller's client, without cookies and redirects.
 func boundedClient(given *http.Client) *http.Client {
-	client := &http.Client{}
-	if given != nil {
-		*client = *given
-	}
+	client := *cmp.Or(given, &http.Client{})
 	client.Jar = nil
 	client.CheckRedirect = func(request *http.Request, _ []*http.Request) error {
-		return fmt.Errorf("redirected to %s, which is not followed", quote(request.URL.Host))
+		return fmt.Errorf("redirected to %.100q, which is not followed", request.URL.Host)
 	}
-	return client
+	return &client
 }

@@ -2,7 +2,6 @@ package idtoken
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -78,13 +77,4 @@ func decodeJSON(part string, text []byte, target any, options ...json.Options) e
 		return refuse("duplicate", "the %s has a name twice", part)
 	}
 	return refuse("format", "the %s is not a JSON object of the expected form", part)
-}
-
-// quote prints a value of a token for an error message, shortened.
-func quote(text string) string {
-	const limit = 100
-	if len(text) > limit {
-		return fmt.Sprintf("%q...", text[:limit])
-	}
-	return fmt.Sprintf("%q", text)
 }

@@ -22,53 +22,41 @@ const (
 	minFreshness     = 5 * time.Minute
 	maxFreshness     = 24 * time.Hour
 	defaultFreshness = time.Hour
-	staleIfError     = 24 * time.Hour // and how much longer while fetching fails
 )
 
 // fetch fetches the configuration and the keys. A search fetches the keys alone and does
-// not change how long they may be used. While the configuration cannot be fetched, the
-// last good one is used.
+// not change how long they may be used.
 func (s *source) fetch(ctx context.Context, before *keySet, searching bool) (*keySet, error) {
 	fetched := &keySet{}
-	var failure error
-	if !searching {
-		failure = s.get(ctx, "the OpenID configuration", s.config.ConfigurationURL, func(body []byte, _ http.Header) (err error) {
-			fetched.configuration, err = s.parseConfiguration(body)
-			return err
-		})
-	}
-	if searching || failure != nil {
-		if before == nil || !before.lifetime.usable(s.config.Now()) {
-			return nil, failure
-		}
+	if searching {
 		fetched.configuration = before.configuration
+	} else if err := s.get(ctx, "the OpenID configuration", s.location, func(body []byte, _ http.Header) (err error) {
+		fetched.configuration, err = s.parseConfiguration(body)
+		return err
+	}); err != nil {
+		return nil, err
 	}
 	err := s.get(ctx, "the signing keys", fetched.configuration.jwksURL, func(body []byte, header http.Header) (err error) {
 		fetched.keys, err = parseKeys(body)
-		fetched.lifetime = lifetimeOf(header, s.config.Now())
+		fetched.freshUntil = s.config.Now().Add(freshness(header))
 		return err
 	})
-	switch {
-	case err != nil:
-		return nil, err
-	case searching:
-		fetched.lifetime = before.lifetime
-	case failure != nil: // fetch the configuration again soon
-		fetched.lifetime = lifetime{s.config.Now().Add(minFreshness), before.lifetime.usableUntil}
+	if searching {
+		fetched.freshUntil = before.freshUntil
 	}
-	return fetched, nil
+	return fetched, err
 }
 
 // get fetches one document of bounded size.
-func (s *source) get(ctx context.Context, what, location string, parse func([]byte, http.Header) error) (err error) {
+func (s *source) get(ctx context.Context, what string, location *url.URL, parse func([]byte, http.Header) error) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("fetching %s from %s: %w", what, printURL(location), err)
 		}
 	}()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location.String(), http.NoBody)
 	if err != nil {
-		return errors.New("not a URL")
+		return err
 	}
 	request.Header.Set("Accept", "application/json")
 	response, err := s.config.HTTPClient.Do(request)
@@ -92,29 +80,19 @@ func (s *source) get(ctx context.Context, what, location string, parse func([]by
 	return parse(body.Bytes(), response.Header)
 }
 
-// lifetime says how long a fetched document may be used. The zero value is forever.
-type lifetime struct {
-	freshUntil, usableUntil time.Time
-}
-
-func (l lifetime) forever() bool             { return l.freshUntil.IsZero() }
-func (l lifetime) fresh(now time.Time) bool  { return l.forever() || now.Before(l.freshUntil) }
-func (l lifetime) usable(now time.Time) bool { return l.forever() || now.Before(l.usableUntil) }
-
-// lifetimeOf says how long a document that came at now may be used. Its header's
-// Cache-Control (RFC 9111 section 5.2.2) is read here because package httpcc, which jwx
-// brings, panics at "max-age=".
-func lifetimeOf(header http.Header, now time.Time) lifetime {
-	freshness := defaultFreshness
+// freshness reads Cache-Control (RFC 9111 section 5.2.2). Package httpcc, which jwx brings,
+// panics at "max-age=".
+func freshness(header http.Header) time.Duration {
+	fresh := defaultFreshness
 	for directive := range strings.SplitSeq(strings.ToLower(strings.Join(header.Values("Cache-Control"), ",")), ",") {
 		name, argument, _ := strings.Cut(directive, "=")
 		switch strings.TrimSpace(name) {
 		case "no-store", "no-cache":
-			return lifetime{now.Add(minFreshness), now.Add(minFreshness + staleIfError)}
+			return minFreshness
 		case "max-age":
 			seconds, _ := strconv.ParseUint(strings.Trim(argument, ` "`), 10, 64) // 0, or the greatest number
-			freshness = max(time.Duration(min(seconds, uint64(maxFreshness/time.Second)))*time.Second, minFreshness)
+			fresh = max(time.Duration(min(seconds, uint64(maxFreshness/time.Second)))*time.Second, minFreshness)
 		}
 	}
-	return lifetime{now.Add(freshness), now.Add(freshness + staleIfError)}
+	return fresh
 }

@@ -13,9 +13,11 @@ const maxTokenBytes = 64 << 10
 type compactToken struct {
 	header    *header
 	algorithm *algorithm // the one that the header names, if it is allowed
-	signed    []byte     // header and payload as they were signed
-	payload   string
+	text      []byte     // the whole token
+	signed    []byte     // header and payload in text, as they were signed
+	payload   []byte     // in text
 	signature []byte
+	claims    []byte // the payload as JSON
 }
 
 // header has the fields of the JOSE header that matter here. Keys and key locations
@@ -29,34 +31,34 @@ type header struct {
 	text string // the encoded header
 }
 
-// splitToken takes a token apart. Its header is not parsed again if it is the known one,
-// which may be nil.
-func splitToken(raw string, known *header) (*compactToken, error) {
+// split takes a token apart into t, whose memory it uses again. The header is not parsed
+// again if it is the known one, which may be nil.
+func (t *compactToken) split(raw string, known *header) (err error) {
 	if len(raw) > maxTokenBytes {
-		return nil, refuse("size", "%d bytes, more than the limit of %d", len(raw), maxTokenBytes)
+		return refuse("size", "%d bytes, more than the limit of %d", len(raw), maxTokenBytes)
 	}
 	// The base64 decoder skips line breaks, which are not allowed in a JWS.
-	if strings.IndexByte(raw, '\n') >= 0 || strings.IndexByte(raw, '\r') >= 0 {
-		return nil, refuse("format", "the token contains a line break")
+	if strings.ContainsAny(raw, "\r\n") {
+		return refuse("format", "the token contains a line break")
 	}
 	if dots := strings.Count(raw, "."); dots != 2 {
-		return nil, refuse("format", "a signed token has three parts, this one has %d", dots+1)
+		return refuse("format", "a signed token has three parts, this one has %d", dots+1)
 	}
 	first, last := strings.IndexByte(raw, '.'), strings.LastIndexByte(raw, '.')
-	token := &compactToken{header: known, signed: []byte(raw[:last]), payload: raw[first+1 : last]}
-	var err error
-	if token.signature, err = decodePart(raw[last+1:]); err != nil {
-		return nil, refuse("format", "the signature is not base64url")
+	t.text = append(t.text[:0], raw...)
+	t.header, t.signed, t.payload = known, t.text[:last], t.text[first+1:last]
+	if t.signature, err = strict().AppendDecode(t.signature[:0], t.text[last+1:]); err != nil {
+		return refuse("format", "the signature is not base64url")
 	}
 	if known == nil || known.text != raw[:first] {
-		token.header, err = parseHeader(raw[:first])
+		t.header, err = parseHeader(raw[:first])
 	}
-	return token, err
+	return err
 }
 
 func parseHeader(encoded string) (*header, error) {
 	parsed := &header{text: strings.Clone(encoded)} // a part of the token would keep all of it
-	decoded, err := decodePart(encoded)
+	decoded, err := strict().DecodeString(encoded)
 	if err != nil {
 		return nil, refuse("format", "the header is not base64url")
 	}
@@ -69,7 +71,7 @@ func parseHeader(encoded string) (*header, error) {
 	// RFC 7515 section 4.1.9: the prefix may be left out, and case is not significant.
 	kind := strings.TrimPrefix(strings.ToLower(parsed.Type), "application/")
 	if kind != "" && kind != "jwt" {
-		return nil, refuse("typ", "the token is a %s and not an ID token", quote(parsed.Type))
+		return nil, refuse("typ", "the token is a %.100q and not an ID token", parsed.Type)
 	}
 	return parsed, nil
 }
@@ -81,13 +83,11 @@ func refuseAlgorithm(name string) error {
 	case upper == "NONE":
 		return refuse("alg none", "the token is not signed")
 	case strings.HasPrefix(upper, "HS"):
-		return refuse("alg hmac", "%s signs with a shared secret; a forger could use the public key as the secret", quote(name))
+		return refuse("alg hmac", "%.100q signs with a shared secret; a forger could use the public key as the secret", name)
 	}
-	return refuse("alg", "%s is not an allowed signature algorithm", quote(name))
+	return refuse("alg", "%.100q is not an allowed signature algorithm", name)
 }
 
-// decodePart decodes one part of a token. Unused bits must be zero, so
-// that one token has one form.
-func decodePart(part string) ([]byte, error) {
-	return base64.RawURLEncoding.Strict().DecodeString(part)
-}
+// strict is the encoding of the parts of a token. Unused bits must be zero, so that one
+// token has one form.
+func strict() *base64.Encoding { return base64.RawURLEncoding.Strict() }

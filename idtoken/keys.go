@@ -101,15 +101,10 @@ func usableKey(parsed jwk.Key) (key publicKey, ok bool) {
 		key.algorithms = []jwa.SignatureAlgorithm{jwa.RS256, jwa.RS384, jwa.RS512, jwa.PS256, jwa.PS384, jwa.PS512}
 	case *ecdsa.PublicKey:
 		_, err := raw.ECDH() // reports a point that is not on the curve
-		ok = err == nil
-		switch raw.Params().BitSize {
-		case 256:
-			key.algorithms = []jwa.SignatureAlgorithm{jwa.ES256}
-		case 384:
-			key.algorithms = []jwa.SignatureAlgorithm{jwa.ES384}
-		case 521:
-			key.algorithms = []jwa.SignatureAlgorithm{jwa.ES512}
-		}
+		curves := map[int]jwa.SignatureAlgorithm{256: jwa.ES256, 384: jwa.ES384, 521: jwa.ES512}
+		name, known := curves[raw.Params().BitSize]
+		ok = err == nil && known
+		key.algorithms = []jwa.SignatureAlgorithm{name}
 	case ed25519.PublicKey:
 		ok = len(raw) == ed25519.PublicKeySize
 		key.algorithms = []jwa.SignatureAlgorithm{jwa.EdDSA}
@@ -118,4 +113,24 @@ func usableKey(parsed jwk.Key) (key publicKey, ok bool) {
 		key.algorithms = slices.DeleteFunc(key.algorithms, func(a jwa.SignatureAlgorithm) bool { return a.String() != stated.String() })
 	}
 	return key, ok
+}
+
+// verify tries the keys that fit the token in turn. A key without an ID fits any
+// token, and a token without an ID any key: Globus Auth uses no key IDs.
+func (k *keySet) verify(token *compactToken) error {
+	chosen, id := token.algorithm, token.header.KeyID
+	tried := 0
+	for _, key := range k.keys {
+		if !slices.Contains(key.algorithms, chosen.name) || (key.id != "" && id != "" && key.id != id) {
+			continue
+		}
+		tried++
+		if chosen.verifier.Verify(token.signed, token.signature, key.raw) == nil {
+			return nil
+		}
+	}
+	if tried == 0 {
+		return refuse("signature", "no key of the provider's %d fits algorithm %s and key ID %.100q", len(k.keys), chosen.name, id)
+	}
+	return refuse("signature", "no key of the provider verifies the signature (%d tried); the token was changed or is from another issuer", tried)
 }

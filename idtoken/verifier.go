@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 
-	"github.com/globusauth/globusauth/internal/check"
+	"github.com/globusauth/globusauth/internal/prefix"
 )
 
 // Verifier verifies ID tokens of one issuer. It is made by [New] and
@@ -17,7 +20,8 @@ type Verifier struct {
 	keys *source // and the configuration
 	// known is the header of the last good token. A provider's headers are the same
 	// as long as its key is, and the same text need not be parsed again.
-	known atomic.Pointer[header]
+	known  atomic.Pointer[header]
+	tokens sync.Pool // of *compactToken, whose memory is used again
 }
 
 // Verify checks an ID token and returns its claims.
@@ -34,17 +38,14 @@ type Verifier struct {
 // [ErrUnavailable] when the keys could not be fetched; both, when no known key fits and
 // the search for a newer one failed; the error of ctx when it ended while waiting.
 func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claims *Claims, err error) {
-	defer func() {
-		if err != nil {
-			claims, err = nil, fmt.Errorf("idtoken: verify: %w", err)
-		}
-	}()
+	defer prefix.Add(&err, "idtoken: verify")
 	expect.ClientID = cmp.Or(expect.ClientID, v.keys.config.ClientID)
 	if err := expect.check(); err != nil {
 		return nil, err
 	}
-	token, err := splitToken(raw, v.known.Load())
-	if err != nil {
+	token, _ := v.tokens.Get().(*compactToken)
+	defer v.tokens.Put(token)
+	if err := token.split(raw, v.known.Load()); err != nil {
 		return nil, err
 	}
 	if token.algorithm = v.keys.allowed[token.header.Algorithm]; token.algorithm == nil {
@@ -54,10 +55,10 @@ func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claim
 	if err != nil {
 		return nil, err
 	}
-	forged := keys.verify(token)
-	if forged != nil && errors.Is(forged, check.New("alg")) {
-		return nil, forged
+	if announced := keys.configuration.algorithms; announced != nil && !slices.Contains(announced, token.header.Algorithm) {
+		return nil, refuse("alg", "the token is signed with %s and the provider signs with %.100q", token.header.Algorithm, strings.Join(announced, " "))
 	}
+	forged := keys.verify(token)
 	// A token that fails another check as well is not worth a search for newer keys.
 	claims, err = v.readClaims(token, expect)
 	if forged != nil && err == nil {
@@ -72,24 +73,22 @@ func (v *Verifier) Verify(ctx context.Context, raw string, expect Expect) (claim
 	if v.known.Load() != token.header {
 		v.known.Store(token.header)
 	}
+	claims.raw = func() string { return raw }
 	return claims, nil
 }
 
 // readClaims decodes and checks the claims. They are not trusted before the signature is
 // verified.
 func (v *Verifier) readClaims(token *compactToken, expect Expect) (*Claims, error) {
-	payload, err := decodePart(token.payload)
-	if err != nil {
+	var err error
+	if token.claims, err = strict().AppendDecode(token.claims[:0], token.payload); err != nil {
 		return nil, refuse("format", "the payload is not base64url")
 	}
-	parsed, err := parseClaims(payload)
+	parsed, err := parseClaims(token.claims)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.checkClaims(parsed, token.algorithm, expect); err != nil {
-		return nil, err
-	}
-	return &parsed.Claims, nil
+	return &parsed.Claims, v.checkClaims(parsed, token.algorithm, expect)
 }
 
 // search looks for newer keys, since the known ones do not verify the token.
@@ -104,8 +103,6 @@ func (v *Verifier) search(ctx context.Context, tried *keySet, forged error, toke
 		return fmt.Errorf("%w (and newer keys: %w)", forged, err)
 	case err != nil:
 		return err // The caller's context ended before the question was settled.
-	case newer == nil:
-		return forged
 	}
 	return newer.verify(token)
 }
