@@ -44,15 +44,6 @@ func (r rehearsal) sh(script string) string {
 	return strings.TrimSpace(string(out))
 }
 
-func (r rehearsal) contains(text string, wants ...string) {
-	r.Helper()
-	for _, want := range wants {
-		if !strings.Contains(text, want) {
-			r.Errorf("no %q in:\n%s", want, text)
-		}
-	}
-}
-
 // TestRelease_DryRun follows docs/releasing.md, for one platform, and checks what comes out.
 func TestRelease_DryRun(t *testing.T) { //nolint:paralleltest // the steps follow one another, and one changes the environment
 	if testing.Short() {
@@ -242,8 +233,9 @@ go install `+modulePath+`/cmd/globus-auth@`+rehearsed+`
 
 // report removes an operation from the spec and a package from the API.
 func (r rehearsal) report() {
-	r.contains(r.sh(`git rm -rq resourceserver/otelauth
+	r.sh(`git rm -rq resourceserver/otelauth
 sed -i 's|^  /v2/oauth2/token/revoke:|  /v2/oauth2/token/removed:|' spec/auth.openapi.yaml
 git commit -qam removed
-release diff`), "since "+rehearsed, "resourceserver/otelauth: removed", "/v2/oauth2/token/revoke", "error")
+report=$(release diff)
+for want in 'since ` + rehearsed + `' 'resourceserver/otelauth: removed' /v2/oauth2/token/revoke error; do grep -F -- "$want" <<<"$report"; done`)
 }
