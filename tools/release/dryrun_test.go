@@ -78,9 +78,10 @@ func (r rehearsal) prepare() {
 	if err != nil {
 		r.Fatal(err)
 	}
-	r.sh(`git clone -q --bare --no-tags ` + root + ` "$WORK/origin"
-git clone -q "$WORK/origin" .
+	r.sh(`git clone -q --no-tags ` + root + ` .
 git checkout -q -B main
+git clone -q --bare . "$WORK/origin"
+git remote set-url origin "$WORK/origin"
 mkdir "$WORK/bin"
 go -C tools/release build -o "$WORK/bin/release"
 printf '#!/bin/sh\ncat >/dev/null\nprintf "\\n[GNUPG:] SIG_CREATED D\\n" >&2\necho "-----BEGIN PGP SIGNATURE-----"\n' >"$WORK/bin/sign"
