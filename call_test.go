@@ -276,36 +276,35 @@ func TestClient_Redirects(t *testing.T) {
 	})
 }
 
-func TestClient_MaxResponseBytes(t *testing.T) {
+func TestClient_LengthOfResponse(t *testing.T) {
 	t.Parallel()
-	for name, chunked := range map[string]bool{"announced": false, "unannounced": true} {
+	const limit = 8 << 20
+	for name, test := range map[string]struct {
+		length  int
+		chunked bool
+		want    error
+	}{
+		"exactly the limit": {limit, false, nil},
+		"announced":         {limit + 1, false, globusauth.ErrResponseTooLarge},
+		"unannounced":       {limit + 1, true, globusauth.ErrResponseTooLarge},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var requests atomic.Int64
-			client := serve(t, globusauth.Config{MaxResponseBytes: 100}, func(w http.ResponseWriter, _ *http.Request) {
+			client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, _ *http.Request) {
 				requests.Add(1)
-				body := `{"keys":[]}` + strings.Repeat(" ", 90)
-				if !chunked {
-					w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+				if !test.chunked {
+					w.Header().Set("Content-Length", fmt.Sprint(test.length))
 				} else if flusher, ok := w.(http.Flusher); ok {
 					flusher.Flush()
 				}
-				_, _ = io.WriteString(w, body)
+				_, _ = io.WriteString(w, `{"keys":[]}`+strings.Repeat(" ", test.length-11))
 			})
-			if _, err := client.GetJWKS(t.Context()); !errors.Is(err, globusauth.ErrResponseTooLarge) || requests.Load() != 1 {
+			if _, err := client.GetJWKS(t.Context()); !errors.Is(err, test.want) || requests.Load() != 1 {
 				t.Errorf("%v after %d requests", err, requests.Load())
 			}
 		})
 	}
-	t.Run("exactly the limit", func(t *testing.T) {
-		t.Parallel()
-		client := serve(t, globusauth.Config{MaxResponseBytes: 100}, func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = io.WriteString(w, `{"keys":[]}`+strings.Repeat(" ", 89))
-		})
-		if _, err := client.GetJWKS(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 func TestClientToken_MalformedResponses(t *testing.T) {
@@ -401,16 +400,15 @@ func TestClient_ResponsesInSeveralForms(t *testing.T) {
 func TestCallOptions(t *testing.T) {
 	t.Parallel()
 	type seen struct {
-		query  url.Values
-		header string
-		body   string
+		query url.Values
+		body  string
 	}
 	run := func(t *testing.T, call func(*globusauth.Client) error) seen {
 		t.Helper()
 		var got seen
 		client := serve(t, globusauth.Config{Credentials: globusauth.Bearer("AAA"), AppName: "my tool", AppVersion: "1.2"}, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			got = seen{r.URL.Query(), r.Header.Get("X-More"), string(body)}
+			got = seen{r.URL.Query(), string(body)}
 			if r.ContentLength != int64(len(body)) {
 				t.Errorf("Content-Length %d for %d bytes", r.ContentLength, len(body))
 			}
@@ -428,16 +426,16 @@ func TestCallOptions(t *testing.T) {
 		}
 		return got
 	}
-	t.Run("query and header", func(t *testing.T) {
+	t.Run("query", func(t *testing.T) {
 		t.Parallel()
 		got := run(t, func(c *globusauth.Client) error {
 			_, err := c.GetIdentities(t.Context(), &gen.GetIdentitiesParams{Usernames: []string{"a@x", "b@y"}},
-				globusauth.WithQuery("provision", "true"), globusauth.WithQuery("new", "a b"), globusauth.WithHeader("X-More", "m"))
+				globusauth.WithQuery("provision", "true"), globusauth.WithQuery("new", "a b"))
 			return err
 		})
 		want := url.Values{"usernames": {"a@x,b@y"}, "provision": {"true"}, "new": {"a b"}}
-		if diff := cmp.Diff(want, got.query); diff != "" || got.header != "m" {
-			t.Errorf("%s header %q", diff, got.header)
+		if diff := cmp.Diff(want, got.query); diff != "" {
+			t.Error(diff)
 		}
 	})
 	t.Run("field inside the envelope", func(t *testing.T) {
@@ -453,62 +451,68 @@ func TestCallOptions(t *testing.T) {
 	t.Run("field of a body without an envelope", func(t *testing.T) {
 		t.Parallel()
 		got := run(t, func(c *globusauth.Client) error {
-			_, err := c.AddClientFQDN(t.Context(), "c", gen.AddClientFQDNBody{FQDN: "h.example.org"}, globusauth.WithBodyField("new", json.RawMessage(`true`)))
+			_, err := c.AddClientFQDN(t.Context(), "c", gen.AddClientFQDNBody{FQDN: "h.example.org"}, globusauth.WithBodyField("long", json.Number("12345678901234567890")), globusauth.WithBodyField("new", true))
 			return err
 		})
-		if want := `{"fqdn":"h.example.org","new":true}`; got.body != want {
+		if want := `{"fqdn":"h.example.org","long":12345678901234567890,"new":true}`; got.body != want {
 			t.Errorf("body %s, want %s", got.body, want)
 		}
 	})
 	t.Run("field of a form", func(t *testing.T) {
 		t.Parallel()
 		got := run(t, func(c *globusauth.Client) error {
-			_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: "client_credentials", Scope: "a b"}, globusauth.WithBodyField("new", json.RawMessage(`"x y"`)), globusauth.WithBodyField("n", json.RawMessage(`1`)))
+			_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: "client_credentials", Scope: "a b"}, globusauth.WithBodyField("new", "x y"), globusauth.WithBodyField("n", 1))
 			return err
 		})
 		if want := `grant_type=client_credentials&n=1&new=x+y&scope=a+b`; got.body != want {
 			t.Errorf("body %s, want %s", got.body, want)
 		}
 	})
-	t.Run("response", func(t *testing.T) {
+	t.Run("field of an empty form", func(t *testing.T) {
 		t.Parallel()
-		var resp globusauth.Response
-		run(t, func(c *globusauth.Client) error {
-			_, err := c.GetProjects(t.Context(), globusauth.WithResponse(&resp))
+		got := run(t, func(c *globusauth.Client) error {
+			_, err := c.WithCredentials(globusauth.Basic("id", "secret")).Introspect(t.Context(), gen.IntrospectRequest{}, globusauth.WithBodyField("token", "a b"))
 			return err
 		})
-		if resp.StatusCode != http.StatusCreated || resp.Header.Get("X-Value") != "yes" || string(resp.Body) != "{}" {
-			t.Errorf("got %+v", resp)
+		if want := `token=a+b`; got.body != want {
+			t.Errorf("body %s, want %s", got.body, want)
+		}
+	})
+	t.Run("response", func(t *testing.T) {
+		t.Parallel()
+		var got string
+		run(t, func(c *globusauth.Client) error {
+			_, err := c.GetProjects(t.Context(), globusauth.WithResponse(func(status int, header http.Header, body []byte) {
+				got = fmt.Sprint(status, header.Get("X-Value"), string(body))
+			}))
+			return err
+		})
+		if got != "201yes{}" {
+			t.Errorf("got %s", got)
 		}
 	})
 	t.Run("response of a failure", func(t *testing.T) {
 		t.Parallel()
 		client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusNotFound, `{"errors":[]}`) })
-		var resp globusauth.Response
-		_, err := client.GetJWKS(t.Context(), globusauth.WithResponse(&resp))
-		if !errors.Is(err, apierror.ErrNotFound) || resp.StatusCode != http.StatusNotFound {
-			t.Errorf("got %v and %+v", err, resp)
+		var got int
+		_, err := client.GetJWKS(t.Context(), globusauth.WithResponse(func(status int, _ http.Header, _ []byte) { got = status }))
+		if !errors.Is(err, apierror.ErrNotFound) || got != http.StatusNotFound {
+			t.Errorf("got %v and %d", err, got)
 		}
 	})
 	t.Run("refused", func(t *testing.T) {
 		t.Parallel()
 		client := serve(t, globusauth.Config{}, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
-		for want, opt := range map[string]globusauth.CallOption{
-			"cannot set Authorization": globusauth.WithHeader("authorization", "Bearer x"),
-			"not valid JSON":           globusauth.WithBodyField("a", json.RawMessage(`{`)),
-			"has no body":              globusauth.WithBodyField("a", json.RawMessage(`1`)),
-			"response is nil":          globusauth.WithResponse(nil),
-		} {
-			if _, err := client.GetJWKS(t.Context(), opt); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("got %v, want %q", err, want)
-			}
+		if _, err := client.GetJWKS(t.Context(), globusauth.WithBodyField("a", 1)); err == nil || !strings.Contains(err.Error(), "has no body") {
+			t.Errorf("got %v", err)
 		}
-		for field, want := range map[string]string{`a=[]`: "the body is a form", `grant_type="client_credentials"`: "already has"} {
-			name, value, _ := strings.Cut(field, "=")
-			_, err := client.Token(t.Context(), gen.TokenRequest{GrantType: gen.GrantTypeAuthorizationCode}, globusauth.WithBodyField(name, json.RawMessage(value)))
-			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("got %v, want %q", err, want)
-			}
+		_, err := client.AddClientFQDN(t.Context(), "c", gen.AddClientFQDNBody{}, globusauth.WithBodyField("a", func() {}))
+		if err == nil || !strings.Contains(err.Error(), "WithBodyField: json: unsupported type") {
+			t.Errorf("got %v", err)
+		}
+		_, err = client.Token(t.Context(), gen.TokenRequest{GrantType: gen.GrantTypeAuthorizationCode}, globusauth.WithBodyField("grant_type", "client_credentials"))
+		if err == nil || !strings.Contains(err.Error(), "already has") {
+			t.Errorf("got %v", err)
 		}
 	})
 }
@@ -527,5 +531,25 @@ func TestClientDeleteProject_ChecksPathParameters(t *testing.T) {
 	}
 	if _, err := client.DeleteProject(t.Context(), "a/../b?c#d"); err != nil || path.Load() != "/v2/api/projects/a%2F..%2Fb%3Fc%23d" {
 		t.Errorf("%v, %v", err, path.Load())
+	}
+}
+
+func TestClientGetJWKS_NeitherSuccessNorError(t *testing.T) {
+	t.Parallel()
+	client := serve(t, globusauth.Config{}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) })
+	_, err := client.GetJWKS(t.Context())
+	if failed, ok := errors.AsType[*apierror.Error](err); !ok || failed.StatusCode != http.StatusNotModified {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWithBodyField_IsASecretOfAForm(t *testing.T) {
+	t.Parallel()
+	client := serve(t, globusauth.Config{Credentials: globusauth.Basic("id", "secret")}, func(w http.ResponseWriter, r *http.Request) {
+		respond(w, http.StatusBadRequest, `{"error":"invalid_request","error_description":"unknown token `+r.PostFormValue("token")+`"}`)
+	})
+	_, err := client.Introspect(t.Context(), gen.IntrospectRequest{}, globusauth.WithBodyField("token", "S3CR3T"))
+	if err == nil || !strings.Contains(err.Error(), "unknown token [redacted]") {
+		t.Errorf("got %v", err)
 	}
 }

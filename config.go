@@ -21,10 +21,7 @@ import (
 const (
 	defaultTimeout   = 60 * time.Second
 	dialTimeout      = 10 * time.Second
-	defaultMaxBody   = 8 << 20
 	maxRedirects     = 5
-	defaultRetries   = 5
-	defaultMaxDelay  = 10 * time.Second
 	maxAppNameLength = 128
 )
 
@@ -52,19 +49,31 @@ type Config struct {
 	// set; its idle connections close after 90 s, or with [http.Client.CloseIdleConnections]
 	// of [Client.HTTPClient].
 	HTTPClient *http.Client
-	// Timeout limits one attempt of a request, response included; zero means
-	// 60 s, negative no limit but the caller's context. An HTTPClient's own shorter one
-	// is kept.
+	// Timeout limits one attempt of a request, response included; zero means that of
+	// HTTPClient, or 60 s; negative means no limit but the caller's context.
 	Timeout time.Duration
 	// RootCAs replaces the system's certificate authorities. It cannot be
 	// combined with HTTPClient.
 	RootCAs *x509.CertPool
-	// MaxResponseBytes limits the body of a response; zero means 8 MiB. A longer one is
-	// [ErrResponseTooLarge], and so is one that takes much more memory than it is long:
-	// at most 8 times this is allocated for any response.
-	MaxResponseBytes int64
-	// Retry configures retries.
-	Retry RetryPolicy
+	// MaxRetries limits the retries of a request; zero means 5, negative none. The zero value is what
+	// the official SDKs do.
+	//
+	// A GET, PUT or DELETE is retried after a transport error and after the statuses
+	// 408, 421, 425, 429, 500, 502, 503 and 504; so are introspection, revocation, and
+	// the client credentials and dependent token grants, which are idempotent. Any other
+	// POST, and a refresh, is retried only if the service cannot have processed it: after
+	// 421, 425 and 429, and if no connection could be made. The exchange of an
+	// authorization code is never retried.
+	//
+	// A request that must not be sent twice, and every retry, uses a new connection, so that it cannot be
+	// lost on one that the service has just closed. An HTTPClient whose Transport is
+	// not an [http.Transport] chooses connections itself.
+	//
+	// Before retry n (from 0) a request waits (0.25 + 0.5·random)·2ⁿ seconds and at most 10 s, or
+	// the time in Retry-After. If that is longer than 10 s, or than the context
+	// allows, the response is returned as an error instead. Every retry is logged at
+	// level Warn before its pause, see Logger.
+	MaxRetries int
 
 	// AppName names the program in the User-Agent and X-Globus-Client-Info
 	// headers, with AppVersion when that is set. It is made of printable
@@ -90,10 +99,6 @@ type Config struct {
 	// UnsafeSkipTLSVerify accepts any certificate of the service. [New] warns
 	// through Logger, or slog's default logger when that is nil.
 	UnsafeSkipTLSVerify bool
-
-	// read are the values of Environment and BaseURL that FromEnvironment read,
-	// so that an error can name the origin of an address.
-	read struct{ environment, baseURL string }
 }
 
 // Client calls Globus Auth: one method for each operation of the API. Make one
@@ -105,13 +110,11 @@ type Client struct {
 	issuer      string
 	address     string // the base URL and where it comes from, for people
 	idTokens    *idtoken.Verifier
-	origin      string
 	environment string
 	credentials *Credentials
 	http        *http.Client      // follows redirects within the origin
 	fresh       http.RoundTripper // opens a connection for each request
-	maxBody     int64
-	retry       RetryPolicy
+	maxRetries  int
 	userAgent   string
 	clientInfo  string
 	logger      *slog.Logger
@@ -126,37 +129,30 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		environment: cmp.Or(config.Environment, Production),
 		credentials: config.Credentials,
-		maxBody:     cmp.Or(config.MaxResponseBytes, defaultMaxBody),
+		maxRetries:  cmp.Or(config.MaxRetries, defaultRetries),
 		logger:      cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
 		now:         config.Now,
 		wait:        config.Wait,
 		random:      rand.Float64,
 	}
-	base := config.BaseURL
+	base, source := config.BaseURL, "Config.BaseURL"
+	var err error
 	if base == "" {
-		var err error
 		if base, err = authURL(c.environment); err != nil {
 			return nil, fmt.Errorf("globusauth: Config.Environment: %w", err)
 		}
+		source = "environment " + c.environment
 	}
-	var err error
 	if c.baseURL, err = parseBaseURL(base, config.UnsafeAllowHTTP); err != nil {
 		return nil, fmt.Errorf("globusauth: Config.BaseURL: %w", err)
 	}
-	c.origin = originOf(c.baseURL)
-	c.address = c.baseURL + " (" + config.source(c.environment) + ")"
-	c.issuer = strings.TrimSuffix(c.baseURL, "/")
-	if config.Issuer != "" {
-		if _, err = parseBaseURL(config.Issuer, config.UnsafeAllowHTTP); err != nil {
-			return nil, fmt.Errorf("globusauth: Config.Issuer: %w", err)
-		}
-		c.issuer = config.Issuer
+	c.address = c.baseURL + " (" + source + ")"
+	c.issuer = cmp.Or(config.Issuer, strings.TrimSuffix(c.baseURL, "/"))
+	if _, err = parseBaseURL(c.issuer, config.UnsafeAllowHTTP); err != nil {
+		return nil, fmt.Errorf("globusauth: Config.Issuer: %w", err)
 	}
 	if c.userAgent, c.clientInfo, err = identify(config.AppName, config.AppVersion); err != nil {
 		return nil, err
-	}
-	if c.maxBody < 0 {
-		return nil, errors.New("globusauth: Config.MaxResponseBytes is negative")
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -164,17 +160,13 @@ func New(config Config) (*Client, error) {
 	if c.wait == nil {
 		c.wait = sleep
 	}
-	if c.retry, err = config.Retry.normal(); err != nil {
-		return nil, err
-	}
 	if c.credentials != nil && c.credentials.err != nil {
 		return nil, fmt.Errorf("globusauth: Config.Credentials: %w", c.credentials.err)
 	}
-	client, err := config.httpClient()
-	if err != nil {
+	if c.http, err = config.httpClient(originOf(c.baseURL)); err != nil {
 		return nil, err
 	}
-	c.setHTTPClient(client)
+	c.fresh = freshTransport(c.http.Transport)
 	if c.idTokens, err = idtoken.New(idtoken.Config{
 		Issuer: c.issuer, HTTPClient: c.HTTPClient(), ConfigurationURL: c.baseURL + ".well-known/openid-configuration",
 		Now: c.now, UnsafeAllowHTTP: config.UnsafeAllowHTTP, Options: config.IDTokens,
@@ -202,8 +194,7 @@ func (c *Client) BaseURL() string { return c.baseURL }
 // "". It is part of a [tokens.Key], so that tokens of one service are never sent to
 // another.
 func (c *Client) Address() string {
-	own, err := authURL(c.environment)
-	if err == nil && originOf(own) == c.origin && strings.Count(c.baseURL, "/") == strings.Count(own, "/") {
+	if own, _ := authURL(c.environment); own == c.baseURL {
 		return ""
 	}
 	return c.baseURL
@@ -231,43 +222,32 @@ func (c *Client) HTTPClient() *http.Client {
 // String names the client without its credentials.
 func (c *Client) String() string { return "globusauth.Client(" + c.baseURL + ")" }
 
-// GoString is String: the fields contain credentials.
-func (c *Client) GoString() string { return c.String() }
-
-// LogValue is String.
-func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
-
-func (c *Client) setHTTPClient(client *http.Client) {
-	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		if len(via) > maxRedirects {
-			return fmt.Errorf("%w: more than %d", ErrRedirect, maxRedirects)
-		}
-		// A redirect to another host would send it the credentials, or a form with
-		// a code or token.
-		if originOf(req.URL.String()) != c.origin {
-			return fmt.Errorf("%w: to host %q", ErrRedirect, req.URL.Host)
-		}
-		return nil
+// httpClient returns the client that sends the requests to the service.
+func (c *Config) httpClient(origin string) (*http.Client, error) {
+	base, ownTLS := c.HTTPClient, c.RootCAs != nil || c.UnsafeSkipTLSVerify
+	switch {
+	case base != nil && ownTLS:
+		return nil, errors.New("globusauth: Config.HTTPClient has its own TLS settings; remove RootCAs and UnsafeSkipTLSVerify, or HTTPClient")
+	case ownTLS:
+		base = &http.Client{Transport: c.transport()}
+	case base == nil:
+		base = &http.Client{Transport: sharedTransport()}
 	}
-	c.http, c.fresh = client, freshTransport(client.Transport)
-}
-
-func (c *Config) httpClient() (*http.Client, error) {
-	timeout := max(cmp.Or(c.Timeout, defaultTimeout), 0)
-	if c.HTTPClient != nil {
-		if c.RootCAs != nil || c.UnsafeSkipTLSVerify {
-			return nil, errors.New("globusauth: Config.HTTPClient has its own TLS settings; remove RootCAs and UnsafeSkipTLSVerify, or HTTPClient")
-		}
-		client := http.Client{Transport: c.HTTPClient.Transport, Timeout: c.HTTPClient.Timeout}
-		if client.Timeout == 0 || (timeout > 0 && timeout < client.Timeout) {
-			client.Timeout = timeout
-		}
-		return &client, nil
-	}
-	if c.RootCAs == nil && !c.UnsafeSkipTLSVerify {
-		return &http.Client{Transport: sharedTransport(), Timeout: timeout}, nil
-	}
-	return &http.Client{Transport: c.transport(), Timeout: timeout}, nil
+	return &http.Client{
+		Transport: base.Transport,
+		Timeout:   max(cmp.Or(c.Timeout, base.Timeout, defaultTimeout), 0),
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			if len(via) > maxRedirects {
+				return fmt.Errorf("%w: more than %d", ErrRedirect, maxRedirects)
+			}
+			// A redirect to another host would send it the credentials, or a form with
+			// a code or token.
+			if originOf(req.URL.String()) != origin {
+				return fmt.Errorf("%w: to host %q", ErrRedirect, req.URL.Host)
+			}
+			return nil
+		},
+	}, nil
 }
 
 // originOf returns the scheme and host that a redirect must not leave.
@@ -280,7 +260,7 @@ func originOf(raw string) string {
 }
 
 // parseBaseURL checks the address of a service and returns it with one slash
-// at its end.
+// at its end, the host in lower case and without the usual port.
 func parseBaseURL(raw string, allowHTTP bool) (string, error) {
 	u, err := url.Parse(raw)
 	switch {
@@ -296,5 +276,6 @@ func parseBaseURL(raw string, allowHTTP bool) (string, error) {
 	case !allowHTTP && !origin.Loopback(u.Hostname()):
 		return "", fmt.Errorf("%q would send tokens unencrypted; use https, a loopback address, or UnsafeAllowHTTP", raw)
 	}
+	u.Host = strings.TrimSuffix(strings.ToLower(u.Host), map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
 	return strings.TrimRight(u.String(), "/") + "/", nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"unicode"
 
@@ -26,9 +27,6 @@ type Credentials struct {
 // String names the credentials without their secret.
 func (c Credentials) String() string { return c.name }
 
-// GoString is String.
-func (c Credentials) GoString() string { return c.name }
-
 // auth is a set of ways to authenticate that an operation accepts.
 type auth uint8
 
@@ -37,17 +35,6 @@ const (
 	authBasic
 	authBearer
 )
-
-func (a auth) String() string {
-	var words []string
-	if a&authBearer != 0 {
-		words = append(words, "a Bearer token")
-	}
-	if a&authBasic != 0 {
-		words = append(words, "a client's Basic credentials")
-	}
-	return strings.Join(words, " or ")
-}
 
 // Basic are the credentials of a confidential client. The header has the ID and
 // secret as they are, not form-encoded as RFC 6749 section 2.3.1 requires: the
@@ -71,10 +58,9 @@ func Basic(clientID, clientSecret string) *Credentials {
 // Bearer is one access token of the resource server auth.globus.org. It cannot
 // be renewed: when it has expired, calls fail with [apierror.ErrUnauthorized].
 func Bearer(accessToken string) *Credentials {
-	return &Credentials{kind: authBearer, name: "Bearer(redacted)", authorization: func(context.Context) (string, tokens.Token, error) {
-		header, err := bearer(accessToken)
-		return header, tokens.Token{}, err
-	}}
+	c := BearerFrom(tokens.Static(tokens.Token{AccessToken: accessToken}))
+	c.name = "Bearer"
+	return c
 }
 
 // BearerFrom gets a token from source before every request. The token must be of
@@ -90,26 +76,34 @@ func BearerFrom(source tokens.Source) *Credentials {
 	}
 	c.authorization = func(ctx context.Context) (string, tokens.Token, error) {
 		token, err := source.Token(ctx)
-		if err != nil {
-			return "", tokens.Token{}, fmt.Errorf("get token: %w", err)
+		switch {
+		case err != nil:
+			err = fmt.Errorf("get token: %w", err)
+		case token.ResourceServer != "" && token.ResourceServer != scopes.AuthResourceServer:
+			err = fmt.Errorf("the token is for %q; Globus Auth accepts only tokens of %q", token.ResourceServer, scopes.AuthResourceServer)
+		case token.AccessToken == "":
+			err = errors.New("the access token is empty")
+		case strings.ContainsFunc(token.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }): // such as the newline of a file
+			err = errors.New("the access token contains a space, a newline or another invalid character")
 		}
-		if token.ResourceServer != "" && token.ResourceServer != scopes.AuthResourceServer {
-			return "", tokens.Token{}, fmt.Errorf("the token is for %q; Globus Auth accepts only tokens of %q", token.ResourceServer, scopes.AuthResourceServer)
-		}
-		header, err := bearer(token.AccessToken)
-		return header, token, err
+		return "Bearer " + token.AccessToken, token, err
 	}
 	return c
 }
 
-// bearer refuses a token that would end the header early, such as one read from a
-// file with its newline.
-func bearer(token string) (header string, err error) {
-	switch {
-	case token == "":
-		return "", errors.New("the access token is empty")
-	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", errors.New("the access token contains a space, a newline or another invalid character")
+// authorize adds the credentials to a request and returns the token that it sends. An error must not show
+// them.
+func (x *exchange) authorize(req *http.Request) (tokens.Token, error) {
+	if x.credentials.authorization == nil {
+		return tokens.Token{}, nil
 	}
-	return "Bearer " + token, nil
+	header, token, err := x.credentials.authorization(req.Context())
+	if err != nil {
+		return tokens.Token{}, err
+	}
+	req.Header.Set("Authorization", header)
+	_, secret, _ := strings.Cut(header, " ")
+	_, password, _ := req.BasicAuth()
+	x.secrets = append(x.secrets, secret, password)
+	return token, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -18,31 +19,19 @@ import (
 
 // decode reads a response as encoding/json does (it accepts duplicate names, invalid
 // UTF-8 and names in another letter case) at about twice its speed, and unifies the
-// forms that the service uses for one document. A document whose values take more than
-// limit bytes of memory is [ErrResponseTooLarge]. Values of an unexpected type read as
+// forms that the service uses for one document. Values of an unexpected type read as
 // null does; odd says where the first one is.
-func decode(data []byte, out any, limit int64) (odd string, err error) {
-	if tokens, ok := out.(*gen.TokenResponse); ok {
-		// Text that a proxy adds must not lose the tokens.
-		if document, rest, whole := firstDocument(data); whole {
-			data = document
-			if len(rest) > 0 {
-				defer func() { odd = cmp.Or(odd, "what follows the document") }()
-			}
-		}
-		if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
-			// The dependent grant returns a bare list.
-			return unmarshal(data, &tokens.OtherTokens, limit)
-		}
-	}
+func decode(data []byte, out any) (odd string, err error) {
 	var hooks []*json.Unmarshalers
-	switch out.(type) {
-	case *gen.ProjectResponse, *gen.ProjectList:
-		hooks = append(hooks, json.UnmarshalFromFunc(identityOrID))
-	case *gen.Introspection:
-		hooks = append(hooks, json.UnmarshalFromFunc(oneAudience))
+	switch out := out.(type) {
+	case *gen.TokenResponse:
+		return decodeTokens(data, out)
+	case *gen.ProjectResponse, *gen.ProjectList: // one documented response shows administrators as bare IDs
+		hooks = append(hooks, fromText("", func(identity *gen.Identity, id string) { identity.ID = id }))
+	case *gen.Introspection: // RFC 7662 section 2.2
+		hooks = append(hooks, fromText("/aud", func(audience *[]string, one string) { *audience = []string{one} }))
 	}
-	if odd, err = unmarshal(data, out, limit, hooks...); err != nil {
+	if odd, err = unmarshal(data, out, hooks...); err != nil {
 		return "", err
 	}
 	switch document := out.(type) {
@@ -65,7 +54,7 @@ func decode(data []byte, out any, limit int64) (odd string, err error) {
 			Client gen.CreateClientResponse `json:"client"`
 		}
 		if document.Client.ID == "" {
-			if _, err := unmarshal(data, &nested, limit); err == nil && nested.Client.Client.ID != "" {
+			if _, err := unmarshal(data, &nested); err == nil && nested.Client.Client.ID != "" {
 				*document = nested.Client
 			}
 		}
@@ -73,10 +62,28 @@ func decode(data []byte, out any, limit int64) (odd string, err error) {
 	return odd, nil
 }
 
-// firstDocument returns the first JSON object or list of data without a byte order
-// mark, the text after it, and whether the document is complete.
+// decodeTokens reads a token response, or the bare list of the dependent grant. Text that a proxy adds must not lose
+// the tokens.
+func decodeTokens(data []byte, out *gen.TokenResponse) (odd string, err error) {
+	document, rest, whole := firstDocument(data)
+	switch {
+	case !whole:
+		return unmarshal(data, out)
+	case document[0] == '[':
+		odd, err = unmarshal(document, &out.OtherTokens)
+	default:
+		odd, err = unmarshal(document, out)
+	}
+	if len(rest) > 0 {
+		odd = cmp.Or(odd, "what follows the document")
+	}
+	return odd, err
+}
+
+// firstDocument returns the first JSON object or list of data, the text after it, and
+// whether the document is complete.
 func firstDocument(data []byte) (document, rest []byte, whole bool) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if kind := dec.PeekKind(); kind != '{' && kind != '[' || dec.SkipValue() != nil {
 		return nil, nil, false
@@ -91,32 +98,25 @@ func isEmpty(body []byte) bool {
 	return len(body) == 0 || body[0] != '{' && jsontext.Value(body).IsValid()
 }
 
-// identityOrID reads the administrator of a project, which one documented response
-// shows as a bare ID.
-func identityOrID(dec *jsontext.Decoder, identity *gen.Identity) error {
-	if dec.PeekKind() != '"' {
-		return errors.ErrUnsupported
-	}
-	token, err := dec.ReadToken()
-	if err == nil {
-		identity.ID = token.String()
-	}
-	return err
-}
-
-// oneAudience reads an audience that is one string (RFC 7662 section 2.2).
-func oneAudience(dec *jsontext.Decoder, list *[]string) error {
-	if dec.PeekKind() != '"' || dec.StackDepth() != 1 || dec.StackPointer() != "/aud" {
-		return errors.ErrUnsupported
-	}
-	token, err := dec.ReadToken()
-	if err == nil {
-		*list = []string{token.String()}
-	}
-	return err
+// fromText reads a JSON string where the spec has another type; at limits it to a field of the document itself.
+func fromText[T any](at jsontext.Pointer, set func(out *T, text string)) *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(dec *jsontext.Decoder, out *T) error {
+		if dec.PeekKind() != '"' || at != "" && (dec.StackDepth() > 1 || dec.StackPointer() != at) {
+			return errors.ErrUnsupported
+		}
+		token, err := dec.ReadToken()
+		if err == nil {
+			set(out, token.String())
+		}
+		return err
+	})
 }
 
 const (
+	// maxBody is the longest body of a response, in bytes, and maxMemory what its values may take: no response
+	// allocates more than 64 MiB.
+	maxBody   = 8 << 20
+	maxMemory = maxBody / 4 * 3
 	// unmetered is the length of a body that needs no budget.
 	unmetered = 64 << 10
 	// minValue is the least that a value counts for, in bytes: the garbage of reading
@@ -126,9 +126,10 @@ const (
 	maxNumber = 1000
 )
 
-// budget stops the decoder when the values take more than limit bytes of memory:
-// without it, 15 MiB of "{}," become 2 GiB of structs.
-func budget(limit int64) *json.Unmarshalers {
+// budget stops the decoder when the values take more than maxMemory: without it, 15 MiB of
+// "{}," become 2 GiB of structs.
+func budget() *json.Unmarshalers {
+	limit := int64(maxMemory)
 	return json.UnmarshalFromFunc(func(dec *jsontext.Decoder, pointer any) error {
 		if limit -= max(minValue, int64(reflect.TypeOf(pointer).Elem().Size())); limit < 0 { //nolint:gosec // the size of a type
 			return ErrResponseTooLarge
@@ -145,7 +146,7 @@ func budget(limit int64) *json.Unmarshalers {
 }
 
 // unmarshal reads strictly, which is fast, and leniently where that fails.
-func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (odd string, err error) {
+func unmarshal(data []byte, out any, hooks ...*json.Unmarshalers) (odd string, err error) {
 	long := len(data) > unmetered
 	if long && !utf8.Valid(data) { // a run of invalid bytes becomes one U+FFFD, not one for each byte
 		data = bytes.ToValidUTF8(data, []byte("\ufffd"))
@@ -153,16 +154,13 @@ func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (
 	options := json.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
 	read := func(hooks ...*json.Unmarshalers) error {
 		if long {
-			hooks = append([]*json.Unmarshalers{budget(limit)}, hooks...)
+			hooks = append([]*json.Unmarshalers{budget()}, hooks...)
 		}
 		return json.Unmarshal(data, out, options, json.WithUnmarshalers(json.JoinUnmarshalers(hooks...)))
 	}
 	err = read(hooks...)
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.JSONPointer != "" && !errors.Is(err, ErrResponseTooLarge) {
-		for name := range semantic.JSONPointer.Tokens() { // only the first is always a name in the spec
-			odd = name
-			break
-		}
+		odd, _, _ = strings.Cut(string(semantic.JSONPointer[1:]), "/") // only the first is always a name in the spec
 		err = read(append(hooks, lenient.Values(nil, options))...)
 	}
 	// The library's own texts can quote the document, which may contain tokens.
@@ -170,7 +168,7 @@ func unmarshal(data []byte, out any, limit int64, hooks ...*json.Unmarshalers) (
 	case err == nil:
 		return odd, nil
 	case errors.Is(err, ErrResponseTooLarge):
-		return "", fmt.Errorf("%w: its values take more than %d bytes", ErrResponseTooLarge, limit)
+		return "", fmt.Errorf("%w: its values take more than %d bytes", ErrResponseTooLarge, maxMemory)
 	case ok:
 		return "", fmt.Errorf("not valid JSON at byte %d", syntactic.ByteOffset)
 	}

@@ -282,7 +282,7 @@ func FuzzDecode(f *testing.F) {
 		client, err := globusauth.New(globusauth.Config{
 			HTTPClient: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(body)), Request: req}, nil
-			})}, Credentials: globusauth.Basic("id", "secret"), Retry: globusauth.RetryPolicy{MaxRetries: -1},
+			})}, Credentials: globusauth.Basic("id", "secret"), MaxRetries: -1,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -27,9 +27,9 @@
 //
 //	gen.PolicyUpdate{DomainConstraintsInclude: nullable.NewNullNullable[[]string]()}
 //
-// Unknown fields and values of a response never fail a call. [WithQuery],
-// [WithHeader] and [WithBodyField] send what the spec does not describe, and
-// [WithResponse] returns the undecoded response.
+// Unknown fields and values of a response never fail a call. [WithQuery] and
+// [WithBodyField] send what the spec does not describe, and [WithResponse] gives the
+// undecoded response.
 //
 // # Errors
 //
@@ -41,7 +41,7 @@
 // # Requests
 //
 // Credentials go to the host of the base URL only: a redirect to another host is
-// [ErrRedirect]. Failed requests are retried as [RetryPolicy] says, a 401 once
+// [ErrRedirect]. Failed requests are retried as [Config.MaxRetries] says, a 401 once
 // if the credentials can be renewed. Responses are limited in size. Nothing runs
 // in the background. Clients without an HTTPClient and TLS settings share connections;
 // nothing else is global.

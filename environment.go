@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,15 +18,6 @@ import (
 const (
 	Production = environment.Production
 	Preview    = "preview"
-)
-
-// The variables of the environment that FromEnvironment reads. The official
-// SDKs read the same ones.
-const (
-	envEnvironment = "GLOBUS_SDK_ENVIRONMENT"
-	envAuthURL     = "GLOBUS_SDK_SERVICE_URL_AUTH"
-	envTimeout     = "GLOBUS_SDK_HTTP_TIMEOUT"
-	envVerifySSL   = "GLOBUS_SDK_VERIFY_SSL"
 )
 
 // authURL returns the address of Globus Auth in an environment.
@@ -57,86 +47,64 @@ func authURL(name string) (string, error) {
 func FromEnvironment() (Config, error) {
 	var config Config
 	var problems []error
-	if name := os.Getenv(envEnvironment); name != "" {
-		if _, err := authURL(name); err != nil {
-			problems = append(problems, fmt.Errorf("globusauth: %s: %w", envEnvironment, err))
+	for _, variable := range []struct {
+		name string
+		set  func(value string) error
+	}{
+		{"GLOBUS_SDK_ENVIRONMENT", config.setEnvironment},
+		{"GLOBUS_SDK_SERVICE_URL_AUTH", config.setBaseURL},
+		{"GLOBUS_SDK_HTTP_TIMEOUT", config.setTimeout},
+		{"GLOBUS_SDK_VERIFY_SSL", config.setVerify},
+	} {
+		if value := os.Getenv(variable.name); value != "" {
+			if err := variable.set(value); err != nil {
+				problems = append(problems, fmt.Errorf("globusauth: %s: %w", variable.name, err))
+			}
 		}
-		config.Environment, config.read.environment = name, name
 	}
-	if base := os.Getenv(envAuthURL); base != "" {
-		config.UnsafeAllowHTTP = true
-		parsed, err := parseBaseURL(base, true)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("globusauth: %s: %w", envAuthURL, err))
-		}
-		config.BaseURL, config.read.baseURL = parsed, parsed
-	}
-	timeout, err := parseTimeout(os.Getenv(envTimeout))
-	if err != nil {
-		problems = append(problems, fmt.Errorf("globusauth: %s: %w", envTimeout, err))
-	}
-	config.Timeout = timeout
-	if err := config.setVerify(os.Getenv(envVerifySSL)); err != nil {
-		problems = append(problems, fmt.Errorf("globusauth: %s: %w", envVerifySSL, err))
-	}
-	if len(problems) > 0 {
-		return Config{}, errors.Join(problems...)
-	}
-	return config, nil
+	return config, errors.Join(problems...)
 }
 
-// source names the origin of the service's address.
-func (c *Config) source(environment string) string {
-	switch {
-	case c.BaseURL != "" && c.BaseURL == c.read.baseURL:
-		return envAuthURL
-	case c.BaseURL != "":
-		return "Config.BaseURL"
-	case c.Environment != "" && c.Environment == c.read.environment:
-		return "environment " + environment + " from " + envEnvironment
-	}
-	return "environment " + environment
+func (c *Config) setEnvironment(name string) error {
+	c.Environment = name
+	_, err := authURL(name)
+	return err
 }
 
-func parseTimeout(value string) (time.Duration, error) {
-	if value == "" {
-		return 0, nil
-	}
-	seconds, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-	switch {
-	case err != nil || math.IsNaN(seconds) || math.IsInf(seconds, 0):
-		return 0, fmt.Errorf("%q is not a number of seconds", value)
+func (c *Config) setBaseURL(base string) (err error) {
+	c.UnsafeAllowHTTP = true
+	c.BaseURL, err = parseBaseURL(base, true)
+	return err
+}
+
+func (c *Config) setTimeout(value string) error {
+	const longest = math.MaxInt64 / float64(time.Second)
+	switch seconds, err := strconv.ParseFloat(strings.TrimSpace(value), 64); {
 	case seconds == -1:
-		return -1, nil
-	case seconds <= 0:
-		return 0, fmt.Errorf("%q must be positive, or -1 for no limit", value)
-	case seconds > math.MaxInt64/float64(time.Second):
-		return 0, fmt.Errorf("%q is too long; use -1 for no limit", value)
+		c.Timeout = -1
+	case err == nil && seconds > 0 && seconds < longest:
+		c.Timeout = max(1, time.Duration(seconds*float64(time.Second)))
+	default:
+		return fmt.Errorf("%q is not a positive number of seconds, or -1 for no limit", value)
 	}
-	return max(1, time.Duration(seconds*float64(time.Second))), nil
+	return nil
 }
 
 func (c *Config) setVerify(value string) error {
-	word := strings.ToLower(value)
-	switch {
-	case value == "" || slices.Contains([]string{"y", "yes", "t", "true", "on", "1"}, word):
+	switch strings.ToLower(value) {
+	case "y", "yes", "t", "true", "on", "1":
 		return nil
-	case slices.Contains([]string{"n", "no", "f", "false", "off", "0"}, word):
+	case "n", "no", "f", "false", "off", "0":
 		c.UnsafeSkipTLSVerify = true
 		return nil
-	}
-	info, err := os.Stat(value)                 //nolint:gosec // the user's own variable names the file
-	if err == nil && !info.Mode().IsRegular() { // a FIFO may never begin, a device never end
-		return fmt.Errorf("%q is not a regular file", value)
 	}
 	pem, err := os.ReadFile(value) //nolint:gosec // the user's own variable names the file
 	if err != nil {
 		return fmt.Errorf("not a boolean and not a readable file: %w", err)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
+	c.RootCAs = x509.NewCertPool()
+	if !c.RootCAs.AppendCertsFromPEM(pem) {
 		return fmt.Errorf("file %q has no CA certificate in PEM form", value)
 	}
-	c.RootCAs = pool
 	return nil
 }

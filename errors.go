@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/internal/redact"
@@ -23,8 +21,8 @@ var (
 	// ErrRedirect means that the service redirected to another host, or too
 	// often. Nothing was sent there.
 	ErrRedirect = errors.New("redirect refused")
-	// ErrResponseTooLarge means that a response was longer than
-	// [Config.MaxResponseBytes], or that its values would take too much memory.
+	// ErrResponseTooLarge means that a response was longer than 8 MiB, or that its values
+	// would take more than 6 MiB of memory.
 	ErrResponseTooLarge = errors.New("response too large")
 	// ErrMalformedResponse means that a response with a success status was not
 	// the JSON document that the operation promises.
@@ -54,37 +52,32 @@ func (e *callError) As(target any) bool   { return errors.As(e.cause(), target) 
 // failed makes the error of a call.
 func (x *exchange) failed(cause error) *callError {
 	text := redact.New(x.secrets...).Text("globusauth: " + x.op.id + ": " + cause.Error())
-	text = withoutQueries().ReplaceAllString(text, "$1"+redact.Mark)
+	text = queries.ReplaceAllString(text, "$1"+redact.Mark)
 	return &callError{text: redact.Line(text, maxErrorText), cause: func() error { return cause }}
 }
 
-// withoutQueries finds what follows the ? or # of a URL.
-var withoutQueries = sync.OnceValue(func() *regexp.Regexp { //nolint:gochecknoglobals // computed once, never changed
-	return regexp.MustCompile(`([?#])[^\s"'<>]*=[^\s"'<>]*`)
-})
+// queries finds what follows the ? or # of a URL.
+var queries = regexp.MustCompile(`([?#])[^\s"'<>]*=[^\s"'<>]*`)
 
 // lost makes the error of a request without a response.
 func (x *exchange) lost(ctx context.Context, err error, unsent bool) *callError {
 	if outer, ok := errors.AsType[*url.Error](err); ok { // contains the URL with its query
 		err = outer.Err
 	}
+	if errors.Is(err, ErrRedirect) || errors.Is(err, ErrResponseTooLarge) {
+		return x.failed(err)
+	}
 	late, _ := errors.AsType[net.Error](err)
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
-	proxy := errors.Is(err, errProxy) || err.Error() == http.StatusText(http.StatusProxyAuthRequired)
-	if connection, ok := errors.AsType[*net.OpError](err); ok {
-		unsent = unsent || connection.Op == "dial" || connection.Op == "proxyconnect"
-	}
 	what := "no response from"
 	switch {
-	case errors.Is(err, ErrRedirect), errors.Is(err, ErrResponseTooLarge):
-		return x.failed(err)
 	case unsent:
 		what = "cannot reach"
 	case late != nil && late.Timeout():
 		what = "no response in time from"
 	}
 	failed := x.failed(fmt.Errorf("%s %s: %w", what, x.client.address, err))
-	failed.lost, failed.unsent = ctx.Err() == nil && !certificate && !proxy, unsent
+	failed.lost, failed.unsent = ctx.Err() == nil && !certificate && !errors.Is(err, errProxy), unsent
 	return failed
 }
 
@@ -92,22 +85,22 @@ func (x *exchange) lost(ctx context.Context, err error, unsent bool) *callError 
 var errProxy = errors.New("the proxy refused the connection")
 
 // reported is the error that the service reports in a response.
-func (x *exchange) reported(response *Response) *apierror.Error {
-	return apierror.FromResponse(x.op.id, response.StatusCode, response.Header, response.Body, x.secrets...)
+func (x *exchange) reported(got response) *apierror.Error {
+	return apierror.FromResponse(x.op.id, got.status, got.header, got.body, x.secrets...)
 }
 
 // malformed is the error of a successful response that cannot be decoded. A page of
 // another type is an [apierror.Error] with its body, which tells its origin.
-func (x *exchange) malformed(response *Response, err error) *callError {
-	if errors.Is(err, ErrResponseTooLarge) {
+func (x *exchange) malformed(got response, err error) *callError {
+	media := got.header.Get("Content-Type")
+	switch {
+	case errors.Is(err, ErrResponseTooLarge):
 		return x.failed(err)
-	}
-	media := response.Header.Get("Content-Type")
-	if media != "" && !strings.Contains(media, "json") {
-		page := x.reported(response)
+	case media != "" && !strings.Contains(media, "json"):
+		page := x.reported(got)
 		failed := x.failed(fmt.Errorf("%w%w", ErrMalformedResponse, page))
 		failed.text = page.Error()
 		return failed
 	}
-	return x.failed(fmt.Errorf("%w (status %d, %d bytes): %w", ErrMalformedResponse, response.StatusCode, len(response.Body), err))
+	return x.failed(fmt.Errorf("%w (status %d, %d bytes): %w", ErrMalformedResponse, got.status, len(got.body), err))
 }

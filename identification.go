@@ -14,54 +14,32 @@ const modulePath = "github.com/globusauth/globusauth"
 func Version() string { return moduleVersion() }
 
 var moduleVersion = sync.OnceValue(func() string { //nolint:gochecknoglobals // computed once, never changed
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "devel"
-	}
-	version := info.Main.Version
-	if info.Main.Path != modulePath {
-		version = ""
-		for _, dep := range info.Deps {
-			if dep.Path == modulePath {
-				version = dep.Version
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, module := range append(info.Deps, &info.Main) {
+			if module.Path == modulePath && module.Version != "" && module.Version != "(devel)" {
+				return strings.TrimPrefix(module.Version, "v")
 			}
 		}
 	}
-	if version == "" || version == "(devel)" {
-		return "devel"
-	}
-	return strings.TrimPrefix(version, "v")
+	return "devel"
 })
 
 // identify returns the headers User-Agent and X-Globus-Client-Info.
 func identify(appName, appVersion string) (userAgent, clientInfo string, err error) {
-	for field, value := range map[string]string{"AppName": appName, "AppVersion": appVersion} {
-		if err := checkProductWord(value); err != nil {
-			return "", "", fmt.Errorf("globusauth: Config.%s: %w", field, err)
-		}
-	}
 	userAgent, clientInfo = "globusauth-go/"+Version(), "product=globusauth-go,version="+Version()
+	separator := func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`;,=()\`, r) }
 	switch {
 	case appName == "" && appVersion == "":
+		return userAgent, clientInfo, nil
 	case appName == "":
 		return "", "", fmt.Errorf("globusauth: Config.AppVersion %q without AppName", appVersion)
-	case appVersion == "":
-		userAgent, clientInfo = userAgent+" ("+appName+")", clientInfo+";product="+appName
-	default:
-		userAgent, clientInfo = userAgent+" ("+appName+" "+appVersion+")", clientInfo+";product="+appName+",version="+appVersion
+	case len(appName+appVersion) > maxAppNameLength, strings.ContainsFunc(appName+appVersion, separator):
+		return "", "", fmt.Errorf("globusauth: Config.AppName or AppVersion is not allowed in request headers: "+
+			"use at most %d characters of printable ASCII without ; , = ( ) and \\", maxAppNameLength)
 	}
-	return userAgent, clientInfo, nil
-}
-
-// checkProductWord refuses separators of the two headers.
-func checkProductWord(word string) error {
-	if len(word) > maxAppNameLength {
-		return fmt.Errorf("longer than %d characters", maxAppNameLength)
+	userAgent, clientInfo = userAgent+" ("+appName, clientInfo+";product="+appName
+	if appVersion != "" {
+		userAgent, clientInfo = userAgent+" "+appVersion, clientInfo+",version="+appVersion
 	}
-	for _, r := range word {
-		if r < ' ' || r > '~' || strings.ContainsRune(`;,=()\`, r) {
-			return fmt.Errorf("the character %q is not allowed in request headers; use printable ASCII without ; , = ( ) and \\", r)
-		}
-	}
-	return nil
+	return userAgent + ")", clientInfo, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -200,32 +199,5 @@ func fillSecrets(form reflect.Value, secret func(string) string) {
 	}
 	if grant := form.FieldByName("GrantType"); grant.IsValid() {
 		grant.Set(reflect.ValueOf(gen.GrantType("refresh_token")))
-	}
-}
-
-// The header of an authorization response has a code, the body of a token response tokens.
-func TestResponse_ShowsNoSecret(t *testing.T) {
-	t.Parallel()
-	response := globusauth.Response{
-		StatusCode: http.StatusFound,
-		Header:     http.Header{"Location": {"https://portal.example.org/callback?code=" + marker}},
-		Body:       []byte(`{"access_token":"` + marker + `"}`),
-	}
-	var out bytes.Buffer
-	for _, value := range []any{response, &response, []globusauth.Response{response}} {
-		fmt.Fprintf(&out, "%v %+v %#v %s %q %x\n", value, value, value, value, value, value)
-		if err := errors.Join(json.NewEncoder(&out).Encode(value), xml.NewEncoder(&out).Encode(value)); err != nil {
-			t.Fatal(err)
-		}
-		slog.New(slog.NewJSONHandler(&out, nil)).Info("value", "response", value)
-	}
-	got := out.String()
-	for _, form := range []string{marker, fmt.Sprintf("%x", marker), base64.StdEncoding.EncodeToString(response.Body)} {
-		if strings.Contains(got, form) {
-			t.Errorf("printed as %s", got)
-		}
-	}
-	if !strings.Contains(got, "status 302, 25 bytes") {
-		t.Errorf("status and size are not told: %s", got)
 	}
 }

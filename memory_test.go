@@ -111,7 +111,7 @@ func TestClient_LongResponseHeaders(t *testing.T) {
 		_, _ = io.WriteString(w, "{}")
 	}))
 	t.Cleanup(server.Close)
-	client, err := globusauth.New(globusauth.Config{BaseURL: server.URL, Retry: globusauth.RetryPolicy{MaxRetries: -1}})
+	client, err := globusauth.New(globusauth.Config{BaseURL: server.URL, MaxRetries: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func (c *Client) GetJWKS(ctx context.Context, opts ...CallOption) (*gen.JSONWebK
 func (c *Client) GetClients(ctx context.Context, params *gen.GetClientsParams, opts ...CallOption) (*gen.ClientList, error) {
 	req, err := gen.NewGetClientsRequest(ctx, c.baseURL, params)
 	op := operation{
-		id: "GetClients", path: "/v2/api/clients", auth: authBearer | 0,
+		id: "GetClients", path: "/v2/api/clients", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.ClientList](c, op, req, err, opts)
@@ -74,7 +74,7 @@ func (c *Client) GetClients(ctx context.Context, params *gen.GetClientsParams, o
 func (c *Client) CreateClient(ctx context.Context, body gen.CreateClientBody, opts ...CallOption) (*gen.CreateClientResponse, error) {
 	req, err := gen.NewCreateClientRequest(ctx, c.baseURL, body)
 	op := operation{
-		id: "CreateClient", path: "/v2/api/clients", auth: authBearer | authBasic | authNone | 0,
+		id: "CreateClient", path: "/v2/api/clients", auth: authBearer | authBasic | authNone | 0, takes: "a Bearer token or a client's Basic credentials",
 		retry: retryUnsent,
 	}
 	return call[gen.CreateClientResponse](c, op, req, err, opts)
@@ -89,7 +89,7 @@ func (c *Client) CreateClient(ctx context.Context, body gen.CreateClientBody, op
 func (c *Client) DeleteClient(ctx context.Context, clientID string, opts ...CallOption) (*gen.ClientResponse, error) {
 	req, err := gen.NewDeleteClientRequest(ctx, c.baseURL, clientID)
 	op := operation{
-		id: "DeleteClient", path: "/v2/api/clients/{client_id}", auth: authBearer | authBasic | 0,
+		id: "DeleteClient", path: "/v2/api/clients/{client_id}", auth: authBearer | authBasic | 0, takes: "a Bearer token or a client's Basic credentials",
 		retry: retrySafe,
 		empty: true,
 	}
@@ -105,7 +105,7 @@ func (c *Client) DeleteClient(ctx context.Context, clientID string, opts ...Call
 func (c *Client) GetClient(ctx context.Context, clientID string, opts ...CallOption) (*gen.ClientResponse, error) {
 	req, err := gen.NewGetClientRequest(ctx, c.baseURL, clientID)
 	op := operation{
-		id: "GetClient", path: "/v2/api/clients/{client_id}", auth: authBearer | authBasic | 0,
+		id: "GetClient", path: "/v2/api/clients/{client_id}", auth: authBearer | authBasic | 0, takes: "a Bearer token or a client's Basic credentials",
 		retry: retrySafe,
 	}
 	return call[gen.ClientResponse](c, op, req, err, opts)
@@ -123,7 +123,7 @@ func (c *Client) GetClient(ctx context.Context, clientID string, opts ...CallOpt
 func (c *Client) UpdateClient(ctx context.Context, clientID string, body gen.UpdateClientBody, opts ...CallOption) (*gen.ClientResponse, error) {
 	req, err := gen.NewUpdateClientRequest(ctx, c.baseURL, clientID, body)
 	op := operation{
-		id: "UpdateClient", path: "/v2/api/clients/{client_id}", auth: authBearer | authBasic | 0,
+		id: "UpdateClient", path: "/v2/api/clients/{client_id}", auth: authBearer | authBasic | 0, takes: "a Bearer token or a client's Basic credentials",
 		retry: retrySafe,
 	}
 	return call[gen.ClientResponse](c, op, req, err, opts)
@@ -138,7 +138,7 @@ func (c *Client) UpdateClient(ctx context.Context, clientID string, body gen.Upd
 func (c *Client) GetClientCredentials(ctx context.Context, clientID string, opts ...CallOption) (*gen.ClientCredentialList, error) {
 	req, err := gen.NewGetClientCredentialsRequest(ctx, c.baseURL, clientID)
 	op := operation{
-		id: "GetClientCredentials", path: "/v2/api/clients/{client_id}/credentials", auth: authBearer | 0,
+		id: "GetClientCredentials", path: "/v2/api/clients/{client_id}/credentials", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.ClientCredentialList](c, op, req, err, opts)
@@ -153,7 +153,7 @@ func (c *Client) GetClientCredentials(ctx context.Context, clientID string, opts
 func (c *Client) CreateClientCredential(ctx context.Context, clientID string, body gen.CreateClientCredentialBody, opts ...CallOption) (*gen.ClientCredentialResponse, error) {
 	req, err := gen.NewCreateClientCredentialRequest(ctx, c.baseURL, clientID, body)
 	op := operation{
-		id: "CreateClientCredential", path: "/v2/api/clients/{client_id}/credentials", auth: authBearer | 0,
+		id: "CreateClientCredential", path: "/v2/api/clients/{client_id}/credentials", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retryUnsent,
 	}
 	return call[gen.ClientCredentialResponse](c, op, req, err, opts)
@@ -168,7 +168,7 @@ func (c *Client) CreateClientCredential(ctx context.Context, clientID string, bo
 func (c *Client) DeleteClientCredential(ctx context.Context, clientID string, credentialID string, opts ...CallOption) (*gen.ClientCredentialResponse, error) {
 	req, err := gen.NewDeleteClientCredentialRequest(ctx, c.baseURL, clientID, credentialID)
 	op := operation{
-		id: "DeleteClientCredential", path: "/v2/api/clients/{client_id}/credentials/{credential_id}", auth: authBearer | 0,
+		id: "DeleteClientCredential", path: "/v2/api/clients/{client_id}/credentials/{credential_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 		empty: true,
 	}
@@ -186,7 +186,7 @@ func (c *Client) DeleteClientCredential(ctx context.Context, clientID string, cr
 func (c *Client) AddClientFQDN(ctx context.Context, clientID string, body gen.AddClientFQDNBody, opts ...CallOption) (*gen.AddClientFQDNResponse, error) {
 	req, err := gen.NewAddClientFQDNRequest(ctx, c.baseURL, clientID, body)
 	op := operation{
-		id: "AddClientFQDN", path: "/v2/api/clients/{client_id}/fqdns", auth: authBasic | authBearer | 0,
+		id: "AddClientFQDN", path: "/v2/api/clients/{client_id}/fqdns", auth: authBasic | authBearer | 0, takes: "a Bearer token or a client's Basic credentials",
 		retry: retryUnsent,
 		empty: true,
 	}
@@ -206,7 +206,7 @@ func (c *Client) AddClientFQDN(ctx context.Context, clientID string, body gen.Ad
 func (c *Client) CreateScope(ctx context.Context, clientID string, body gen.CreateScopeBody, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewCreateScopeRequest(ctx, c.baseURL, clientID, body)
 	op := operation{
-		id: "CreateScope", path: "/v2/api/clients/{client_id}/scopes", auth: authBearer | authBasic | 0,
+		id: "CreateScope", path: "/v2/api/clients/{client_id}/scopes", auth: authBearer | authBasic | 0, takes: "a Bearer token or a client's Basic credentials",
 		retry: retryUnsent,
 	}
 	return call[gen.ScopeResponse](c, op, req, err, opts)
@@ -222,7 +222,7 @@ func (c *Client) CreateScope(ctx context.Context, clientID string, body gen.Crea
 func (c *Client) GetClientScope(ctx context.Context, clientID string, scopeID string, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewGetClientScopeRequest(ctx, c.baseURL, clientID, scopeID)
 	op := operation{
-		id: "GetClientScope", path: "/v2/api/clients/{client_id}/scopes/{scope_id}", auth: authBearer | authBasic | 0,
+		id: "GetClientScope", path: "/v2/api/clients/{client_id}/scopes/{scope_id}", auth: authBearer | authBasic | 0, takes: "a Bearer token or a client's Basic credentials",
 		retry: retrySafe,
 	}
 	return call[gen.ScopeResponse](c, op, req, err, opts)
@@ -242,7 +242,7 @@ func (c *Client) GetClientScope(ctx context.Context, clientID string, scopeID st
 func (c *Client) GetIdentities(ctx context.Context, params *gen.GetIdentitiesParams, opts ...CallOption) (*gen.IdentityList, error) {
 	req, err := gen.NewGetIdentitiesRequest(ctx, c.baseURL, params)
 	op := operation{
-		id: "GetIdentities", path: "/v2/api/identities", auth: authBearer | authBearer | authBasic | 0,
+		id: "GetIdentities", path: "/v2/api/identities", auth: authBearer | authBearer | authBasic | 0, takes: "a Bearer token or a client's Basic credentials",
 		retry: retrySafe,
 	}
 	return call[gen.IdentityList](c, op, req, err, opts)
@@ -257,7 +257,7 @@ func (c *Client) GetIdentities(ctx context.Context, params *gen.GetIdentitiesPar
 func (c *Client) GetIdentity(ctx context.Context, identityID string, params *gen.GetIdentityParams, opts ...CallOption) (*gen.IdentityResponse, error) {
 	req, err := gen.NewGetIdentityRequest(ctx, c.baseURL, identityID, params)
 	op := operation{
-		id: "GetIdentity", path: "/v2/api/identities/{identity_id}", auth: authBearer | 0,
+		id: "GetIdentity", path: "/v2/api/identities/{identity_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.IdentityResponse](c, op, req, err, opts)
@@ -276,7 +276,7 @@ func (c *Client) GetIdentity(ctx context.Context, identityID string, params *gen
 func (c *Client) GetConsents(ctx context.Context, identityID string, params *gen.GetConsentsParams, opts ...CallOption) (*gen.ConsentList, error) {
 	req, err := gen.NewGetConsentsRequest(ctx, c.baseURL, identityID, params)
 	op := operation{
-		id: "GetConsents", path: "/v2/api/identities/{identity_id}/consents", auth: authBearer | authBearer | authBearer | 0,
+		id: "GetConsents", path: "/v2/api/identities/{identity_id}/consents", auth: authBearer | authBearer | authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.ConsentList](c, op, req, err, opts)
@@ -292,7 +292,7 @@ func (c *Client) GetConsents(ctx context.Context, identityID string, params *gen
 func (c *Client) GetIdentityProviders(ctx context.Context, params *gen.GetIdentityProvidersParams, opts ...CallOption) (*gen.IdentityProviderList, error) {
 	req, err := gen.NewGetIdentityProvidersRequest(ctx, c.baseURL, params)
 	op := operation{
-		id: "GetIdentityProviders", path: "/v2/api/identity_providers", auth: authBearer | 0,
+		id: "GetIdentityProviders", path: "/v2/api/identity_providers", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.IdentityProviderList](c, op, req, err, opts)
@@ -307,7 +307,7 @@ func (c *Client) GetIdentityProviders(ctx context.Context, params *gen.GetIdenti
 func (c *Client) GetPolicies(ctx context.Context, opts ...CallOption) (*gen.PolicyList, error) {
 	req, err := gen.NewGetPoliciesRequest(ctx, c.baseURL)
 	op := operation{
-		id: "GetPolicies", path: "/v2/api/policies", auth: authBearer | 0,
+		id: "GetPolicies", path: "/v2/api/policies", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.PolicyList](c, op, req, err, opts)
@@ -322,7 +322,7 @@ func (c *Client) GetPolicies(ctx context.Context, opts ...CallOption) (*gen.Poli
 func (c *Client) CreatePolicy(ctx context.Context, body gen.CreatePolicyBody, opts ...CallOption) (*gen.PolicyResponse, error) {
 	req, err := gen.NewCreatePolicyRequest(ctx, c.baseURL, body)
 	op := operation{
-		id: "CreatePolicy", path: "/v2/api/policies", auth: authBearer | 0,
+		id: "CreatePolicy", path: "/v2/api/policies", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retryUnsent,
 	}
 	return call[gen.PolicyResponse](c, op, req, err, opts)
@@ -337,7 +337,7 @@ func (c *Client) CreatePolicy(ctx context.Context, body gen.CreatePolicyBody, op
 func (c *Client) DeletePolicy(ctx context.Context, policyID string, opts ...CallOption) (*gen.PolicyResponse, error) {
 	req, err := gen.NewDeletePolicyRequest(ctx, c.baseURL, policyID)
 	op := operation{
-		id: "DeletePolicy", path: "/v2/api/policies/{policy_id}", auth: authBearer | 0,
+		id: "DeletePolicy", path: "/v2/api/policies/{policy_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 		empty: true,
 	}
@@ -353,7 +353,7 @@ func (c *Client) DeletePolicy(ctx context.Context, policyID string, opts ...Call
 func (c *Client) GetPolicy(ctx context.Context, policyID string, opts ...CallOption) (*gen.PolicyResponse, error) {
 	req, err := gen.NewGetPolicyRequest(ctx, c.baseURL, policyID)
 	op := operation{
-		id: "GetPolicy", path: "/v2/api/policies/{policy_id}", auth: authBearer | 0,
+		id: "GetPolicy", path: "/v2/api/policies/{policy_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.PolicyResponse](c, op, req, err, opts)
@@ -369,7 +369,7 @@ func (c *Client) GetPolicy(ctx context.Context, policyID string, opts ...CallOpt
 func (c *Client) UpdatePolicy(ctx context.Context, policyID string, body gen.UpdatePolicyBody, opts ...CallOption) (*gen.PolicyResponse, error) {
 	req, err := gen.NewUpdatePolicyRequest(ctx, c.baseURL, policyID, body)
 	op := operation{
-		id: "UpdatePolicy", path: "/v2/api/policies/{policy_id}", auth: authBearer | 0,
+		id: "UpdatePolicy", path: "/v2/api/policies/{policy_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.PolicyResponse](c, op, req, err, opts)
@@ -384,7 +384,7 @@ func (c *Client) UpdatePolicy(ctx context.Context, policyID string, body gen.Upd
 func (c *Client) GetProjects(ctx context.Context, opts ...CallOption) (*gen.ProjectList, error) {
 	req, err := gen.NewGetProjectsRequest(ctx, c.baseURL)
 	op := operation{
-		id: "GetProjects", path: "/v2/api/projects", auth: authBearer | 0,
+		id: "GetProjects", path: "/v2/api/projects", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.ProjectList](c, op, req, err, opts)
@@ -400,7 +400,7 @@ func (c *Client) GetProjects(ctx context.Context, opts ...CallOption) (*gen.Proj
 func (c *Client) CreateProject(ctx context.Context, body gen.CreateProjectBody, opts ...CallOption) (*gen.ProjectResponse, error) {
 	req, err := gen.NewCreateProjectRequest(ctx, c.baseURL, body)
 	op := operation{
-		id: "CreateProject", path: "/v2/api/projects", auth: authBearer | 0,
+		id: "CreateProject", path: "/v2/api/projects", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retryUnsent,
 	}
 	return call[gen.ProjectResponse](c, op, req, err, opts)
@@ -415,7 +415,7 @@ func (c *Client) CreateProject(ctx context.Context, body gen.CreateProjectBody, 
 func (c *Client) DeleteProject(ctx context.Context, projectID string, opts ...CallOption) (*gen.ProjectResponse, error) {
 	req, err := gen.NewDeleteProjectRequest(ctx, c.baseURL, projectID)
 	op := operation{
-		id: "DeleteProject", path: "/v2/api/projects/{project_id}", auth: authBearer | 0,
+		id: "DeleteProject", path: "/v2/api/projects/{project_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 		empty: true,
 	}
@@ -431,7 +431,7 @@ func (c *Client) DeleteProject(ctx context.Context, projectID string, opts ...Ca
 func (c *Client) GetProject(ctx context.Context, projectID string, opts ...CallOption) (*gen.ProjectResponse, error) {
 	req, err := gen.NewGetProjectRequest(ctx, c.baseURL, projectID)
 	op := operation{
-		id: "GetProject", path: "/v2/api/projects/{project_id}", auth: authBearer | 0,
+		id: "GetProject", path: "/v2/api/projects/{project_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.ProjectResponse](c, op, req, err, opts)
@@ -446,7 +446,7 @@ func (c *Client) GetProject(ctx context.Context, projectID string, opts ...CallO
 func (c *Client) UpdateProject(ctx context.Context, projectID string, body gen.UpdateProjectBody, opts ...CallOption) (*gen.ProjectResponse, error) {
 	req, err := gen.NewUpdateProjectRequest(ctx, c.baseURL, projectID, body)
 	op := operation{
-		id: "UpdateProject", path: "/v2/api/projects/{project_id}", auth: authBearer | 0,
+		id: "UpdateProject", path: "/v2/api/projects/{project_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.ProjectResponse](c, op, req, err, opts)
@@ -463,7 +463,7 @@ func (c *Client) UpdateProject(ctx context.Context, projectID string, body gen.U
 func (c *Client) GetScopes(ctx context.Context, params *gen.GetScopesParams, opts ...CallOption) (*gen.ScopeList, error) {
 	req, err := gen.NewGetScopesRequest(ctx, c.baseURL, params)
 	op := operation{
-		id: "GetScopes", path: "/v2/api/scopes", auth: authBearer | authBasic | 0,
+		id: "GetScopes", path: "/v2/api/scopes", auth: authBearer | authBasic | 0, takes: "a Bearer token or a client's Basic credentials",
 		retry: retrySafe,
 	}
 	return call[gen.ScopeList](c, op, req, err, opts)
@@ -478,7 +478,7 @@ func (c *Client) GetScopes(ctx context.Context, params *gen.GetScopesParams, opt
 func (c *Client) DeleteScope(ctx context.Context, scopeID string, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewDeleteScopeRequest(ctx, c.baseURL, scopeID)
 	op := operation{
-		id: "DeleteScope", path: "/v2/api/scopes/{scope_id}", auth: authBearer | 0,
+		id: "DeleteScope", path: "/v2/api/scopes/{scope_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 		empty: true,
 	}
@@ -494,7 +494,7 @@ func (c *Client) DeleteScope(ctx context.Context, scopeID string, opts ...CallOp
 func (c *Client) GetScope(ctx context.Context, scopeID string, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewGetScopeRequest(ctx, c.baseURL, scopeID)
 	op := operation{
-		id: "GetScope", path: "/v2/api/scopes/{scope_id}", auth: authBearer | 0,
+		id: "GetScope", path: "/v2/api/scopes/{scope_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.ScopeResponse](c, op, req, err, opts)
@@ -509,7 +509,7 @@ func (c *Client) GetScope(ctx context.Context, scopeID string, opts ...CallOptio
 func (c *Client) UpdateScope(ctx context.Context, scopeID string, body gen.UpdateScopeBody, opts ...CallOption) (*gen.ScopeResponse, error) {
 	req, err := gen.NewUpdateScopeRequest(ctx, c.baseURL, scopeID, body)
 	op := operation{
-		id: "UpdateScope", path: "/v2/api/scopes/{scope_id}", auth: authBearer | 0,
+		id: "UpdateScope", path: "/v2/api/scopes/{scope_id}", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.ScopeResponse](c, op, req, err, opts)
@@ -541,7 +541,7 @@ func (c *Client) UpdateScope(ctx context.Context, scopeID string, body gen.Updat
 func (c *Client) Token(ctx context.Context, body gen.TokenRequest, opts ...CallOption) (*gen.AnyTokenResponse, error) {
 	req, err := gen.NewTokenRequest(ctx, c.baseURL, body)
 	op := operation{
-		id: "Token", path: "/v2/oauth2/token", auth: authBasic | authNone | 0,
+		id: "Token", path: "/v2/oauth2/token", auth: authBasic | authNone | 0, takes: "a client's Basic credentials",
 		retry:   retryNever,
 		secrets: []string{body.Code, body.CodeVerifier, body.RefreshToken, body.Token},
 	}
@@ -568,7 +568,7 @@ func (c *Client) Token(ctx context.Context, body gen.TokenRequest, opts ...CallO
 func (c *Client) Introspect(ctx context.Context, body gen.IntrospectRequest, opts ...CallOption) (*gen.Introspection, error) {
 	req, err := gen.NewIntrospectRequest(ctx, c.baseURL, body)
 	op := operation{
-		id: "Introspect", path: "/v2/oauth2/token/introspect", auth: authBasic | 0,
+		id: "Introspect", path: "/v2/oauth2/token/introspect", auth: authBasic | 0, takes: "a client's Basic credentials",
 		retry:   retrySafe,
 		secrets: []string{body.Token},
 	}
@@ -586,7 +586,7 @@ func (c *Client) Introspect(ctx context.Context, body gen.IntrospectRequest, opt
 func (c *Client) Revoke(ctx context.Context, body gen.RevokeRequest, opts ...CallOption) (*gen.Revocation, error) {
 	req, err := gen.NewRevokeRequest(ctx, c.baseURL, body)
 	op := operation{
-		id: "Revoke", path: "/v2/oauth2/token/revoke", auth: authBasic | authNone | 0,
+		id: "Revoke", path: "/v2/oauth2/token/revoke", auth: authBasic | authNone | 0, takes: "a client's Basic credentials",
 		retry:   retrySafe,
 		secrets: []string{body.Token},
 		empty:   true,
@@ -606,7 +606,7 @@ func (c *Client) Revoke(ctx context.Context, body gen.RevokeRequest, opts ...Cal
 func (c *Client) GetUserinfo(ctx context.Context, opts ...CallOption) (*gen.Userinfo, error) {
 	req, err := gen.NewGetUserinfoRequest(ctx, c.baseURL)
 	op := operation{
-		id: "GetUserinfo", path: "/v2/oauth2/userinfo", auth: authBearer | 0,
+		id: "GetUserinfo", path: "/v2/oauth2/userinfo", auth: authBearer | 0, takes: "a Bearer token",
 		retry: retrySafe,
 	}
 	return call[gen.Userinfo](c, op, req, err, opts)

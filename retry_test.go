@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +41,9 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	status := 0
 	body := io.Reader(strings.NewReader(`{}`))
 	switch step := step.(type) {
+	case unconnected:
+		httptrace.ContextClientTrace(req.Context()).GetConn("auth.globus.org:443") // as net/http does
+		return nil, step
 	case error:
 		return nil, step
 	case int:
@@ -56,6 +60,11 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(body), ContentLength: -1, Request: req}, nil
 }
+
+// unconnected is a transport that gets no connection.
+type unconnected struct{}
+
+func (unconnected) Error() string { return "connection refused" }
 
 type errorReader struct{}
 
@@ -83,9 +92,8 @@ func (s *script) client(t *testing.T, config globusauth.Config) *globusauth.Clie
 	return client
 }
 
-func TestRetryPolicy_RetriedRequests(t *testing.T) {
+func TestMaxRetries_RetriedRequests(t *testing.T) {
 	t.Parallel()
-	dial := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	reset := &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}
 	token := func(grant gen.GrantType) func(context.Context, *globusauth.Client) error {
 		return func(ctx context.Context, c *globusauth.Client) error {
@@ -137,7 +145,7 @@ func TestRetryPolicy_RetriedRequests(t *testing.T) {
 		{"501", 501, nil},
 		{"400", 400, nil},
 		{"403", 403, nil},
-		{"no connection", dial, unsent},
+		{"no connection", unconnected{}, unsent},
 		{"connection lost", reset, safe},
 		{"response breaks off", `{"a`, safe},
 		{"bad certificate", &tls.CertificateVerificationError{Err: errors.New("unknown authority")}, nil},
@@ -162,31 +170,31 @@ func TestRetryPolicy_RetriedRequests(t *testing.T) {
 	}
 }
 
-func TestRetryPolicy_Delays(t *testing.T) {
+func TestMaxRetries_Delays(t *testing.T) {
 	t.Parallel()
 	second := time.Second
 	for _, test := range []struct {
-		name   string
-		steps  []any
-		retry  globusauth.RetryPolicy
-		pauses []time.Duration
-		err    error
+		name    string
+		steps   []any
+		retries int
+		pauses  []time.Duration
+		err     error
 	}{
-		{"exponential, capped, five times", []any{500}, globusauth.RetryPolicy{}, []time.Duration{second / 2, second, 2 * second, 4 * second, 8 * second}, apierror.ErrServer},
-		{"cap", []any{500}, globusauth.RetryPolicy{MaxDelay: 3 * second}, []time.Duration{second / 2, second, 2 * second, 3 * second, 3 * second}, apierror.ErrServer},
-		{"fewer retries", []any{503}, globusauth.RetryPolicy{MaxRetries: 1}, []time.Duration{second / 2}, apierror.ErrServer},
-		{"no retries", []any{503}, globusauth.RetryPolicy{MaxRetries: -1}, nil, apierror.ErrServer},
-		{"Retry-After of 429", []any{[2]string{"429", "7"}, 200}, globusauth.RetryPolicy{}, []time.Duration{7 * second}, nil},
-		{"Retry-After of 503", []any{[2]string{"503", "2"}, 200}, globusauth.RetryPolicy{}, []time.Duration{2 * second}, nil},
-		{"Retry-After 0 is ignored", []any{[2]string{"429", "0"}, 200}, globusauth.RetryPolicy{}, []time.Duration{second / 2}, nil},
-		{"invalid Retry-After", []any{[2]string{"429", "soon"}, 200}, globusauth.RetryPolicy{}, []time.Duration{second / 2}, nil},
-		{"Retry-After beyond MaxDelay", []any{[2]string{"429", "3600"}, 200}, globusauth.RetryPolicy{}, nil, apierror.ErrRateLimited},
+		{"exponential, five times", []any{500}, 0, []time.Duration{second / 2, second, 2 * second, 4 * second, 8 * second}, apierror.ErrServer},
+		{"cap", []any{500}, 7, []time.Duration{second / 2, second, 2 * second, 4 * second, 8 * second, 10 * second, 10 * second}, apierror.ErrServer},
+		{"fewer retries", []any{503}, 1, []time.Duration{second / 2}, apierror.ErrServer},
+		{"no retries", []any{503}, -1, nil, apierror.ErrServer},
+		{"Retry-After of 429", []any{[2]string{"429", "7"}, 200}, 0, []time.Duration{7 * second}, nil},
+		{"Retry-After of 503", []any{[2]string{"503", "2"}, 200}, 0, []time.Duration{2 * second}, nil},
+		{"Retry-After 0 is ignored", []any{[2]string{"429", "0"}, 200}, 0, []time.Duration{second / 2}, nil},
+		{"invalid Retry-After", []any{[2]string{"429", "soon"}, 200}, 0, []time.Duration{second / 2}, nil},
+		{"Retry-After beyond 10 s", []any{[2]string{"429", "3600"}, 200}, 0, nil, apierror.ErrRateLimited},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				network := &script{random: 0.5, steps: test.steps}
-				_, err := network.client(t, globusauth.Config{Retry: test.retry}).GetJWKS(t.Context())
+				_, err := network.client(t, globusauth.Config{MaxRetries: test.retries}).GetJWKS(t.Context())
 				if !errors.Is(err, test.err) {
 					t.Errorf("got %v, want %v", err, test.err)
 				}
@@ -204,7 +212,7 @@ func TestRetryPolicy_Delays(t *testing.T) {
 	}
 }
 
-func TestRetryPolicy_RandomDelays(t *testing.T) {
+func TestMaxRetries_RandomDelays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := &script{random: 0, steps: []any{500, 500, 200}}
@@ -217,7 +225,7 @@ func TestRetryPolicy_RandomDelays(t *testing.T) {
 	})
 }
 
-func TestRetryPolicy_ContextEndsDelay(t *testing.T) {
+func TestMaxRetries_ContextEndsDelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network := &script{random: 0.5, steps: []any{[2]string{"429", "9"}}}
@@ -265,7 +273,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestRetryPolicy_LogsRetries(t *testing.T) {
+func TestMaxRetries_LogsRetries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer

@@ -51,14 +51,10 @@ func freshTransport(base http.RoundTripper) http.RoundTripper {
 	return transport
 }
 
-// checkProxy makes refusals of a proxy permanent errors, unless a retry can succeed.
+// checkProxy makes a refusal of a proxy a permanent error.
 func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
-	switch status := response.StatusCode; {
-	case status == http.StatusProxyAuthRequired:
-		return fmt.Errorf("%w: status 407; put user name and password into the proxy's URL in HTTPS_PROXY", errProxy)
-	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
-	case status >= http.StatusBadRequest && status < http.StatusInternalServerError:
-		return fmt.Errorf("%w: status %d", errProxy, status)
+	if response.StatusCode < http.StatusBadRequest || response.StatusCode >= http.StatusInternalServerError {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: status %d; check the URL in HTTPS_PROXY, and its user name and password", errProxy, response.StatusCode)
 }

@@ -152,7 +152,7 @@ func newWorld(tb testing.TB, config authtest.Config) *world {
 	tb.Helper()
 	server := authtest.NewWith(tb, config)
 	client, err := globusauth.New(globusauth.Config{
-		BaseURL: server.BaseURL(), HTTPClient: server.Client(), Now: server.Now, Retry: globusauth.RetryPolicy{MaxRetries: -1},
+		BaseURL: server.BaseURL(), HTTPClient: server.Client(), Now: server.Now, MaxRetries: -1,
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -56,7 +56,7 @@ func (w *world) logged(tb testing.TB) *lockedBuffer {
 	tb.Helper()
 	var out lockedBuffer
 	client, err := globusauth.New(globusauth.Config{
-		BaseURL: w.BaseURL(), HTTPClient: w.Client(), Now: w.Now, Retry: globusauth.RetryPolicy{MaxRetries: -1},
+		BaseURL: w.BaseURL(), HTTPClient: w.Client(), Now: w.Now, MaxRetries: -1,
 		Logger: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

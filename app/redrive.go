@@ -36,7 +36,7 @@ func (t *redrive) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !t.app.mayRedrive(*refusal.Authorization) {
 		return nil, refusal
 	}
-	again, ok := replay.Request(req)
+	again, ok := replay.Request(req.Context(), req)
 	if !ok {
 		return nil, refusal
 	}

@@ -264,7 +264,7 @@ var pythonCalls = map[string]call{
 	"AuthClient.delete_scope": func(w *mocked) error { return only(w.user.DeleteScope(w.ctx, id1)) },
 
 	"AuthLoginClient.oauth2_token(form dict)": func(w *mocked) error {
-		return only(w.public.Token(w.ctx, gen.TokenRequest{GrantType: "x"}, globusauth.WithBodyField("a", []byte(`"b c"`))))
+		return only(w.public.Token(w.ctx, gen.TokenRequest{GrantType: "x"}, globusauth.WithBodyField("a", "b c")))
 	},
 	"AuthLoginClient.oauth2_refresh_token": func(w *mocked) error {
 		return only(w.public.Token(w.ctx, gen.TokenRequest{GrantType: gen.GrantTypeRefreshToken, RefreshToken: "rt"}))

@@ -149,7 +149,6 @@ func secretHolders(t *testing.T) []any {
 		protection, must(resourceserver.New(protection)),
 		resourceserver.CallerInfo{},
 		config, client,
-		globusauth.Response{StatusCode: 200, Header: http.Header{"Location": {secretMark}}, Body: []byte(secretMark)},
 		apierror.FromResponse("do it", 400, http.Header{"X": {secretMark}}, []byte(secretMark)),
 		filled[gen.ClientCredential](), filled[gen.ClientCredentialResponse](), filled[gen.ClientCredentialList](), filled[gen.ClientIncluded](),
 		filled[gen.CreateClientResponse](), filled[gen.WrappedClient](), filled[gen.IntrospectRequest](), filled[gen.RevokeRequest](),

@@ -36,7 +36,7 @@ func (a responder) RoundTrip(req *http.Request) (*http.Response, error) {
 func offline(tb testing.TB, respond responder) *globusauth.Client {
 	tb.Helper()
 	client, err := globusauth.New(globusauth.Config{
-		HTTPClient: &http.Client{Transport: respond}, Retry: globusauth.RetryPolicy{MaxRetries: -1},
+		HTTPClient: &http.Client{Transport: respond}, MaxRetries: -1,
 		Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
 	})
 	if err != nil {

@@ -94,7 +94,7 @@ func TestConfigRevoke_Responses(t *testing.T) {
 	if err := p.native(t).Revoke(t.Context(), "tok"); err != nil {
 		t.Error(err)
 	}
-	if err := p.confidential(t).Revoke(t.Context(), "tok", globusauth.WithBodyField("token_type_hint", json.RawMessage(`"refresh_token"`))); err != nil {
+	if err := p.confidential(t).Revoke(t.Context(), "tok", globusauth.WithBodyField("token_type_hint", "refresh_token")); err != nil {
 		t.Error(err)
 	}
 	if hint := p.last(t).form.Get("token_type_hint"); hint != "refresh_token" {

@@ -2,6 +2,7 @@ package flows_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
@@ -239,7 +240,7 @@ func TestConfig_NoSecretInOutput(t *testing.T) {
 		log := &bytes.Buffer{}
 		client, err := globusauth.New(globusauth.Config{
 			BaseURL: p.URL, HTTPClient: p.Client(), Now: p.clock.Now,
-			Retry:  globusauth.RetryPolicy{MaxRetries: 1, MaxDelay: time.Millisecond},
+			MaxRetries: 1, Wait: func(context.Context, time.Duration) error { return nil },
 			Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		})
 		if err != nil {

@@ -318,7 +318,7 @@ func (p *provider) last(tb testing.TB) received {
 func (p *provider) client(tb testing.TB) *globusauth.Client {
 	tb.Helper()
 	client, err := globusauth.New(globusauth.Config{
-		BaseURL: p.URL, HTTPClient: p.Client(), Now: p.clock.Now, Retry: globusauth.RetryPolicy{MaxRetries: -1}, Logger: slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		BaseURL: p.URL, HTTPClient: p.Client(), Now: p.clock.Now, MaxRetries: -1, Logger: slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		tb.Fatal(err)

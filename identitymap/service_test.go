@@ -55,16 +55,16 @@ func newService(people ...gen.Identity) *service {
 
 func (s *service) client(tb fataler) *globusauth.Client {
 	tb.Helper()
-	return s.clientWith(tb, globusauth.RetryPolicy{MaxRetries: -1})
+	return s.clientWith(tb, -1)
 }
 
-func (s *service) clientWith(tb fataler, retry globusauth.RetryPolicy) *globusauth.Client {
+func (s *service) clientWith(tb fataler, retries int) *globusauth.Client {
 	tb.Helper()
 	client, err := globusauth.New(globusauth.Config{
 		Credentials: globusauth.Bearer("a-token"),
 		HTTPClient:  &http.Client{Transport: s},
 		Timeout:     -1,
-		Retry:       retry,
+		MaxRetries:  retries,
 	})
 	if err != nil {
 		tb.Fatal(err)

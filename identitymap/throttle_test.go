@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/identitymap"
 )
@@ -47,11 +46,11 @@ func TestMapGetMany_RateLimit(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
-		retry   globusauth.RetryPolicy
+		retries int
 		refused int
 	}{
-		{"the client waits", globusauth.RetryPolicy{}, 120},
-		{"the map waits", globusauth.RetryPolicy{MaxRetries: -1}, 120},
+		{"the client waits", 0, 120},
+		{"the map waits", -1, 120},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +59,7 @@ func TestMapGetMany_RateLimit(t *testing.T) {
 				s.latency = 10 * time.Millisecond
 				limit := &limited{perSecond: 2, retryAfter: "1"}
 				s.fault = limit.fault
-				m := s.newMap(t, identitymap.Config{Client: s.clientWith(t, test.retry)})
+				m := s.newMap(t, identitymap.Config{Client: s.clientWith(t, test.retries)})
 				start := time.Now()
 				results, err := m.GetMany(t.Context(), names(6000))
 				if err != nil {
@@ -99,7 +98,7 @@ func TestMapGetMany_WaitsForRetryAfter(t *testing.T) {
 			return nil
 		}
 		// The client's own policy waits for 10 s at most.
-		m := s.newMap(t, identitymap.Config{Client: s.clientWith(t, globusauth.RetryPolicy{}), Concurrency: 1})
+		m := s.newMap(t, identitymap.Config{Client: s.clientWith(t, 0), Concurrency: 1})
 		m.Add(id(299))
 		if _, err := m.GetMany(t.Context(), names(300)); err != nil {
 			t.Error(err)
@@ -250,7 +249,7 @@ func TestMapGetMany_ConcurrencyAfterRefusals(t *testing.T) {
 				s.latency = time.Second
 				w := &waves{statuses: test.statuses}
 				s.fault = w.fault
-				m := s.newMap(t, identitymap.Config{BatchSize: 1, Client: s.clientWith(t, globusauth.RetryPolicy{MaxRetries: test.retry})})
+				m := s.newMap(t, identitymap.Config{BatchSize: 1, Client: s.clientWith(t, test.retry)})
 				_, err := m.GetMany(t.Context(), names(300))
 				if failed := slices.Contains(test.statuses, broken); (err != nil) != failed {
 					t.Errorf("error %v", err)

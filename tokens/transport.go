@@ -89,7 +89,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || fresh.AccessToken == token.AccessToken {
 		return resp, nil //nolint:nilerr // the caller gets the service's own response
 	}
-	again, ok := replay.Request(req)
+	again, ok := replay.Request(req.Context(), req)
 	if !ok {
 		return resp, nil
 	}

@@ -114,7 +114,7 @@ func (p *provider) revocations() []string {
 func (p *provider) client(tb testing.TB, now func() time.Time) *globusauth.Client {
 	tb.Helper()
 	client, err := globusauth.New(globusauth.Config{
-		BaseURL: p.URL, HTTPClient: &http.Client{Transport: p.transport(tb)}, Now: now, Retry: globusauth.RetryPolicy{MaxRetries: -1},
+		BaseURL: p.URL, HTTPClient: &http.Client{Transport: p.transport(tb)}, Now: now, MaxRetries: -1,
 	})
 	if err != nil {
 		tb.Fatal(err)

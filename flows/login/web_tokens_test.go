@@ -40,7 +40,7 @@ func newGlobus(t *testing.T, change func(*login.WebConfig)) *globus {
 	}
 	g.portal = newPortal(t, func(c *login.WebConfig) {
 		auth, err := globusauth.New(globusauth.Config{
-			BaseURL: g.server.BaseURL(), HTTPClient: g.server.Client(), Now: g.server.Now, Retry: globusauth.RetryPolicy{MaxRetries: -1},
+			BaseURL: g.server.BaseURL(), HTTPClient: g.server.Client(), Now: g.server.Now, MaxRetries: -1,
 		})
 		if err != nil {
 			t.Fatal(err)

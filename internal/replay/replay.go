@@ -1,12 +1,15 @@
 // Package replay sends an HTTP request once more.
 package replay
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+)
 
-// Request returns a copy of a request that was sent, with the body from the start. It
+// Request returns a copy of a request with a context and the body from the start. It
 // reports false if the body cannot be read again (http.Request.GetBody). The caller sends the copy or calls [Drop].
-func Request(req *http.Request) (*http.Request, bool) {
-	again := req.Clone(req.Context())
+func Request(ctx context.Context, req *http.Request) (*http.Request, bool) {
+	again := req.Clone(ctx)
 	if req.Body == nil || req.Body == http.NoBody {
 		return again, true
 	}

@@ -18,9 +18,13 @@ const late = step / 20
 // With returns a context that ends after limit, with context.DeadlineExceeded as its
 // context.Cause, or when its parent ends or cancel is called. Time in which the process did not
 // run (job control, a sleeping machine), as the clock now shows it, counts only in part: in
-// any case another 5 seconds remain after it. The caller must call cancel.
+// any case another 5 seconds remain after it. A limit of zero is none. The caller must call cancel.
 func With(parent context.Context, limit time.Duration, now func() time.Time) (ctx context.Context, cancel context.CancelFunc) {
 	ctx, end := context.WithCancelCause(parent)
+	cancel = func() { end(context.Canceled) }
+	if limit <= 0 {
+		return ctx, cancel
+	}
 	go func() {
 		suspended := false
 		for left := limit; left > 0; {
@@ -38,5 +42,5 @@ func With(parent context.Context, limit time.Duration, now func() time.Time) (ct
 		}
 		end(context.DeadlineExceeded)
 	}()
-	return ctx, func() { end(context.Canceled) }
+	return ctx, cancel
 }

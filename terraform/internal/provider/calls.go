@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	"github.com/globusauth/globusauth"
 )
@@ -60,12 +61,12 @@ func exchange[B any](envelope string, body []byte, send func(typed B, response o
 
 // receive returns the document of a response, out of its envelope if it has one.
 func receive(envelope string, send func(response option) error) (document, error) {
-	var response globusauth.Response
-	if err := send(globusauth.WithResponse(&response)); err != nil {
+	var decoder *json.Decoder
+	keep := func(_ int, _ http.Header, body []byte) { decoder = json.NewDecoder(bytes.NewReader(body)) }
+	if err := send(globusauth.WithResponse(keep)); err != nil {
 		return nil, err
 	}
 	var whole document
-	decoder := json.NewDecoder(bytes.NewReader(response.Body))
 	decoder.UseNumber()
 	if err := decoder.Decode(&whole); err != nil {
 		return nil, fmt.Errorf("read the response: %w", globusauth.ErrMalformedResponse)

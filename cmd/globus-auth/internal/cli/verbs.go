@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"unicode"
@@ -170,17 +171,13 @@ func (v *verbRun) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	var response globusauth.Response
-	options := []globusauth.CallOption{globusauth.WithResponse(&response)}
+	var document json.RawMessage
+	options := []globusauth.CallOption{keepBody(&document)}
 	for name, value := range query {
 		options = append(options, globusauth.WithQuery(name, plain(value)))
 	}
 	for name, value := range body {
-		text, err := json.Marshal(value)
-		if err != nil {
-			return err
-		}
-		options = append(options, globusauth.WithBodyField(name, text))
+		options = append(options, globusauth.WithBodyField(name, value))
 	}
 	var secret *secretSink
 	if body[v.secretWith] != nil {
@@ -189,10 +186,9 @@ func (v *verbRun) run(ctx context.Context, args []string) error {
 		}
 		defer secret.close()
 	}
-	if err := v.call(ctx, client, args, options...); err != nil || len(response.Body) == 0 {
+	if err := v.call(ctx, client, args, options...); err != nil || len(document) == 0 {
 		return err
 	}
-	document := json.RawMessage(response.Body)
 	if secret != nil {
 		document, err = secret.take(document)
 	}
@@ -200,6 +196,11 @@ func (v *verbRun) run(ctx context.Context, args []string) error {
 		return err
 	}
 	return err
+}
+
+// keepBody keeps the body of the response as it was sent.
+func keepBody(document *json.RawMessage) globusauth.CallOption {
+	return globusauth.WithResponse(func(_ int, _ http.Header, body []byte) { *document = body })
 }
 
 // client returns a client with the credentials that the operation takes.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"github.com/globusauth/globusauth"
 )
 
 func (r *runner) whoami() *cobra.Command {
@@ -24,8 +22,8 @@ claims of the userinfo endpoint.`,
 		if err != nil {
 			return err
 		}
-		var response globusauth.Response
-		info, err := client.GetUserinfo(cmd.Context(), globusauth.WithResponse(&response))
+		var document json.RawMessage
+		info, err := client.GetUserinfo(cmd.Context(), keepBody(&document))
 		if err != nil {
 			return err
 		}
@@ -47,7 +45,7 @@ claims of the userinfo endpoint.`,
 				rows.row("Linked identity", fmt.Sprintf("%s (%s)", linked.Username, linked.Sub))
 			}
 		}
-		return r.print(cmd.Context(), output, json.RawMessage(response.Body), rows)
+		return r.print(cmd.Context(), output, document, rows)
 	}
 	return command
 }
