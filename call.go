@@ -106,7 +106,7 @@ func (x *exchange) attempt(ctx context.Context) (response, error) {
 	if err := ctx.Err(); err != nil {
 		return response{}, x.failed(err)
 	}
-	var unsent atomic.Bool                                                                            // asked for a connection and got none
+	var unsent atomic.Bool // asked for a connection and got none
 	req, _ := replay.Request(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { unsent.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { unsent.Store(false) },
