@@ -19,7 +19,7 @@ import (
 // Errors: those of package scopes for scopes that are not well-formed,
 // apierror.ErrInvalidClient, apierror.ErrInvalidScope and so on; [ErrToken] without a
 // usable token; [ErrIdentity] when a verified ID token names another identity than the
-// client. The request is retried as globusauth.RetryPolicy says.
+// client. The request is retried as globusauth.Config.MaxRetries says.
 func (c Config) ClientCredentials(ctx context.Context, opts ...globusauth.CallOption) (_ tokens.Set, err error) {
 	defer prefix.Add(&err, "flows: client credentials")
 	self, err := c.confidential()
