@@ -8,11 +8,10 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-func keysApart(w *twin) {
+func keys(w *twin) {
 	list := []tokens.Key{
 		{ClientID: "a", Environment: "preview", Namespace: "DEFAULT"},
 		{ClientID: "a", Environment: "production", Namespace: "DEFAULT"},
-		{ClientID: "a", Environment: "production", Namespace: "default"},
 		{ClientID: "a", Environment: "production", Namespace: "n"},
 		{ClientID: "a", Environment: "production", Address: "http://127.0.0.1:8080/", Namespace: "DEFAULT"},
 		{ClientID: "a", Environment: "production", Address: "https://auth.example.org/A/", Namespace: "DEFAULT"},
@@ -20,7 +19,15 @@ func keysApart(w *twin) {
 		{ClientID: "b", Environment: "production", Namespace: "DEFAULT"},
 		{ClientID: "b.c", Environment: "sandbox", Namespace: "n"},
 	}
-	w.putAll(list)
+	for _, name := range []string{
+		" ", "../../etc/passwd", `a\b`, "userprofile/production/x", `'"; DROP TABLE token_storage;--`, "%s%n", "*?[a-z]",
+		"null", "ünïcödé \U0001f511", strings.Repeat("n", 128), "DEFAULT ", "default", "<script>&", "\u2028",
+	} {
+		list = append(list, tokens.Key{ClientID: "a", Namespace: name})
+	}
+	for i, key := range slices.Backward(list) {
+		w.put(key, one(strconv.Itoa(i)))
+	}
 	w.put(tokens.Key{ClientID: "a"}, one("the defaults"))
 	w.put(tokens.Key{ClientID: "a", Address: "HTTPS://Auth.Example.ORG:443/A"}, one("another spelling"))
 	if len(w.want) != len(list) {
@@ -29,25 +36,6 @@ func keysApart(w *twin) {
 	for _, key := range list {
 		w.remove(key)
 	}
-}
-
-// putAll stores a set of its own under each key.
-func (w *twin) putAll(list []tokens.Key) {
-	w.Helper()
-	for i, key := range slices.Backward(list) {
-		w.put(key, one(strconv.Itoa(i)))
-	}
-}
-
-func oddNamespaces(w *twin) {
-	var list []tokens.Key
-	for _, name := range []string{
-		" ", "../../etc/passwd", `a\b`, "userprofile/production/x", `'"; DROP TABLE token_storage;--`, "%s%n", "*?[a-z]",
-		"null", "ünïcödé \U0001f511", strings.Repeat("n", 128), "DEFAULT ", "default", "<script>&", "\u2028",
-	} {
-		list = append(list, tokens.Key{ClientID: "c", Namespace: name})
-	}
-	w.putAll(list)
 }
 
 func badKeys(w *twin) {

@@ -17,16 +17,13 @@ func Run(t *testing.T, open func(t *testing.T) (a, b tokens.Store)) {
 	t.Helper()
 	for name, part := range map[string]func(*twin){
 		"changes":                                changes,
-		"every field":                            everyField,
-		"odd values":                             oddValues,
-		"big sets":                               bigSets,
+		"values":                                 values,
 		"update fails":                           updateFails,
 		"context ends during an update":          contextEnds,
 		"others wait for an update":              othersWait,
 		"updates take turns":                     func(w *twin) { countTogether(w, aKey(), aKey()) },
 		"updates of different keys lose nothing": func(w *twin) { countTogether(w, aKey(), otherKey()) },
-		"keys are apart":                         keysApart,
-		"odd namespaces":                         oddNamespaces,
+		"keys":                                   keys,
 		"bad keys":                               badKeys,
 	} {
 		t.Run(name, func(t *testing.T) {

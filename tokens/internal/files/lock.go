@@ -30,24 +30,20 @@ func (f File) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	path := f.Path + ".lock"
-	limited, cancel := context.WithTimeoutCause(ctx, f.LockTimeout, tokens.ErrLocked)
+	limited, cancel := context.WithTimeout(ctx, f.LockTimeout)
 	defer cancel()
-	retry := time.NewTicker(retryDelay)
-	defer retry.Stop()
 	for {
-		switch cause := context.Cause(limited); {
-		case errors.Is(cause, tokens.ErrLocked):
-			return nil, fmt.Errorf("%w %s for more than %v: let it finish, or end it; the lock ends with it, and a file %sed after %v",
-				tokens.ErrLocked, path, f.LockTimeout, path, abandonedAfter)
-		case cause != nil:
-			return nil, fmt.Errorf("wait for the lock %s: %w", path, cause)
-		}
 		if unlock, err := f.tryLock(path); unlock != nil || err != nil {
 			return unlock, err
 		}
 		select {
-		case <-retry.C:
+		case <-time.After(retryDelay):
 		case <-limited.Done():
+			if err := ctx.Err(); err != nil {
+				return nil, fmt.Errorf("wait for the lock %s: %w", path, err)
+			}
+			return nil, fmt.Errorf("%w %s for more than %v: let it finish, or end it; the lock ends with it, and a file %sed after %v",
+				tokens.ErrLocked, path, f.LockTimeout, path, abandonedAfter)
 		}
 	}
 }
