@@ -52,8 +52,6 @@ var notSecret = map[string]string{
 	"gen.ErrorDocument":          "its codes are names of errors",
 	"gen.AuthorizeParams":        "a part of an address that the browser shows",
 	"gen.AuthCodePageParams":     "a part of an address that the browser shows",
-	"idtoken.Verifier":           "its URLs have no password; New refuses one",
-	"identitymap.Map":            "its client has an idtoken.Verifier",
 }
 
 // TestExportedTypes_ShowNoSecret checks that no exported type prints, logs or encodes

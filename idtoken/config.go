@@ -72,10 +72,11 @@ func New(config Config) (verifier *Verifier, err error) {
 		return nil, fmt.Errorf("Issuer: %w", err) //nolint:staticcheck // It is the name of a field.
 	}
 	c.ConfigurationURL = cmp.Or(c.ConfigurationURL, strings.TrimSuffix(c.Issuer, "/")+configurationPath)
-	if s.location, err = parseURL(c.ConfigurationURL, c.UnsafeAllowHTTP); err != nil {
+	location, err := parseURL(c.ConfigurationURL, c.UnsafeAllowHTTP)
+	if err != nil {
 		return nil, fmt.Errorf("ConfigurationURL: %w", err)
 	}
-	s.trusted = []string{originOf(issuer), originOf(s.location)}
+	s.trusted = []string{originOf(issuer), originOf(location)}
 	c.Options.Leeway = max(cmp.Or(c.Options.Leeway, defaultLeeway), 0)
 	if c.Now == nil {
 		c.Now = time.Now

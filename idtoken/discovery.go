@@ -18,7 +18,7 @@ import (
 // configuration is what the discovery document says (OpenID Connect Discovery 1.0
 // section 3).
 type configuration struct {
-	jwksURL    *url.URL
+	jwksURL    string
 	algorithms []string // announced by the provider and allowed by the verifier; nil for pinned keys, which say it themselves
 }
 
@@ -47,9 +47,9 @@ func (s *source) parseConfiguration(text []byte) (configuration, error) {
 	}
 	// The document must not be able to choose the keys.
 	if !slices.Contains(s.trusted, originOf(location)) {
-		return configuration{}, fmt.Errorf("jwks_uri: %s is on another host than the issuer", printURL(location))
+		return configuration{}, fmt.Errorf("jwks_uri: %s is on another host than the issuer", printURL(document.JWKSURI))
 	}
-	return configuration{location, usable}, nil
+	return configuration{document.JWKSURI, usable}, nil
 }
 
 // parseURL reads an absolute URL that may be fetched: https, or http on a loopback
@@ -64,15 +64,16 @@ func parseURL(text string, allowHTTP bool) (*url.URL, error) {
 	case location.Scheme == "https", location.Scheme == "http" && (allowHTTP || origin.Loopback(location.Hostname())):
 		return location, nil
 	}
-	return nil, fmt.Errorf("%s is not on https (http is for loopback hosts only)", printURL(location))
+	return nil, fmt.Errorf("%s is not on https (http is for loopback hosts only)", printURL(text))
 }
 
 // originOf returns scheme, host and port (RFC 6454 section 4).
 func originOf(u *url.URL) string { return u.Scheme + "://" + origin.HostPort(u) }
 
-// printURL returns a URL for an error: without query and user.
-func printURL(u *url.URL) string {
-	return fmt.Sprintf("%.100q", u.Scheme+"://"+u.Host+u.EscapedPath())
+// printURL returns a URL without user for an error: without its query.
+func printURL(text string) string {
+	location, _, _ := strings.Cut(text, "?")
+	return fmt.Sprintf("%.100q", location)
 }
 
 // boundedClient copies the caller's client, without cookies and redirects.

@@ -30,7 +30,7 @@ func (s *source) fetch(ctx context.Context, before *keySet, searching bool) (*ke
 	fetched := &keySet{}
 	if searching {
 		fetched.configuration = before.configuration
-	} else if err := s.get(ctx, "the OpenID configuration", s.location, func(body []byte, _ http.Header) (err error) {
+	} else if err := s.get(ctx, "the OpenID configuration", s.config.ConfigurationURL, func(body []byte, _ http.Header) (err error) {
 		fetched.configuration, err = s.parseConfiguration(body)
 		return err
 	}); err != nil {
@@ -48,13 +48,13 @@ func (s *source) fetch(ctx context.Context, before *keySet, searching bool) (*ke
 }
 
 // get fetches one document of bounded size.
-func (s *source) get(ctx context.Context, what string, location *url.URL, parse func([]byte, http.Header) error) (err error) {
+func (s *source) get(ctx context.Context, what, location string, parse func([]byte, http.Header) error) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("fetching %s from %s: %w", what, printURL(location), err)
 		}
 	}()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location.String(), http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location, http.NoBody)
 	if err != nil {
 		return err
 	}

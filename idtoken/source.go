@@ -3,7 +3,6 @@ package idtoken
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -31,10 +30,9 @@ const (
 // source holds the provider's keys and fetches them when that is needed. It is safe
 // for concurrent use.
 type source struct {
-	config   Config                // complete
-	location *url.URL              // of the configuration
-	trusted  []string              // where keys may be: the origins of issuer and configuration
-	allowed  map[string]*algorithm // those that the verifier allows
+	config  Config                // complete
+	trusted []string              // where keys may be: the origins of issuer and configuration
+	allowed map[string]*algorithm // those that the verifier allows
 
 	known   atomic.Pointer[keySet] // the last good keys; nil before the first fetch
 	outage  atomic.Pointer[outage] // nil while the last fetch has not failed
