@@ -24,9 +24,9 @@ type Failure struct {
 	Status int
 	// Title and Message are plain text without any details.
 	Title, Message string
-	// Link is the path and query of this site to go on from, and LinkText what it says: the
-	// address that starts the same login again, with its parameters, or where that is not
-	// known Home.
+	// Link is the path and query to which the page links, and LinkText the text of the
+	// link: the address that starts the same login again, with its parameters, or where
+	// that is not known Home.
 	Link, LinkText string
 	// RetryAfter is how long the service asks to wait; zero means that it does not say.
 	RetryAfter time.Duration

@@ -42,9 +42,9 @@ const openPatience = 2 * time.Second
 type Loopback struct {
 	// Name is the name of the program on the page. Empty means "the program".
 	Name string
-	// Open opens the browser. Nil means the system's default browser. It may return
-	// when the browser ends: the login goes on meanwhile, and so does a
-	// call of Open that the login outruns.
+	// Open opens the browser. Nil means the system's default browser. It may return when
+	// the browser ends: the login continues meanwhile, and a call of Open may continue
+	// after the login.
 	Open func(url string) error
 	// In is where the person may paste the address that the browser ends on, while it
 	// cannot reach this machine. The callback or a line, what comes first, wins. Nil, and
@@ -57,8 +57,8 @@ type Loopback struct {
 	// a login without a browser.
 	Hint string
 	// Getenv reads the environment: SSH_TTY, SSH_CONNECTION, BROWSER, and, where a
-	// desktop may be missing, DISPLAY, WAYLAND_DISPLAY and WSL_DISTRO_NAME. Programs
-	// give os.Getenv. Nil means that a browser is tried anyhow.
+	// desktop may be missing, DISPLAY, WAYLAND_DISPLAY and WSL_DISTRO_NAME. Programs give
+	// os.Getenv. Nil means that a browser is always tried.
 	Getenv func(name string) string
 	// Fallback takes over where no browser opens. Nil means a [CommandLine] with
 	// the same In and Out. It starts a login of its own.

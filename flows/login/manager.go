@@ -28,8 +28,8 @@ var (
 	ErrNoInput = errors.New("the input ended and no code came; log in where a code can be typed")
 )
 
-// Manager brings a person through one login of a client. [CommandLine], [Loopback]
-// and [Func] are three.
+// Manager runs one login of a client with a user, such as [CommandLine], [Loopback] and
+// [Func].
 type Manager interface {
 	// Login starts a login, waits for the person and finishes. It waits for the
 	// person no longer than ctx, and at most one hour. Once the code is sent, it waits

@@ -26,7 +26,7 @@ const (
 	loopTime = 20 * time.Second
 )
 
-// Demand is what a page requires of the session at Globus, beside a login at all. Its
+// Demand is what a page requires of the session at Globus, in addition to a login. Its
 // fields are the rules of the same names in package resourceserver: one authentication
 // must meet Fresh, MFA and SessionDomains together.
 type Demand struct {
@@ -89,11 +89,11 @@ func (d Demand) met(found *gen.Introspection, now time.Time) bool {
 //		return
 //	}
 //
-// The service itself is asked whether the demand is met, since a browser can leave out
-// of a login what was asked for: by an introspection of the session's token, which is
-// kept for 30 s. It needs openid in Flow.Scopes. If the service does not respond, the
-// request is not served. A login that does not meet the demand begins a session like any
-// other, but the page stays closed.
+// The service itself is asked whether the demand is met, since a browser can leave out of
+// a login what was asked for: by an introspection of the session's token, which is kept
+// for 30 s. It needs openid in Flow.Scopes. If the service does not respond, the request
+// is not served. A login that does not meet the demand begins a session like any other,
+// but the page is not served.
 //
 // A request that does not open a page, such as a POST or one of a script or of a program
 // that accepts only JSON, gets status 401 without a session, else 403.

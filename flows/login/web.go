@@ -34,8 +34,8 @@ type WebConfig struct {
 	// it stays. The browser is not shown the text of the error; Fail gets it, and may send
 	// the browser to a page of your own. Nil means that everyone who can log in may.
 	OnLogin func(r *http.Request, result *Result) error
-	// OnError is told why a request was not served, or a token not revoked, for a log.
-	// Errors hold no secret. Nil means that they are dropped.
+	// OnError is called with the reason why a request was not served, or a token not
+	// revoked, for a log. Errors hold no secret. Nil means that they are dropped.
 	OnError func(r *http.Request, err error)
 	// Fail writes the response to a request that is not served, in place of a plain
 	// page, or of JSON (RFC 9457) for programs that accept nothing else. Headers such as
