@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/globusauth/globusauth"
@@ -166,11 +165,6 @@ func (r *runner) client(ctx context.Context, needed ...string) (*globusauth.Clie
 		return nil, err
 	}
 	return a.AuthClient(), nil
-}
-
-// refreshable reports whether the login has a refresh token.
-func (a *account) refreshable() bool {
-	return slices.ContainsFunc(a.set.All(), func(t tokens.Token) bool { return t.RefreshToken != "" })
 }
 
 // needs says which scopes a login lacks. A client that acts as itself gets them.

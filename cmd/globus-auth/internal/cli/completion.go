@@ -2,7 +2,6 @@ package cli
 
 import (
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -73,24 +72,16 @@ fi
 // storedValues offers a field of all stored logins, or of those of the client that is chosen. What
 // cannot be read is left out: a completion shows no errors.
 func (r *runner) storedValues(field func(profile) []string) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		config, err := r.appConfig()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		found := map[string]bool{}
-		keys, _ := config.Store.Keys(cmd.Context())
-		for _, key := range keys {
-			set, err := config.Store.Load(cmd.Context(), key)
-			if err != nil || r.clientID != "" && key.ClientID != r.clientID {
-				continue
-			}
-			for _, value := range field(newProfile(key, set)) {
-				if harmless().MatchString(value) { // a service chooses the names of resource servers
-					found[value] = true
-				}
+	return func(cmd *cobra.Command, _ []string, _ string) (values []string, _ cobra.ShellCompDirective) {
+		list, _ := r.profiles(cmd.Context())
+		for _, p := range list {
+			if r.clientID == "" || p.ClientID == r.clientID {
+				values = append(values, field(p)...)
 			}
 		}
-		return slices.Sorted(maps.Keys(found)), cobra.ShellCompDirectiveNoFileComp
+		// A service chooses the names of resource servers.
+		values = slices.DeleteFunc(values, func(value string) bool { return !harmless().MatchString(value) })
+		slices.Sort(values)
+		return slices.Compact(values), cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -76,7 +76,7 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 		if !o.allowRemote {
 			return usagef("--listen: %s can be reached from other machines, and the emulator signs in any user without a password: use a loopback address, or add --allow-remote", listener.Addr())
 		}
-		_, _ = fmt.Fprintln(r.Err, "globus-auth: warning: this is a test double, not Globus Auth: everyone who can reach it is signed in without a password")
+		r.tell("warning: this is a test double, not Globus Auth: everyone who can reach it is signed in without a password")
 	}
 	server, err := authtest.NewServer(config)
 	if err != nil {
@@ -87,7 +87,7 @@ func (r *runner) runEmulator(ctx context.Context, o emulatorOptions) error {
 	if o.save == "" {
 		return serve(ctx, listener, handler, ready)
 	}
-	saver := &saver{server: server, path: o.save, errors: r.Err}
+	saver := &saver{server: server, path: o.save, warn: r.tell}
 	stop := saver.start(ctx)
 	err = serve(ctx, listener, handler, ready)
 	stop()
@@ -106,17 +106,19 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
+// logHandler writes a log to standard error.
+func (r *runner) logHandler(format *choice) slog.Handler {
+	if format.value == "json" {
+		return slog.NewJSONHandler(r.Err, nil)
+	}
+	return slog.NewTextHandler(r.Err, nil)
+}
+
 func (r *runner) emulatorConfig(ctx context.Context, o emulatorOptions) (authtest.Config, error) {
 	config := o.config
 	config.Login = o.login.value
-	switch o.log.value {
-	case "text":
-		config.Logger = slog.New(slog.NewTextHandler(r.Err, nil))
-		if isTerminal(r.Err) {
-			config.Logger = slog.New(&requestLog{runner: r})
-		}
-	case "json":
-		config.Logger = slog.New(slog.NewJSONHandler(r.Err, nil))
+	if o.log.value != "none" {
+		config.Logger = slog.New(r.logHandler(o.log))
 	}
 	if o.seed != "" {
 		world, err := r.readSeed(ctx, o.seed)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -55,7 +54,7 @@ func readState(path string) (*authtest.World, error) {
 type saver struct {
 	server *authtest.Server
 	path   string
-	errors io.Writer
+	warn   func(format string, args ...any)
 	saved  uint64 // changes that the file has
 	exists bool
 }
@@ -77,7 +76,7 @@ func (s *saver) start(ctx context.Context) (stop func()) {
 			}
 			began := time.Now()
 			if err := s.save(); err != nil {
-				_, _ = fmt.Fprintln(s.errors, "globus-auth: warning: the state is not saved:", err)
+				s.warn("warning: the state is not saved: %v", err)
 			}
 			pause = max(savePause, time.Since(began))
 		}

@@ -21,7 +21,7 @@ func TestSaver_WritesAtMostOnceASecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		saver := &saver{server: server, path: path, errors: t.Output()}
+		saver := &saver{server: server, path: path, warn: t.Errorf}
 		stop := saver.start(t.Context())
 		defer stop()
 		writes, before := 0, ""

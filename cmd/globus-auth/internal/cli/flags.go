@@ -101,14 +101,15 @@ func reason(invalid *pflag.InvalidValueError) string {
 	return invalid.Unwrap().Error()
 }
 
-// exactArgs requires the arguments that the usage line names.
+// exactArgs requires the arguments that the usage line names. One in brackets may be missing, and the last may be a list,
+// as in NAME...
 func exactArgs(command *cobra.Command, args []string) error {
 	names := strings.Fields(command.Use)[1:]
 	switch {
-	case len(args) > len(names):
-		return usagef("unexpected argument %q", args[len(names)])
-	case len(args) < len(names):
-		return usagef("missing argument %s", names[len(args)])
+	case len(args) > len(names) && !strings.HasSuffix(command.Use, "..."):
+		return usagef("too many arguments") // they may be secrets
+	case len(args) < len(names) && names[len(args)][0] != '[':
+		return usagef("missing argument %s", strings.TrimSuffix(names[len(args)], "..."))
 	}
 	return nil
 }

@@ -30,7 +30,9 @@ GLOBUS_AUTH_CLIENT_SECRET.`,
 		Example: `  globus-auth guard --config guard.yaml --check
   globus-auth guard --config guard.yaml`,
 		Args: exactArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return r.runGuard(cmd.Context(), path, log.value, check) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.runGuard(cmd.Context(), path, r.logHandler(log), check)
+		},
 	}
 	r.uses(command, "base-url", "client-secret-file")
 	flags := command.Flags()
@@ -40,11 +42,7 @@ GLOBUS_AUTH_CLIENT_SECRET.`,
 	return command
 }
 
-func (r *runner) runGuard(ctx context.Context, path, format string, check bool) error {
-	var log slog.Handler = slog.NewTextHandler(r.Err, nil)
-	if format == "json" {
-		log = slog.NewJSONHandler(r.Err, nil)
-	}
+func (r *runner) runGuard(ctx context.Context, path string, log slog.Handler, check bool) error {
 	file, err := openRegular("--config", path)
 	if err != nil {
 		return err

@@ -74,14 +74,6 @@ func (r *runner) readJWT(ctx context.Context, args []string) (string, error) {
 	return strings.TrimSpace(string(raw)), err
 }
 
-// oneJWT allows one argument, the token.
-func oneJWT(_ *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return usagef("more than one token is given")
-	}
-	return nil
-}
-
 func (r *runner) idToken() *cobra.Command {
 	return group("id-token", "Verify or decode ID tokens", r.idTokenVerify(), r.idTokenDecode())
 }
@@ -97,7 +89,7 @@ Without TOKEN, or with "-", the token is read from standard input, where other
 users of the machine cannot see it. Its signature is not shown. No request is
 sent.`,
 		Example: `  globus-auth id-token decode < id_token.txt`,
-		Args:    oneJWT,
+		Args:    exactArgs,
 	}
 	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, args []string) error {
@@ -129,7 +121,7 @@ Without TOKEN, or with "-", the token is read from standard input, where other
 users of the machine cannot see it. Its signature is not shown. The exit code is
 0 only if the token is valid.`,
 		Example: `  globus-auth id-token verify --client-id ID < id_token.txt`,
-		Args:    oneJWT,
+		Args:    exactArgs,
 	}
 	r.usesLogin(command)
 	flags := command.Flags()

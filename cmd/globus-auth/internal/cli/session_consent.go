@@ -21,28 +21,14 @@ Scopes may have dependencies:
     urn:globus:auth:scope:groups.api.globus.org:all
   globus-auth session consent --no-browser \
     urn:globus:auth:scope:auth.globus.org:manage_projects`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usagef("missing argument SCOPE")
-			}
-			return nil
-		},
+		Args:              exactArgs,
 		ValidArgsFunction: completeScopes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			graph, err := parseScopes(strings.Join(args, " "))
 			if err != nil {
 				return &problem{words: "SCOPE", err: err, code: ExitUsage}
 			}
-			a, err := r.stored(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if a.config.ClientSecret != "" {
-				return usagef("a client that acts as itself consents to nothing: use %q", "globus-auth login --scopes")
-			}
-			a.config.Scopes = graph.List()
-			a.config.NoRefreshTokens = !a.refreshable()
-			return r.logIn(cmd, a.config, &options)
+			return r.logInAgain(cmd, &options, graph.List())
 		},
 	}
 	r.usesLogin(command)

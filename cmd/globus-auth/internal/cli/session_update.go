@@ -1,6 +1,13 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/globusauth/globusauth/scopes"
+	"github.com/globusauth/globusauth/tokens"
+)
 
 func (r *runner) sessionUpdate() *cobra.Command {
 	command := &cobra.Command{
@@ -17,20 +24,28 @@ or policy requires. With no other flags, a fresh authentication is required.`,
 	r.usesLogin(command)
 	flags := newLoginFlags(command)
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
-		a, err := r.stored(cmd.Context())
-		if err != nil {
-			return err
-		}
-		if a.config.ClientSecret != "" {
-			return usagef("a client that acts as itself has no session")
-		}
 		wanted := &flags.authorization
 		if !cmd.Flags().Changed("session-mfa") &&
 			len(wanted.SessionRequiredIdentities)+len(wanted.SessionRequiredPolicies)+len(wanted.SessionRequiredSingleDomain) == 0 {
 			wanted.Prompt = "login"
 		}
-		a.config.NoRefreshTokens = !a.refreshable()
-		return r.logIn(cmd, a.config, flags)
+		return r.logInAgain(cmd, flags, nil)
 	}
 	return command
+}
+
+// logInAgain logs the person of the stored login in again, for the same scopes or for others.
+func (r *runner) logInAgain(cmd *cobra.Command, flags *loginFlags, others scopes.List) error {
+	a, err := r.stored(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if a.config.ClientSecret != "" {
+		return usagef("a client that acts as itself has no session, and consents to nothing: use %q", "globus-auth login --scopes")
+	}
+	if others != nil {
+		a.config.Scopes = others
+	}
+	a.config.NoRefreshTokens = !slices.ContainsFunc(a.set.All(), func(t tokens.Token) bool { return t.RefreshToken != "" })
+	return r.logIn(cmd, a.config, flags)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"strings"
 
@@ -67,20 +68,12 @@ with GLOBUS_SDK_ENVIRONMENT or --base-url. No request is sent.`,
 	r.uses(command, "client-id", "store", "store-dir")
 	output := r.outputFlags(command, "table")
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
-		config, err := r.appConfig()
-		if err != nil {
-			return err
+		list, unreadable := r.profiles(cmd.Context())
+		if list == nil {
+			return unreadable
 		}
-		keys, unreadable := config.Store.Keys(cmd.Context())
-		list, rows := []profile{}, table{{"CLIENT", "PROFILE", "ENVIRONMENT", "USER", "RESOURCE SERVERS"}}
-		for _, key := range keys {
-			set, err := config.Store.Load(cmd.Context(), key)
-			if err != nil {
-				unreadable = err
-				continue
-			}
-			p := newProfile(key, set)
-			list = append(list, p)
+		rows := table{{"CLIENT", "PROFILE", "ENVIRONMENT", "USER", "RESOURCE SERVERS"}}
+		for _, p := range list {
 			rows.row(p.ClientID, p.Profile, p.place(), p.who(), strings.Join(p.ResourceServers, ", "))
 		}
 		if err := r.print(cmd.Context(), output, list, rows); err != nil {
@@ -89,6 +82,25 @@ with GLOBUS_SDK_ENVIRONMENT or --base-url. No request is sent.`,
 		return unreadable
 	}
 	return command
+}
+
+// profiles are all stored logins. One that cannot be read is an error beside the others; nil if the store cannot be opened.
+func (r *runner) profiles(ctx context.Context) ([]profile, error) {
+	config, err := r.appConfig()
+	if err != nil {
+		return nil, err
+	}
+	keys, unreadable := config.Store.Keys(ctx)
+	list := []profile{}
+	for _, key := range keys {
+		set, err := config.Store.Load(ctx, key)
+		if err != nil {
+			unreadable = err
+			continue
+		}
+		list = append(list, newProfile(key, set))
+	}
+	return list, unreadable
 }
 
 // place is the environment, or the address of a service at one of its own.
