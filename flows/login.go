@@ -121,10 +121,8 @@ func (c Config) Resume(data []byte) (_ Login, err error) {
 	switch {
 	case common != f.storedForm():
 		return Login{}, ErrStored.Failed("it was not written by MarshalStorage for this issuer, ClientID and RedirectURI")
-	case !isSecretText(form.Verifier) || !isSecretText(form.State) || (form.Nonce != "" && !isSecretText(form.Nonce)):
-		return Login{}, ErrStored.Failed("its code verifier, state or nonce is malformed")
-	case form.Nonce == "" && asksForIDToken(c.Scopes):
-		return Login{}, ErrStored.Failed("the nonce is missing, and the Scopes hold openid")
+	case !isSecretText(form.Verifier) || !isSecretText(form.State) || !isSecretText(form.Nonce) && (form.Nonce != "" || asksForIDToken(c.Scopes)):
+		return Login{}, ErrStored.Failed("its code verifier, state or nonce is missing or malformed")
 	case expiry.After(now.Add(loginTimeout + maxSkew)):
 		return Login{}, ErrStored.Failed("it ends later than in one hour; do the clocks of all processes agree?")
 	case !now.Before(expiry):

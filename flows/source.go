@@ -3,7 +3,6 @@ package flows
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -65,9 +64,6 @@ func (c client) source(config tokens.RefreshingConfig) (*tokens.Refreshing, erro
 // other limit on their time unless the caller sets Timeout.
 func HTTPClient(client *globusauth.Client, config tokens.TransportConfig) (_ *http.Client, err error) {
 	defer prefix.Add(&err, "flows: HTTP client")
-	if client == nil {
-		return nil, errors.New("the client is nil")
-	}
 	//nolint:forbidigo // what a client without a Transport uses
 	config.Base = cmp.Or(config.Base, client.HTTPClient().Transport, http.DefaultTransport)
 	config.Environment = cmp.Or(config.Environment, client.Environment())

@@ -327,7 +327,6 @@ func TestHTTPClient_Hosts(t *testing.T) {
 		client *globusauth.Client
 		config tokens.TransportConfig
 	}{
-		"no client":       {nil, tokens.TransportConfig{Source: tokens.Static(current), Hosts: []string{"a.example"}}},
 		"no source":       {client, tokens.TransportConfig{Hosts: []string{"a.example"}}},
 		"no hosts":        {client, tokens.TransportConfig{Source: tokens.Static(current)}},
 		"unknown service": {client, tokens.TransportConfig{Source: tokens.Static(current), ResourceServer: "11111111-1111-4111-8111-111111111111"}},

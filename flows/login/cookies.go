@@ -57,10 +57,7 @@ func newSeal(clientSecret string) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
+	block, _ := aes.NewCipher(key) // of 32 bytes, which is a length that it takes
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
@@ -130,15 +127,13 @@ func (web *Web) find(r *http.Request, state string) (flows.Login, pending, bool)
 
 // next is the page that a login leads to; empty if it is not one of this site.
 func (web *Web) next(p pending) string {
-	start, err := url.Parse(p.Start)
-	if err != nil || !samePage(p.Start) {
-		return ""
+	next := p.Start
+	if p.Asked == "" {
+		_, query, _ := strings.Cut(p.Start, "?")
+		parameters, _ := url.ParseQuery(query)
+		next = cmp.Or(parameters.Get("next"), web.config.Home)
 	}
-	if p.Asked != "" {
-		return p.Start
-	}
-	next := cmp.Or(start.Query().Get("next"), web.config.Home)
-	if !samePage(next) {
+	if !samePage(p.Start) || !samePage(next) {
 		return ""
 	}
 	return next
@@ -186,12 +181,7 @@ func (web *Web) setCookie(w http.ResponseWriter, name, value string, lifetime ti
 // samePage reports whether a target is a path of this site for every browser.
 // They read "//host", "/\host" and "/<tab>/host" as another site.
 func samePage(target string) bool {
-	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || len(target) > maxPage {
-		return false
-	}
-	if strings.ContainsFunc(target, func(r rune) bool { return r == '\\' || r <= ' ' || r >= 0x7f }) {
-		return false
-	}
 	_, err := url.Parse(target)
-	return err == nil
+	return err == nil && len(target) <= maxPage && strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") &&
+		!strings.ContainsFunc(target, func(r rune) bool { return r == '\\' || r <= ' ' || r >= 0x7f })
 }

@@ -126,11 +126,8 @@ func showPage(w http.ResponseWriter, f Failure) {
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	secureHeader(header)
-	link := ""
-	if f.Link != "" {
-		link = `<a href="` + html.EscapeString(f.Link) + `">` + html.EscapeString(f.LinkText) + "</a>"
-	}
-	fill := strings.NewReplacer("{style}", pageStyle, "{title}", html.EscapeString(f.Title), "{message}", html.EscapeString(f.Message), "{link}", link)
+	fill := strings.NewReplacer("{style}", pageStyle, "{title}", html.EscapeString(f.Title), "{message}", html.EscapeString(f.Message),
+		"{link}", html.EscapeString(f.Link), "{linkText}", html.EscapeString(f.LinkText))
 	page := fill.Replace(pageText)
 	header.Set("Content-Length", strconv.Itoa(len(page)))
 	w.WriteHeader(f.Status)

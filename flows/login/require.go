@@ -99,10 +99,7 @@ func (d Demand) met(found *gen.Introspection, now time.Time) bool {
 // that accepts only JSON, gets status 401 without a session, else 403.
 func (web *Web) Require(w http.ResponseWriter, r *http.Request, demand Demand) (*Session, bool) {
 	session, err := web.Session(r)
-	if err == nil && session != nil {
-		if !demand.ofAuthentication() && len(demand.Policies) == 0 {
-			return session, true
-		}
+	if err == nil && session != nil && (demand.ofAuthentication() || len(demand.Policies) > 0) {
 		session.Introspection, err = web.check(r, session, demand.Policies)
 	}
 	switch {
@@ -110,7 +107,7 @@ func (web *Web) Require(w http.ResponseWriter, r *http.Request, demand Demand) (
 		f := explain(err)
 		f.Title, f.Message = "This page does not work right now", "Your login could not be checked. Please try again in a moment."
 		web.fail(w, r, f, "")
-	case session != nil && demand.met(session.Introspection, web.now()):
+	case session != nil && (session.Introspection == nil || demand.met(session.Introspection, web.now())):
 		return session, true
 	default:
 		web.Login(w, r, demand.parameters())
@@ -129,11 +126,8 @@ func (web *Web) check(r *http.Request, session *Session, policies []string) (_ *
 	key := digest("check", web.sessionKey(r)+" "+strings.Join(slices.Sorted(slices.Values(policies)), " "))
 	checked := new(gen.Introspection)
 	data, err := web.config.Sessions.Get(r.Context(), key)
-	if err != nil {
-		return nil, err
-	}
-	if data != nil && json.Unmarshal(data, checked) == nil {
-		return checked, nil
+	if err != nil || data != nil && json.Unmarshal(data, checked) == nil {
+		return checked, err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
@@ -141,10 +135,8 @@ func (web *Web) check(r *http.Request, session *Session, policies []string) (_ *
 	if err != nil {
 		return nil, err
 	}
-	if data, err = json.Marshal(checked); err == nil {
-		_, err = web.config.Sessions.Add(ctx, key, data, web.now().Add(checkTime))
-	}
-	if err != nil { // it costs time only
+	data, _ = json.Marshal(checked)                                                              //nolint:errchkjson // it was JSON
+	if _, err := web.config.Sessions.Add(ctx, key, data, web.now().Add(checkTime)); err != nil { // it costs time only
 		web.config.OnError(r, fmt.Errorf("login: keep what the service said of the session: %w", err))
 	}
 	return checked, nil

@@ -87,10 +87,7 @@ func NewWeb(config WebConfig) (_ *Web, err error) {
 	if _, err := config.Flow.Start(); err != nil {
 		return nil, err
 	}
-	redirect, err := url.Parse(config.Flow.RedirectURI)
-	if err != nil {
-		return nil, err
-	}
+	redirect, _ := url.Parse(config.Flow.RedirectURI) // Start has parsed it
 	if config.OnError == nil {
 		config.OnError = func(*http.Request, error) {}
 	}
