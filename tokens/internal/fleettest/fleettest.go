@@ -116,46 +116,50 @@ func (c child) source(store tokens.Store) (*tokens.Refreshing, error) {
 	return tokens.NewRefreshing(tokens.RefreshingConfig{
 		Store: store, Key: Key(), ResourceServer: server, Now: c.now,
 		Refresh: func(ctx context.Context, current tokens.Token) (tokens.Set, error) {
-			return c.refresh(ctx, client, current)
+			body, err := c.ask(ctx, client, current.RefreshToken)
+			if err != nil {
+				return tokens.Set{}, err
+			}
+			var response struct {
+				AccessToken  string `json:"access_token"`
+				RefreshToken string `json:"refresh_token"`
+				ExpiresIn    int    `json:"expires_in"`
+			}
+			if err := json.Unmarshal(body, &response); err != nil {
+				return tokens.Set{}, err
+			}
+			validFor := time.Duration(response.ExpiresIn) * time.Second
+			return tokens.NewSet(tokens.Token{
+				AccessToken: response.AccessToken, RefreshToken: response.RefreshToken, ResourceServer: server, Scope: "s",
+				Expiry: c.now().Add(validFor), Lifetime: validFor,
+			})
 		},
 	})
 }
 
-func (c child) refresh(ctx context.Context, client *http.Client, current tokens.Token) (tokens.Set, error) {
-	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {current.RefreshToken}}
+// ask uses a refresh token. It says so as soon as it has the response.
+func (c child) ask(ctx context.Context, client *http.Client, refreshToken string) (body []byte, err error) {
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return tokens.Set{}, err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := client.Do(req)
 	if err != nil {
-		return tokens.Set{}, err
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	if c.Job == "refresh" {
-		fmt.Println(received(current.RefreshToken))
+	if body, err = io.ReadAll(resp.Body); err != nil {
+		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return tokens.Set{}, apierror.FromResponse("refresh", resp.StatusCode, resp.Header, body)
+		return nil, apierror.FromResponse("refresh", resp.StatusCode, resp.Header, body)
 	}
-	var response struct {
-		AccessToken  string `json:"access_token"`
-		RefreshToken string `json:"refresh_token"`
-		ExpiresIn    int    `json:"expires_in"`
+	if c.Job == "refresh" {
+		fmt.Println(received(refreshToken))
 	}
-	if err := json.Unmarshal(body, &response); err != nil {
-		return tokens.Set{}, err
-	}
-	validFor := time.Duration(response.ExpiresIn) * time.Second
-	return tokens.NewSet(tokens.Token{
-		AccessToken: response.AccessToken, RefreshToken: response.RefreshToken, ResourceServer: server, Scope: "s",
-		Expiry: c.now().Add(validFor), Lifetime: validFor,
-	})
+	return body, nil
 }
 
 // received is what a child prints when it has the response to a refresh token.

@@ -3,9 +3,7 @@ package fleettest
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"net"
-	"net/url"
+	"net/http"
 
 	"github.com/globusauth/globusauth/tokens"
 )
@@ -35,33 +33,13 @@ func (c child) bare(store Floor) error {
 	}
 	current, _ := set.ByResourceServer(server)
 	token := []byte(current.RefreshToken)
-	address, err := url.Parse(c.URL)
-	if err != nil {
-		return err
-	}
-	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", address.Host)
-	if err != nil {
-		return err
-	}
-	const form = "refresh_token="
-	buffer := make([]byte, 4096)
-	for {
-		if _, err := fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: issuer\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s%s",
-			len(form)+len(token), form, token); err != nil {
-			return err
-		}
-		said := received(string(token))
-		n, err := conn.Read(buffer)
-		if err != nil {
-			return err
-		}
-		_, response, _ := bytes.Cut(buffer[:n], []byte(`"refresh_token":"`))
-		next, _, found := bytes.Cut(response, []byte(`"`))
-		if !found { // refused: a request of the process before came late
+	for client := (&http.Client{Transport: &http.Transport{}}); ; {
+		body, err := c.ask(context.Background(), client, string(token))
+		if err != nil { // a request of the process before came late
 			continue
 		}
-		fmt.Println(said)
-		token = bytes.Clone(next)
+		_, token, _ = bytes.Cut(body, []byte(`"refresh_token":"`))
+		token, _, _ = bytes.Cut(token, []byte(`"`))
 		if err := store.Write(bytes.Join([][]byte{before, token, after}, nil)); err != nil {
 			return err
 		}
