@@ -4,9 +4,7 @@ package pgstore_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,14 +16,7 @@ import (
 // is stored when there is space again.
 func TestStore_DiskFull(t *testing.T) {
 	t.Parallel()
-	disk := t.TempDir()
-	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=1m,mode=700"); err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skipf("a small disk needs the right to mount one: %v", err)
-		}
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) })
+	disk := fleettest.SmallDisk(t, "1m")
 	if err := own(disk); err != nil {
 		t.Fatal(err)
 	}

@@ -35,36 +35,10 @@ func TestStore_ConnectionFails(t *testing.T) {
 	})
 }
 
-// While updates run, the store holds no connection: more run than there are connections.
 func TestStoreUpdate_HoldsNoConnection(t *testing.T) {
 	t.Parallel()
 	_, config := shared.tables(t)
-	store, err := pgstore.New(newPool(t, shared.url("postgres")+"&pool_max_conns=1"), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const updates = 20
-	inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error)
-	for i := range updates {
-		go func() {
-			_, err := store.Update(t.Context(), tokens.Key{ClientID: "c", Namespace: fmt.Sprint(i)}, func(tokens.Set) (tokens.Set, error) {
-				inside <- struct{}{}
-				<-leave
-				return fleettest.One(t, "A"), nil
-			})
-			done <- err
-		}()
-	}
-	for range updates {
-		<-inside
-	}
-	fleettest.Holds(t, store, "")
-	close(leave)
-	for range updates {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
+	fleettest.HoldsNoConnection(t, newStore(t, newPool(t, shared.url("postgres")+"&pool_max_conns=1"), config))
 }
 
 // What a slow service returned is stored at once: no ping comes before, as pgxpool sends it where a connection was

@@ -112,6 +112,11 @@ func TestStore_ConnectionFails(t *testing.T) {
 	})
 }
 
+func TestStoreUpdate_HoldsNoConnection(t *testing.T) {
+	t.Parallel()
+	fleettest.HoldsNoConnection(t, newStore(t, newClient(t, redis.Options{Addr: shared.Addr, PoolSize: 1}), config()))
+}
+
 // selfSigned writes a certificate and its key for 127.0.0.1.
 func selfSigned(tb testing.TB) (path string, roots *x509.CertPool) {
 	tb.Helper()

@@ -55,7 +55,8 @@ func Holds(tb testing.TB, store tokens.Store, access string) {
 		want = One(tb, access)
 	}
 	if set, err := store.Load(tb.Context(), Key()); err != nil || !set.Equal(want) {
-		tb.Errorf("stored is %v, %v; want %v", set, err, want)
+		token, _ := set.ByResourceServer("rs")
+		tb.Errorf("stored is %.9q, %v; want %.9q", token.AccessToken, err, access)
 	}
 }
 
@@ -103,6 +104,37 @@ func ConnectionFails(t *testing.T, server string, steps map[string]string, open 
 					t.Errorf("%d failures", proxy.Failures())
 				}
 			})
+		}
+	}
+}
+
+// HoldsNoConnection checks that a store that has one connection can run many updates at once.
+func HoldsNoConnection(t *testing.T, store tokens.Store) {
+	t.Helper()
+	const updates = 20
+	inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error, updates)
+	for i := range updates {
+		go func() {
+			_, err := store.Update(t.Context(), tokens.Key{ClientID: clientID, Namespace: fmt.Sprint(i)}, func(tokens.Set) (tokens.Set, error) {
+				inside <- struct{}{}
+				<-leave
+				return One(t, "A"), nil
+			})
+			done <- err
+		}()
+	}
+	for range updates {
+		select {
+		case <-inside:
+		case err := <-done:
+			t.Fatal(err)
+		}
+	}
+	Holds(t, store, "")
+	close(leave)
+	for range updates {
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 	}
 }
