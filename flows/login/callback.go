@@ -81,10 +81,11 @@ func (web *Web) callback(w http.ResponseWriter, r *http.Request) (target string,
 			return "", p, unavailable(fmt.Errorf("login: callback: %w", err))
 		}
 	}
-	switch {
-	case !found && session != nil:
-		return cmp.Or(web.next(p), web.config.Home), p, Failure{}
-	case !found:
+	if !found {
+		p.cookie = "" // the request that came first may still need it
+		if session != nil {
+			return cmp.Or(web.next(p), web.config.Home), p, Failure{}
+		}
 		return "", p, failure(http.StatusBadRequest, "This login cannot be completed", "It was started in another browser, took too long, or was completed before.",
 			fmt.Errorf("login: callback: %w: no such login was started in this browser, or it is too old or completed", flows.ErrState))
 	}

@@ -18,11 +18,6 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-const (
-	revokeTimeout = 10 * time.Second
-	logoutPath    = "v2/web/logout"
-)
-
 // Account is one identity that has logged in to a [Web].
 type Account struct {
 	Tokens tokens.Set
@@ -138,9 +133,9 @@ func (web *Web) session(r *http.Request, get func(context.Context, string) ([]by
 }
 
 // revoke ends the tokens of some sets at the service, other than those that keep
-// holds too. The request's context does not end it; a few seconds do.
+// holds too. The request's context does not end it; ten seconds do.
 func (web *Web) revoke(r *http.Request, attempt string, keep *Session, sets ...tokens.Set) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), revokeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 10*time.Second)
 	defer cancel()
 	for _, set := range sets {
 		if _, err := web.config.Flow.RevokeSet(ctx, set, keep.sets()...); err != nil {
@@ -170,11 +165,6 @@ type Sessions interface {
 // ErrFull says that a [MemorySessions] holds as much as it may.
 var ErrFull = errors.New("too many sessions are held in memory")
 
-const (
-	defaultMaxSessions = 100_000
-	sweepPause         = time.Minute
-)
-
 // MemorySessions are the [Sessions] of one process. They end with it. The zero value
 // is ready; it is safe for concurrent use.
 type MemorySessions struct {
@@ -198,8 +188,8 @@ type memorySession struct {
 func (m *MemorySessions) Add(_ context.Context, key string, data []byte, expiry time.Time) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now, limit := m.time(), cmp.Or(m.Limit, defaultMaxSessions)
-	if now.Sub(m.swept) >= sweepPause || len(m.entries) >= limit {
+	now, limit := m.time(), cmp.Or(m.Limit, 100_000)
+	if now.Sub(m.swept) >= time.Minute || len(m.entries) >= limit {
 		m.swept = now
 		maps.DeleteFunc(m.entries, func(_ string, entry memorySession) bool { return !now.Before(entry.expiry) })
 	}

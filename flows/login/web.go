@@ -164,7 +164,7 @@ func (web *Web) Logout(w http.ResponseWriter, r *http.Request) {
 	web.revoke(r, "log out", nil, session.sets()...)
 	target := web.config.Home
 	if web.config.EndGlobusSession {
-		target = web.config.Flow.Auth.BaseURL() + logoutPath + "?" + url.Values{
+		target = web.config.Flow.Auth.BaseURL() + "v2/web/logout?" + url.Values{
 			"client": {web.config.Flow.ClientID}, "redirect_uri": {web.site.String() + target}, "redirect_name": {web.site.Host},
 		}.Encode()
 	}

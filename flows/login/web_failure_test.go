@@ -1,12 +1,14 @@
 package login_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/flows/login"
@@ -67,6 +69,43 @@ func TestWebCallback_ServiceFails(t *testing.T) {
 				t.Errorf("reloaded: %v", got)
 			}
 		})
+	}
+}
+
+// eagerSessions call a function when a callback was marked as used, once.
+type eagerSessions struct {
+	login.Sessions
+	marked *func()
+}
+
+func (s eagerSessions) Add(ctx context.Context, key string, data []byte, expiry time.Time) (bool, error) {
+	added, err := s.Sessions.Add(ctx, key, data, expiry)
+	if call := *s.marked; call != nil && strings.HasPrefix(key, "used-") {
+		*s.marked = nil
+		call()
+	}
+	return added, err
+}
+
+// A callback that comes twice, while the service fails, can be tried again like any other.
+func TestWebCallback_TwiceWhileServiceFails(t *testing.T) {
+	t.Parallel()
+	var second func()
+	g := newGlobus(t, func(c *login.WebConfig) { c.Sessions = eagerSessions{&login.MemorySessions{}, &second} })
+	v := g.visitor()
+	callback := g.begin(v).String()
+	second = func() {
+		if got := v.get(callback); got.status != http.StatusBadRequest {
+			t.Errorf("the second request: %v", got)
+		}
+	}
+	g.server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Operation: "token", Status: 503})
+	if got := v.get(callback); got.status != http.StatusServiceUnavailable {
+		t.Errorf("the first request: %v", got)
+	}
+	g.server.ClearFaults()
+	if got := v.get(callback); got.header.Get("Location") != "/jobs?id=1" {
+		t.Errorf("reloaded: %v", got)
 	}
 }
 
