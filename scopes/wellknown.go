@@ -87,3 +87,15 @@ const (
 	urnPrefix = "urn:globus:auth:scope:"
 	urlPrefix = "https://auth.globus.org/scopes/"
 )
+
+// WellKnown returns the scopes that are constants here. The list is the caller's.
+func WellKnown() List {
+	return List{
+		AuthOpenID, AuthProfile, AuthEmail, AuthManageProjects, AuthViewAuthentications,
+		AuthViewClients, AuthViewClientsAndScopes, AuthViewConsents, AuthViewIdentities,
+		AuthViewIdentitySet, TransferAll, TransferGCPInstall, GroupsAll, GroupsViewMyGroups,
+		SearchAll, SearchGlobusConnectServer, SearchIngest, SearchSearch, FlowsAll,
+		FlowsManageFlows, FlowsViewFlows, FlowsRun, FlowsRunStatus, FlowsRunManage,
+		Timers, ComputeAll, NexusGroups,
+	}
+}

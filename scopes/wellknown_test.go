@@ -21,7 +21,7 @@ const someID = "11111111-2222-3333-4444-555555555555"
 func constants(t *testing.T) (known []scopes.Scope, servers []string) {
 	t.Helper()
 	set := token.NewFileSet()
-	stub, err := parser.ParseFile(set, "stub.go", "package scopes; type Scope string", 0)
+	stub, err := parser.ParseFile(set, "stub.go", "package scopes; type Scope string; type List []Scope", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +61,9 @@ func TestScopeResourceServer_WellKnownScopes(t *testing.T) {
 	}
 	readJSON(t, "scope_constants.json", &recorded)
 	known, servers := constants(t)
+	if constants, listed := slices.Sorted(slices.Values(known)), slices.Sorted(slices.Values(scopes.WellKnown())); !slices.Equal(constants, listed) {
+		t.Errorf("WellKnown is %q, the constants are %q", listed, constants)
+	}
 	known = append(known, scopes.EndpointManageCollections(someID), scopes.FlowUser(someID),
 		scopes.CollectionDataAccess(someID), scopes.CollectionHTTPS(someID))
 	for name, collection := range recorded.Collections {

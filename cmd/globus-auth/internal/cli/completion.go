@@ -10,18 +10,6 @@ import (
 	"github.com/globusauth/globusauth/scopes"
 )
 
-// wellKnownScopes are those of Globus's own services.
-func wellKnownScopes() scopes.List {
-	return scopes.List{
-		scopes.AuthOpenID, scopes.AuthProfile, scopes.AuthEmail, scopes.AuthManageProjects, scopes.AuthViewAuthentications,
-		scopes.AuthViewClients, scopes.AuthViewClientsAndScopes, scopes.AuthViewConsents, scopes.AuthViewIdentities,
-		scopes.AuthViewIdentitySet, scopes.TransferAll, scopes.TransferGCPInstall, scopes.GroupsAll, scopes.GroupsViewMyGroups,
-		scopes.SearchAll, scopes.SearchGlobusConnectServer, scopes.SearchIngest, scopes.SearchSearch, scopes.FlowsAll,
-		scopes.FlowsManageFlows, scopes.FlowsViewFlows, scopes.FlowsRun, scopes.FlowsRunStatus, scopes.FlowsRunManage,
-		scopes.Timers, scopes.ComputeAll, scopes.NexusGroups,
-	}
-}
-
 // completeShared adds the values of the flags that commands share.
 func (r *runner) completeShared(root *cobra.Command) {
 	for name, values := range map[string]cobra.CompletionFunc{
@@ -38,7 +26,7 @@ func (r *runner) storedServers() cobra.CompletionFunc {
 }
 
 func completeScopes(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return strings.Fields(wellKnownScopes().String()), cobra.ShellCompDirectiveNoFileComp
+	return strings.Fields(scopes.WellKnown().String()), cobra.ShellCompDirectiveNoFileComp
 }
 
 func addCompletion(root *cobra.Command) {
