@@ -41,9 +41,6 @@ func Run(ctx context.Context, args []string, streams Streams, getenv func(string
 func (r *runner) run(ctx context.Context, args []string) int {
 	root := r.root(args) //nolint:contextcheck // the commands get the context when they run
 	root.SetArgs(args)
-	root.SetIn(r.In)
-	root.SetOut(r.Out)
-	root.SetErr(r.Err)
 	command, err := root.ExecuteContextC(ctx)
 	r.close(ctx)
 	if err == nil {
@@ -136,6 +133,9 @@ format. The environment replaces its values, and flags replace both.
 		}
 		return cmd.Help()
 	}
+	root.SetIn(r.In)
+	root.SetOut(r.Out)
+	root.SetErr(r.Err)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.PersistentPreRun = func(*cobra.Command, []string) { r.started = true }
 	root.SetFlagErrorFunc(flagError)

@@ -28,7 +28,7 @@ func TestGuard_Usage(t *testing.T) {
 		"certificate":      {"client_id: a\nupstream: http://b\ntls: {certificate_file: nowhere, key_file: nowhere}\n", "secret", nil, "nowhere"},
 		"address":          {"client_id: a\nupstream: http://b\nlisten: nowhere\n", "secret", nil, "listen"},
 		"address of admin": {"client_id: a\nupstream: http://b\nlisten: 127.0.0.1:0\nadmin: nowhere\n", "secret", nil, "admin"},
-		"argument":         {"client_id: a\nupstream: http://b\n", "secret", []string{"too many arguments"}, "more"},
+		"argument":         {"client_id: a\nupstream: http://b\n", "secret", []string{"more"}, "too many arguments"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
