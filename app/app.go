@@ -7,17 +7,21 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/globusauth/globusauth"
-	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/consents"
 	"github.com/globusauth/globusauth/flows"
+	"github.com/globusauth/globusauth/flows/login"
 	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
+	"github.com/globusauth/globusauth/tokens/filestore"
 )
 
 // closeTimeout is longer than a renewal takes with the step that it has after a suspension.
@@ -33,14 +37,14 @@ type App struct {
 	// service: the client logs in as itself. What is missing, a source gets by itself.
 	service bool
 
-	turn   chan struct{} // holds one value while a login runs
-	logins atomic.Int64  // counts logins
-	epoch  atomic.Int64  // counts what may change whether stored tokens are sufficient
+	turn   *semaphore.Weighted             // of the one login that runs
+	logins atomic.Int64                    // counts logins
+	epoch  atomic.Int64                    // counts what may change whether stored tokens are sufficient
+	forest atomic.Pointer[consents.Forest] // what the person has consented to, as far as was asked
+	scopes atomic.Pointer[scopes.List]     // changed under mu
 
-	mu      sync.Mutex // guards what follows
-	scopes  scopes.List
-	sources map[string]*source
-	forest  *consents.Forest // what the person has consented to, as far as was asked
+	mu      sync.Mutex
+	sources map[string]*source // guarded by mu
 }
 
 // Format prints the app without its secret, whatever the verb.
@@ -50,16 +54,22 @@ func (a *App) Format(state fmt.State, _ rune) { a.config.Format(state, 'v') }
 // and reads no store.
 func NewUser(config Config) (_ *App, err error) {
 	defer prefix.Add(&err, "app: new user")
-	if config.ClientSecret != "" && config.RedirectURI == "" && config.Login == nil {
-		return nil, errors.New("the RedirectURI is empty; a client with a secret needs one, or a Login that brings its own")
-	}
 	if config.Store == nil {
-		if config.Store, err = config.fileStore(); err != nil {
+		if config.Name == "" {
+			return nil, errors.New("the Name is empty; it, or a Store, says where tokens are kept")
+		}
+		if config.Store, err = filestore.New(filestore.Config{AppName: config.Name}); err != nil {
 			return nil, err
 		}
 	}
-	if config.Login == nil {
-		config.Login = config.manager()
+	switch {
+	case config.Login != nil:
+	case config.RedirectURI != "":
+		config.Login = login.CommandLine{}
+	case config.ClientSecret != "":
+		return nil, errors.New("the RedirectURI is empty; a client with a secret needs one, or a Login that brings its own")
+	default:
+		config.Login = login.Loopback{Name: config.Name, Getenv: config.Getenv}
 	}
 	config.Scopes = slices.Concat(config.Scopes, scopes.List{scopes.AuthOpenID})
 	return newApp(config, false)
@@ -75,6 +85,8 @@ func NewService(config Config) (_ *App, err error) {
 		return nil, errors.New("the ClientSecret is empty; a program without one is a user's")
 	case config.Login != nil || config.RedirectURI != "":
 		return nil, errors.New("a service logs in no person: Login and RedirectURI belong to NewUser")
+	case len(config.Scopes) == 0:
+		return nil, scopes.ErrEmpty
 	}
 	if config.Store == nil {
 		config.Store = tokens.NewMemory()
@@ -82,25 +94,30 @@ func NewService(config Config) (_ *App, err error) {
 	return newApp(config, true)
 }
 
-func newApp(config Config, service bool) (*App, error) {
-	config, err := config.complete()
-	if err != nil {
-		return nil, err
+func newApp(config Config, service bool) (_ *App, err error) {
+	switch {
+	case config.ClientID == "":
+		return nil, errors.New("the ClientID is empty; developers.globus.org gives one")
+	case len(config.Name) > 100 || strings.ContainsFunc(config.Name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return nil, errors.New("the Name is longer than 100 bytes or has control characters")
+	case config.RenewBefore < 0:
+		return nil, errors.New("the RenewBefore is negative")
+	}
+	if config.Client == nil {
+		if config.Client, err = globusauth.New(globusauth.Config{AppName: headerName(config.Name)}); err != nil {
+			return nil, err
+		}
 	}
 	key, err := config.Client.TokenKey(config.ClientID, config.Namespace).Normal()
 	if err != nil {
 		return nil, err
 	}
-	if err := config.Scopes.Validate(); err != nil {
-		return nil, err
-	}
 	if config.Scopes, err = scopes.Merge(config.Scopes); err != nil {
 		return nil, err
 	}
-	return &App{
-		config: &config, key: key, service: service, scopes: config.Scopes,
-		turn: make(chan struct{}, 1), sources: map[string]*source{},
-	}, nil
+	a := &App{config: &config, key: key, service: service, turn: semaphore.NewWeighted(1), sources: map[string]*source{}}
+	a.scopes.Store(&config.Scopes)
+	return a, nil
 }
 
 // Close waits until no login and no renewal of this app is in progress, so that what the service
@@ -117,10 +134,10 @@ func (a *App) Close(ctx context.Context) (err error) {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 	}
-	if err := a.take(ctx); err != nil {
+	if err := a.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	<-a.turn
+	defer a.turn.Release(1)
 	a.mu.Lock()
 	all := slices.Collect(maps.Values(a.sources))
 	a.mu.Unlock()
@@ -142,45 +159,22 @@ func (a *App) LoginRequired(ctx context.Context) (err error) {
 	return err
 }
 
-// inspect returns what is stored, and why it is not sufficient.
-func (a *App) inspect(ctx context.Context) (tokens.Set, error) {
-	stored, err := a.config.Store.Load(ctx, a.key)
-	if err == nil {
-		err = a.check(ctx, stored)
-	}
-	return stored, err
-}
-
 // AddScopes adds to what the app needs. The next call that needs a token logs in if
 // they have not been granted.
 func (a *App) AddScopes(more ...scopes.Scope) (err error) {
 	defer prefix.Add(&err, "app: add scopes")
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	merged, err := scopes.Merge(a.scopes, more)
+	merged, err := scopes.Merge(a.wanted(), more)
 	if err != nil {
 		return err
 	}
-	a.scopes = merged
+	a.scopes.Store(&merged)
 	a.epoch.Add(1)
 	return nil
 }
 
-// take waits until no other login runs, and keeps others from running.
-func (a *App) take(ctx context.Context) error {
-	select {
-	case a.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for another login: %w", ctx.Err())
-	}
-}
-
-func (a *App) wanted() scopes.List {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.scopes
-}
+func (a *App) wanted() scopes.List { return *a.scopes.Load() }
 
 // Tokens returns what is stored, usable or not.
 func (a *App) Tokens(ctx context.Context) (_ tokens.Set, err error) {
@@ -207,107 +201,19 @@ func (a *App) Source(resourceServer string) tokens.Source {
 // resolved; see [Config.RedriveGAREs].
 func (a *App) HTTPClient(ctx context.Context, resourceServer string, hosts ...string) (_ *http.Client, err error) {
 	defer prefix.Add(&err, fmt.Sprintf("app: HTTP client for %q", resourceServer))
-	s, err := a.source(resourceServer)
+	source := a.Source(resourceServer)
+	client, err := flows.HTTPClient(a.config.Client, tokens.TransportConfig{Source: source, ResourceServer: resourceServer, Hosts: hosts})
 	if err != nil {
 		return nil, err
 	}
-	client, err := flows.HTTPClient(a.config.Client, tokens.TransportConfig{
-		Source: s, ResourceServer: resourceServer, Hosts: slices.Clone(hosts),
-	})
-	if err != nil {
+	if _, err := source.Token(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := s.Token(ctx); err != nil {
-		return nil, err
-	}
-	client.Transport = &redrive{app: a, base: client.Transport}
-	return client, nil
+	return &http.Client{Transport: &redrive{Client: client, app: a}}, nil
 }
 
 // AuthClient returns a client of Globus Auth that calls with the app's own token, as
 // far as its scopes allow. Its first call logs in if need be.
 func (a *App) AuthClient() *globusauth.Client {
 	return a.config.Client.WithCredentials(globusauth.BearerFrom(a.Source(scopes.AuthResourceServer)))
-}
-
-// flow returns the client, without scopes.
-func (a *App) flow() flows.Config {
-	c := a.config
-	return flows.Config{
-		Auth: c.Client, ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURI: c.RedirectURI,
-		RefreshTokens: !c.NoRefreshTokens, PrefillNamedGrant: c.grantName(),
-	}
-}
-
-// obtain gets tokens: by a login of the person, or by client credentials.
-func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.AuthorizationParameters) (tokens.Set, error) {
-	flow := a.flow()
-	flow.Scopes = want
-	if a.service {
-		set, err := flow.ClientCredentials(ctx)
-		if own := a.wanted(); errors.Is(err, apierror.ErrInvalidScope) && own.String() != want.String() {
-			flow.Scopes = own // a scope that only a stored token holds may exist no longer
-			set, err = flow.ClientCredentials(ctx)
-		}
-		return set, err
-	}
-	requested, err := names(want)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	set, _, err := a.config.Login.Login(ctx, flow, flows.WithAuthorization(asked))
-	if err != nil {
-		return set, err
-	}
-	return requesting(set.All(), requested, set.Problems()...), nil
-}
-
-// refreshing makes the source of a resource server's token.
-func (a *App) refreshing(resourceServer string) (*tokens.Refreshing, error) {
-	config := tokens.RefreshingConfig{Store: a.config.Store, Key: a.key, ResourceServer: resourceServer, RenewBefore: a.config.RenewBefore}
-	if !a.service {
-		return a.flow().Source(config)
-	}
-	config.Now = a.config.Client.Now
-	config.Grant, config.IdentityID = a.grant, a.key.ClientID
-	return tokens.NewRefreshing(config)
-}
-
-// grant gets the tokens of a service, inside the store's update.
-func (a *App) grant(ctx context.Context) (tokens.Set, error) {
-	stored, err := a.config.Store.Load(ctx, a.key)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	want, err := a.asks(stored, nil)
-	if err != nil {
-		return tokens.Set{}, err
-	}
-	return a.obtain(ctx, want, apierror.AuthorizationParameters{})
-}
-
-// source returns the one source of a resource server.
-func (a *App) source(resourceServer string) (*source, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if s := a.sources[resourceServer]; s != nil {
-		return s, nil
-	}
-	refreshing, err := a.refreshing(resourceServer)
-	if err != nil {
-		return nil, err
-	}
-	s := &source{app: a, resourceServer: resourceServer, Refreshing: refreshing}
-	a.sources[resourceServer] = s
-	return s, nil
-}
-
-// changed makes all sources look again.
-func (a *App) changed() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.epoch.Add(1)
-	for _, s := range a.sources {
-		s.Forget()
-	}
 }

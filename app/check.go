@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,103 +14,89 @@ import (
 	"github.com/globusauth/globusauth/tokens"
 )
 
-// offlineAccess is the scope by which some programs ask for refresh tokens. No
-// token lists it.
-const offlineAccess = "offline_access"
+// Why a login is needed. An error of this kind is a tokens.ErrLoginRequired too.
+var (
+	// ErrMissingToken says that no token is stored for what is needed.
+	ErrMissingToken = errors.New("no token is stored")
+	// ErrTokenExpired says that a token has expired and cannot be renewed.
+	ErrTokenExpired = errors.New("the token has expired")
+	// ErrMissingRefreshToken says that a token cannot be renewed, though the app
+	// asks for refresh tokens.
+	ErrMissingRefreshToken = errors.New("there is no refresh token")
+	// ErrUnmetScopes says that scopes the app needs, or scopes they depend on,
+	// were not granted.
+	ErrUnmetScopes = errors.New("scopes were not granted")
+	// ErrIdentityMismatch says that tokens belong to another person than those
+	// already stored, or to a person where the client's own belong, or the other way
+	// round. No login resolves it: log out first, or use another Namespace.
+	ErrIdentityMismatch = tokens.ErrIdentityMismatch
+)
 
-// names returns the scopes at the top level, as tokens list them.
-func names(want scopes.List) ([]string, error) {
-	graph, err := want.Graph()
-	if err != nil {
-		return nil, err
-	}
-	var list []string
-	for _, root := range graph.Roots() {
-		if name := root.Name(); name != offlineAccess && !slices.Contains(list, name) {
-			list = append(list, name)
-		}
-	}
-	return list, nil
+// required makes the error of one reason to log in.
+func required(reason error, format string, args ...any) error {
+	return fmt.Errorf("%w: %w: %w", tokens.ErrLoginRequired, reason, fmt.Errorf(format, args...))
 }
 
-func holdsAny(token tokens.Token, names []string) bool {
-	return slices.ContainsFunc(strings.Fields(token.Scope), func(held string) bool { return slices.Contains(names, held) })
+func holdsAny(token tokens.Token, wanted scopes.List) bool {
+	held := strings.Fields(token.Scope)
+	return slices.ContainsFunc(wanted, func(s scopes.Scope) bool { return slices.Contains(held, s.Name()) })
 }
 
-// owner returns the identity that the tokens belong to, "" if it is unknown. A client's own
+// owner returns the identity that all tokens belong to, "" if it is unknown. A client's own
 // tokens and those of people that logged in to it are never used for each other.
-func (a *App) owner(set tokens.Set) (string, error) {
-	owner := ""
-	for _, token := range set.All() {
-		identity := token.IdentityID
-		itself := strings.EqualFold(identity, a.key.ClientID)
-		switch {
-		case a.service && identity == "" && token.RefreshToken != "":
-			return "", required(ErrIdentityMismatch, "a login of a person is stored, not tokens of the client itself: use another Namespace or Store")
-		case identity == "" || identity == owner:
-		case a.service && !itself:
-			return "", required(ErrIdentityMismatch, "tokens of %s are stored, not those of the client itself: use another Namespace or Store", identity)
-		case !a.service && itself:
-			return "", required(ErrIdentityMismatch, "tokens of the client itself are stored, not those of a person: use another Namespace or Store")
-		case owner != "":
-			return "", required(ErrIdentityMismatch, "tokens of %s and of %s are stored together", owner, identity)
-		default:
-			owner = identity
+func (a *App) owner(sets ...tokens.Set) (string, error) {
+	owner, kinds := "", map[bool]string{true: "the client itself", false: "a person"}
+	for _, set := range sets {
+		for _, token := range set.All() {
+			itself := strings.EqualFold(token.IdentityID, a.key.ClientID)
+			switch {
+			case token.IdentityID == "" && (!a.service || token.RefreshToken == ""): // a client's own have none
+			case itself != a.service:
+				return "", required(ErrIdentityMismatch, "the token for %q is that of %s, not of %s", token.ResourceServer, kinds[itself], kinds[a.service])
+			case owner != "" && token.IdentityID != owner:
+				return "", required(ErrIdentityMismatch, "tokens of %s and of %s do not go together", owner, token.IdentityID)
+			default:
+				owner = token.IdentityID
+			}
 		}
 	}
 	return owner, nil
 }
 
-// sameOwner says why the tokens of a login cannot stand beside those stored.
-func (a *App) sameOwner(stored, fresh tokens.Set) error {
-	before, err := a.owner(stored)
+// inspect returns what is stored, and why it is not sufficient.
+func (a *App) inspect(ctx context.Context) (tokens.Set, error) {
+	stored, err := a.config.Store.Load(ctx, a.key)
 	if err != nil {
-		return err
+		return tokens.Set{}, err
 	}
-	now, err := a.owner(fresh)
-	if err != nil {
-		return err
-	}
-	if before != "" && now != "" && before != now {
-		return required(ErrIdentityMismatch, "tokens of %s are stored, the login was that of %s; log out first", before, now)
-	}
-	return nil
-}
-
-// check says why stored tokens are not sufficient.
-func (a *App) check(ctx context.Context, stored tokens.Set) error {
-	want := a.wanted()
+	want, all := a.wanted(), stored.All()
 	identity, err := a.owner(stored)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return stored, err
+	case len(all) == 0:
+		return stored, required(ErrMissingToken, "log in first")
 	}
-	wanted, err := names(want)
-	if err != nil {
-		return err
-	}
-	all := stored.All()
-	if len(all) == 0 {
-		return required(ErrMissingToken, "log in first")
-	}
-	missing := slices.DeleteFunc(slices.Clone(wanted), func(name string) bool {
-		return slices.ContainsFunc(all, func(t tokens.Token) bool { return holdsAny(t, []string{name}) })
+	missing := slices.DeleteFunc(slices.Clone(want), func(s scopes.Scope) bool {
+		// Some programs ask for refresh tokens by a scope, which no token lists.
+		return s.Name() == "offline_access" || slices.ContainsFunc(all, func(t tokens.Token) bool { return holdsAny(t, scopes.List{s}) })
 	})
-	if len(missing) > 0 {
-		return required(ErrUnmetScopes, "%s", strings.Join(missing, " "))
-	}
-	if a.service {
-		return nil
+	switch {
+	case len(missing) > 0:
+		return stored, required(ErrUnmetScopes, "%s", missing)
+	case a.service:
+		return stored, nil
 	}
 	for _, token := range all {
 		switch {
-		case token.RefreshToken != "" || !holdsAny(token, wanted):
+		case token.RefreshToken != "" || !holdsAny(token, want):
 		case !a.lasts(&token):
-			return required(ErrTokenExpired, "that for %q, and it cannot be refreshed", token.ResourceServer)
+			return stored, required(ErrTokenExpired, "that for %q, and it cannot be refreshed", token.ResourceServer)
 		case !a.config.NoRefreshTokens:
-			return required(ErrMissingRefreshToken, "for %q", token.ResourceServer)
+			return stored, required(ErrMissingRefreshToken, "for %q", token.ResourceServer)
 		}
 	}
-	return a.checkConsents(ctx, want, identity)
+	return stored, a.checkConsents(ctx, want, identity)
 }
 
 // lasts reports whether a token can be renewed or is good for long enough.
@@ -130,10 +117,7 @@ func (a *App) checkConsents(ctx context.Context, want scopes.List, identity stri
 	if len(deep) == 0 || identity == "" {
 		return nil
 	}
-	a.mu.Lock()
-	known := a.forest
-	a.mu.Unlock()
-	if known != nil {
+	if known := a.forest.Load(); known != nil {
 		if met, err := known.Meets(deep); err != nil || met {
 			return err
 		}
@@ -145,23 +129,17 @@ func (a *App) checkConsents(ctx context.Context, want scopes.List, identity stri
 	}
 	auth := a.config.Client.WithCredentials(globusauth.BearerFrom(s.Refreshing))
 	list, err := auth.GetConsents(ctx, identity, &gen.GetConsentsParams{})
+	var forest *consents.Forest
+	if err == nil {
+		forest, err = consents.NewForest(list.Consents)
+	}
 	if err != nil {
 		return fmt.Errorf("find out what has been consented to: %w", err)
 	}
-	forest, err := consents.NewForest(list.Consents)
-	if err != nil {
-		return fmt.Errorf("find out what has been consented to: %w", err)
-	}
-	a.mu.Lock()
-	a.forest = forest
-	a.mu.Unlock()
+	a.forest.Store(forest)
 	missing, err := forest.Missing(deep)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	texts := make([]string, len(missing))
-	for i, m := range missing {
-		texts[i] = m.String()
-	}
-	return required(ErrUnmetScopes, "there is no consent for %s", strings.Join(texts, " "))
+	return required(ErrUnmetScopes, "there is no consent for %s", missing)
 }

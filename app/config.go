@@ -1,11 +1,8 @@
 package app
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +10,6 @@ import (
 	"github.com/globusauth/globusauth/flows/login"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
-	"github.com/globusauth/globusauth/tokens/filestore"
 )
 
 // Config configures an [App]. ClientID and Scopes are required, ClientSecret for
@@ -72,25 +68,6 @@ type Config struct {
 	RedriveGAREs bool
 }
 
-// complete checks what every app needs, and fills in defaults.
-func (c Config) complete() (Config, error) {
-	switch {
-	case c.ClientID == "":
-		return c, errors.New("the ClientID is empty; developers.globus.org gives one")
-	case len(c.Name) > 100 || strings.ContainsFunc(c.Name, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return c, errors.New("the Name is longer than 100 bytes or has control characters")
-	case c.RenewBefore < 0:
-		return c, errors.New("the RenewBefore is negative")
-	}
-	c.Scopes = slices.Clone(c.Scopes)
-	if c.Client != nil {
-		return c, nil
-	}
-	client, err := globusauth.New(globusauth.Config{AppName: headerName(c.Name)})
-	c.Client = client
-	return c, err
-}
-
 // headerName leaves out what a header that names the program cannot hold.
 func headerName(name string) string {
 	return strings.Map(func(r rune) rune {
@@ -99,22 +76,6 @@ func headerName(name string) string {
 		}
 		return r
 	}, name)
-}
-
-// fileStore is the store of a person's app without one.
-func (c Config) fileStore() (tokens.Store, error) {
-	if c.Name == "" {
-		return nil, errors.New("the Name is empty; it, or a Store, says where tokens are kept")
-	}
-	return filestore.New(filestore.Config{AppName: c.Name})
-}
-
-// manager is the login of a person's app without one.
-func (c Config) manager() login.Manager {
-	if c.ClientSecret != "" || c.RedirectURI != "" {
-		return login.CommandLine{}
-	}
-	return login.Loopback{Name: c.Name, Getenv: c.Getenv}
 }
 
 // grantName is the label of the consent, as the official SDK writes it.
@@ -127,14 +88,14 @@ func (c Config) grantName() string {
 	return c.Name + " on " + host
 }
 
-// summary is what may be seen of the configuration.
-func (c Config) summary() string {
-	return fmt.Sprintf("app.Config{ClientID: %q, Name: %q, Scopes: %q}", c.ClientID, c.Name, c.Scopes.String())
-}
-
 // Format prints the configuration without its secret, whatever the verb.
-func (c Config) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, c.summary()) }
+func (c Config) Format(state fmt.State, _ rune) {
+	text, _ := c.MarshalText()
+	_, _ = state.Write(text)
+}
 
 // MarshalText writes the configuration without its secret, for log/slog, encoding/json and the
 // like. It cannot be read back.
-func (c Config) MarshalText() ([]byte, error) { return []byte(c.summary()), nil }
+func (c Config) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "app.Config{ClientID: %q, Name: %q, Scopes: %q}", c.ClientID, c.Name, c.Scopes.String()), nil
+}

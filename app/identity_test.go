@@ -39,7 +39,6 @@ func TestApp_PersonAndServiceInOneStore(t *testing.T) {
 			_, err = second.Source(scopes.TransferResourceServer).(tokens.Renewer).Renew(t.Context(), mine)
 			wantLogin(t, err, app.ErrIdentityMismatch)
 			wantLogin(t, second.Login(t.Context(), app.LoginOptions{Force: true}), app.ErrIdentityMismatch)
-			wantLogin(t, second.Logout(t.Context(), app.LogoutOptions{}), app.ErrIdentityMismatch)
 			_, err = second.AuthClient().GetUserinfo(t.Context())
 			wantLogin(t, err, app.ErrIdentityMismatch)
 

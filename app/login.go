@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/flows"
 	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/scopes"
 	"github.com/globusauth/globusauth/tokens"
@@ -33,12 +35,6 @@ type LoginOptions struct {
 	Authorization apierror.AuthorizationParameters
 }
 
-func (o LoginOptions) forced() bool {
-	a := o.Authorization
-	return o.Force || a.SessionMessage != "" || a.Prompt != "" || a.SessionRequiredMFA != nil ||
-		len(a.SessionRequiredIdentities)+len(a.SessionRequiredPolicies)+len(a.SessionRequiredSingleDomain)+len(a.RequiredScopes) > 0
-}
-
 // Login logs in, if [App.LoginRequired] or the options say so, and stores what the
 // login gives beside what is stored. It asks for the app's scopes, and for those that
 // programs asked for before in stored tokens for the same resource servers, so that programs that
@@ -57,9 +53,6 @@ func (o LoginOptions) forced() bool {
 // Errors: those of [Config.Login] and its flow; those of the store; [ErrIdentityMismatch].
 func (a *App) Login(ctx context.Context, options LoginOptions) (err error) {
 	defer prefix.Add(&err, "app: log in")
-	if foreign := a.foreign(options.Authorization.RequiredScopes); len(foreign) > 0 {
-		return fmt.Errorf("the scopes %s are not among those of the app: AddScopes adds them", strings.Join(foreign, " "))
-	}
 	return a.login(ctx, options, always)
 }
 
@@ -69,14 +62,20 @@ const always = -1
 // login logs in, one caller at a time. It does nothing if a login has ended since
 // the counter of logins was as given.
 func (a *App) login(ctx context.Context, options LoginOptions, since int64) error {
-	if err := a.take(ctx); err != nil {
-		return err
+	// What a resource server asks for decides nothing: no person sees the grants of a service account, so it
+	// takes only scopes that the program has named.
+	own, asked := a.wanted(), options.Authorization.RequiredScopes
+	if merged, err := scopes.Merge(own, scopes.Of(asked...)); a.service && (err != nil || merged.String() != own.String()) {
+		return fmt.Errorf("the scopes %q are not all among those of the app: AddScopes adds them", asked)
 	}
-	defer func() { <-a.turn }()
+	if err := a.turn.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("wait for another login: %w", err)
+	}
+	defer a.turn.Release(1)
 	if since != always && a.logins.Load() != since {
 		return nil
 	}
-	if !options.forced() {
+	if !options.Force && reflect.ValueOf(options.Authorization).IsZero() {
 		_, err := a.inspect(ctx)
 		if !errors.Is(err, tokens.ErrLoginRequired) || errors.Is(err, ErrIdentityMismatch) {
 			return err
@@ -90,25 +89,76 @@ func (a *App) login(ctx context.Context, options LoginOptions, since int64) erro
 	if err != nil {
 		return err
 	}
-	want, err := a.asks(before, options.Authorization.RequiredScopes)
+	want, err := a.asks(before, asked)
 	if err != nil {
 		return err
 	}
 	set, err := a.obtain(ctx, want, options.Authorization)
 	if err != nil {
-		if !a.service && want.String() != a.wanted().String() {
-			a.askForLess(ctx, options.Authorization.RequiredScopes)
-		}
 		return err
 	}
 	return a.keep(ctx, before, set)
 }
 
+// flow returns the client, without scopes.
+func (a *App) flow() flows.Config {
+	c := a.config
+	return flows.Config{
+		Auth: c.Client, ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURI: c.RedirectURI,
+		RefreshTokens: !c.NoRefreshTokens, PrefillNamedGrant: c.grantName(),
+	}
+}
+
+// obtain gets tokens: by a login of the person, or by client credentials.
+func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.AuthorizationParameters) (tokens.Set, error) {
+	flow, own := a.flow(), a.wanted()
+	flow.Scopes = want
+	others := want.String() != own.String() // scopes that only stored tokens have, and that may exist no longer
+	if a.service {
+		set, err := flow.ClientCredentials(ctx)
+		if others && errors.Is(err, apierror.ErrInvalidScope) {
+			flow.Scopes = own
+			set, err = flow.ClientCredentials(ctx)
+		}
+		return set, err
+	}
+	set, _, err := a.config.Login.Login(ctx, flow, flows.WithAuthorization(asked))
+	if err != nil && others { // the service tells the person on a page, but not the program: the next login asks for less
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+		defer cancel()
+		_, storeErr := a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) { return requesting(current, own), nil })
+		err = prefix.Join(err, storeErr)
+	}
+	return requesting(set, want), err
+}
+
+// requesting notes in tokens the names of the scopes that programs have asked for.
+func requesting(set tokens.Set, want scopes.List) tokens.Set {
+	var requested []string
+	for _, scope := range want {
+		requested = append(requested, scope.Name())
+	}
+	list := set.All()
+	for i := range list {
+		list[i].Requested = strings.Join(requested, " ")
+	}
+	return tokens.Salvage(list, set.Problems()...)
+}
+
 // asks returns the scopes that a login asks for: those of the app, and what programs
-// asked for before in the tokens that it replaces. Required are those of this login alone.
+// asked for before in the tokens that it replaces: those for the resource servers of the scopes that are
+// wanted or required. Required are those of this login alone.
 func (a *App) asks(stored tokens.Set, required []string) (scopes.List, error) {
+	want := slices.Concat(a.wanted(), scopes.Of(required...))
 	var before scopes.List
-	for _, token := range a.replaced(stored, required) {
+	for _, token := range stored.All() {
+		replaced := slices.ContainsFunc(want, func(s scopes.Scope) bool {
+			server, _ := s.ResourceServer()
+			return server == token.ResourceServer || holdsAny(token, scopes.List{s})
+		})
+		if !replaced {
+			continue
+		}
 		requested := strings.Fields(cmp.Or(token.Requested, token.Scope))
 		before = append(before, slices.DeleteFunc(token.Scopes(), func(s scopes.Scope) bool {
 			// Another program may have stored an invalid scope.
@@ -118,88 +168,37 @@ func (a *App) asks(stored tokens.Set, required []string) (scopes.List, error) {
 	return scopes.Merge(a.wanted(), before)
 }
 
-// replaced returns the stored tokens that a login replaces: those for the resource servers of the
-// scopes that are wanted or required.
-func (a *App) replaced(stored tokens.Set, required []string) []tokens.Token {
-	want := slices.Concat(a.wanted(), scopes.Of(required...))
-	return slices.DeleteFunc(stored.All(), func(token tokens.Token) bool {
-		return !slices.ContainsFunc(want, func(s scopes.Scope) bool {
-			server, _ := s.ResourceServer()
-			return server == token.ResourceServer || holdsAny(token, []string{s.Name()})
-		})
-	})
-}
-
-// requesting notes in tokens the names of the scopes that programs have asked for.
-func requesting(list []tokens.Token, requested []string, problems ...error) tokens.Set {
-	for i := range list {
-		list[i].Requested = strings.Join(requested, " ")
-	}
-	return tokens.Salvage(list, problems...)
-}
-
-// askForLess makes the next login ask only for the scopes of its own program: one of the others may
-// have been deleted, which the service tells the person on a page, but not the program.
-func (a *App) askForLess(ctx context.Context, required []string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
-	defer cancel()
-	_, err := a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) {
-		requested, err := names(a.wanted())
-		return current.Merge(requesting(a.replaced(current, required), requested)), err
-	})
-	if err != nil {
-		a.config.Client.Logger().WarnContext(ctx, "app: the next login asks for the same scopes again", "error", err)
-	}
-}
-
 // keep stores the tokens of a login, whether or not the caller still waits, and
 // revokes those it replaces; or, if they cannot be stored, revokes them.
 func (a *App) keep(ctx context.Context, before, set tokens.Set) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
+	log := a.config.Client.Logger()
 	var replaced tokens.Set
 	stored, err := a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) {
 		replaced = current
-		return current.Merge(set), a.sameOwner(current, set)
+		_, err := a.owner(current, set)
+		return current.Merge(set), err
 	})
-	if err != nil && a.holds(ctx, set) { // a store that has put it elsewhere for now
-		a.config.Client.Logger().WarnContext(ctx, "app: the tokens of the login are not stored where they belong yet", "error", err)
-		err = nil
-	}
 	if err != nil {
-		if revokeErr := a.revoke(ctx, set); revokeErr != nil {
-			return fmt.Errorf("%w; what the login gave could not be revoked: %w", err, revokeErr)
+		// A store can have put them elsewhere for now.
+		if loaded, loadErr := a.config.Store.Load(ctx, a.key); loadErr != nil || !loaded.Merge(set).Equal(loaded) {
+			return prefix.Join(fmt.Errorf("%w; what the login gave is revoked", err), a.revoke(ctx, set))
 		}
-		return fmt.Errorf("%w; what the login gave is revoked", err)
+		log.WarnContext(ctx, "app: the tokens of the login are not stored where they belong yet", "error", err)
 	}
 	a.logins.Add(1)
 	a.changed()
 	if a.service {
 		return nil // its access tokens end by themselves, as after a renewal
 	}
-	if !sameLogin(before, replaced) {
-		a.config.Client.Logger().WarnContext(ctx, "app: the stored login changed while this one was running, by another login or a renewal; this one replaces it and revokes it")
+	if !before.Equal(replaced) {
+		log.WarnContext(ctx, "app: the stored login changed while this one was running, by another login or a renewal; this one replaces it and revokes it")
 	}
 	if err := a.revoke(ctx, replaced, stored); err != nil {
-		a.config.Client.Logger().WarnContext(ctx, "app: tokens that this login replaces could not be revoked and remain valid", "error", err)
+		log.WarnContext(ctx, "app: tokens that this login replaces could not be revoked and remain valid", "error", err)
 	}
 	return nil
-}
-
-// holds reports whether the store returns the tokens of a set.
-func (a *App) holds(ctx context.Context, set tokens.Set) bool {
-	stored, err := a.config.Store.Load(ctx, a.key)
-	return err == nil && !slices.ContainsFunc(set.All(), func(token tokens.Token) bool {
-		kept, _ := stored.ByResourceServer(token.ResourceServer)
-		return kept.AccessToken != token.AccessToken
-	})
-}
-
-// sameLogin reports whether two sets have the same refresh tokens.
-func sameLogin(one, other tokens.Set) bool {
-	return slices.EqualFunc(one.All(), other.All(), func(a, b tokens.Token) bool {
-		return a.ResourceServer == b.ResourceServer && a.RefreshToken == b.RefreshToken
-	})
 }
 
 // revoke revokes the tokens of a set that the others do not hold, also when ctx has ended.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
@@ -12,36 +11,24 @@ import (
 
 // LogoutOptions say what a logout is to do.
 type LogoutOptions struct {
-	// Sweep logs out of all resource servers that are stored for the client in this
-	// namespace. Otherwise the tokens that hold scopes of the app are revoked.
-	Sweep bool
 	// Forget removes also tokens that the service could not be told to revoke, and
 	// a store that is damaged (tokens.ErrUnreadable) or that others could use
 	// (tokens.ErrUnsafe). They stay valid until they expire, for anyone that has them.
 	Forget bool
 }
 
-// Logout revokes the tokens, and forgets those that are revoked: access token
-// and refresh token of every resource server. After an error the login that
+// Logout revokes all tokens that are stored for the client in this namespace, and forgets those that are
+// revoked: access token and refresh token of every resource server. After an error the login that
 // could not be ended is still there, unless [LogoutOptions.Forget].
 func (a *App) Logout(ctx context.Context, options LogoutOptions) (err error) {
 	defer prefix.Add(&err, "app: log out")
-	want, err := names(a.wanted())
-	if err != nil {
-		return err
-	}
 	var problem error
 	// Inside the update, so that no other process renews a token meanwhile.
-	_, err = a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) {
-		if _, err := a.owner(current); err != nil && !options.Sweep {
-			return tokens.Set{}, err
+	_, err = a.config.Store.Update(ctx, a.key, func(current tokens.Set) (left tokens.Set, _ error) {
+		if left, problem = a.flow().RevokeSet(ctx, current); options.Forget {
+			left = tokens.Set{}
 		}
-		rest := tokens.Salvage(slices.DeleteFunc(current.All(), func(t tokens.Token) bool { return options.Sweep || holdsAny(t, want) }))
-		left, err := a.flow().RevokeSet(ctx, current, rest)
-		if problem = err; options.Forget {
-			return rest, nil
-		}
-		return rest.Merge(left), nil
+		return left, nil
 	})
 	if options.Forget && (errors.Is(err, tokens.ErrUnreadable) || errors.Is(err, tokens.ErrUnsafe)) {
 		if deleteErr := a.config.Store.Delete(ctx, a.key); deleteErr != nil {

@@ -136,6 +136,7 @@ func TestNewService_RedriveOnlyNamedScopes(t *testing.T) {
 		"another scope with dependency":       {evil, scopes.List{scopes.GroupsAll}, false},
 		"a dependency that was not named":     {`{"code":"ConsentRequired","required_scopes":["urn:globus:auth:scope:groups.api.globus.org:all[openid]"]}`, scopes.List{scopes.GroupsAll}, false},
 		"a named scope beside an unnamed one": {`{"code":"ConsentRequired","required_scopes":["urn:globus:auth:scope:groups.api.globus.org:all","openid"]}`, scopes.List{scopes.GroupsAll}, false},
+		"a malformed scope":                   {`{"code":"ConsentRequired","required_scopes":["a["]}`, scopes.List{scopes.GroupsAll}, false},
 		"a session":                           {gareSession, scopes.List{scopes.GroupsAll}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -193,6 +193,32 @@ func TestAppSource_RenewBefore(t *testing.T) {
 	}
 }
 
+// A margin that no token can keep causes one login, not one for each call.
+func TestAppSource_RenewBeforeLongerThanTheLifetime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	source := w.user(t, func(c *app.Config) { c.RenewBefore, c.NoRefreshTokens = 72*time.Hour, true }).Source(scopes.TransferResourceServer)
+	for range 3 {
+		token(t, source)
+		w.Advance(time.Hour)
+	}
+	if w.person.count() != 1 {
+		t.Errorf("%d logins", w.person.count())
+	}
+}
+
+// A scope that another program has stored and that is none does not keep a person from logging in.
+func TestAppLogin_InvalidStoredScope(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, authtest.Config{})
+	user := w.user(t, nil)
+	token(t, user.Source(scopes.TransferResourceServer))
+	w.change(t, func(s *tokens.Token) { s.Scope, s.Requested = s.Scope+" a[", "" })
+	if err := user.Login(t.Context(), app.LoginOptions{Force: true}); err != nil {
+		t.Error(err)
+	}
+}
+
 // A renewal that was sent is stored before Close returns, although its caller has
 // stopped waiting, and the next process has a login.
 func TestAppClose_WaitsForARenewal(t *testing.T) {

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/globusauth/globusauth/apierror"
+	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/tokens"
 )
 
 // source is the token of one resource server: a tokens.Refreshing that checks
-// what the app needs whenever that may have changed, and logs in where it may.
+// what the app needs whenever that may have changed, and logs in where it may. It is a tokens.Renewer.
 type source struct {
 	*tokens.Refreshing
 
@@ -25,10 +27,52 @@ type checked struct {
 	scope, identity string // of the token that was sufficient
 }
 
-var (
-	_ tokens.Source  = (*source)(nil)
-	_ tokens.Renewer = (*source)(nil)
-)
+// source returns the one source of a resource server.
+func (a *App) source(resourceServer string) (*source, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.sources[resourceServer]; s != nil {
+		return s, nil
+	}
+	refreshing, err := a.refreshing(resourceServer)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{app: a, resourceServer: resourceServer, Refreshing: refreshing}
+	a.sources[resourceServer] = s
+	return s, nil
+}
+
+// refreshing makes the source of a resource server's token.
+func (a *App) refreshing(resourceServer string) (*tokens.Refreshing, error) {
+	config := tokens.RefreshingConfig{Store: a.config.Store, Key: a.key, ResourceServer: resourceServer, RenewBefore: a.config.RenewBefore}
+	if !a.service {
+		return a.flow().Source(config)
+	}
+	config.Now, config.IdentityID = a.config.Client.Now, a.key.ClientID
+	config.Grant = func(ctx context.Context) (tokens.Set, error) { // inside the store's update
+		stored, err := a.config.Store.Load(ctx, a.key)
+		if err != nil {
+			return tokens.Set{}, err
+		}
+		want, err := a.asks(stored, nil)
+		if err != nil {
+			return tokens.Set{}, err
+		}
+		return a.obtain(ctx, want, apierror.AuthorizationParameters{})
+	}
+	return tokens.NewRefreshing(config)
+}
+
+// changed makes all sources look again.
+func (a *App) changed() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.epoch.Add(1)
+	for _, s := range a.sources {
+		s.Forget()
+	}
+}
 
 // sufficient reports whether the last check holds for a token.
 func (s *source) sufficient(token *tokens.Token) bool {
@@ -39,51 +83,48 @@ func (s *source) sufficient(token *tokens.Token) bool {
 
 // Token returns a token that is not due for renewal.
 func (s *source) Token(ctx context.Context) (token tokens.Token, err error) {
-	// Named results save a copy of the token.
-	if s.checked.Load() == nil {
-		return s.prepare(ctx, nil)
+	if s.checked.Load() != nil {
+		token, err = s.Refreshing.Token(ctx)
 	}
-	if token, err = s.Refreshing.Token(ctx); err == nil && s.sufficient(&token) {
-		return token, nil
-	}
-	return s.prepare(ctx, err)
+	return s.prepare(ctx, token, err)
 }
 
 // Renew returns a token other than one that was rejected.
 func (s *source) Renew(ctx context.Context, rejected tokens.Token) (tokens.Token, error) {
 	token, err := s.Refreshing.Renew(ctx, rejected)
-	if err == nil && s.sufficient(&token) {
-		return token, nil
-	}
-	return s.prepare(ctx, err)
+	return s.prepare(ctx, token, err)
 }
 
-// prepare gives out the first token, and another where the current one is not sufficient or, for the reason
-// of err, was not obtained. It logs in at most once.
-func (s *source) prepare(ctx context.Context, err error) (tokens.Token, error) {
-	if err != nil && !errors.Is(err, tokens.ErrLoginRequired) {
+// prepare returns a token that is sufficient, and another in place of the first one or one that is not, or
+// was not obtained for the reason of err. It logs in at most once.
+func (s *source) prepare(ctx context.Context, token tokens.Token, err error) (tokens.Token, error) {
+	switch {
+	case err == nil && s.sufficient(&token):
+		return token, nil
+	case err != nil && !errors.Is(err, tokens.ErrLoginRequired):
 		return tokens.Token{}, err
 	}
 	a := s.app
 	mayLogIn, since := a.service || !a.config.NoLogin, int64(always)
-	for loggedIn := false; ; loggedIn = true {
+	for {
 		epoch, logins := a.epoch.Load(), a.logins.Load()
 		stored, cause := a.inspect(ctx)
-		enough := s.enough(cause) || !mayLogIn && errors.Is(cause, ErrMissingRefreshToken) // that works until it ends
+		// Of errors that no login fixes, the source says itself that the store cannot be read; and that it is unknown
+		// whether a dependency has been consented to must not stop a program with a good token: the service will say.
+		enough := !errors.Is(cause, tokens.ErrLoginRequired) ||
+			a.service && errors.Is(cause, ErrMissingToken) || // the source gets it inside the store's update
+			!mayLogIn && errors.Is(cause, ErrMissingRefreshToken) // that works until it ends
 		if enough {
-			var token tokens.Token
 			if token, cause = s.current(ctx, stored); cause == nil {
 				s.checked.Store(&checked{epoch, token.Scope, token.IdentityID})
 				return token, nil
 			}
+			if _, found := stored.ByResourceServer(s.resourceServer); !found && errors.Is(cause, tokens.ErrLoginRequired) {
+				return tokens.Token{}, required(ErrMissingToken, "for %q, and no scope of the app is for it: add one", s.resourceServer)
+			}
 			since = logins // a login that ends meanwhile may give another token
 		}
-		if loggedIn {
-			cause = fmt.Errorf("after a login: %w", cause)
-		}
-		switch {
-		case !errors.Is(cause, tokens.ErrLoginRequired) || errors.Is(cause, ErrIdentityMismatch), // no login fixes that
-			errors.Is(cause, errNoScope), !mayLogIn:
+		if !mayLogIn || !errors.Is(cause, tokens.ErrLoginRequired) || errors.Is(cause, ErrIdentityMismatch) {
 			return tokens.Token{}, cause
 		}
 		if err := a.login(ctx, LoginOptions{Force: enough}, since); err != nil {
@@ -93,28 +134,44 @@ func (s *source) prepare(ctx context.Context, err error) (tokens.Token, error) {
 	}
 }
 
-// enough reports whether the source may be asked for its token. What a service lacks, the source gets inside
-// the store's update. Errors other than those that a login fixes do not matter here: that the store cannot be read,
-// the source says itself, and that it is unknown whether a dependency has been consented to must not stop
-// a program with a good token: the service will say.
-func (s *source) enough(reason error) bool {
-	return !errors.Is(reason, tokens.ErrLoginRequired) || s.app.service && errors.Is(reason, ErrMissingToken)
-}
-
-// errNoScope is a missing token that no login gives.
-var errNoScope = errors.New("no scope of the app is for it: add one")
-
 // current returns the token as it is stored: one that has other scopes than the
 // stored one is still in memory after another App or process has logged in.
 func (s *source) current(ctx context.Context, stored tokens.Set) (tokens.Token, error) {
-	kept, found := stored.ByResourceServer(s.resourceServer)
 	token, err := s.Refreshing.Token(ctx)
-	if err == nil && found && (kept.Scope != token.Scope || kept.IdentityID != token.IdentityID) {
+	if kept, _ := stored.ByResourceServer(s.resourceServer); err == nil && (kept.Scope != token.Scope || kept.IdentityID != token.IdentityID) {
 		s.Forget()
 		token, err = s.Refreshing.Token(ctx)
 	}
-	if !found && errors.Is(err, tokens.ErrLoginRequired) {
-		err = required(ErrMissingToken, "for %q, and %w", s.resourceServer, errNoScope)
-	}
 	return token, err
+}
+
+// Renew renews every stored token of the client in this namespace now, also those that are not due,
+// and returns what is stored then. It logs no person in. After an error, which names each token that could not be
+// renewed, such as one without a refresh token, the others are renewed and stored all the same; they are in the set.
+func (a *App) Renew(ctx context.Context) (_ tokens.Set, err error) {
+	defer prefix.Add(&err, "app: renew")
+	stored, err := a.config.Store.Load(ctx, a.key)
+	if err == nil {
+		_, err = a.owner(stored)
+	}
+	switch {
+	case err != nil:
+		return tokens.Set{}, err
+	case stored.Equal(tokens.Set{}):
+		return tokens.Set{}, required(ErrMissingToken, "log in first")
+	}
+	var problems []error
+	for _, token := range stored.All() {
+		if !a.service && token.RefreshToken == "" {
+			problems = append(problems, required(ErrMissingRefreshToken, "for %q", token.ResourceServer))
+			continue
+		}
+		s, err := a.source(token.ResourceServer)
+		if err == nil {
+			_, err = s.Refreshing.Renew(ctx, token)
+		}
+		problems = append(problems, err)
+	}
+	renewed, err := a.config.Store.Load(ctx, a.key)
+	return renewed, prefix.Join(append(problems, err)...)
 }

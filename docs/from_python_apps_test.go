@@ -40,7 +40,7 @@ func fromPythonApps(
 	// GlobusApp.login_required: the error says why
 	use(user.LoginRequired(ctx))
 	// GlobusApp.logout
-	use(user.Logout(ctx, app.LogoutOptions{Sweep: true}))
+	use(user.Logout(ctx, app.LogoutOptions{}))
 	// GlobusApp.get_authorizer: or `user.Source`
 	use(user.HTTPClient(ctx, scopes.TransferResourceServer))
 	// GlobusApp.add_scope_requirements

@@ -96,7 +96,7 @@ func (r *Refreshing) checkIdentity(set Set, identity string) error {
 			continue
 		}
 		if token.IdentityID != "" || r.config.Grant != nil && token.RefreshToken != "" {
-			return fmt.Errorf("%w: %w: that for %q is of identity %q, not %q; log out first, or use another namespace",
+			return fmt.Errorf("%w: %w: that for %q is of identity %q, not %q",
 				ErrLoginRequired, ErrIdentityMismatch, token.ResourceServer, token.IdentityID, identity)
 		}
 	}

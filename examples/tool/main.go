@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer user.Close(ctx) // waits for a renewal in progress
 	if *logout {
-		return user.Logout(ctx, app.LogoutOptions{Sweep: true})
+		return user.Logout(ctx, app.LogoutOptions{})
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, *address, http.NoBody)
 	if err != nil {

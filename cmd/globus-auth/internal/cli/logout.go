@@ -28,7 +28,7 @@ damaged, or that other users can read; this requires --client-id.`,
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), r.logoutTimeout)
 			defer cancel()
-			if err = a.Logout(ctx, app.LogoutOptions{Sweep: true, Forget: forget}); err == nil {
+			if err = a.Logout(ctx, app.LogoutOptions{Forget: forget}); err == nil {
 				r.tell("logged out")
 				return nil
 			}
