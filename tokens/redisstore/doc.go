@@ -31,7 +31,8 @@
 //     power. With "everysec", Redis may hold back what it writes for two seconds while an earlier
 //     flush is slow: a server that is killed loses the updates of that time, and a machine that loses
 //     power those of about two seconds. A login is stored so rarely that
-//     "always" costs little. Without an append-only file, logins stored since the last snapshot are lost.
+//     "always" costs little; a server whose disk is full ends then, where with "everysec" it
+//     refuses updates. Without an append-only file, logins stored since the last snapshot are lost.
 //   - Replicas are behind by the time of the network, and by up to a second after they have
 //     joined. A failover, by hand, by Sentinel or in a Cluster, loses the updates that
 //     the new primary had not received: a login falls back to the state before, and
