@@ -24,8 +24,8 @@
 // on the disk. So a store that cannot be used is noticed before a refresh token is
 // used, and an Update that changes nothing tests the store.
 //
-// What fn returned is first written into a temporary file beside the tokens
-// (".tokens.json.123456.tmp", with the tokens before and after). If the process is
+// What fn returned is first written into a file beside the tokens
+// ("tokens.json.pending", with the tokens before and after; it is empty otherwise). If the process is
 // killed before the token file is replaced, or the file cannot be written, Load
 // returns the tokens from there, and the next Update puts them into the token file. A
 // Python program does not see them before that. Fields that this package does not

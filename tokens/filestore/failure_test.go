@@ -48,7 +48,7 @@ func TestStoreUpdate_SystemCallFails(t *testing.T) {
 				if !errors.Is(err, errno) || !got.Equal(one(t, "B")) {
 					t.Fatalf("Update: %v, %v; want what fn got beside the error", got, err)
 				}
-				left, err2 := filepath.Glob(filepath.Join(filepath.Dir(path(t, broken, testKey())), ".tokens.json.*"))
+				left, err2 := filepath.Glob(filepath.Join(filepath.Dir(path(t, broken, testKey())), "*.pending"))
 				if err2 != nil || len(left) != 1 || !strings.Contains(err.Error(), left[0]) {
 					t.Errorf("the error %q does not name what was left: %q, %v", err, left, err2)
 				}

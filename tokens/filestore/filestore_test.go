@@ -222,14 +222,14 @@ func TestStoreUpdate_ModesOfNewFiles(t *testing.T) {
 	store := open(t, filestore.Config{Dir: dir})
 	put(t, store, testKey(), one(t, "A"))
 	file := path(t, store, testKey())
-	for name, want := range map[string]fs.FileMode{dir: 0o700, filepath.Dir(file): 0o700, file: 0o600, file + ".lock": 0o600} {
+	for name, want := range map[string]fs.FileMode{dir: 0o700, filepath.Dir(file): 0o700, file: 0o600, file + ".lock": 0o600, file + ".pending": 0o600} {
 		info, err := os.Stat(name)
 		if err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v, want %v", name, info.Mode(), err, want)
 		}
 	}
 	entries, err := os.ReadDir(filepath.Dir(file))
-	if err != nil || len(entries) != 2 {
+	if err != nil || len(entries) != 3 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }

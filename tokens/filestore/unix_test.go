@@ -180,7 +180,7 @@ func TestStoreUpdate_FullDisk(t *testing.T) {
 			if content(t, file) != before {
 				t.Error("the file was changed")
 			}
-			if entries, err := os.ReadDir(filepath.Dir(file)); err != nil || len(entries) != 2 {
+			if entries, err := os.ReadDir(filepath.Dir(file)); err != nil || len(entries) != 3 {
 				t.Errorf("left behind: %v, %v", entries, err)
 			}
 			put(t, store, testKey(), one(t, "B"))

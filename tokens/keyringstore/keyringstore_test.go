@@ -135,8 +135,8 @@ func TestNew_NoTokenInFiles(t *testing.T) {
 	if got, err := store.Load(t.Context(), key()); err != nil || !got.Equal(one(t, strings.Repeat("A", 5000))) {
 		t.Errorf("%v, %v", got, err)
 	}
-	if files := search(t, dir); len(files) != 2 {
-		t.Errorf("files %q, want the lock and the tokens", files)
+	if files := search(t, dir); len(files) != 3 {
+		t.Errorf("files %q, want the lock, the tokens and the place of records", files)
 	}
 }
 
@@ -195,8 +195,8 @@ func TestStoreUpdate_Killed(t *testing.T) {
 		if err := put(t, store, one(t, "C")); err != nil {
 			t.Error(err)
 		}
-		if files := search(t, dir); len(files) != 2 {
-			t.Errorf("files %q, want the lock and the tokens", files)
+		if files := search(t, dir); len(files) != 3 {
+			t.Errorf("files %q, want the lock, the tokens and the place of records", files)
 		}
 	}
 }
@@ -249,11 +249,11 @@ func TestStoreUpdate_KeyringFailsAtFirst(t *testing.T) {
 	}
 }
 
-// aside copies temporary files, and reports whether one has content; back puts the copies in place.
+// aside copies the file for records, and reports whether it has content; back puts the copy in place.
 func aside(t *testing.T, dir string) (content bool) {
 	t.Helper()
 	for _, file := range search(t, dir) {
-		if data, err := os.ReadFile(file); err == nil && strings.HasSuffix(file, ".tmp") {
+		if data, err := os.ReadFile(file); err == nil && strings.HasSuffix(file, ".pending") {
 			content = content || len(bytes.Trim(data, "\x00")) > 0
 			if err := os.WriteFile(file+".kept", data, 0o600); err != nil {
 				t.Error(err)

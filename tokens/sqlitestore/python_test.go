@@ -110,12 +110,12 @@ func TestStoreUpdate_NewDatabaseAsPython(t *testing.T) {
 		fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("row %q, want %s", rows, recorded.Tokens[1][2])
 	}
-	for name, mode := range map[string]fs.FileMode{filepath.Dir(file): 0o700, file: 0o600, file + ".lock": 0o600} {
+	for name, mode := range map[string]fs.FileMode{filepath.Dir(file): 0o700, file: 0o600, file + ".lock": 0o600, file + ".pending": 0o600} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v, want %v", name, info, err, mode)
 		}
 	}
-	if entries, err := os.ReadDir(filepath.Dir(file)); err != nil || len(entries) != 2 {
+	if entries, err := os.ReadDir(filepath.Dir(file)); err != nil || len(entries) != 3 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }

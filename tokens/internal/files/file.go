@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -194,80 +195,58 @@ func checkDir(dir string) error {
 // Temp is a temporary file beside a file, under a random name. Another process may remove it
 // where locks exclude nothing.
 type Temp struct {
+	*os.File
+
 	target File
-	file   *os.File
-	room   int  // zeros at its end
-	kept   bool // after Remove
 }
 
-// Temp creates a temporary file with zeros that reserve room on the disk.
-func (f File) Temp(room int) (*Temp, error) {
+// Temp creates an empty temporary file.
+func (f File) Temp() (*Temp, error) {
 	file, err := os.CreateTemp(f.dir(), "."+filepath.Base(f.Path)+".*"+tempSuffix)
-	if err != nil {
-		return nil, err
-	}
-	t := &Temp{target: f, file: file, room: room}
-	if room > 0 {
-		if _, err := file.Write(make([]byte, room)); err != nil {
-			t.Remove()
-			return nil, err
-		}
-	}
-	return t, nil
-}
-
-// Name returns the file's path.
-func (t *Temp) Name() string { return t.file.Name() }
-
-// Close closes the file, so that it can be opened by its name.
-func (t *Temp) Close() { _ = t.file.Close() }
-
-// write writes the content over the room. It is not durable yet.
-func (t *Temp) write(content []byte) error {
-	content, err := t.target.sealer.Seal(t.target.Path, content)
-	if err == nil {
-		_, err = t.file.WriteAt(content, 0)
-	}
-	if err == nil && len(content) < t.room {
-		err = t.file.Truncate(int64(len(content)))
-	}
-	return err
+	return &Temp{file, f}, err
 }
 
 // Move renames the file over its target.
 func (t *Temp) Move() error {
-	t.Close() // Windows renames no open file
+	_ = t.Close() // Windows renames no open file
 	return t.target.system.Rename(t.Name(), t.target.Path)
 }
 
-// Remove closes and removes the file, unless it was moved or kept.
+// Remove closes and removes the file, unless it was moved.
 func (t *Temp) Remove() {
-	t.Close()
-	if !t.kept {
-		_ = os.Remove(t.Name())
-	}
+	_ = t.Close()
+	_ = os.Remove(t.Name())
 }
 
-// keep makes Remove leave the file, durably where that is possible.
-func (t *Temp) keep() {
-	t.kept = true
-	_ = t.target.system.Sync(t.file)
-	_ = syncDir(t.target.dir(), t.target.system.Sync)
+// sweep removes the temporary files of killed processes, and SQLite's journals of them. The lock must be held.
+func (f File) sweep() error {
+	entries, err := os.ReadDir(f.dir())
+	for _, entry := range entries {
+		rest, ok := strings.CutPrefix(entry.Name(), "."+filepath.Base(f.Path)+".")
+		if ok && strings.Contains(rest, tempSuffix) {
+			_ = os.Remove(filepath.Join(f.dir(), entry.Name()))
+		}
+	}
+	return err
 }
 
 // Replace replaces the file durably: after a failure or a crash it holds all of the
 // old content or all of the new. The error is [fs.ErrNotExist] if another process
 // removed the temporary file.
 func (f File) Replace(content []byte) error {
-	t, err := f.Temp(0)
+	content, err := f.sealer.Seal(f.Path, content)
+	if err != nil {
+		return err
+	}
+	t, err := f.Temp()
 	if err != nil {
 		return err
 	}
 	defer t.Remove()
-	if err := t.write(content); err != nil {
+	if _, err := t.Write(content); err != nil {
 		return err
 	}
-	if err := f.system.Sync(t.file); err != nil {
+	if err := f.system.Sync(t.File); err != nil {
 		return err
 	}
 	if err := t.Move(); err != nil {

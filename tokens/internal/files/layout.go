@@ -137,7 +137,7 @@ func (l layout) files() (map[string]tokens.Key, error) {
 			return nil, err
 		}
 		for _, file := range files {
-			name := besideWhich(file.Name())
+			name := strings.TrimSuffix(file.Name(), recordSuffix)
 			if key := l.key(client.Name(), name); key != (tokens.Key{}) {
 				found[filepath.Join(dir, name)] = key
 			}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -16,71 +14,105 @@ import (
 	"github.com/globusauth/globusauth/tokens/internal/change"
 )
 
-// record is a change that is written into a temporary file before it is made, so
+const (
+	// recordSuffix ends the name of the file for records, which is empty between updates.
+	recordSuffix = ".pending"
+	maxRecord    = 64 << 20
+
+	// damagedSuffix ends the name of a file that Delete could not read.
+	damagedSuffix = ".damaged"
+)
+
+// record is a change that is written down before it is made, so
 // that a process that is killed, or a file that cannot be written, loses nothing.
 type record struct {
 	Namespace string     `json:"namespace"`
 	Before    tokens.Set `json:"before"`
 	After     tokens.Set `json:"after"`
-
-	whole bool // false for other temporary files, and for torn ones
-	name  string
 }
 
-const maxRecord = 64 << 20
+// room is the open file for the record of an update.
+type room struct {
+	*os.File
 
-// besideWhich returns the name of the file that a temporary file lies beside, and
-// other names as they are.
-func besideWhich(name string) string {
-	stem, hidden := strings.CutPrefix(name, ".")
-	if stem, ok := strings.CutSuffix(stem, tempSuffix); ok && hidden {
-		return strings.TrimSuffix(stem, filepath.Ext(stem))
-	}
-	return name
+	kept bool // after release
 }
 
-// writeRecord writes a record into a temporary file. It is not flushed: only a power
-// failure loses it, and the change itself is flushed a moment later.
-func (t *Temp) writeRecord(r record) error {
-	content, err := json.Marshal(r, json.WithMarshalers(json.MarshalFunc(tokens.Set.MarshalStorage)))
-	if err != nil {
-		return err
-	}
-	if err := t.write(content); err != nil {
-		return err
-	}
-	_, err = os.Lstat(t.Name()) // another process may have removed it
-	return err
-}
-
-// leftovers returns what other processes left beside the file: records, and
-// temporary files of no use, SQLite's journals of them included.
-func (f File) leftovers() (found []record, err error) {
-	entries, err := os.ReadDir(f.dir())
+// reserve writes zeros where the record is written later, which reserve room on the disk.
+func (f File) reserve(size int) (*room, error) {
+	file, err := os.OpenFile(f.Path+recordSuffix, os.O_WRONLY|os.O_CREATE|openFlags, fileMode)
 	if err != nil {
 		return nil, err
 	}
-	for _, entry := range entries {
-		rest, ok := strings.CutPrefix(entry.Name(), "."+filepath.Base(f.Path)+".")
-		if !ok || !strings.Contains(rest, tempSuffix) {
-			continue
-		}
-		r := record{name: filepath.Join(f.dir(), entry.Name())}
-		content, err := readFile(r.name, maxRecord)
-		if err != nil {
-			continue // it is no record, or another process has just removed it
-		}
-		// A process killed between writing and truncating leaves the zeros it reserved.
-		if content = bytes.TrimRight(content, "\x00"); len(content) > 0 {
-			content, err = f.sealer.Open(f.Path, content)
-			if err != nil && !errors.Is(err, tokens.ErrUnreadable) {
-				return nil, err
-			}
-			r.whole = err == nil && json.Unmarshal(content, &r, json.WithUnmarshalers(json.UnmarshalFunc(readSet))) == nil
-		}
-		found = append(found, r)
+	r := &room{File: file}
+	info, err := file.Stat()
+	if err == nil {
+		err = checkFile(file.Name(), info)
 	}
-	return found, nil
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	if _, err := file.Write(make([]byte, size)); err != nil {
+		r.release()
+		return nil, err
+	}
+	return r, nil
+}
+
+// release forgets the record, unless it was kept.
+func (r *room) release() {
+	if !r.kept {
+		_ = r.Truncate(0)
+	}
+	_ = r.Close()
+}
+
+// write writes a record. It is not flushed: only a power
+// failure loses it, and the change itself is flushed a moment later.
+func (r *room) write(f File, change record) error {
+	content, err := json.Marshal(change, json.WithMarshalers(json.MarshalFunc(tokens.Set.MarshalStorage)))
+	if err == nil {
+		content, err = f.sealer.Seal(f.Path, content)
+	}
+	if err == nil {
+		_, err = r.WriteAt(content, 0)
+	}
+	if err == nil {
+		err = r.Truncate(int64(len(content)))
+	}
+	if err == nil {
+		_, err = os.Lstat(r.Name()) // another process may have removed it
+	}
+	return err
+}
+
+// keep makes release leave the record, durably where that is possible.
+func (r *room) keep(f File) {
+	r.kept = true
+	_ = f.system.Sync(r.File)
+	_ = syncDir(f.dir(), f.system.Sync)
+}
+
+// pending returns the change that another process wrote down and did not make, nil if there is none. A torn one
+// is [tokens.ErrUnreadable].
+func (f File) pending() (*record, error) {
+	content, err := readFile(f.Path+recordSuffix, maxRecord)
+	// A process killed before it cut the file leaves zeros.
+	if content = bytes.TrimRight(content, "\x00"); len(content) == 0 {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return nil, err
+	}
+	if content, err = f.sealer.Open(f.Path, content); err != nil {
+		return nil, err
+	}
+	var r record
+	if err := json.Unmarshal(content, &r, json.WithUnmarshalers(json.UnmarshalFunc(readSet))); err != nil {
+		return nil, fmt.Errorf("%w: %s%s is not whole", tokens.ErrUnreadable, f.Path, recordSuffix)
+	}
+	return &r, nil
 }
 
 func readSet(data []byte, set *tokens.Set) (err error) {
@@ -88,55 +120,39 @@ func readSet(data []byte, set *tokens.Set) (err error) {
 	return err
 }
 
-// pending returns a set with the changes that processes wrote down and did not make.
-func (f File) pending(namespace string, current tokens.Set) tokens.Set {
-	left, _ := f.leftovers() // what cannot be listed or opened is left to the next update
-	for _, r := range left {
-		if r.whole && r.Namespace == namespace {
-			current, _ = change.On(current, r.Before, r.After, false)
-		}
+// merge returns a set with the change that is pending. One that cannot be read is left to the next update.
+func (f File) merge(namespace string, current tokens.Set) tokens.Set {
+	if r, err := f.pending(); err == nil && r != nil && r.Namespace == namespace {
+		current, _ = change.On(current, r.Before, r.After, false)
 	}
 	return current
 }
 
-// adopt makes the changes that killed processes wrote down, and removes what they
+// adopt makes the change that a killed process wrote down, and removes what it
 // left. The lock must be held.
 func (s *Store) adopt(ctx context.Context, file File) error {
-	left, err := file.leftovers()
+	r, err := file.pending()
+	switch {
+	case errors.Is(err, tokens.ErrUnreadable): // it is torn, or its key is missing: that of the file is then too
+		_, err = s.read(ctx, file, "")
+	case err == nil && r != nil:
+		err = s.edit(ctx, file, *r, false)
+	case err == nil:
+		return file.sweep()
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("store what is kept in %s%s: %w", file.Path, recordSuffix, err)
 	}
-	for _, r := range left {
-		if !r.whole { // perhaps because its key is missing: that of the file is then too
-			_, err = s.read(ctx, file, "")
-		} else {
-			err = s.edit(ctx, file, r, false)
-		}
-		if err != nil {
-			return fmt.Errorf("store what is kept in %s: %w", r.name, err)
-		}
-		_ = os.Remove(r.name)
-	}
-	return nil
+	return errors.Join(os.Truncate(file.Path+recordSuffix, 0), file.sweep())
 }
 
 // aside moves a file that cannot be read out of the way, and removes what was left
 // beside it.
 func (f File) aside() error {
-	left, err := f.leftovers()
-	if err != nil {
-		return err
-	}
-	for _, r := range left {
-		if err := os.Remove(r.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, err := range []error{f.sweep(), os.Remove(f.Path + recordSuffix), rename(f.Path, f.Path+damagedSuffix)} {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	if err := rename(f.Path, f.Path+damagedSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	return syncDir(f.dir(), f.system.Sync)
 }
-
-// damagedSuffix ends the name of a file that Delete could not read.
-const damagedSuffix = ".damaged"

@@ -132,7 +132,7 @@ func (s *Store) Load(ctx context.Context, key tokens.Key) (set tokens.Set, err e
 		return tokens.Set{}, err
 	}
 	if set, err = s.read(ctx, file, namespace); err == nil {
-		set = file.pending(namespace, set)
+		set = file.merge(namespace, set)
 	}
 	return set, err
 }
@@ -214,7 +214,7 @@ func (s *Store) Update(ctx context.Context, key tokens.Key, fn func(current toke
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	defer room.Remove()
+	defer room.release()
 	// fn may use a refresh token: what can fail has been done before.
 	next, err := fn(current)
 	if err != nil {
@@ -243,7 +243,7 @@ func retry(file File, work func() error) error {
 
 // rehearse does all of an update that can fail before fn is called, and reserves
 // room on the disk for the record.
-func (s *Store) rehearse(ctx context.Context, file File, namespace string) (current tokens.Set, room *Temp, err error) {
+func (s *Store) rehearse(ctx context.Context, file File, namespace string) (current tokens.Set, r *room, err error) {
 	if err := s.adopt(ctx, file); err != nil {
 		return tokens.Set{}, nil, err
 	}
@@ -251,7 +251,7 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 	if info, err := os.Lstat(file.Path); err == nil {
 		size += 2 * int(min(info.Size(), maxReserve))
 	}
-	if room, err = file.Temp(size); err == nil {
+	if r, err = file.reserve(size); err == nil {
 		if _, err = file.sealer.Seal(file.Path, nil); err == nil {
 			err = retry(file, func() error {
 				raw, err := s.kind.Backend.Rehearse(ctx, file, namespace)
@@ -260,16 +260,16 @@ func (s *Store) rehearse(ctx context.Context, file File, namespace string) (curr
 			})
 		}
 		if err == nil {
-			return current, room, nil
+			return current, r, nil
 		}
-		room.Remove()
+		r.release()
 	}
 	return tokens.Set{}, nil, fmt.Errorf("nothing was changed, since nothing can be stored: %w", err)
 }
 
 // commit writes the change down and makes it.
-func (s *Store) commit(ctx context.Context, file File, room *Temp, r record) error {
-	recordErr := room.writeRecord(r)
+func (s *Store) commit(ctx context.Context, file File, room *room, r record) error {
+	recordErr := room.write(file, r)
 	err := s.edit(ctx, file, r, true)
 	switch {
 	case err == nil:
@@ -277,7 +277,7 @@ func (s *Store) commit(ctx context.Context, file File, room *Temp, r record) err
 	case recordErr != nil:
 		return fmt.Errorf("%w: what was received is stored nowhere (%w)", err, recordErr)
 	}
-	room.keep()
+	room.keep(file)
 	return fmt.Errorf("%w: what was received is kept in %s, and the next update stores it", err, room.Name())
 }
 
@@ -350,11 +350,9 @@ func (s *Store) namespaces(ctx context.Context, path string) (found []string, er
 	if found, err = s.kind.Backend.Namespaces(ctx, file); err != nil {
 		return nil, err
 	}
-	left, _ := file.leftovers()
-	for _, r := range left {
-		if r.whole && !slices.Contains(found, r.Namespace) && !r.After.Equal(tokens.Set{}) {
-			found = append(found, r.Namespace)
-		}
+	r, err := file.pending()
+	if err == nil && r != nil && !slices.Contains(found, r.Namespace) && !r.After.Equal(tokens.Set{}) {
+		found = append(found, r.Namespace)
 	}
 	return found, nil
 }

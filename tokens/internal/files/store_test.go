@@ -141,7 +141,7 @@ func fails(t *testing.T, store *files.Store, set tokens.Set) error {
 	return err
 }
 
-// left returns what lies beside the file and its lock.
+// left returns what lies beside the file, its lock and the empty file for records.
 func left(t *testing.T, store *files.Store) []string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path(t, store)))
@@ -150,7 +150,13 @@ func left(t *testing.T, store *files.Store) []string {
 	}
 	var names []string
 	for _, entry := range entries {
-		if name := entry.Name(); name != filepath.Base(path(t, store)) && !strings.HasSuffix(name, ".lock") {
+		info, err := entry.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := entry.Name()
+		empty := strings.HasSuffix(name, ".pending") && info.Size() == 0
+		if name != filepath.Base(path(t, store)) && !strings.HasSuffix(name, ".lock") && !empty {
 			names = append(names, name)
 		}
 	}
@@ -262,9 +268,8 @@ func leftoverIsTorn(t *testing.T, open opener) {
 			}
 		}
 	}
-	// As a temporary file that was not cut to its length yet it is whole.
-	temp := filepath.Join(dir, "."+filepath.Base(path(t, store))+".1.tmp")
-	if err := os.WriteFile(temp, append(whole, make([]byte, 1000)...), 0o600); err != nil {
+	// One that was not cut to its length yet is whole.
+	if err := os.WriteFile(record, append(whole, make([]byte, 1000)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := store.Update(t.Context(), key(), func(current tokens.Set) (tokens.Set, error) { return current, nil }); err != nil || !got.Equal(one("B")) {

@@ -334,12 +334,12 @@ func create(ctx context.Context, file files.File) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	fresh, err := file.Temp(0)
+	fresh, err := file.Temp()
 	if err != nil {
 		return err
 	}
 	defer fresh.Remove()
-	fresh.Close()
+	_ = fresh.Close()
 	// SQLite would play a journal without its database into the new one.
 	if err := os.Remove(file.Path + "-journal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
