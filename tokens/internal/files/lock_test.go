@@ -98,6 +98,13 @@ func directoryRemoved(t *testing.T, open opener) {
 		t.Errorf("Update: %v, %v", got, err)
 	}
 	holds(t, store, one("B"))
+	_, err = store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
+		dir := filepath.Dir(path(t, store))
+		return one("C"), errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600))
+	})
+	if err == nil || !strings.Contains(err.Error(), "stored nowhere") {
+		t.Errorf("Update: %v, want the error that says so", err)
+	}
 }
 
 func lockIsNoRegularFile(t *testing.T, open opener) {

@@ -38,21 +38,13 @@ type room struct {
 	kept bool // after release
 }
 
-// reserve writes zeros where the record is written later, which reserve room on the disk.
+// reserve writes zeros where the record is written later, which reserve room on the disk. pending has checked the file.
 func (f File) reserve(size int) (*room, error) {
 	file, err := os.OpenFile(f.Path+recordSuffix, os.O_WRONLY|os.O_CREATE|openFlags, fileMode)
 	if err != nil {
 		return nil, err
 	}
 	r := &room{File: file}
-	info, err := file.Stat()
-	if err == nil {
-		err = checkFile(file.Name(), info)
-	}
-	if err != nil {
-		_ = file.Close()
-		return nil, err
-	}
 	if _, err := file.Write(make([]byte, size)); err != nil {
 		r.release()
 		return nil, err

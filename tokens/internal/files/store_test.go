@@ -54,7 +54,7 @@ func TestStore(t *testing.T) {
 			"Update_LockIsNoRegularFile":   lockIsNoRegularFile,
 			"Update_ExclusiveLockIsOld":    abandonedExclusiveLock,
 			"Delete_DamagedFile":           deleteDamaged,
-			"Load_FileOthersCanUse":        loadFileOthersCanUse,
+			"Update_FileOthersCanUse":      fileOthersCanUse,
 			"Delete_FileOthersCanUse":      deleteFileOthersCanUse,
 			"Update_EmptyFileIsEmptyStore": emptyFile,
 			"Update_NothingToChange":       rehearsal,
@@ -237,6 +237,10 @@ func firstLoginLeftOver(t *testing.T, open opener) {
 		t.Fatal(err)
 	}
 	holds(t, store, one("A"))
+	other := tokens.Key{ClientID: key().ClientID, Namespace: "other"}
+	if got, err := store.Load(t.Context(), other); err != nil || !got.Equal(tokens.Set{}) {
+		t.Errorf("another namespace holds %v, %v", got, err)
+	}
 	if keys, err := store.Keys(t.Context()); err != nil || len(keys) != 1 || keys[0].ClientID != key().ClientID || keys[0].Namespace != "DEFAULT" {
 		t.Errorf("Keys: %v, %v", keys, err)
 	}
@@ -318,7 +322,7 @@ func deleteRemovesLeftover(t *testing.T, open opener) {
 func deleteDamaged(t *testing.T, open opener) {
 	t.Helper()
 	store := open(t, files.System{}, t.TempDir())
-	put(t, store, one("A"))
+	_ = fails(t, store, one("A")) // what was received is forgotten too
 	file := path(t, store)
 	if err := os.WriteFile(file, []byte(strings.Repeat("\x00SECRET", 100)), 0o600); err != nil {
 		t.Fatal(err)
@@ -338,15 +342,23 @@ func deleteDamaged(t *testing.T, open opener) {
 	}
 }
 
-func loadFileOthersCanUse(t *testing.T, open opener) {
+func fileOthersCanUse(t *testing.T, open opener) {
 	t.Helper()
-	store := open(t, files.System{}, t.TempDir())
-	put(t, store, one("A"))
-	if err := os.Chmod(path(t, store), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Load(t.Context(), key()); !errors.Is(err, tokens.ErrUnsafe) {
-		t.Errorf("Load: %v, want ErrUnsafe", err)
+	for suffix, load := range map[string]error{"": tokens.ErrUnsafe, ".pending": nil} {
+		store := open(t, files.System{}, t.TempDir())
+		put(t, store, one("A"))
+		if err := os.Chmod(path(t, store)+suffix, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Load(t.Context(), key()); !errors.Is(err, load) {
+			t.Errorf("Load: %v, want %v", err, load)
+		}
+		if _, err := store.Update(t.Context(), key(), func(tokens.Set) (tokens.Set, error) {
+			t.Error("fn was called")
+			return tokens.Set{}, nil
+		}); !errors.Is(err, tokens.ErrUnsafe) {
+			t.Errorf("Update: %v, want ErrUnsafe", err)
+		}
 	}
 }
 
