@@ -135,17 +135,19 @@ func New(config Config) (*Client, error) {
 		wait:        config.Wait,
 		random:      rand.Float64,
 	}
-	base, source := config.BaseURL, "Config.BaseURL"
+	address, source := config.BaseURL, "Config.BaseURL"
 	var err error
-	if base == "" {
-		if base, err = authURL(c.environment); err != nil {
+	if address == "" {
+		if address, err = authURL(c.environment); err != nil {
 			return nil, fmt.Errorf("globusauth: Config.Environment: %w", err)
 		}
 		source = "environment " + c.environment
 	}
-	if c.baseURL, err = parseBaseURL(base, config.UnsafeAllowHTTP); err != nil {
+	base, err := parseBaseURL(address, config.UnsafeAllowHTTP)
+	if err != nil {
 		return nil, fmt.Errorf("globusauth: Config.BaseURL: %w", err)
 	}
+	c.baseURL = base.String()
 	c.address = c.baseURL + " (" + source + ")"
 	c.issuer = cmp.Or(config.Issuer, strings.TrimSuffix(c.baseURL, "/"))
 	if _, err = parseBaseURL(c.issuer, config.UnsafeAllowHTTP); err != nil {
@@ -163,7 +165,7 @@ func New(config Config) (*Client, error) {
 	if c.credentials != nil && c.credentials.err != nil {
 		return nil, fmt.Errorf("globusauth: Config.Credentials: %w", c.credentials.err)
 	}
-	if c.http, err = config.httpClient(originOf(c.baseURL)); err != nil {
+	if c.http, err = config.httpClient(origin.Of(base)); err != nil {
 		return nil, err
 	}
 	c.fresh = freshTransport(c.http.Transport)
@@ -223,7 +225,7 @@ func (c *Client) HTTPClient() *http.Client {
 func (c *Client) String() string { return "globusauth.Client(" + c.baseURL + ")" }
 
 // httpClient returns the client that sends the requests to the service.
-func (c *Config) httpClient(origin string) (*http.Client, error) {
+func (c *Config) httpClient(service string) (*http.Client, error) {
 	base, ownTLS := c.HTTPClient, c.RootCAs != nil || c.UnsafeSkipTLSVerify
 	switch {
 	case base != nil && ownTLS:
@@ -242,7 +244,7 @@ func (c *Config) httpClient(origin string) (*http.Client, error) {
 			}
 			// A redirect to another host would send it the credentials, or a form with
 			// a code or token.
-			if originOf(req.URL.String()) != origin {
+			if origin.Of(req.URL) != service {
 				return fmt.Errorf("%w: to host %q", ErrRedirect, req.URL.Host)
 			}
 			return nil
@@ -250,32 +252,23 @@ func (c *Config) httpClient(origin string) (*http.Client, error) {
 	}, nil
 }
 
-// originOf returns the scheme and host that a redirect must not leave.
-func originOf(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme + "://" + origin.HostPort(u)
-}
-
 // parseBaseURL checks the address of a service and returns it with one slash
 // at its end, the host in lower case and without the usual port.
-func parseBaseURL(raw string, allowHTTP bool) (string, error) {
+func parseBaseURL(raw string, allowHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "":
-		return "", errors.New("it is not an absolute URL such as https://auth.globus.org/") // without the URL, which can contain a password
+		return nil, errors.New("it is not an absolute URL such as https://auth.globus.org/") // without the URL, which can contain a password
 	case u.User != nil:
-		return "", errors.New("the URL contains a user name or password; use Credentials")
+		return nil, errors.New("the URL contains a user name or password; use Credentials")
 	case u.RawQuery != "" || u.Fragment != "":
-		return "", fmt.Errorf("the URL of %q has a query or a fragment; leave it out", u.Host)
+		return nil, fmt.Errorf("the URL of %q has a query or a fragment; leave it out", u.Host)
 	case u.Scheme == "https":
 	case u.Scheme != "http":
-		return "", fmt.Errorf("%q has the scheme %q; it must be https", raw, u.Scheme)
+		return nil, fmt.Errorf("%q has the scheme %q; it must be https", raw, u.Scheme)
 	case !allowHTTP && !origin.Loopback(u.Hostname()):
-		return "", fmt.Errorf("%q would send tokens unencrypted; use https, a loopback address, or UnsafeAllowHTTP", raw)
+		return nil, fmt.Errorf("%q would send tokens unencrypted; use https, a loopback address, or UnsafeAllowHTTP", raw)
 	}
 	u.Host = strings.TrimSuffix(strings.ToLower(u.Host), map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
-	return strings.TrimRight(u.String(), "/") + "/", nil
+	return u.JoinPath("/"), nil
 }

@@ -100,7 +100,7 @@ func TestFromEnvironment(t *testing.T) {
 		}},
 		{"environment", env{"GLOBUS_SDK_ENVIRONMENT": "preview"}, "", func(c globusauth.Config) error { return expect(c.Environment == "preview", c) }},
 		{"unknown environment", env{"GLOBUS_SDK_ENVIRONMENT": "nowhere"}, `GLOBUS_SDK_ENVIRONMENT: unknown environment "nowhere"`, nil},
-		{"address wins", env{"GLOBUS_SDK_ENVIRONMENT": "preview", "GLOBUS_SDK_SERVICE_URL_AUTH": "http://auth.test:8080"}, "", func(c globusauth.Config) error { return expect(c.BaseURL == "http://auth.test:8080/", c) }},
+		{"address wins", env{"GLOBUS_SDK_ENVIRONMENT": "preview", "GLOBUS_SDK_SERVICE_URL_AUTH": "http://auth.test:8080"}, "", func(c globusauth.Config) error { return expect(c.BaseURL == "http://auth.test:8080", c) }},
 		{"bad address", env{"GLOBUS_SDK_SERVICE_URL_AUTH": "auth"}, "GLOBUS_SDK_SERVICE_URL_AUTH", nil},
 		{"timeout", env{"GLOBUS_SDK_HTTP_TIMEOUT": "2.5"}, "", func(c globusauth.Config) error { return expect(c.Timeout == 2500*time.Millisecond, c) }},
 		{"no timeout", env{"GLOBUS_SDK_HTTP_TIMEOUT": "-1"}, "", func(c globusauth.Config) error { return expect(c.Timeout == -1, c) }},

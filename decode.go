@@ -161,7 +161,7 @@ func unmarshal(data []byte, out any, hooks ...*json.Unmarshalers) (odd string, e
 	err = read(hooks...)
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.JSONPointer != "" && !errors.Is(err, ErrResponseTooLarge) {
 		odd, _, _ = strings.Cut(string(semantic.JSONPointer[1:]), "/") // only the first is always a name in the spec
-		err = read(append(hooks, lenient.Values(nil, options))...)
+		err = read(append(hooks, lenient.Values(func(*jsontext.Decoder) error { return nil }, options))...)
 	}
 	// The library's own texts can quote the document, which may contain tokens.
 	switch syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); {

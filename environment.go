@@ -71,9 +71,9 @@ func (c *Config) setEnvironment(name string) error {
 	return err
 }
 
-func (c *Config) setBaseURL(base string) (err error) {
-	c.UnsafeAllowHTTP = true
-	c.BaseURL, err = parseBaseURL(base, true)
+func (c *Config) setBaseURL(base string) error {
+	c.BaseURL, c.UnsafeAllowHTTP = base, true
+	_, err := parseBaseURL(base, true)
 	return err
 }
 

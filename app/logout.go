@@ -32,11 +32,11 @@ func (a *App) Logout(ctx context.Context, options LogoutOptions) (err error) {
 	})
 	if options.Forget && (errors.Is(err, tokens.ErrUnreadable) || errors.Is(err, tokens.ErrUnsafe)) {
 		if deleteErr := a.config.Store.Delete(ctx, a.key); deleteErr != nil {
-			err = prefix.Join(err, deleteErr)
+			err = errors.Join(err, deleteErr)
 		} else {
 			err = fmt.Errorf("%w; the login is removed, and what it held remains valid until it expires", err)
 		}
 	}
 	a.changed()
-	return prefix.Join(problem, err)
+	return errors.Join(problem, err)
 }

@@ -114,7 +114,7 @@ func (i *issued) accept(ctx context.Context, login bool, nonce, identity string)
 	set = tokens.Salvage(list, problems...)
 	if problems = set.Problems(); len(problems) > 0 {
 		i.auth.Logger().WarnContext(ctx, "flows: parts of a token response are not usable",
-			"count", len(problems), "problems", redact.Line(prefix.Join(problems...).Error(), maxReport))
+			"count", len(problems), "problems", redact.Line(strings.ReplaceAll(errors.Join(problems...).Error(), "\n", "; "), maxReport))
 	}
 	switch {
 	case len(set.All()) > 0 && nonce != "" && claims == nil:

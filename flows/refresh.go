@@ -101,7 +101,7 @@ func (c Config) RevokeSet(ctx context.Context, set tokens.Set, kept ...tokens.Se
 		var problem error
 		for _, secret := range []string{token.AccessToken, token.RefreshToken} {
 			if !skip[secret] {
-				problem = prefix.Join(problem, self.revoke(ctx, secret, nil))
+				problem = errors.Join(problem, self.revoke(ctx, secret, nil))
 			}
 		}
 		if problem != nil {
@@ -109,7 +109,7 @@ func (c Config) RevokeSet(ctx context.Context, set tokens.Set, kept ...tokens.Se
 			failed = append(failed, token)
 		}
 	}
-	return tokens.Salvage(failed), prefix.Join(problems...)
+	return tokens.Salvage(failed), errors.Join(problems...)
 }
 
 func (c client) revoke(ctx context.Context, token string, opts []globusauth.CallOption) error {

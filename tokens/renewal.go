@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/globusauth/globusauth/apierror"
-	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/internal/timeout"
 )
 
@@ -161,7 +160,7 @@ func (a *attempt) ask(ctx context.Context, stored Token) response {
 		return response{problem: mismatch}
 	}
 	if _, found := set.ByResourceServer(a.config.ResourceServer); !found && err == nil {
-		err = prefix.Join(append([]error{errors.New("the response holds no token for this resource server")}, set.Problems()...)...)
+		err = errors.Join(append([]error{errors.New("the response holds no token for this resource server")}, set.Problems()...)...)
 	}
 	return response{set: set, problem: err, replaces: stored.AccessToken, epoch: a.epoch}
 }

@@ -3,7 +3,9 @@
 package environment
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/globusauth/globusauth/scopes"
 )
@@ -15,35 +17,25 @@ const Production = "production"
 // means production), the usual one first; nil for other resource servers. An
 // unknown environment is an error and never falls back to production.
 func Hosts(environment, resourceServer string) ([]string, error) {
-	domain, prefix := environment+".globuscs.info", environment+"."
+	domain, prefix, older := environment+".globuscs.info", environment+".", ""
 	switch environment {
 	case "", Production:
-		domain, prefix = "globus.org", ""
-		// Two services have hosts in another domain as well.
-		switch resourceServer {
-		case scopes.TransferResourceServer:
-			return []string{"transfer.api.globus.org", "transfer.api.globusonline.org"}, nil
-		case scopes.NexusResourceServer:
-			return []string{"nexus.api.globusonline.org"}, nil
-		}
+		domain, prefix, older = "globus.org", "", "globusonline.org"
 	case "preview":
 		domain = "preview.globus.org"
 	case "sandbox", "integration", "test", "staging":
 	default:
 		return nil, fmt.Errorf("unknown environment %q; known are production, preview, sandbox, integration, test and staging", environment)
 	}
-	host := map[string]string{
-		scopes.AuthResourceServer:     "auth." + domain,
-		scopes.TransferResourceServer: "transfer.api." + domain,
-		scopes.GroupsResourceServer:   "groups.api." + domain,
-		scopes.SearchResourceServer:   "search.api." + domain,
-		scopes.ComputeResourceServer:  "compute.api." + domain,
-		scopes.NexusResourceServer:    "nexus.api." + domain,
-		scopes.FlowsResourceServer:    prefix + "flows.automate.globus.org",
-		scopes.TimersResourceServer:   prefix + "timer.automate.globus.org",
-	}[resourceServer]
-	if host == "" {
-		return nil, nil
-	}
-	return []string{host}, nil
+	older = cmp.Or(older, domain)
+	return slices.Compact(map[string][]string{
+		scopes.AuthResourceServer:     {"auth." + domain},
+		scopes.TransferResourceServer: {"transfer.api." + domain, "transfer.api." + older},
+		scopes.GroupsResourceServer:   {"groups.api." + domain},
+		scopes.SearchResourceServer:   {"search.api." + domain},
+		scopes.ComputeResourceServer:  {"compute.api." + domain},
+		scopes.NexusResourceServer:    {"nexus.api." + older},
+		scopes.FlowsResourceServer:    {prefix + "flows.automate.globus.org"},
+		scopes.TimersResourceServer:   {prefix + "timer.automate.globus.org"},
+	}[resourceServer]), nil
 }

@@ -10,20 +10,16 @@ import (
 )
 
 // Values reads a value as null does if it has another type than its Go type. The options are
-// those with which values are decoded. If odd is not nil it is called behind each such
-// value, and may return an error.
+// those with which values are decoded. odd is called behind each such value, and may return an
+// error.
 func Values(odd func(dec *jsontext.Decoder) error, options ...json.Options) *json.Unmarshalers {
+	containers := map[reflect.Kind]jsontext.Kind{reflect.Struct: '{', reflect.Map: '{', reflect.Slice: '['} // no other type in use has elements
 	// It is called for every value before the decoder reads it.
 	return json.UnmarshalFromFunc(func(dec *jsontext.Decoder, pointer any) error {
 		value := reflect.ValueOf(pointer).Elem()
-		container := jsontext.Kind(0)
-		if _, custom := pointer.(json.Unmarshaler); !custom {
-			switch value.Kind() { //nolint:exhaustive // no other type in use has elements
-			case reflect.Struct, reflect.Map:
-				container = '{'
-			case reflect.Slice:
-				container = '['
-			}
+		container := containers[value.Kind()]
+		if _, custom := pointer.(json.Unmarshaler); custom {
+			container = 0
 		}
 		if kind := dec.PeekKind(); kind == container || value.Kind() == reflect.Interface {
 			return errors.ErrUnsupported // the decoder reads it, and calls this function for its elements
@@ -33,9 +29,6 @@ func Values(odd func(dec *jsontext.Decoder) error, options ...json.Options) *jso
 			return err
 		}
 		value.SetZero()
-		if odd == nil {
-			return nil
-		}
 		return odd(dec)
 	})
 }

@@ -2,6 +2,7 @@
 package origin
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"net/url"
@@ -19,16 +20,12 @@ func Loopback(host string) bool {
 // HostPort returns host:port of a URL in lower case, with the port of its scheme
 // (80 for http, else 443) if it names no port.
 func HostPort(u *url.URL) string {
-	port := u.Port()
-	switch {
-	case port != "":
-	case u.Scheme == "http":
-		port = "80"
-	default:
-		port = "443"
-	}
+	port := cmp.Or(u.Port(), map[string]string{"http": "80"}[u.Scheme], "443")
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
+
+// Of returns scheme, host and port of a URL (RFC 6454 section 4).
+func Of(u *url.URL) string { return u.Scheme + "://" + HostPort(u) }
 
 // SameIssuer reports whether two issuers (OpenID Connect Core section 2) are the same;
 // a slash at the end is not significant. An empty issuer is invalid.

@@ -2,7 +2,7 @@
 package prefix
 
 import (
-	"slices"
+	"cmp"
 	"strings"
 )
 
@@ -20,43 +20,26 @@ func Add(err *error, prefix string) {
 	}
 }
 
-func (e *Error) Error() string { return e.prefix + ": " + Trim(e.cause) }
+// Error is one line, also of errors that are joined.
+func (e *Error) Error() string {
+	lines := strings.Split(e.cause.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = trim(line)
+	}
+	return e.prefix + ": " + strings.Join(lines, "; ")
+}
 
 // Unwrap returns the error without the text.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Trim returns the text of an error without the name of a package of this module at its start.
-func Trim(err error) string {
-	text := err.Error()
-	name, rest, found := strings.Cut(text, ": ")
-	if !found {
-		return text
-	}
+func Trim(err error) string { return trim(err.Error()) }
+
+func trim(text string) string {
+	name, rest, _ := strings.Cut(text, ": ")
 	switch name {
 	case "globusauth", "app", "consents", "flows", "identitymap", "idtoken", "login", "resourceserver", "scopes", "tokens":
-		return rest
+		return cmp.Or(rest, text)
 	}
 	return text
 }
-
-// Join makes one error of those that are not nil, on one line; nil if all are.
-func Join(list ...error) error {
-	list = slices.DeleteFunc(slices.Clone(list), func(err error) bool { return err == nil })
-	if len(list) == 0 {
-		return nil
-	}
-	return &joined{list}
-}
-
-type joined struct{ list []error }
-
-func (j *joined) Error() string {
-	texts := make([]string, len(j.list))
-	for i, err := range j.list {
-		texts[i] = Trim(err)
-	}
-	return strings.Join(texts, "; ")
-}
-
-// Unwrap returns the errors.
-func (j *joined) Unwrap() []error { return j.list }

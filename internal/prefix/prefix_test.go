@@ -31,14 +31,12 @@ func TestAdd_Table(t *testing.T) {
 	}
 }
 
-func TestJoin(t *testing.T) {
+func TestAdd_JoinedErrors(t *testing.T) {
 	t.Parallel()
-	if err := prefix.Join(nil, nil); err != nil {
-		t.Errorf("an error out of nothing: %v", err)
-	}
 	other := errors.New("tokens: other")
-	err := prefix.Join(nil, context.Canceled, nil, other)
-	if err.Error() != "context canceled; other" || !errors.Is(err, context.Canceled) || !errors.Is(err, other) || errors.Is(err, context.DeadlineExceeded) {
+	err := errors.Join(nil, context.Canceled, nil, other)
+	prefix.Add(&err, "app: log out")
+	if err.Error() != "app: log out: context canceled; other" || !errors.Is(err, context.Canceled) || !errors.Is(err, other) || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %q", err)
 	}
 }

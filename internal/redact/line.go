@@ -19,11 +19,7 @@ func Line(text string, limit int) string {
 		}
 		line.WriteString(word)
 		if line.Len() > limit {
-			end := limit - len(ellipsis)
-			for !utf8.RuneStart(line.String()[end]) {
-				end--
-			}
-			return strings.TrimRight(line.String()[:end], " ") + ellipsis
+			return strings.TrimRight(strings.ToValidUTF8(line.String()[:limit-len(ellipsis)], ""), " ") + ellipsis
 		}
 	}
 	return line.String()

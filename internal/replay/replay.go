@@ -10,18 +10,12 @@ import (
 // reports false if the body cannot be read again (http.Request.GetBody). The caller sends the copy or calls [Drop].
 func Request(ctx context.Context, req *http.Request) (*http.Request, bool) {
 	again := req.Clone(ctx)
-	if req.Body == nil || req.Body == http.NoBody {
-		return again, true
-	}
 	if req.GetBody == nil {
-		return nil, false
+		return again, req.Body == nil || req.Body == http.NoBody
 	}
 	body, err := req.GetBody()
-	if err != nil {
-		return nil, false
-	}
 	again.Body = body
-	return again, true
+	return again, err == nil
 }
 
 // Drop closes the body of a request that is not sent, as an http.RoundTripper must.

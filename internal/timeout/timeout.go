@@ -21,11 +21,7 @@ const late = step / 20
 // any case another 5 seconds remain after it. A limit of zero is none. The caller must call cancel.
 func With(parent context.Context, limit time.Duration, now func() time.Time) (ctx context.Context, cancel context.CancelFunc) {
 	ctx, end := context.WithCancelCause(parent)
-	cancel = func() { end(context.Canceled) }
-	if limit <= 0 {
-		return ctx, cancel
-	}
-	go func() {
+	count := func() {
 		suspended := false
 		for left := limit; left > 0; {
 			wait, began := min(left, step), now().Round(0) // the wall clock advances while a machine sleeps
@@ -41,6 +37,9 @@ func With(parent context.Context, limit time.Duration, now func() time.Time) (ct
 			}
 		}
 		end(context.DeadlineExceeded)
-	}()
-	return ctx, cancel
+	}
+	if limit > 0 {
+		go count()
+	}
+	return ctx, func() { end(context.Canceled) }
 }

@@ -8,12 +8,8 @@ func Valid(text string) bool {
 		return false
 	}
 	for i, c := range []byte(text) {
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case c-'0' > 9 && (c|0x20)-'a' > 5: // bytes wrap around
+		dash, digit := i == 8 || i == 13 || i == 18 || i == 23, c-'0' < 10 || (c|0x20)-'a' < 6 // bytes wrap around
+		if dash && c != '-' || !dash && !digit {
 			return false
 		}
 	}
