@@ -13,7 +13,6 @@ import (
 	"github.com/globusauth/globusauth"
 	"github.com/globusauth/globusauth/gen"
 	"github.com/globusauth/globusauth/idtoken"
-	"github.com/globusauth/globusauth/internal/prefix"
 	"github.com/globusauth/globusauth/internal/redact"
 	"github.com/globusauth/globusauth/tokens"
 )

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/globusauth/globusauth/internal/origin"
 	"github.com/globusauth/globusauth/internal/prefix"
 )
 
@@ -76,7 +77,7 @@ func New(config Config) (verifier *Verifier, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("ConfigurationURL: %w", err)
 	}
-	s.trusted = []string{originOf(issuer), originOf(location)}
+	s.trusted = []string{origin.Of(issuer), origin.Of(location)}
 	c.Options.Leeway = max(cmp.Or(c.Options.Leeway, defaultLeeway), 0)
 	if c.Now == nil {
 		c.Now = time.Now

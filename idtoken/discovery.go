@@ -46,7 +46,7 @@ func (s *source) parseConfiguration(text []byte) (configuration, error) {
 		return configuration{}, fmt.Errorf("jwks_uri: %w", err)
 	}
 	// The document must not be able to choose the keys.
-	if !slices.Contains(s.trusted, originOf(location)) {
+	if !slices.Contains(s.trusted, origin.Of(location)) {
 		return configuration{}, fmt.Errorf("jwks_uri: %s is on another host than the issuer", printURL(document.JWKSURI))
 	}
 	return configuration{document.JWKSURI, usable}, nil
@@ -66,9 +66,6 @@ func parseURL(text string, allowHTTP bool) (*url.URL, error) {
 	}
 	return nil, fmt.Errorf("%s is not on https (http is for loopback hosts only)", printURL(text))
 }
-
-// originOf returns scheme, host and port (RFC 6454 section 4).
-func originOf(u *url.URL) string { return u.Scheme + "://" + origin.HostPort(u) }
 
 // printURL returns a URL without user for an error: without its query.
 func printURL(text string) string {
