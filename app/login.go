@@ -127,7 +127,7 @@ func (a *App) obtain(ctx context.Context, want scopes.List, asked apierror.Autho
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 		defer cancel()
 		_, storeErr := a.config.Store.Update(ctx, a.key, func(current tokens.Set) (tokens.Set, error) { return requesting(current, own), nil })
-		err = prefix.Join(err, storeErr)
+		err = errors.Join(err, storeErr)
 	}
 	return requesting(set, want), err
 }
@@ -183,7 +183,7 @@ func (a *App) keep(ctx context.Context, before, set tokens.Set) error {
 	if err != nil {
 		// A store can have put them elsewhere for now.
 		if loaded, loadErr := a.config.Store.Load(ctx, a.key); loadErr != nil || !loaded.Merge(set).Equal(loaded) {
-			return prefix.Join(fmt.Errorf("%w; what the login gave is revoked", err), a.revoke(ctx, set))
+			return errors.Join(fmt.Errorf("%w; what the login gave is revoked", err), a.revoke(ctx, set))
 		}
 		log.WarnContext(ctx, "app: the tokens of the login are not stored where they belong yet", "error", err)
 	}

@@ -173,5 +173,5 @@ func (a *App) Renew(ctx context.Context) (_ tokens.Set, err error) {
 		problems = append(problems, err)
 	}
 	renewed, err := a.config.Store.Load(ctx, a.key)
-	return renewed, prefix.Join(append(problems, err)...)
+	return renewed, errors.Join(append(problems, err)...)
 }
