@@ -184,11 +184,13 @@ type receiver struct {
 // serve receives callbacks until stop is called.
 func (r *receiver) serve(listener net.Listener) (stop func()) {
 	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	server.SetKeepAlivesEnabled(false) // one page fits into the socket's buffer, so that a client that reads nothing blocks nobody
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) })
 	return func() {
 		_ = listener.Close()
 		r.pages.Lock() // the page that says how the login ended is sent
+		defer r.pages.Unlock()
 		_ = server.Close()
 		serving.Wait()
 	}

@@ -187,6 +187,29 @@ func TestLoopbackLogin_OpenFailsDuringExchange(t *testing.T) {
 	mustLogin(t, outcome{set, err})
 }
 
+// Another user of the machine cannot hold up a login with requests whose responses stay unread.
+func TestLoopbackLogin_ResponsesNotRead(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	got, _ := browse(t, p, login.Loopback{}, func(redirect *url.URL, callback url.Values) error {
+		conn, err := dial(redirect.Host)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		for range 100_000 { // more than all buffers hold, until the server closes or stops reading
+			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+			if _, err := io.WriteString(conn, "GET /x HTTP/1.1\r\nHost: "+redirect.Host+"\r\n\r\n"); err != nil {
+				break
+			}
+		}
+		redirect.RawQuery = callback.Encode()
+		_, err = get(redirect.String())
+		return err
+	})
+	mustLogin(t, got)
+}
+
 func dial(host string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(context.Background(), "tcp", host)
 }
