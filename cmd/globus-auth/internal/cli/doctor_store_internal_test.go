@@ -22,3 +22,18 @@ func TestDoctorCheckSpace_FullDisk(t *testing.T) {
 		}
 	}
 }
+
+// In a directory such as /tmp, others cannot change what they do not own.
+func TestDoctorChangeable_Modes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for mode, want := range map[os.FileMode]bool{0o700: false, 0o755: false, 0o770: true, 0o702: true, 0o777 | os.ModeSticky: false} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		d := &doctor{runner: &runner{}}
+		if got := d.changeable("token store", dir); got != want || len(d.Checks) > 0 != want {
+			t.Errorf("%v: %v, %+v", mode, got, d.Checks)
+		}
+	}
+}
