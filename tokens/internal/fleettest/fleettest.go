@@ -321,7 +321,7 @@ func (f Fleet) Kill(t *testing.T, grace bool, kills int) {
 	if arrived > 5+kills/20 {
 		t.Errorf("of %d processes killed, %d had a response that was not stored", kills, arrived)
 	}
-	moment := ran / time.Duration(count-kills+lost) * time.Duration(arrived) / time.Duration(kills)
+	moment := ran / time.Duration(max(1, count-kills+lost)) * time.Duration(arrived) / time.Duration(kills)
 	t.Logf("%d kills, %d refreshes, %d logins lost; %d of the responses had reached the process, in a moment of %v of each refresh",
 		kills, count, lost, arrived, moment.Round(100*time.Nanosecond))
 }
