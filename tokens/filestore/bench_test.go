@@ -74,7 +74,8 @@ func BenchmarkLoad(b *testing.B) {
 }
 
 // BenchmarkUpdate stores changed tokens, compared with writing the same file beside the old one, flushing it, renaming it
-// over the old one and flushing the directory (floor). It is wall time: the disk takes most of it.
+// over the old one and flushing the directory (floor). Beside that, the store locks, reads the file twice, and writes the change
+// down before it makes it. It is wall time: the disk takes most of it.
 func BenchmarkUpdate(b *testing.B) {
 	store := open(b, filestore.Config{})
 	sets := []tokens.Set{login(b, "A"), login(b, "B")}
