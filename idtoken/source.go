@@ -1,6 +1,7 @@
 package idtoken
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -81,7 +82,7 @@ func (s *source) current(ctx context.Context) (*keySet, error) {
 	if usable && ctx.Err() == nil {
 		return known, nil
 	}
-	return nil, failure
+	return nil, cmp.Or(failure, ctx.Err())
 }
 
 // newer returns the keys known now, for a token that those tried do not verify. It fetches

@@ -178,7 +178,11 @@ func TestVerifierVerify_EndedContextAndStaleKeys(t *testing.T) {
 		if _, err := verifier.Verify(ctx, raw, someNonce()); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		time.Sleep(time.Minute) // the fetch ends
+		time.Sleep(time.Minute) // the fetch ends, and another attempt is due, for which no caller waits
+		if _, err := verifier.Verify(ctx, raw, someNonce()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("during the outage: got %v", err)
+		}
+		time.Sleep(time.Minute)
 	})
 }
 
