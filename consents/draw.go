@@ -2,9 +2,10 @@ package consents
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/globusauth/globusauth/gen"
 )
 
 // drawDepth limits the indentation of a drawing. Real trees have four levels.
@@ -19,30 +20,32 @@ const drawDepth = 64
 func (f *Forest) String() string {
 	var b strings.Builder
 	for _, root := range f.roots {
-		f.draw(&b, root, 1, "", "")
+		draw(&b, root, 1, "", "")
 	}
 	return b.String()
 }
 
 // draw draws one tree: lead is what stands before its first line, indent before the others.
-func (f *Forest) draw(b *strings.Builder, at, depth int, lead, indent string) {
-	fmt.Fprintf(b, "%s%s\n", lead, f.describe(at))
-	children := f.nodes[at].children
-	if len(children) > 0 && depth == drawDepth {
-		fmt.Fprintf(b, "%s└── ... %d more below\n", indent, f.count(children))
+func draw(b *strings.Builder, n *Node, depth int, lead, indent string) {
+	fmt.Fprintf(b, "%s%s\n", lead, describe(&n.consent))
+	if len(n.children) > 0 && depth == drawDepth {
+		count := 0
+		for range below(n.children) {
+			count++
+		}
+		fmt.Fprintf(b, "%s└── ... %d more below\n", indent, count)
 		return
 	}
-	for i, child := range children {
-		if i < len(children)-1 {
-			f.draw(b, child, depth+1, indent+"├── ", indent+"│   ")
+	for i, child := range n.children {
+		if i < len(n.children)-1 {
+			draw(b, child, depth+1, indent+"├── ", indent+"│   ")
 		} else {
-			f.draw(b, child, depth+1, indent+"└── ", indent+"    ")
+			draw(b, child, depth+1, indent+"└── ", indent+"    ")
 		}
 	}
 }
 
-func (f *Forest) describe(at int) string {
-	consent := f.nodes[at].consent
+func describe(consent *gen.Consent) string {
 	mark := ""
 	if consent.AtomicallyRevocable {
 		mark = "*"
@@ -52,15 +55,6 @@ func (f *Forest) describe(at int) string {
 		text += ", status " + quoteOdd(status)
 	}
 	return text + ")"
-}
-
-// count returns how many consents there are in some trees.
-func (f *Forest) count(trees []int) int {
-	all := slices.Clone(trees)
-	for i := 0; i < len(all); i++ {
-		all = append(all, f.nodes[all[i]].children...)
-	}
-	return len(all)
 }
 
 // quoteOdd quotes what is not a plain word.

@@ -2,7 +2,6 @@ package consents
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -42,10 +41,9 @@ func (f *Forest) Meets(required scopes.List) (bool, error) {
 // a missing scope nothing more is reported. The error is that of [scopes.Parse]
 // for an element.
 func (f *Forest) Missing(required scopes.List) ([]Missing, error) {
-	roots := make(map[string][]int)
+	roots := make(map[string][]*Node)
 	for _, root := range f.roots {
-		name := f.nodes[root].consent.ScopeName
-		roots[name] = append(roots[name], root)
+		roots[root.consent.ScopeName] = append(roots[root.consent.ScopeName], root)
 	}
 	var missing []Missing
 	for i, element := range required {
@@ -53,14 +51,14 @@ func (f *Forest) Missing(required scopes.List) ([]Missing, error) {
 		if err != nil {
 			return nil, fmt.Errorf("consents: required scope %d of the list: %w", i, err)
 		}
-		m := &matcher{forest: f, needs: make(map[string]need)}
+		m := matcher{}
 		seen := make(map[string]bool) // a scope and the same as optional are one here
 		for _, scope := range graph.Roots() {
 			if seen[scope.Name()] {
 				continue
 			}
 			seen[scope.Name()] = true
-			for _, path := range m.paths(nil, m.match(roots[scope.Name()], scope), scope, nil) {
+			for _, path := range m.paths(nil, roots[scope.Name()], scope, nil) {
 				missing = append(missing, Missing{Element: i, Path: path})
 			}
 		}
@@ -68,96 +66,81 @@ func (f *Forest) Missing(required scopes.List) ([]Missing, error) {
 	return missing, nil
 }
 
-// matcher compares trees with the scopes of one graph. It looks at every consent
-// and every scope once, because a consent has the name of one scope at most. The
-// recursion follows the scopes, whose depth [scopes.Parse] limits.
-type matcher struct {
-	forest *Forest
-	needs  map[string]need // by name, made at the first visit
-}
+// matcher compares trees with the scopes of one graph: it holds what each scope depends on, by
+// name. It looks at every consent and every scope once for each level above, because a
+// consent has the name of one scope at most. The recursion follows the scopes, whose depth
+// [scopes.Parse] limits.
+type matcher map[string]need
 
-// need is what a scope depends on.
 type need struct {
 	dependencies []scopes.Node
 	byName       map[string]scopes.Node
 }
 
-// shortfall says how much of a scope is missing.
-type shortfall struct {
-	count  int
-	absent bool                 // the scope itself
-	below  map[string]shortfall // what is there of its dependencies
-}
-
-// match finds the candidate that lacks least; all of them have the name of the
-// scope.
-func (m *matcher) match(candidates []int, scope scopes.Node) shortfall {
+// best returns the candidate that lacks least of a scope, and how much that is. All of them
+// have the name of the scope.
+func (m matcher) best(candidates []*Node, scope scopes.Node) (best *Node, least int) {
 	if len(candidates) == 0 {
-		return shortfall{count: 1, absent: true}
+		return nil, 1
 	}
 	need := m.need(scope)
-	if len(need.dependencies) == 0 {
-		return shortfall{}
-	}
-	least := shortfall{count: math.MaxInt}
-	for _, candidate := range candidates {
-		var groups map[string][]int // most candidates have none
-		for _, child := range m.forest.nodes[candidate].children {
-			name := m.forest.nodes[child].consent.ScopeName
-			if _, needed := need.byName[name]; needed {
-				if groups == nil {
-					groups = make(map[string][]int)
-				}
-				groups[name] = append(groups[name], child)
-			}
+	for i, candidate := range candidates {
+		lacks := len(need.dependencies)
+		for name, children := range need.children(candidate) {
+			_, below := m.best(children, need.byName[name])
+			lacks += below - 1
 		}
-		s := shortfall{count: len(need.dependencies) - len(groups)}
-		for name, group := range groups {
-			if s.below == nil {
-				s.below = make(map[string]shortfall, len(groups))
-			}
-			s.below[name] = m.match(group, need.byName[name])
-			s.count += s.below[name].count
+		if i == 0 || lacks < least {
+			best, least = candidate, lacks
 		}
-		if s.count < least.count {
-			least = s
-		}
-		if least.count == 0 {
+		if least == 0 {
 			break
 		}
 	}
-	return least
+	return best, least
 }
 
-func (m *matcher) need(scope scopes.Node) need {
-	if known, ok := m.needs[scope.Name()]; ok {
-		return known
+func (m matcher) need(scope scopes.Node) need {
+	known, ok := m[scope.Name()]
+	if !ok {
+		known = need{scope.Dependencies(), make(map[string]scopes.Node)}
+		for _, dependency := range known.dependencies {
+			known.byName[dependency.Name()] = dependency
+		}
+		m[scope.Name()] = known
 	}
-	dependencies := scope.Dependencies()
-	byName := make(map[string]scopes.Node, len(dependencies))
-	for _, dependency := range dependencies {
-		byName[dependency.Name()] = dependency
-	}
-	made := need{dependencies: dependencies, byName: byName}
-	m.needs[scope.Name()] = made
-	return made
+	return known
 }
 
-// paths appends the paths to what is missing to list.
-func (m *matcher) paths(list [][]string, s shortfall, scope scopes.Node, above []string) [][]string {
-	if s.count == 0 {
+// children returns those children of a consent that are needed, by name.
+func (n need) children(of *Node) map[string][]*Node {
+	var needed map[string][]*Node // most consents have none
+	for _, child := range of.children {
+		name := child.consent.ScopeName
+		if _, ok := n.byName[name]; ok {
+			if needed == nil {
+				needed = make(map[string][]*Node)
+			}
+			needed[name] = append(needed[name], child)
+		}
+	}
+	return needed
+}
+
+// paths appends the paths to what the best candidate lacks to list.
+func (m matcher) paths(list [][]string, candidates []*Node, scope scopes.Node, above []string) [][]string {
+	best, lacks := m.best(candidates, scope)
+	if lacks == 0 {
 		return list
 	}
 	here := append(slices.Clone(above), scope.Name())
-	if s.absent {
+	if best == nil {
 		return append(list, here)
 	}
-	for _, dependency := range m.need(scope).dependencies {
-		below, there := s.below[dependency.Name()]
-		if !there {
-			below = shortfall{count: 1, absent: true}
-		}
-		list = m.paths(list, below, dependency, here)
+	need := m.need(scope)
+	children := need.children(best)
+	for _, dependency := range need.dependencies {
+		list = m.paths(list, children[dependency.Name()], dependency, here)
 	}
 	return list
 }
