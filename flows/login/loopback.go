@@ -184,7 +184,7 @@ type receiver struct {
 // serve receives callbacks until stop is called.
 func (r *receiver) serve(listener net.Listener) (stop func()) {
 	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-	server.SetKeepAlivesEnabled(false) // one page fits into the socket's buffer, so that a client that reads nothing blocks nobody
+	server.SetKeepAlivesEnabled(false) // one page fits into the socket's buffer, so that a client that reads nothing blocks no other
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) })
 	return func() {
