@@ -66,14 +66,14 @@ func decode(data []byte, out any) (odd string, err error) {
 // the tokens.
 func decodeTokens(data []byte, out *gen.TokenResponse) (odd string, err error) {
 	document, rest, whole := firstDocument(data)
-	switch {
-	case !whole:
+	if !whole {
 		return unmarshal(data, out)
-	case document[0] == '[':
-		odd, err = unmarshal(document, &out.OtherTokens)
-	default:
-		odd, err = unmarshal(document, out)
 	}
+	target := any(out)
+	if document[0] == '[' {
+		target = &out.OtherTokens
+	}
+	odd, err = unmarshal(document, target)
 	if len(rest) > 0 {
 		odd = cmp.Or(odd, "what follows the document")
 	}

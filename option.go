@@ -34,10 +34,7 @@ func WithBodyField(name string, value any) CallOption {
 		if x.req.GetBody == nil {
 			return errors.New("WithBodyField: the operation has no body")
 		}
-		reader, err := x.req.GetBody()
-		if err != nil {
-			return err
-		}
+		reader, _ := x.req.GetBody()
 		body, err := io.ReadAll(reader) //nolint:forbidigo // the client's own request, in memory
 		if err != nil {
 			return err
