@@ -67,3 +67,15 @@ func TestWith_EndsEarly(t *testing.T) {
 		}
 	})
 }
+
+func TestWith_NoLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := timeout.With(t.Context(), 0, time.Now)
+		defer cancel()
+		time.Sleep(24 * time.Hour) // virtual
+		if err := ctx.Err(); err != nil {
+			t.Error(err)
+		}
+	})
+}
