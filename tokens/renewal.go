@@ -31,7 +31,7 @@ type attempt struct {
 // run returns a usable token, and whether this attempt got it from the service. It ends with ctx until
 // the service is asked. With an error it returns the stored token, which could not be replaced.
 func (a *attempt) run(ctx context.Context) (token Token, renewed bool, err error) {
-	for {
+	for again := false; ; again = true {
 		set, err := a.config.Store.Load(ctx, a.config.Key)
 		if err != nil {
 			return Token{}, false, err
@@ -44,7 +44,7 @@ func (a *attempt) run(ctx context.Context) (token Token, renewed bool, err error
 		switch {
 		case err == nil:
 			return token, renewed, nil
-		case a.config.Grant != nil || !errors.Is(err, apierror.ErrInvalidGrant):
+		case again || a.config.Grant != nil || !errors.Is(err, apierror.ErrInvalidGrant):
 			return stored, false, err
 		}
 		// Invalid_grant also means that a program without our lock was faster. Then another token is stored.

@@ -487,3 +487,39 @@ func TestRefreshingFormat_UnstoredResponse(t *testing.T) {
 		}
 	})
 }
+
+// lagging is a store whose Load is behind its Update, as that of a broken replica.
+type lagging struct {
+	*tokens.Memory
+	old     tokens.Set
+	updates int
+}
+
+func (l *lagging) Load(context.Context, tokens.Key) (tokens.Set, error) { return l.old, nil }
+
+func (l *lagging) Update(ctx context.Context, key tokens.Key, fn func(tokens.Set) (tokens.Set, error)) (tokens.Set, error) {
+	if l.updates++; l.updates > 10 {
+		return tokens.Set{}, errors.New("too often")
+	}
+	return l.Memory.Update(ctx, key, fn)
+}
+
+// A renewal ends although what Load returns never shows the refusal.
+func TestRefreshingToken_LaggingStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, store, _ := loggedIn(t, nil)
+		token := stored(t, store)
+		token.RefreshToken = "of before"
+		lag := &lagging{Memory: store, old: mustSet(t, token)}
+		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{Store: lag, Key: testKey(), ResourceServer: transfer, Refresh: s.Refresh})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.refresh = "revoked"
+		time.Sleep(49 * time.Hour)
+		if _, err := source.Token(t.Context()); !errors.Is(err, tokens.ErrLoginRequired) || lag.updates > 2 {
+			t.Errorf("%v after %d updates", err, lag.updates)
+		}
+	})
+}
