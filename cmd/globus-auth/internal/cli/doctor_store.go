@@ -179,8 +179,6 @@ func (d *doctor) checkToken(token tokens.Token, service bool, again string) {
 		detail = token.ResourceServer + ": expired, and refreshed when it is needed"
 	case left <= 0:
 		status, detail, advice = "failed", token.ResourceServer+": expired, without a refresh token", again
-	case left < time.Hour && !renewable:
-		status, advice = "warning", again+" soon: there is no refresh token"
 	}
 	d.found("token", status, detail, advice)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/globusauth/globusauth/authtest"
 	"github.com/globusauth/globusauth/cmd/globus-auth/internal/cli"
 )
 
@@ -99,4 +100,18 @@ func TestDoctor_Service(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Without the service, a stored token is neither sent nor called invalid.
+func TestDoctor_TokenWithoutService(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.login()
+	d.server.Inject(authtest.Fault{Kind: authtest.FaultStatus, Operation: "getOpenIDConfiguration", Status: http.StatusServiceUnavailable})
+	d.server.ResetStats()
+	r := d.run("doctor", "--format", "csv")
+	if r.code != cli.ExitFailed || !strings.Contains(r.out, "\naccepted,skipped,needs the network,\n") {
+		t.Errorf("%+v", r)
+	}
+	d.server.AssertOperations("getOpenIDConfiguration")
 }

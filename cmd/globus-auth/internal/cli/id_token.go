@@ -14,9 +14,6 @@ import (
 	"github.com/globusauth/globusauth/idtoken"
 )
 
-// maxJWT is the length of a token, in bytes.
-const maxJWT = 64 << 10
-
 // jwt is what an ID token says, without its signature, so that it cannot be used again.
 type jwt struct {
 	Verified bool            `json:"verified"`
@@ -28,8 +25,8 @@ type jwt struct {
 // nothing of the token.
 func decodeJWT(raw string) (jwt, error) {
 	parts := strings.Split(raw, ".")
-	if len(raw) > maxJWT || len(parts) != 3 {
-		return jwt{}, errors.New("not a JWT: three parts with dots between them, at most 64 KiB")
+	if len(parts) != 3 {
+		return jwt{}, errors.New("not a JWT: three parts with dots between them")
 	}
 	var token jwt
 	for i, part := range []*json.RawMessage{&token.Header, &token.Claims} {

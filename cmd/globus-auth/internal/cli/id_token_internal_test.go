@@ -35,3 +35,15 @@ func FuzzDecodeJWT(f *testing.F) {
 		}
 	})
 }
+
+func TestDecodeJWT_PartsAreObjects(t *testing.T) {
+	t.Parallel()
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	for _, other := range []string{"null", "[]", "1", "", "{", `"a"`} {
+		for _, raw := range []string{part("{}") + "." + part(other) + ".x", part(other) + "." + part("{}") + ".x"} {
+			if token, err := decodeJWT(raw); err == nil {
+				t.Errorf("%q in %q is accepted: %+v", other, raw, token)
+			}
+		}
+	}
+}

@@ -12,6 +12,8 @@ func TestRun_OfficialClient(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
 		"get-identities go@globusid.org":           `did you mean "globus-auth identities"?`,
+		"--verbose get-identities go@globusid.org": `did you mean "globus-auth identities"?`,
+		"--profile update get-identities a@b.c":    `did you mean "globus-auth identities"?`,
 		"--client-id whoami get-identities -v a@b": `did you mean "globus-auth identities"?`,
 		"--profile=x get-identities":               `did you mean "globus-auth identities"?`,
 		"list-commands":                            `did you mean "globus-auth help"?`,

@@ -25,6 +25,9 @@ func TestNewBuildInfo(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	if newBuildInfo([]debug.BuildSetting{{Key: "vcs.modified", Value: "false"}}).Modified {
+		t.Error("a clean build is modified")
+	}
 	if got := newBuildInfo(nil); got.Commit != "" || got.Version == "" || got.Modified {
 		t.Errorf("without build settings: %+v", got)
 	}
