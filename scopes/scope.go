@@ -1,6 +1,9 @@
 package scopes
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Scope is the text of one scope as a request carries it: a name, an optional
 // leading * and optional dependencies in brackets. It is not checked until it
@@ -127,11 +130,7 @@ func (l List) Graph() (*Graph, error) {
 //
 // The error is a [*ParseError]; its element counts through all lists.
 func Merge(lists ...List) (List, error) {
-	var all List
-	for _, l := range lists {
-		all = append(all, l...)
-	}
-	graph, err := all.Graph()
+	graph, err := slices.Concat(lists...).Graph()
 	if err != nil {
 		return nil, err
 	}
