@@ -92,6 +92,10 @@ func TestErrorError(t *testing.T) {
 			"globusauth: do it: bad request (status 400, no error document in 15 bytes of application/json)",
 		},
 		{
+			"number that is too large", 400, jsonHeader(), `{"n":1e999,"error":"invalid_grant"}`,
+			"globusauth: do it: invalid_grant (status 400); log in again",
+		},
+		{
 			"nothing in it", 400, jsonHeader(), `{"foo":"bar"}`,
 			"globusauth: do it: bad request (status 400, no error document in 13 bytes of application/json)",
 		},

@@ -102,9 +102,10 @@ type document map[string]any
 // readDocument returns nil for everything but an object. All texts are without secrets.
 func readDocument(body []byte, secrets redact.Secrets) document {
 	var root map[string]any
-	if len(body) > maxBody || json.Unmarshal(body, &root) != nil {
+	if len(body) > maxBody || !json.Valid(body) {
 		return nil
 	}
+	_ = json.Unmarshal(body, &root) // numbers beyond float64, and anything but an object, are left out
 	redactTexts(root, secrets)
 	return root
 }
