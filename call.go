@@ -106,10 +106,10 @@ func (x *exchange) attempt(ctx context.Context) (response, error) {
 	if err := ctx.Err(); err != nil {
 		return response{}, x.failed(err)
 	}
-	var unsent atomic.Bool // asked for a connection and got none
+	var asked, connected atomic.Bool // also before a redirect
 	req, _ := replay.Request(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { unsent.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { unsent.Store(false) },
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}), x.req) // its body is in memory
 	token, err := x.authorize(req)
 	if err != nil {
@@ -118,7 +118,7 @@ func (x *exchange) attempt(ctx context.Context) (response, error) {
 	start := x.client.now()
 	got, err := x.roundTrip(req)
 	if err != nil {
-		err = x.lost(ctx, err, unsent.Load())
+		err = x.lost(ctx, err, asked.Load() && !connected.Load())
 	}
 	if x.client.logger.Enabled(ctx, slog.LevelDebug) {
 		x.client.logger.DebugContext(ctx, "globusauth: request", "operation", x.op.id, "method", req.Method, "path", x.op.path,

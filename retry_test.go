@@ -1,6 +1,7 @@
 package globusauth_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -306,4 +307,34 @@ func TestWithoutRetryOn_ReturnsThatStatusAtOnce(t *testing.T) {
 			t.Errorf("%d requests, error %v", len(network.times), err)
 		}
 	})
+}
+
+// A request that was redirected has reached the service, whatever becomes of the redirect.
+func TestMaxRetries_AfterRedirect(t *testing.T) {
+	t.Parallel()
+	requests := 0
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		if requests > 0 {
+			requests++
+			return nil, errors.New("connection refused")
+		}
+		requests++
+		service, conn := net.Pipe()
+		go func() {
+			defer func() { _ = service.Close() }()
+			if req, err := http.ReadRequest(bufio.NewReader(service)); err == nil {
+				_ = req.Body.Close()
+				_, _ = service.Write([]byte("HTTP/1.1 303 See Other\r\nLocation: /done\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+			}
+		}()
+		return conn, nil
+	}}
+	client, err := globusauth.New(globusauth.Config{BaseURL: "http://127.0.0.1:1/", HTTPClient: &http.Client{Transport: transport}, Wait: noWait})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Token(t.Context(), gen.TokenRequest{GrantType: gen.GrantTypeRefreshToken, RefreshToken: "r", ClientID: "c"})
+	if err == nil || requests != 2 {
+		t.Errorf("%v after %d connections, want 2", err, requests)
+	}
 }
