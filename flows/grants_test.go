@@ -154,6 +154,21 @@ func TestConfigRevokeSet(t *testing.T) {
 	}
 }
 
+// Calls that share a slice of options do not write into it.
+func TestConfigClientCredentials_KeepsOptions(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	service := p.confidential(t)
+	p.recorded(t, "oauth2_client_credentials_tokens.json", "default")
+	options := make([]globusauth.CallOption, 0, 1)
+	if _, err := service.ClientCredentials(t.Context(), options...); err != nil {
+		t.Fatal(err)
+	}
+	if options[:1][0] != nil {
+		t.Error("the caller's slice has another option")
+	}
+}
+
 func TestConfigClientCredentials_Responses(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)

@@ -45,7 +45,7 @@ type issued struct {
 func (c client) token(ctx context.Context, form gen.TokenRequest, opts []globusauth.CallOption, further ...string) (*issued, error) {
 	form.ClientID = c.formID
 	secrets := append(further, form.Code, form.CodeVerifier, form.RefreshToken, form.Token, c.ClientSecret, c.ClientID+":"+c.ClientSecret)
-	response, err := c.auth.Token(ctx, form, append(opts, globusauth.WithSecrets(secrets...))...)
+	response, err := c.auth.Token(ctx, form, append(slices.Clip(opts), globusauth.WithSecrets(secrets...))...)
 	if err != nil {
 		return nil, err
 	}

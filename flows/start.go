@@ -47,8 +47,8 @@ type request struct {
 // WithAuthorization asks for what a service demanded in the Authorization of an
 // *apierror.Error, or for what the program itself demands: identities, policies,
 // domains and multi-factor authentication in the session, a message to the
-// person, a prompt, and scopes beside those of the flow. Its Extra is not used. A
-// later option of this kind takes the place of an earlier one.
+// person, a prompt, and scopes beside those of the flow. A later option of this kind
+// takes the place of an earlier one.
 func WithAuthorization(parameters apierror.AuthorizationParameters) StartOption {
 	return func(r *request) { r.parameters = parameters }
 }

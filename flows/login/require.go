@@ -152,7 +152,7 @@ func (web *Web) Login(w http.ResponseWriter, r *http.Request, parameters apierro
 		web.fail(w, r, unavailable(err), "")
 		return
 	}
-	text, _ := json.Marshal(parameters) //nolint:errchkjson // Extra, the only field that could fail, is not encoded
+	text, _ := json.Marshal(parameters) //nolint:errchkjson // of texts and a bool
 	p := pending{Start: r.RequestURI, Asked: digest("asked", string(text))}
 	status, title := http.StatusForbidden, "A new login is required"
 	if session == nil {
