@@ -92,6 +92,26 @@ func TestTable_PairsFitTheTerminal(t *testing.T) {
 	}
 }
 
+// A word that is longer than the line keeps no other meaning from standing beside its name.
+func TestLayoutDefinitions_LongWord(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	layout{columns: 30}.definitions(&out, "", table{{"name", "Alice Adams"}, {"link", strings.Repeat("x", 40)}})
+	if want := "name  Alice Adams\nlink  " + strings.Repeat("x", 40) + "\n"; out.String() != want {
+		t.Errorf("got\n%s", out.String())
+	}
+}
+
+// A table looks only so deep into a document, which may be nested as deep as a service likes.
+func TestResourceRows_Depth(t *testing.T) {
+	t.Parallel()
+	rows := resourceRows(json.RawMessage(`{"project":{"a":{"b":{"c":{"d":{"e":[1]}}}},"l":[{"x":1},{"x":null}],"m":[1,2],"n":{}}}`), nil)
+	want := table{{"a.b.c.d", `{"e":[1]}`}, {"l[0].x", "1"}, {"l[1].x", ""}, {"m", "[1,2]"}, {"n", "{}"}}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTable_FitsTheTerminal(t *testing.T) {
 	t.Parallel()
 	rows := table{{"ID", "NAME", "DOMAINS"}, {"b0000000", "日本語の名前です", "example.edu, example.org"}, {"c", "-", "2026-01-02T03:04:05Z"}}
