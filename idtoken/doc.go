@@ -34,6 +34,6 @@
 // A token that no known key verifies and that passes every other check causes a search for
 // newer keys: at most one in 10 seconds for tokens with the nonce of their login, and one
 // for those of callers that expect no nonce. So a forger can cause at most 6 requests a
-// minute, cannot delay a login that began after the key was replaced, and can delay other
-// tokens of the new key by at most 10 seconds.
+// minute, can delay a login that began after the key was replaced by no more than the one
+// fetch under way, and other tokens of the new key by at most 10 seconds.
 package idtoken
