@@ -129,6 +129,9 @@ func (m *Map) leave(calls []*call, err error) (cancelled []*batch) {
 		switch b := c.batch; {
 		case b == nil && !wanted(c):
 			m.forget(c)
+			queue := &m.queue[c.key.kind]
+			at, _ := slices.BinarySearchFunc(*queue, c, byNumber)
+			*queue = slices.Delete(*queue, at, at+1)
 		case b != nil && !slices.ContainsFunc(b.calls, wanted):
 			for _, c := range b.calls {
 				m.forget(c)
@@ -137,11 +140,11 @@ func (m *Map) leave(calls []*call, err error) (cancelled []*batch) {
 			cancelled = append(cancelled, b)
 		}
 	}
-	for k := range m.queue {
-		m.queue[k] = slices.DeleteFunc(m.queue[k], func(c *call) bool { return !wanted(c) })
-	}
 	return cancelled
 }
+
+// byNumber is the order of a queue.
+func byNumber(a, b *call) int { return a.number - b.number }
 
 // forget makes the next lookup of the key a new call.
 func (m *Map) forget(c *call) {
@@ -254,7 +257,7 @@ func (m *Map) retry(c *call) {
 	c.err = nil
 	c.refusals++
 	queue := &m.queue[c.key.kind]
-	at, _ := slices.BinarySearchFunc(*queue, c, func(a, b *call) int { return a.number - b.number })
+	at, _ := slices.BinarySearchFunc(*queue, c, byNumber)
 	*queue = slices.Insert(*queue, at, c)
 	m.urgent[c.key.kind] = max(m.urgent[c.key.kind], c.number)
 }
