@@ -2,6 +2,7 @@ package apierror
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -109,6 +110,8 @@ func texts(value any) ([]string, bool) {
 
 // readParameters reports false if a known field has a wrong type. Older documents join policies and domains by commas.
 func readParameters(fields map[string]any) (p AuthorizationParameters, ok bool) {
+	// encoding/json would take an unknown field such as "Prompt" for a known one.
+	maps.DeleteFunc(fields, func(name string, _ any) bool { return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" })
 	for _, name := range []string{"session_required_policies", "session_required_single_domain"} {
 		if joined, ok := fields[name].(string); ok {
 			fields[name] = split(joined)

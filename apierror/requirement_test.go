@@ -43,6 +43,10 @@ func TestRequirements(t *testing.T) {
 			`{"authorization_parameters":{"session_required_policies":" a , ,b,","session_required_single_domain":""}}`,
 			`{"code":"AuthorizationRequired","authorization_parameters":{"session_required_policies":["a","b"],"session_required_single_domain":[]}}`,
 		},
+		{
+			"unknown fields in other letters", `{"code":"X","authorization_parameters":{"Prompt":7,"ſession_message":"m","REQUIRED_SCOPES":["s"],"prompt":"login"}}`,
+			`{"code":"X","authorization_parameters":{"prompt":"login"}}`,
+		},
 		{"a list with a number", `{"code":"X","authorization_parameters":{"required_scopes":["a",1],"prompt":"none"}}`, ``},
 		{"scopes of another type", `{"code":"X","authorization_parameters":{"required_scopes":"a b"}}`, ``},
 		{
