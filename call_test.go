@@ -461,10 +461,10 @@ func TestCallOptions(t *testing.T) {
 	t.Run("field of a form", func(t *testing.T) {
 		t.Parallel()
 		got := run(t, func(c *globusauth.Client) error {
-			_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: "client_credentials", Scope: "a b"}, globusauth.WithBodyField("new", "x y"), globusauth.WithBodyField("n", 1))
+			_, err := c.Token(t.Context(), gen.TokenRequest{GrantType: "client_credentials", Scope: "a b"}, globusauth.WithBodyField("new", "x y"), globusauth.WithBodyField("n", 1), globusauth.WithBodyField("list", []any{"a", nil}))
 			return err
 		})
-		if want := `grant_type=client_credentials&n=1&new=x+y&scope=a+b`; got.body != want {
+		if want := `grant_type=client_credentials&list=%5B%22a%22%2Cnull%5D&n=1&new=x+y&scope=a+b`; got.body != want {
 			t.Errorf("body %s, want %s", got.body, want)
 		}
 	})

@@ -26,8 +26,8 @@ func WithQuery(name, value string) CallOption {
 }
 
 // WithBodyField sets a field of the body. In a JSON body with an envelope, such as
-// {"client": {...}}, the field goes inside the envelope. In a form it becomes a parameter, which
-// counts as a secret: a parameter that the form already has is refused, since the retries of a
+// {"client": {...}}, the field goes inside the envelope. In a form it becomes a parameter, text as it is
+// and other values as JSON, which counts as a secret: a parameter that the form already has is refused, since the retries of a
 // token request depend on its grant.
 func WithBodyField(name string, value any) CallOption {
 	return func(x *exchange) error {
@@ -61,8 +61,16 @@ func (x *exchange) setForm(body []byte, name string, value any) ([]byte, error) 
 	if form.Has(name) {
 		return nil, fmt.Errorf("the form already has %q", name)
 	}
-	form.Set(name, fmt.Sprint(value))
-	x.secrets = append(x.secrets, form.Get(name))
+	text, ok := value.(string)
+	if !ok {
+		data, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		text = string(data)
+	}
+	form.Set(name, text)
+	x.secrets = append(x.secrets, text)
 	return []byte(form.Encode()), nil
 }
 

@@ -50,7 +50,6 @@ func (k Key) Normal() (_ Key, err error) {
 	for _, part := range []struct{ name, value, allowed string }{
 		{"client ID", k.ClientID, fileNameChars},
 		{"environment", k.Environment, fileNameChars},
-		{"address", k.Address, ""},
 		{"namespace", k.Namespace, ""},
 	} {
 		switch isName := part.allowed != ""; {
@@ -73,7 +72,9 @@ func normalAddress(raw string) (string, error) {
 	}
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+	case len(raw) > maxKeyPart:
+		return "", fmt.Errorf("the address is longer than %d bytes", maxKeyPart)
+	case err != nil || !printable(raw) || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return "", errors.New("the address is not an absolute http or https URL") // and may hold a password
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return "", fmt.Errorf("the address, at %q, has a user, a query or a fragment", u.Host)

@@ -1,6 +1,7 @@
 package tokens_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/globusauth/globusauth/tokens"
@@ -23,6 +24,16 @@ func TestKeyNormal_OneSpelling(t *testing.T) {
 		key, err := tokens.Key{ClientID: "c", Address: given}.Normal()
 		if want := (tokens.Key{ClientID: "c", Environment: "production", Address: want, Namespace: "DEFAULT"}); err != nil || key != want {
 			t.Errorf("%q: got %v, %v; want %v", given, key, err, want)
+		}
+	}
+}
+
+func TestKeyNormal_ErrorShowsNoPassword(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"https://u:S3CR3T@h", "https://u:S3CR3T@h\n", "u:S3CR3T@h", "https://u:S3CR3T@%zz", "https://u:S3CR3T@h/" + strings.Repeat("x", 128)} {
+		_, err := tokens.Key{ClientID: "c", Address: address}.Normal()
+		if err == nil || strings.Contains(err.Error(), "S3CR3T") {
+			t.Errorf("%q: got %v", address, err)
 		}
 	}
 }
