@@ -144,10 +144,12 @@ func (c client) authorizeURL(s *started, wanted scopes.List, r request) (string,
 	if p.SessionRequiredMFA != nil { // the generated request leaves false out
 		r.extra["session_required_mfa"] = strconv.FormatBool(*p.SessionRequiredMFA)
 	}
-	query := req.URL.Query()
-	for name, value := range r.extra {
-		query.Set(name, value)
+	if len(r.extra) > 0 {
+		query := req.URL.Query()
+		for name, value := range r.extra {
+			query.Set(name, value)
+		}
+		req.URL.RawQuery = query.Encode()
 	}
-	req.URL.RawQuery = query.Encode()
 	return req.URL.String(), nil
 }
