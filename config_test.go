@@ -114,6 +114,7 @@ func TestFromEnvironment(t *testing.T) {
 		{"CA file", env{"GLOBUS_SDK_VERIFY_SSL": pemFile}, "", func(c globusauth.Config) error { return expect(c.RootCAs != nil, c) }},
 		{"missing CA file", env{"GLOBUS_SDK_VERIFY_SSL": "/no/such/file"}, "GLOBUS_SDK_VERIFY_SSL: not a boolean", nil},
 		{"CA directory", env{"GLOBUS_SDK_VERIFY_SSL": t.TempDir()}, "not a boolean and not a readable file", nil},
+		{"CA device", env{"GLOBUS_SDK_VERIFY_SSL": os.DevNull}, "is no regular file", nil},
 		{"empty CA file", env{"GLOBUS_SDK_VERIFY_SSL": empty}, "has no CA certificate", nil},
 		{"two problems", env{"GLOBUS_SDK_HTTP_TIMEOUT": "x", "GLOBUS_SDK_ENVIRONMENT": "y"}, "GLOBUS_SDK_HTTP_TIMEOUT", nil},
 	} {

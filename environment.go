@@ -96,6 +96,10 @@ func (c *Config) setVerify(value string) error {
 		c.UnsafeSkipTLSVerify = true
 		return nil
 	}
+	// A pipe would have no end.
+	if info, err := os.Stat(value); err == nil && !info.Mode().IsRegular() { //nolint:gosec // the user's own variable names the file
+		return fmt.Errorf("not a boolean and not a readable file: %q is no regular file", value)
+	}
 	pem, err := os.ReadFile(value) //nolint:gosec // the user's own variable names the file
 	if err != nil {
 		return fmt.Errorf("not a boolean and not a readable file: %w", err)

@@ -48,7 +48,9 @@ func (a *attempt) run(ctx context.Context) (token Token, renewed bool, err error
 			return stored, false, err
 		}
 		// Invalid_grant also means that a program without our lock was faster. Then another token is stored.
-		ctx = context.WithoutCancel(ctx)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), renewalTimeout)
+		defer cancel()
 	}
 }
 

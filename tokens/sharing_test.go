@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/globusauth/globusauth/apierror"
 	"github.com/globusauth/globusauth/tokens"
 )
 
@@ -501,25 +502,32 @@ func TestRefreshingForget_DuringAFailingRenewal(t *testing.T) {
 	})
 }
 
+// unstored returns a source whose first response, "G1", could not be stored, and its store, which works again.
+func unstored(t *testing.T) (*tokens.Refreshing, *faultyStore) {
+	t.Helper()
+	grants := 0
+	faulty := &faultyStore{Memory: tokens.NewMemory(), save: errors.New("no space left")}
+	source, err := tokens.NewRefreshing(tokens.RefreshingConfig{
+		Store: faulty, Key: testKey(), ResourceServer: transfer,
+		Grant: func(context.Context) (tokens.Set, error) {
+			grants++
+			return tokens.NewSet(tokens.Token{AccessToken: fmt.Sprintf("G%d", grants), ResourceServer: transfer})
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := source.Token(t.Context()); !errors.Is(err, faulty.save) {
+		t.Fatalf("error %v", err)
+	}
+	faulty.save = nil
+	return source, faulty
+}
+
 func TestRefreshingForget_UnstoredResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		grants := 0
-		faulty := &faultyStore{Memory: tokens.NewMemory(), save: errors.New("no space left")}
-		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{
-			Store: faulty, Key: testKey(), ResourceServer: transfer,
-			Grant: func(context.Context) (tokens.Set, error) {
-				grants++
-				return tokens.NewSet(tokens.Token{AccessToken: fmt.Sprintf("G%d", grants), ResourceServer: transfer})
-			},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := source.Token(t.Context()); !errors.Is(err, faulty.save) {
-			t.Fatalf("error %v", err)
-		}
-		faulty.save = nil
+		source, _ := unstored(t)
 		source.Forget() // a logout has revoked what it knew of
 		want(t, source, "G2")
 	})
@@ -577,22 +585,7 @@ func TestRefreshingRenew_LateWithoutTheStore(t *testing.T) {
 func TestRefreshingToken_StoredAtLastIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		grants := 0
-		faulty := &faultyStore{Memory: tokens.NewMemory(), save: errors.New("no space left")}
-		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{
-			Store: faulty, Key: testKey(), ResourceServer: transfer,
-			Grant: func(context.Context) (tokens.Set, error) {
-				grants++
-				return tokens.NewSet(tokens.Token{AccessToken: fmt.Sprintf("G%d", grants), ResourceServer: transfer})
-			},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := source.Token(t.Context()); !errors.Is(err, faulty.save) {
-			t.Fatalf("error %v", err)
-		}
-		faulty.save = nil
+		source, faulty := unstored(t)
 		want(t, source, "G1")
 		if err := faulty.Delete(t.Context(), testKey()); err != nil {
 			t.Fatal(err)
@@ -600,4 +593,43 @@ func TestRefreshingToken_StoredAtLastIsNotPutBack(t *testing.T) {
 		time.Sleep(time.Minute)
 		want(t, source, "G2")
 	})
+}
+
+// A store that does not respond after a refusal holds up no later caller.
+func TestRefreshingToken_StoreHangsAfterARefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, store, _ := loggedIn(t, nil)
+		hanging := &hangingStore{Memory: store, after: 1}
+		source, err := tokens.NewRefreshing(tokens.RefreshingConfig{
+			Store: hanging, Key: testKey(), ResourceServer: transfer,
+			Refresh: func(context.Context, tokens.Token) (tokens.Set, error) { return tokens.Set{}, apierror.ErrInvalidGrant },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(49 * time.Hour)
+		if _, err := source.Token(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		hanging.after = 1000
+		if _, err := source.Token(t.Context()); !errors.Is(err, tokens.ErrLoginRequired) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// hangingStore does not respond to Load after a number of calls.
+type hangingStore struct {
+	*tokens.Memory
+
+	after int
+}
+
+func (s *hangingStore) Load(ctx context.Context, key tokens.Key) (tokens.Set, error) {
+	if s.after--; s.after < 0 {
+		<-ctx.Done()
+		return tokens.Set{}, ctx.Err()
+	}
+	return s.Memory.Load(ctx, key)
 }
